@@ -1,0 +1,80 @@
+#include "lib/render/csv.h"
+
+#include <ostream>
+#include <string>
+
+#include "lib/render/json.h"
+
+namespace heapglass {
+namespace {
+
+std::string quoted(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string field = "\"";
+  for (const char c : text) field += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return field + '"';
+}
+
+std::string field(const Cell& cell) {
+  if (std::holds_alternative<std::monostate>(cell)) return "";
+  if (const auto* text = std::get_if<std::string>(&cell)) return quoted(*text);
+  return quoted(json_value(cell));
+}
+
+void write(const Table& table, std::ostream& out) {
+  std::vector<std::size_t> shown;
+  for (std::size_t i = 0; i < table.columns.size(); ++i) {
+    if (table.columns[i].audience != Audience::kPeople) shown.push_back(i);
+  }
+  for (std::size_t i = 0; i < shown.size(); ++i) out << (i ? "," : "") << quoted(table.columns[shown[i]].key);
+  out << "\r\n";
+  for (const Row& row : table.rows) {
+    for (std::size_t i = 0; i < shown.size(); ++i) {
+      out << (i ? "," : "") << (shown[i] < row.size() ? field(row[shown[i]]) : "");
+    }
+    out << "\r\n";
+  }
+}
+
+Table edges(const Picture& picture) {
+  Table table;
+  table.columns = {{"from"}, {"to"}, {"from_type"}, {"to_type"}, {"label"}};
+  const auto type = [&](std::uint32_t i) -> Cell {
+    return picture.nodes[i].lines.empty() ? Cell() : Cell(picture.nodes[i].lines[0]);
+  };
+  for (const PictureEdge& edge : picture.edges) {
+    table.rows.push_back({picture.nodes[edge.from].address, picture.nodes[edge.to].address, type(edge.from),
+                          type(edge.to), edge.label});
+  }
+  return table;
+}
+
+Table one_row(const std::vector<Field>& fields) {
+  Table table;
+  Row row;
+  for (const Field& field : fields) {
+    table.columns.push_back(field.column);
+    row.push_back(field.value);
+  }
+  table.rows.push_back(row);
+  return table;
+}
+
+}  // namespace
+
+Warnings render_csv(const Document& document, const RenderOptions&, std::ostream& out) {
+  if (document.sections.empty()) {
+    write(one_row(document.fields), out);
+    return {};
+  }
+  const Section& first = document.sections[0];
+  if (const auto* table = std::get_if<Table>(&first)) {
+    write(*table, out);
+  } else {
+    write(edges(std::get<Picture>(first)), out);
+  }
+  if (document.sections.size() < 2) return {};
+  return {"CSV holds one table: the others are in --format json"};
+}
+
+}  // namespace heapglass

@@ -1,0 +1,49 @@
+#include "lib/render/formats.h"
+
+#include "lib/base/error.h"
+#include "lib/render/csv.h"
+#include "lib/render/dot.h"
+#include "lib/render/json.h"
+#include "lib/render/picture_file.h"
+#include "lib/render/text.h"
+
+namespace heapglass {
+namespace {
+
+constexpr Format kFormats[] = {
+    {"text", "a table for people", false, false, render_text},
+    {"json", "one object with stable keys", false, false, render_json},
+    {"csv", "the first table, RFC 4180", false, false, render_csv},
+    {"dot", "a graph for Graphviz", true, false, render_dot},
+    {"svg", "a picture for browsers", true, false, render_svg},
+    {"png", "a picture", true, true, render_png},
+    {"pdf", "a picture for paper", true, true, render_pdf},
+};
+
+}  // namespace
+
+std::span<const Format> formats() { return kFormats; }
+
+const Format& find_format(std::string_view name) {
+  std::string known;
+  for (const Format& format : kFormats) {
+    if (format.name == name) return format;
+    known += (known.empty() ? "" : ", ") + std::string(format.name);
+  }
+  throw Error(ErrorKind::kUsage, "no format is called '" + std::string(name) + "'", "choose one of " + known);
+}
+
+const Format* format_of_file(std::string_view path) {
+  const std::size_t dot = path.rfind('.');
+  if (dot == std::string_view::npos) return nullptr;
+  std::string extension;
+  for (const char c : path.substr(dot + 1)) extension += c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  if (extension == "gv") extension = "dot";
+  if (extension == "txt") extension = "text";
+  for (const Format& format : kFormats) {
+    if (format.name == extension) return &format;
+  }
+  return nullptr;
+}
+
+}  // namespace heapglass

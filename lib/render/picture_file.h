@@ -1,0 +1,29 @@
+// A Picture laid out and drawn by Graphviz. That can take long or crash, so it happens in a child with a deadline.
+#pragma once
+
+#include <cstddef>
+#include <iosfwd>
+#include <string>
+#include <string_view>
+
+#include "lib/base/error.h"
+#include "lib/render/formats.h"
+
+namespace heapglass {
+
+// Layout took too long, Graphviz failed or cannot draw the format here: the DOT text can still be had.
+struct PictureError : Error {
+  using Error::Error;
+};
+
+constexpr std::size_t kManyNodes = 200;      // more: a warning
+constexpr std::size_t kTooManyNodes = 3000;  // more: refused unless forced
+
+// `format` is a name that Graphviz knows: svg, png, pdf.
+std::string draw(const Picture&, std::string_view format, const RenderOptions&, Warnings&);
+
+Warnings render_svg(const Document&, const RenderOptions&, std::ostream&);
+Warnings render_png(const Document&, const RenderOptions&, std::ostream&);
+Warnings render_pdf(const Document&, const RenderOptions&, std::ostream&);
+
+}  // namespace heapglass

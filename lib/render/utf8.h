@@ -1,0 +1,37 @@
+// Text of the target is bytes that claim to be UTF-8. Python's own lone surrogates come as three bytes each.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace heapglass {
+
+constexpr char32_t kReplacement = 0xFFFD;
+constexpr std::string_view kReplacementUtf8 = "\xEF\xBF\xBD";
+
+struct CodePoint {
+  char32_t value = 0;
+  std::size_t bytes = 0;
+  bool valid = true;       // else value is kReplacement
+  bool surrogate = false;  // lone: a half that no UTF-8 may hold, but a Python str may
+};
+// The code point at the beginning of a text that is not empty.
+CodePoint decode_utf8(std::string_view text);
+void append_utf8(std::string& to, char32_t point);
+
+// Invalid bytes and lone surrogates become U+FFFD.
+std::string valid_utf8(std::string_view text);
+// valid_utf8, and what would steer a terminal or turn the reading direction is spelled out: \n, \x1b, \u202e.
+std::string printable(std::string_view text);
+// Not shown as a character of its own: controls, and marks that turn the reading direction.
+bool is_control(char32_t point);
+
+// Columns on a terminal: 0 for combining marks, 2 for East Asian wide characters and emoji.
+std::size_t display_width(std::string_view text);
+// At most `width` columns. What goes is replaced by `ellipsis`.
+std::string cut_middle(std::string_view text, std::size_t width, std::string_view ellipsis);
+std::string cut_end(std::string_view text, std::size_t width, std::string_view ellipsis);
+
+}  // namespace heapglass
