@@ -1,0 +1,76 @@
+// The captured memory of one moment. Reads are pointer look-ups, safe from many threads, for any address.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lib/base/address.h"
+#include "lib/target/memory_reader.h"
+
+namespace heapglass {
+
+class Image final : public MemoryReader {
+ public:
+  struct Segment {
+    Address start{};
+    std::uint64_t size = 0;                 // bytes
+    const std::byte* bytes = nullptr;
+    bool heap = false;                      // captured writable memory: objects can live here
+    std::uint64_t position = 0;             // heap segments: bytes of heap segments before this one, 512-aligned
+  };
+
+  Image();
+
+  // Segments in any order, not overlapping. `owner` keeps the bytes alive for the image's life.
+  void add(Segment segment, std::shared_ptr<void> owner);
+  // Sorts, checks and indexes; reads work from here on. Overlaps and empty segments are dropped.
+  void seal();
+
+  // The bytes [a, a + size) where one segment holds them all, else nullptr.
+  const std::byte* at(Address a, std::uint64_t size) const {
+    const Segment* s = find(a);
+    if (!s) return nullptr;
+    const std::uint64_t offset = a - s->start;
+    return size <= s->size - offset ? s->bytes + offset : nullptr;
+  }
+  // The segment that holds `a`.
+  const Segment* find(Address a) const {
+    const std::uint64_t v = value(a);
+    if (v >> kAddressBits) return nullptr;
+    const std::uint32_t first = leaves_[std::size_t{top_[v >> 30]} << 10 | (v >> 20 & 1023)];
+    if (first == kNone) return nullptr;
+    for (const Segment* s = segments_.data() + first; s != segments_.data() + segments_.size(); ++s) {
+      if (v < value(s->start)) return nullptr;
+      if (v - value(s->start) < s->size) return s;
+    }
+    return nullptr;
+  }
+  template <class T>
+  bool load(Address a, T& out) const {
+    const std::byte* p = at(a, sizeof(T));
+    if (!p) return false;
+    std::memcpy(&out, p, sizeof(T));
+    return true;
+  }
+  bool read(Address from, std::span<std::byte> to) const override;
+
+  const std::vector<Segment>& segments() const { return segments_; }
+  // End of the positions of heap segments: the length of an address index over them, in bytes.
+  std::uint64_t heap_positions() const { return heap_positions_; }
+
+ private:
+  static constexpr unsigned kAddressBits = 47;  // two-level table: 1 GiB, then 1 MiB pieces
+  static constexpr std::uint32_t kNone = ~std::uint32_t{0};
+
+  std::vector<Segment> segments_;
+  std::vector<std::shared_ptr<void>> owners_;
+  std::unique_ptr<std::uint32_t[]> top_;
+  std::vector<std::uint32_t> leaves_;           // first segment that reaches into each 1 MiB piece
+  std::uint64_t heap_positions_ = 0;
+};
+
+}  // namespace heapglass
