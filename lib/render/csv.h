@@ -1,5 +1,6 @@
-// CSV after RFC 4180, for the document's first table: a header of keys, lines end in CR LF. Cells are exact: bytes
-// of the target's text unchanged, nothing prefixed against spreadsheets, a list or table in a cell as JSON.
+// CSV after RFC 4180, for the document's first table: a header of keys, lines end in CR LF. Cells are exact:
+// bytes of the target's text unchanged, nothing prefixed against spreadsheets, a list or table in a cell as
+// JSON.
 #pragma once
 
 #include <iosfwd>

@@ -18,29 +18,29 @@ enum class PictureStyle {
 };
 
 struct RenderOptions {
-  std::size_t width = 0;      // columns of the terminal; 0: nothing is cut or wrapped
+  std::size_t width = 0;  // columns of the terminal; 0: nothing is cut or wrapped
   bool color = false;
-  bool unicode = false;       // rules and ellipses beyond ASCII
-  bool exact_bytes = false;   // 12,345,678 instead of 12.3 MB
-  bool one_line = false;      // JSON on a single line
+  bool unicode = false;      // rules and ellipses beyond ASCII
+  bool exact_bytes = false;  // 12,345,678 instead of 12.3 MB
+  bool one_line = false;     // JSON on a single line
   PictureStyle style = PictureStyle::kDefault;
   std::chrono::milliseconds picture_deadline{30'000};
-  bool force = false;         // draw however large the picture is
+  bool force = false;  // draw however large the picture is
 };
 
 using Warnings = std::vector<std::string>;  // a line each, for stderr
 
 struct Format {
-  std::string_view name;       // also the file name's extension
+  std::string_view name;  // also the file name's extension
   std::string_view summary;
-  bool draws = false;          // needs a Picture
-  bool binary = false;         // not for a terminal
+  bool draws = false;   // needs a Picture
+  bool binary = false;  // not for a terminal
   // Throws Error when the document cannot be shown so.
   Warnings (*render)(const Document&, const RenderOptions&, std::ostream&);
 };
 
 std::span<const Format> formats();
-const Format& find_format(std::string_view name);                 // throws Error that lists what there is
-const Format* format_of_file(std::string_view path);              // by extension; null when it names none
+const Format& find_format(std::string_view name);     // throws Error that lists what there is
+const Format* format_of_file(std::string_view path);  // by extension; null when it names none
 
 }  // namespace heapglass

@@ -56,20 +56,28 @@ struct ValueWriter {
 
 const char* name(PictureNode::Kind kind) {
   switch (kind) {
-    case PictureNode::Kind::kObject: return "object";
-    case PictureNode::Kind::kModule: return "module";
-    case PictureNode::Kind::kClass: return "class";
-    case PictureNode::Kind::kFrame: return "frame";
-    case PictureNode::Kind::kRoot: return "root";
+    case PictureNode::Kind::kObject:
+      return "object";
+    case PictureNode::Kind::kModule:
+      return "module";
+    case PictureNode::Kind::kClass:
+      return "class";
+    case PictureNode::Kind::kFrame:
+      return "frame";
+    case PictureNode::Kind::kRoot:
+      return "root";
   }
   return "";
 }
 
 const char* name(PictureEdge::Kind kind) {
   switch (kind) {
-    case PictureEdge::Kind::kStrong: return "strong";
-    case PictureEdge::Kind::kWeak: return "weak";
-    case PictureEdge::Kind::kGuess: return "guess";
+    case PictureEdge::Kind::kStrong:
+      return "strong";
+    case PictureEdge::Kind::kWeak:
+      return "weak";
+    case PictureEdge::Kind::kGuess:
+      return "guess";
   }
   return "";
 }
@@ -110,7 +118,8 @@ class Writer {
     out_ << (one_line_ ? "{\"nodes\": " : "{\n    \"nodes\": ");
     array("    ", picture.nodes.size(), [&](std::size_t i) { return json_value(node(picture.nodes[i], i)); });
     out_ << (one_line_ ? ", \"edges\": " : ",\n    \"edges\": ");
-    array("    ", picture.edges.size(), [&](std::size_t i) { return json_value(edge(picture, picture.edges[i])); });
+    array("    ", picture.edges.size(),
+          [&](std::size_t i) { return json_value(edge(picture, picture.edges[i])); });
     out_ << (one_line_ ? "}" : "\n  }");
   }
 

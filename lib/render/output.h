@@ -1,6 +1,6 @@
 // Where output goes. A file appears complete or not at all: it is written beside its place under an
-// unpredictable name and renamed over it, so a link at its name is replaced, never followed. Devices, FIFOs and
-// /dev/stdout are written directly.
+// unpredictable name and renamed over it, so a link at its name is replaced, never followed. Devices, FIFOs
+// and /dev/stdout are written directly.
 #pragma once
 
 #include <sys/types.h>
@@ -29,7 +29,7 @@ class Output {
   void commit();
 
   bool is_terminal() const;
-  std::size_t columns() const;  // of the terminal; 0 when it is none
+  std::size_t columns() const;                       // of the terminal; 0 when it is none
   const std::string& name() const { return name_; }  // for messages
 
  private:

@@ -1,4 +1,5 @@
-// A Picture laid out and drawn by Graphviz. That can take long or crash, so it happens in a child with a deadline.
+// A Picture laid out and drawn by Graphviz. That can take long or crash, so it happens in a child with a
+// deadline.
 #pragma once
 
 #include <cstddef>

@@ -21,8 +21,8 @@ using Record = std::vector<Field>;  // {"objects": 1, "bytes": 2}
 using Tables = std::vector<Table>;  // exactly one: a table in a cell; its rows stand as [{...}, ...]
 
 // One value. std::monostate is "unknown": null for programs, "-" for people.
-using CellValue = std::variant<std::monostate, bool, std::int64_t, std::uint64_t, double, Address, std::string,
-                               List, Record, Tables>;
+using CellValue = std::variant<std::monostate, bool, std::int64_t, std::uint64_t, double, Address,
+                               std::string, List, Record, Tables>;
 struct Cell : CellValue {
   using CellValue::CellValue;
   Cell() = default;

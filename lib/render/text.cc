@@ -10,9 +10,9 @@
 namespace heapglass {
 namespace {
 
-constexpr std::size_t kGap = 2;           // columns between columns
-constexpr std::size_t kNarrowest = 16;    // a text column is not cut below this
-constexpr std::size_t kLongestText = 400; // of a cell where there is no terminal to fit
+constexpr std::size_t kGap = 2;            // columns between columns
+constexpr std::size_t kNarrowest = 16;     // a text column is not cut below this
+constexpr std::size_t kLongestText = 400;  // of a cell where there is no terminal to fit
 
 constexpr const char* kBold = "\x1b[1m";
 constexpr const char* kDim = "\x1b[2m";
@@ -45,14 +45,22 @@ struct ValueText {
   std::string operator()(const std::string& text) const { return printable(text); }
   std::string operator()(std::uint64_t number) const {
     switch (kind) {
-      case Kind::kBytes: return bytes(number);
-      case Kind::kBytesDelta: return (number ? "+" : "") + bytes(number);
-      case Kind::kCountDelta: return (number ? "+" : "") + grouped(number);
-      case Kind::kPercent: return human_percent(static_cast<double>(number));
-      case Kind::kMilliseconds: return human_milliseconds(static_cast<double>(number));
-      case Kind::kAddress: return to_hex(Address{number});
-      case Kind::kPlainNumber: return std::to_string(number);
-      default: return grouped(number);
+      case Kind::kBytes:
+        return bytes(number);
+      case Kind::kBytesDelta:
+        return (number ? "+" : "") + bytes(number);
+      case Kind::kCountDelta:
+        return (number ? "+" : "") + grouped(number);
+      case Kind::kPercent:
+        return human_percent(static_cast<double>(number));
+      case Kind::kMilliseconds:
+        return human_milliseconds(static_cast<double>(number));
+      case Kind::kAddress:
+        return to_hex(Address{number});
+      case Kind::kPlainNumber:
+        return std::to_string(number);
+      default:
+        return grouped(number);
     }
   }
   std::string operator()(std::int64_t number) const {
@@ -228,10 +236,13 @@ class Writer {
     std::size_t total = indent;
     for (std::size_t i = 0; i < table.columns.size(); ++i) {
       const Column& column = table.columns[i];
-      const auto nested = [i](const Row& row) { return i < row.size() && std::holds_alternative<Tables>(row[i]); };
+      const auto nested = [i](const Row& row) {
+        return i < row.size() && std::holds_alternative<Tables>(row[i]);
+      };
       if (!for_people(column) || std::any_of(table.rows.begin(), table.rows.end(), nested)) continue;
       Shown entry{i, column.kind, display_width(title(column))};
-      for (const Row& row : table.rows) entry.width = std::max(entry.width, display_width(text_of(row, entry)));
+      for (const Row& row : table.rows)
+        entry.width = std::max(entry.width, display_width(text_of(row, entry)));
       if (table.totals) entry.width = std::max(entry.width, display_width(text_of(*table.totals, entry)));
       if (entry.kind == Kind::kText) entry.width = std::min(entry.width, kLongestText);
       total += entry.width + (shown.empty() ? 0 : kGap);

@@ -10,14 +10,14 @@
 namespace heapglass {
 
 struct Destination {
-  std::string path;       // "" or "-": the standard output
-  std::string format;     // "": by the extension of path, else default_format
+  std::string path;    // "" or "-": the standard output
+  std::string format;  // "": by the extension of path, else default_format
   std::string default_format = "text";
   mode_t mode = 0644;
 };
 
-// Sets width, colour and unicode of `options` by what the output is. When a picture cannot be drawn its DOT is
-// written beside it and the Error says so.
+// Sets width, colour and unicode of `options` by what the output is. When a picture cannot be drawn its DOT
+// is written beside it and the Error says so.
 Warnings write_report(const Document&, const Destination&, RenderOptions options = {});
 
 }  // namespace heapglass

@@ -1,0 +1,76 @@
+#include "lib/render/write_report.h"
+
+#include <cstdlib>
+#include <string_view>
+
+#include "lib/base/error.h"
+#include "lib/render/dot.h"
+#include "lib/render/output.h"
+#include "lib/render/picture_file.h"
+
+namespace heapglass {
+namespace {
+
+std::string_view environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? value : "";
+}
+
+bool utf8_locale() {
+  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    const std::string_view value = environment(name);
+    if (value.empty()) continue;
+    return value.find("UTF-8") != value.npos || value.find("utf8") != value.npos ||
+           value.find("utf-8") != value.npos;
+  }
+  return false;
+}
+
+const Format& choose(const Destination& destination) {
+  if (!destination.format.empty()) return find_format(destination.format);
+  const bool to_file = !destination.path.empty() && destination.path != "-";
+  const Format* by_name = to_file ? format_of_file(destination.path) : nullptr;
+  return by_name ? *by_name : find_format(destination.default_format);
+}
+
+// Where the DOT of a picture that could not be drawn goes: x.png -> x.dot; empty when there is no such place.
+std::string dot_path(const std::string& path) {
+  const std::size_t dot = path.rfind('.');
+  if (path.empty() || path == "-" || path.rfind("/dev/", 0) == 0) return "";
+  const std::size_t slash = path.rfind('/');
+  const bool extension =
+      dot != std::string::npos && (slash == std::string::npos || dot > slash + 1) && dot > 0;
+  return (extension ? path.substr(0, dot) : path) + ".dot";
+}
+
+}  // namespace
+
+Warnings write_report(const Document& document, const Destination& destination, RenderOptions options) {
+  const Format& format = choose(destination);
+  if (format.draws) (void)picture_of(document, format.name);  // before a file is made
+  try {
+    Output output(destination.path, destination.mode);
+    if (format.binary && output.is_terminal()) {
+      throw Error(ErrorKind::kUsage, std::string(format.name) + " is not for a terminal",
+                  "give a file with -o FILE." + std::string(format.name));
+    }
+    const bool terminal = output.is_terminal();
+    options.width = output.columns();
+    options.color = terminal && environment("NO_COLOR").empty() && environment("TERM") != "dumb";
+    options.unicode = terminal && utf8_locale();
+    Warnings warnings = format.render(document, options, output.stream());
+    output.commit();
+    return warnings;
+  } catch (const PictureError& error) {
+    const std::string path = dot_path(destination.path);
+    if (path.empty()) throw;
+    Output output(path, destination.mode);
+    render_dot(document, options, output.stream());
+    output.commit();
+    throw PictureError(error.kind(), error.what(),
+                       "the graph is in '" + path + "': draw it with dot -T" + std::string(format.name) +
+                           ", or ask for a smaller one");
+  }
+}
+
+}  // namespace heapglass
