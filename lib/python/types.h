@@ -1,0 +1,137 @@
+// Type objects of the target: their names, and how their instances are read.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "lib/base/health.h"
+#include "lib/base/limits.h"
+#include "lib/python/c_types.h"
+#include "lib/python/edges.h"
+#include "lib/python/objects.h"
+
+namespace heapglass {
+
+// A name that edges point to; stays where it is as long as the TypeTable lives.
+struct FieldName {
+  std::string name;
+};
+
+struct ObjectField {
+  std::int32_t offset = 0;  // bytes from the object
+  EdgeKind kind = EdgeKind::kField;
+  EdgeClass cls = EdgeClass::kVisited;
+  std::uint64_t payload = 0;
+};
+
+enum class InstanceDict : std::uint8_t { kNone, kAtOffset, kManaged };
+
+// How well the references of a type's instances are known.
+enum class Resolution : std::uint8_t {
+  kExact,    // by layouts
+  kUnknown,  // a C type whose tp_traverse nobody has described: its body is scanned
+};
+
+struct TypeInfo {
+  Address address{};
+  std::uint32_t index = 0;            // in order of discovery; NodeIds and reports use the graph's own order
+  std::string name;                   // module.qualname, "builtins.dict"
+  std::uint64_t flags = 0;            // tp_flags
+  std::int64_t basicsize = 0, itemsize = 0, dictoffset = 0, weaklistoffset = 0;
+  Address tp_traverse{}, base{};
+  bool has_gc = false;
+  Resolution resolution = Resolution::kExact;
+
+  // The plan for references: fields at fixed places, the instance's own dict or values, then the body.
+  std::vector<ObjectField> fields;
+  InstanceDict dict = InstanceDict::kNone;
+  Body body = Body::kNone;
+
+  // The plan for sizes.
+  SizeRule size_rule = SizeRule::kObject;
+  bool size_unsure = false;           // a __sizeof__ that we do not know, or one written in Python
+  std::uint32_t pre_header_size = 0;  // bytes in front of the object that sys.getsizeof adds
+  // True where an instance has outgoing references at all: others need only be marked.
+  bool has_references = false;
+};
+
+class TypeTable {
+ public:
+  TypeTable(const Objects& objects, const Limits& limits, Health& health);
+  ~TypeTable();
+
+  // nullptr where `type` is no type object that makes sense. From many threads.
+  const TypeInfo* get(Address type);
+  // Every type seen so far, by index.
+  std::vector<const TypeInfo*> all() const;
+  const Objects& objects() const { return objects_; }
+
+  // The real dict, subclasses and weak list of a type object: static builtin types of 3.12+ keep them in the
+  // interpreter's state.
+  Address type_dict(Address type) const;
+  Address type_field(Address type, std::int32_t in_type, std::int32_t in_state) const;
+  // Fields of a module's C state that its m_traverse visits; nullptr: not known.
+  const std::vector<ObjectField>* module_state(const std::string& md_name);
+  // The PyMemberDefs of a heap type that hold objects.
+  void add_slots(Address type, std::vector<ObjectField>& out) const;
+  Address subtype_traverse() const { return subtype_traverse_; }
+  Address type_type() const { return type_type_; }
+
+ private:
+  struct Rows;
+  std::unique_ptr<TypeInfo> build(Address type);
+  std::string name_of(Address type, std::uint64_t flags) const;
+  bool parse_fields(std::string_view structure, std::string_view fields, EdgeKind kind, EdgeClass cls,
+                    std::vector<ObjectField>& out);
+  std::uint64_t field_name(std::string_view name);
+  void plan_references(TypeInfo& info);
+  void plan_size(TypeInfo& info);
+  // The C row for a type or the ancestor whose tp_traverse it inherits; nullptr: none.
+  const CTypeRow* row_for(Address type, Address tp_traverse) const;
+
+  const Objects& objects_;
+  const Limits& limits_;
+  Health& health_;
+  LayoutSources sources_;
+  std::unique_ptr<Rows> rows_;
+  Address subtype_traverse_{};
+  Address type_type_{};
+  Address static_types_{};            // managed_static_type_state[] of the main interpreter
+  Address extension_types_{};
+  mutable std::shared_mutex mutex_;
+  std::unordered_map<std::uint64_t, std::unique_ptr<TypeInfo>> by_address_;
+  std::vector<const TypeInfo*> by_index_;
+  std::mutex names_mutex_;
+  std::unordered_map<std::string, std::unique_ptr<FieldName>> field_names_;
+  std::unordered_map<std::string, std::unique_ptr<std::vector<ObjectField>>> module_states_;
+};
+
+// One worker's memory of the types it met last: most objects are of few types.
+class TypeCache {
+ public:
+  explicit TypeCache(TypeTable& table) : table_(table) {}
+  const TypeInfo* get(Address type) {
+    Entry& e = entries_[(value(type) >> 4 ^ value(type) >> 14) % kSize];
+    if (e.address != type) {
+      e.type = table_.get(type);
+      e.address = type;
+    }
+    return e.type;
+  }
+
+ private:
+  static constexpr std::size_t kSize = 1024;
+  struct Entry {
+    Address address{};
+    const TypeInfo* type = nullptr;
+  };
+  TypeTable& table_;
+  std::vector<Entry> entries_ = std::vector<Entry>(kSize);
+};
+
+}  // namespace heapglass
