@@ -61,7 +61,33 @@ struct ModuleStateRow {
   std::string_view visits;
 };
 
-// How a type's own __sizeof__ computes, by the type in whose dict it stands.
+// How a C __sizeof__ computes, by the type in whose dict it stands. Every rule gives the size without what stands
+// in front of the object (collector head, dict and weak list pointers), which sys.getsizeof adds.
+enum class SizeRule : std::uint8_t {
+  kObject,       // object.__sizeof__: tp_basicsize + tp_itemsize * |ob_size|
+  kType,         // heap type: sizeof(PyHeapTypeObject) + the cached keys' table; static type: sizeof(PyTypeObject)
+  kList,         // tp_basicsize + 8 * allocated
+  kDict,         // tp_basicsize + values array of a split table + the keys table where nobody shares it
+  kSet,          // sizeof(PySetObject) + 16 * (mask + 1) where the table is not the small one
+  kStr,          // header by form, (length + 1) * kind, a separate UTF-8 or wchar_t copy
+  kByteArray,    // tp_basicsize + ob_alloc
+  kInt,          // header + 4 * digits
+  kCode,         // sizeof + code units, caches, co_extra
+  kFrame,        // tp_basicsize + 8 * (localsplus and stack)
+  kGenerator,    // tp_basicsize + 8 * (co_nlocalsplus + co_stacksize), 3.11+
+  kDeque,        // tp_basicsize + sizeof(block) * blocks
+  kOrderedDict,  // kDict + 8 * od_fast_nodes_size + sizeof(_ODictNode) * len
+  kArray,        // tp_basicsize + allocated * itemsize of the descr
+  kBytesIO,      // tp_basicsize + getsizeof(buf) where nobody else holds buf
+  kBuffered,     // tp_basicsize + buffer_size where there is a buffer
+};
+
+struct SizeRow {
+  std::string_view owner;  // the type whose dict has the __sizeof__, as module.qualname
+  SizeRule rule;
+};
+
+std::span<const SizeRow> size_rows();
 std::span<const CTypeRow> c_type_rows();
 std::span<const ModuleStateRow> module_state_rows();
 

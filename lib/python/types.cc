@@ -1,0 +1,314 @@
+#include "lib/python/types.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace heapglass {
+namespace {
+
+// "@3.10", "@3.13.5" -> hexversion
+std::uint32_t parse_version(std::string_view text) {
+  unsigned parts[3] = {0, 0, 0};
+  for (unsigned& part : parts) {
+    const char* end = text.data() + text.size();
+    const auto [rest, error] = std::from_chars(text.data(), end, part);
+    if (error != std::errc() || rest == end) break;
+    text = text.substr(static_cast<std::size_t>(rest - text.data()) + 1);
+  }
+  return version(parts[0], parts[1], parts[2]);
+}
+
+template <class Visit>
+void each_word(std::string_view words, Visit visit) {
+  while (!words.empty()) {
+    const std::size_t space = words.find(' ');
+    if (space != 0) visit(words.substr(0, space));
+    if (space == std::string_view::npos) return;
+    words.remove_prefix(space + 1);
+  }
+}
+
+}  // namespace
+
+struct TypeTable::Rows {
+  std::unordered_map<std::string_view, std::vector<const CTypeRow*>> by_type;
+  std::unordered_map<std::string_view, const ModuleStateRow*> by_module;
+  std::unordered_map<std::string_view, SizeRule> size_by_owner;
+};
+
+TypeTable::TypeTable(const Objects& objects, const Limits& limits, Health& health)
+    : objects_(objects), limits_(limits), health_(health), sources_(objects.python().sources), rows_(new Rows) {
+  const std::uint32_t running = objects.python().hexversion;
+  auto serves = [&](std::uint32_t since, std::uint32_t until) {
+    return running >= since && (until == 0 || running < until);
+  };
+  for (const CTypeRow& row : c_type_rows())
+    if (serves(row.since, row.until)) rows_->by_type[row.type].push_back(&row);
+  for (const ModuleStateRow& row : module_state_rows())
+    if (serves(row.since, row.until)) rows_->by_module[row.module] = &row;
+  for (const SizeRow& row : size_rows()) rows_->size_by_owner[row.owner] = row.rule;
+
+  const PyRuntime& python = objects.python();
+  const PyLayout& l = python.layout;
+  Address interpreter = objects.pointer(python.runtime, l.PyRuntimeState.interpreters_main);
+  if (python.rules.static_type_state && l.PyInterpreterState.static_types != kAbsent) {
+    static_types_ = interpreter + static_cast<std::uint64_t>(l.PyInterpreterState.static_types);
+    if (l.PyInterpreterState.extension_types != kAbsent)
+      extension_types_ = interpreter + static_cast<std::uint64_t>(l.PyInterpreterState.extension_types);
+  }
+  const Address modules = objects.pointer(interpreter, l.PyInterpreterState.modules);
+  type_type_ = objects.type_of(objects.type_of(modules));
+  // The bootstrap of import is there in every process, and ModuleSpec is a plain Python class: its tp_traverse
+  // is subtype_traverse, under whatever name the linker has left it.
+  const Address bootstrap = objects.item(modules, "_frozen_importlib");
+  const Address bootstrap_dict = objects.pointer(bootstrap, l.PyModuleObject.md_dict);
+  const Address spec = objects.item(bootstrap_dict, "ModuleSpec");
+  if (!is_null(spec)) subtype_traverse_ = objects.pointer(spec, l.PyTypeObject.tp_traverse);
+}
+
+TypeTable::~TypeTable() = default;
+
+const TypeInfo* TypeTable::get(Address type) {
+  {
+    std::shared_lock lock(mutex_);
+    const auto at = by_address_.find(value(type));
+    if (at != by_address_.end()) return at->second.get();
+  }
+  // Built outside the lock: two workers may build the same one, the first stays.
+  std::unique_ptr<TypeInfo> info = build(type);
+  std::unique_lock lock(mutex_);
+  if (by_index_.size() >= limits_.types && info) {
+    health_.skip(Skip::kTooMany, type);
+    info = nullptr;
+  }
+  // What is no type is remembered too, within limits: damaged memory names the same bad word again and again.
+  if (!info && by_address_.size() >= 2 * limits_.types) return nullptr;
+  const auto [at, is_new] = by_address_.try_emplace(value(type), std::move(info));
+  if (is_new && at->second) {
+    at->second->index = static_cast<std::uint32_t>(by_index_.size());
+    by_index_.push_back(at->second.get());
+  }
+  return at->second.get();
+}
+
+std::vector<const TypeInfo*> TypeTable::all() const {
+  std::shared_lock lock(mutex_);
+  return by_index_;
+}
+
+Address TypeTable::type_field(Address type, std::int32_t in_type, std::int32_t in_state) const {
+  const PyLayout& l = objects_.layout();
+  if (!is_null(static_types_) && objects_.type_flags(type) & kTpStaticBuiltin) {
+    // tp_subclasses of a static builtin type is its index in the interpreter's state, plus one; which of the two
+    // arrays it counts in shows by the entry's own type pointer.
+    const std::uint64_t index = value(objects_.pointer(type, l.PyTypeObject.tp_subclasses));
+    if (index == 0 || index > 4096) return Address{};
+    for (const Address array : {static_types_, extension_types_}) {
+      if (is_null(array)) continue;
+      const Address entry = array + (index - 1) * static_cast<std::uint64_t>(l.static_type_state.size);
+      if (objects_.pointer(entry, l.static_type_state.type) == type) return objects_.pointer(entry, in_state);
+    }
+    return Address{};
+  }
+  return objects_.pointer(type, in_type);
+}
+
+Address TypeTable::type_dict(Address type) const {
+  const PyLayout& l = objects_.layout();
+  return type_field(type, l.PyTypeObject.tp_dict, l.static_type_state.tp_dict);
+}
+
+std::string TypeTable::name_of(Address type, std::uint64_t flags) const {
+  const PyLayout& l = objects_.layout();
+  if (flags & kTpHeapType) {
+    const auto qualname = objects_.str(objects_.pointer(type, l.PyHeapTypeObject.ht_qualname));
+    if (!qualname) return {};
+    const auto module = objects_.str(objects_.item(type_dict(type), "__module__"));
+    return module ? *module + "." + *qualname : *qualname;
+  }
+  const auto name = objects_.c_string(objects_.pointer(type, l.PyTypeObject.tp_name), limits_.name_bytes);
+  if (!name) return {};
+  return name->find('.') == std::string::npos ? "builtins." + *name : *name;
+}
+
+std::unique_ptr<TypeInfo> TypeTable::build(Address type) {
+  const PyLayout& l = objects_.layout();
+  if (value(type) % 8 || is_null(type)) return nullptr;
+  // A type's type is a type, by its flag; nothing else in memory passes that, the sizes and the name at once.
+  const Address metatype = objects_.type_of(type);
+  if (!(objects_.type_flags(metatype) & kTpTypeSubclass)) return nullptr;
+  const auto basicsize = objects_.load<std::int64_t>(type, l.PyTypeObject.tp_basicsize);
+  const auto itemsize = objects_.load<std::int64_t>(type, l.PyTypeObject.tp_itemsize);
+  const auto flags = objects_.load<std::uint64_t>(type, l.PyTypeObject.tp_flags);
+  if (!basicsize || !itemsize || !flags || *basicsize < l.PyObject.size || *basicsize > 1 << 30 || *itemsize < 0 ||
+      *itemsize > 1 << 20) {
+    return nullptr;
+  }
+  auto info = std::make_unique<TypeInfo>();
+  info->address = type;
+  info->flags = *flags;
+  info->basicsize = *basicsize;
+  info->itemsize = *itemsize;
+  info->name = name_of(type, *flags);
+  if (info->name.empty()) {
+    health_.skip(Skip::kBadType, type);
+    return nullptr;
+  }
+  info->dictoffset = objects_.load<std::int64_t>(type, l.PyTypeObject.tp_dictoffset).value_or(0);
+  info->weaklistoffset = objects_.load<std::int64_t>(type, l.PyTypeObject.tp_weaklistoffset).value_or(0);
+  info->tp_traverse = objects_.pointer(type, l.PyTypeObject.tp_traverse);
+  info->base = objects_.pointer(type, l.PyTypeObject.tp_base);
+  info->has_gc = (*flags & kTpHaveGc) != 0;
+  const Rules& rules = objects_.python().rules;
+  info->pre_header_size = (info->has_gc ? static_cast<std::uint32_t>(l.PyGC_Head.size) : 0) +
+                          (*flags & rules.pre_header_flags ? 16 : 0);
+  plan_references(*info);
+  plan_size(*info);
+  return info;
+}
+
+std::uint64_t TypeTable::field_name(std::string_view name) {
+  std::lock_guard lock(names_mutex_);
+  auto& slot = field_names_[std::string(name)];
+  if (!slot) slot = std::make_unique<FieldName>(FieldName{std::string(name)});
+  return reinterpret_cast<std::uint64_t>(slot.get());
+}
+
+bool TypeTable::parse_fields(std::string_view structure, std::string_view fields, EdgeKind kind, EdgeClass cls,
+                             std::vector<ObjectField>& out) {
+  if (fields.empty()) return true;
+  if (!sources_.size(structure)) return false;
+  each_word(fields, [&](std::string_view word) {
+    const std::size_t at = word.find('@');
+    const std::string_view path = word.substr(0, at);
+    if (at != std::string_view::npos) {
+      std::string_view bound = word.substr(at + 1);
+      const bool until = bound.starts_with('-');
+      if (until) bound.remove_prefix(1);
+      const bool from_on = objects_.python().hexversion >= parse_version(bound);
+      if (from_on == until) return;
+    }
+    const auto field = sources_.field(structure, path);
+    if (!field || field->offset > 1 << 20) return;
+    out.push_back({static_cast<std::int32_t>(field->offset), kind, cls, field_name(path)});
+  });
+  return true;
+}
+
+void TypeTable::add_slots(Address type, std::vector<ObjectField>& out) const {
+  // The PyMemberDefs of __slots__ lie behind the type object, whose size its metatype tells; ob_size counts them.
+  const PyLayout& l = objects_.layout();
+  const std::int64_t count = objects_.ob_size(type);
+  const auto meta_size = objects_.load<std::int64_t>(objects_.type_of(type), l.PyTypeObject.tp_basicsize);
+  if (count <= 0 || count > 100'000 || !meta_size || *meta_size <= 0 || *meta_size > 1 << 20) return;
+  constexpr std::int32_t kObjectEx = 16;  // T_OBJECT_EX, Include/structmember.h
+  for (std::int64_t i = 0; i < count; ++i) {
+    const Address member =
+        type + static_cast<std::uint64_t>(*meta_size + i * std::int64_t{l.PyMemberDef.size});
+    const auto kind = objects_.load<std::int32_t>(member, l.PyMemberDef.type);
+    const auto offset = objects_.load<std::int64_t>(member, l.PyMemberDef.offset);
+    if (kind != kObjectEx || !offset || *offset < l.PyObject.size || *offset > 1 << 30) continue;
+    out.push_back({static_cast<std::int32_t>(*offset), EdgeKind::kSlot, EdgeClass::kVisited,
+                   value(objects_.pointer(member, l.PyMemberDef.name))});
+  }
+}
+
+const CTypeRow* TypeTable::row_for(Address type, Address tp_traverse) const {
+  const PyLayout& l = objects_.layout();
+  for (std::uint64_t steps = 0; !is_null(type) && steps < limits_.base_chain; ++steps) {
+    const auto rows = rows_->by_type.find(name_of(type, objects_.type_flags(type)));
+    if (rows != rows_->by_type.end()) {
+      for (const CTypeRow* row : rows->second)
+        if (row->visits.empty() || sources_.size(row->structure)) return row;
+    }
+    type = objects_.pointer(type, l.PyTypeObject.tp_base);
+    if (objects_.pointer(type, l.PyTypeObject.tp_traverse) != tp_traverse) return nullptr;
+  }
+  return nullptr;
+}
+
+void TypeTable::plan_references(TypeInfo& info) {
+  const PyLayout& l = objects_.layout();
+  const Rules& rules = objects_.python().rules;
+  // subtype_traverse walks the bases up to the first with a traverse of its own, visiting the slots of each
+  // (CPython Objects/typeobject.c), then the dict, then the type, then lets that base do the rest.
+  Address base = info.address;
+  if (!is_null(subtype_traverse_) && info.tp_traverse == subtype_traverse_) {
+    std::uint64_t steps = 0;
+    while (!is_null(base) && objects_.pointer(base, l.PyTypeObject.tp_traverse) == subtype_traverse_ &&
+           steps++ < limits_.base_chain) {
+      add_slots(base, info.fields);
+      base = objects_.pointer(base, l.PyTypeObject.tp_base);
+    }
+    const Address base_traverse = objects_.pointer(base, l.PyTypeObject.tp_traverse);
+    const auto base_dictoffset = objects_.load<std::int64_t>(base, l.PyTypeObject.tp_dictoffset).value_or(0);
+    if (info.flags & kTpManagedDict && rules.values != Values::kDictPointer) {
+      info.dict = InstanceDict::kManaged;
+    } else if (info.dictoffset != base_dictoffset && info.dictoffset != 0) {
+      info.dict = InstanceDict::kAtOffset;
+    }
+    const bool base_is_heap = objects_.type_flags(base) & kTpHeapType;
+    if (info.flags & kTpHeapType && (rules.type_edge_always || is_null(base_traverse) || !base_is_heap))
+      info.fields.push_back({l.PyObject.ob_type, EdgeKind::kType, EdgeClass::kVisited, 0});
+  } else if (info.flags & kTpHeapType && !(info.flags & kTpHaveGc)) {
+    // A class without collector support still owns its type; nothing visits it.
+    info.fields.push_back({l.PyObject.ob_type, EdgeKind::kType, EdgeClass::kOwned, 0});
+  }
+
+  const Address traverse = objects_.pointer(base, l.PyTypeObject.tp_traverse);
+  const bool visits = info.has_gc && !is_null(traverse);
+  const CTypeRow* row = is_null(base) ? nullptr : row_for(base, traverse);
+  if (row) {
+    if (visits) {
+      if (!parse_fields(row->structure, row->visits, EdgeKind::kField, EdgeClass::kVisited, info.fields))
+        info.resolution = Resolution::kUnknown;
+      if (row->visits_type_since && objects_.python().hexversion >= row->visits_type_since)
+        info.fields.push_back({l.PyObject.ob_type, EdgeKind::kType, EdgeClass::kVisited, 0});
+    }
+    parse_fields(row->structure, row->owns, EdgeKind::kField, EdgeClass::kOwned, info.fields);
+    info.body = row->body;
+  } else if (visits) {
+    info.resolution = Resolution::kUnknown;
+  }
+  info.has_references = !info.fields.empty() || info.dict != InstanceDict::kNone || info.body != Body::kNone ||
+                        info.resolution == Resolution::kUnknown;
+}
+
+void TypeTable::plan_size(TypeInfo& info) {
+  // The first class of the MRO whose dict has __sizeof__ answers, as the interpreter's own look-up would.
+  const PyLayout& l = objects_.layout();
+  const Address mro = objects_.pointer(info.address, l.PyTypeObject.tp_mro);
+  const std::int64_t count = is_null(mro) ? 0 : objects_.ob_size(mro);
+  for (std::int64_t i = 0; i < count && i < static_cast<std::int64_t>(limits_.base_chain); ++i) {
+    const Address cls =
+        objects_.pointer(mro, l.PyTupleObject.ob_item + static_cast<std::int32_t>(8 * i));
+    const Address method = objects_.item(type_dict(cls), "__sizeof__");
+    if (is_null(method)) continue;
+    const auto rule = rows_->size_by_owner.find(name_of(cls, objects_.type_flags(cls)));
+    if (rule != rows_->size_by_owner.end()) {
+      info.size_rule = rule->second;
+    } else {
+      info.size_unsure = true;
+    }
+    return;
+  }
+}
+
+const std::vector<ObjectField>* TypeTable::module_state(const std::string& md_name) {
+  {
+    std::lock_guard lock(names_mutex_);
+    const auto at = module_states_.find(md_name);
+    if (at != module_states_.end()) return at->second.get();
+  }
+  std::unique_ptr<std::vector<ObjectField>> fields;
+  const auto row = rows_->by_module.find(md_name);
+  if (row != rows_->by_module.end()) {
+    fields = std::make_unique<std::vector<ObjectField>>();
+    if (!parse_fields(row->second->structure, row->second->visits, EdgeKind::kState, EdgeClass::kVisited, *fields))
+      fields = nullptr;
+  }
+  std::lock_guard lock(names_mutex_);
+  return module_states_.try_emplace(md_name, std::move(fields)).first->second.get();
+}
+
+}  // namespace heapglass
