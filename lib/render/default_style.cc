@@ -14,7 +14,8 @@ namespace {
 
 constexpr std::size_t kTypeColumns = 36, kReprColumns = 40, kFiguresColumns = 48, kEdgeColumns = 26;
 constexpr std::size_t kTitleColumns = 110;
-constexpr std::size_t kEdgeLabels = 3;  // of parallel references drawn as one arrow
+constexpr std::size_t kRoughLayout = 500;  // nodes; above, a third of the time counts more than beauty
+constexpr std::size_t kEdgeLabels = 3;     // of parallel references drawn as one arrow
 constexpr const char* kText = "#1b2733";
 constexpr const char* kQuiet = "#5b6875";
 constexpr const char* kWarning = "#b34700";
@@ -32,7 +33,7 @@ struct Look {
 };
 constexpr Look kObject = {"object", "object", "box", "#f4f6f8", "#7d8a97", "1", "rounded,filled", 1};
 constexpr Look kUntracked = {
-    "untracked", "not tracked by the collector", "box", "#ffffff", "#c3ccd4", "0.7", "rounded,filled", 1};
+    "untracked", "not tracked by the collector", "box", "#ffffff", "#a9b4be", "0.7", "rounded,filled", 1};
 constexpr Look kClass = {"class", "class", "box", "#e3f0fa", "#0072b2", "1", "filled", 1};
 constexpr Look kModule = {"module", "module", "folder", "#dcf3ea", "#009e73", "1.2", "filled", 1};
 constexpr Look kFrame = {"frame", "frame", "note", "#fff3d1", "#c98a00", "1.2", "filled", 1};
@@ -71,20 +72,33 @@ std::string font(const char* size, const char* color, const std::string& markup)
 // Graphviz takes an empty element for a syntax error.
 std::string shown(std::string_view text) { return html_escaped(text.empty() ? " " : text); }
 
-// The last part of a dotted name is what people know a type by.
+// The last part of a dotted name is what people know a type by: the packages before it give way first.
 std::string type_markup(const std::string& line) {
-  const std::string type = cut_middle(printable(line), kTypeColumns, "…");
+  const std::string type = printable(line);
   const std::size_t end = type.find_first_of(" [(<");
   const std::size_t dot = type.rfind('.', end);
-  if (dot == std::string::npos || dot == 0 || dot + 1 >= type.size()) return "<b>" + shown(type) + "</b>";
-  return font("9", kQuiet, shown(type.substr(0, dot + 1))) + "<b>" + shown(type.substr(dot + 1)) + "</b>";
+  if (dot == std::string::npos || dot == 0 || dot + 1 >= type.size()) {
+    return "<b>" + shown(cut_middle(type, kTypeColumns, "…")) + "</b>";
+  }
+  const std::string name = cut_middle(type.substr(dot + 1), kTypeColumns, "…");
+  const std::size_t room = kTypeColumns - display_width(name);
+  const std::string packages = room < 8 ? "…" : cut_middle(type.substr(0, dot), room - 1, "…") + ".";
+  return font("9", kQuiet, shown(packages)) + "<b>" + shown(name) + "</b>";
+}
+
+// Of a module, class, frame or root the name matters, of an object the type.
+std::string head_markup(const PictureNode& node) {
+  const std::string first = node.lines.empty() ? "?" : node.lines[0];
+  const bool has_text = node.lines.size() > 1 && !node.lines[1].empty();
+  if (!has_text) return type_markup(first);
+  const std::string second = shown(cut_end(printable(node.lines[1]), kReprColumns, "…"));
+  if (node.kind == PictureNode::Kind::kObject) return type_markup(first) + "<br/>" + second;
+  return font("9", kQuiet, shown(cut_end(printable(first), kTypeColumns, "…"))) + "<br/><b>" + second +
+         "</b>";
 }
 
 std::string label(const PictureNode& node) {
-  std::string markup = type_markup(node.lines.empty() ? "?" : node.lines[0]);
-  if (node.lines.size() > 1 && !node.lines[1].empty()) {
-    markup += "<br/>" + shown(cut_end(printable(node.lines[1]), kReprColumns, "…"));
-  }
+  std::string markup = head_markup(node);
   std::string figures;
   for (std::size_t i = 2; i < node.lines.size(); ++i) {
     if (!node.lines[i].empty()) figures += (figures.empty() ? "" : " · ") + printable(node.lines[i]);
@@ -139,14 +153,15 @@ std::vector<Arrow> arrows(const Picture& picture) {
 Attributes edge_attributes(const Arrow& arrow) {
   std::string label;
   for (const std::string& text : arrow.labels) {
-    label += (label.empty() ? "" : "\\n") + escaped(cut_middle(printable(text), kEdgeColumns, "…"));
+    label += (label.empty() ? "" : "<br/>") + shown(cut_middle(printable(text), kEdgeColumns, "…"));
   }
   if (arrow.count > std::max<std::size_t>(arrow.labels.size(), 1)) {
-    label += (label.empty() ? "× " + grouped(std::uint64_t{arrow.count})
-                            : "\\n+ " + grouped(std::uint64_t{arrow.count - arrow.labels.size()}) + " more");
+    label += label.empty() ? "× " + grouped(std::uint64_t{arrow.count})
+                           : "<br/>+ " + grouped(std::uint64_t{arrow.count - arrow.labels.size()}) + " more";
   }
   Attributes attributes;
-  if (!label.empty()) attributes.push_back({"label", label});
+  // The thin last line keeps underscores clear of the arrow.
+  if (!label.empty()) attributes.push_back({"label", html(label + "<br/><font point-size=\"4\"> </font>")});
   if (arrow.kind == PictureEdge::Kind::kWeak) attributes.push_back({"style", "dotted"});
   if (arrow.kind == PictureEdge::Kind::kGuess) attributes.push_back({"style", "dashed"});
   if (arrow.weight > 1) attributes.push_back({"weight", std::to_string(arrow.weight)});
@@ -241,6 +256,13 @@ Graph default_style(const Picture& picture) {
     edge_default(g, attribute);
   }
   if (const std::string label = heading(picture); !label.empty()) graph_attribute(g, {"label", label});
+
+  if (picture.nodes.size() > kRoughLayout) {
+    for (const Attribute& attribute :
+         {Attribute{"nslimit", "1"}, {"nslimit1", "1"}, {"mclimit", "0.5"}, {"splines", "line"}}) {
+      graph_attribute(g, attribute);
+    }
+  }
 
   std::vector<Agnode_s*> nodes;
   for (std::size_t i = 0; i < picture.nodes.size(); ++i) {

@@ -18,7 +18,7 @@ enum class PictureStyle {
 };
 
 struct RenderOptions {
-  std::size_t width = 0;  // columns of the terminal; 0: nothing is cut or wrapped
+  std::size_t width = 0;  // columns of the terminal; 0: none, so only cells over 400 columns are cut
   bool color = false;
   bool unicode = false;      // rules and ellipses beyond ASCII
   bool exact_bytes = false;  // 12,345,678 instead of 12.3 MB

@@ -17,7 +17,7 @@ constexpr std::string_view kStyle = R"css(<style>
   g.edge path, g.edge polygon { stroke: #8b98a5; }
   g.edge polygon { fill: #8b98a5; }
   [fill="#f4f6f8"] { fill: #232b33; } [stroke="#7d8a97"] { stroke: #7d8a97; }
-  [fill="#ffffff"] { fill: #181e25; } [stroke="#c3ccd4"] { stroke: #46525e; }
+  [fill="#ffffff"] { fill: #181e25; } [stroke="#a9b4be"] { stroke: #46525e; }
   [fill="#e3f0fa"] { fill: #10304a; } [stroke="#0072b2"] { stroke: #4aa8de; }
   [fill="#dcf3ea"] { fill: #0b3a2d; } [stroke="#009e73"] { stroke: #2fc79a; }
   [fill="#fff3d1"] { fill: #40330e; } [stroke="#c98a00"] { stroke: #e6b13c; }

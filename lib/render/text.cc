@@ -134,7 +134,8 @@ class Writer {
       if (!for_people(field.column)) continue;
       if (const auto* tables = std::get_if<Tables>(&field.value)) {
         blanks(indent);
-        out_ << title(field.column) << '\n';
+        styled(kDim, title(field.column));
+        out_ << '\n';
         for (const Table& table : *tables) this->table(table, indent + 2);
         continue;
       }

@@ -22,7 +22,11 @@ std::string text_of(const Picture& picture, const Line& line) {
     const bool referrers = picture.direction == Picture::Direction::kReferrers;
     text += printable(line.edge->label) + (referrers ? " of " : ": ");
   }
-  for (std::size_t i = 0; i < node.lines.size(); ++i) text += (i ? "  " : "") + printable(node.lines[i]);
+  bool first = true;
+  for (const std::string& each : node.lines) {
+    if (!each.empty()) text += (first ? "" : "  ") + printable(each);
+    first = first && each.empty();
+  }
   if (!is_null(node.address)) text += "  " + to_hex(node.address);
   if (line.edge && line.edge->kind == PictureEdge::Kind::kWeak) text += "  (weak)";
   if (line.edge && line.edge->kind == PictureEdge::Kind::kGuess) text += "  (guess)";
