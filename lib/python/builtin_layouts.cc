@@ -1,0 +1,115 @@
+#include "lib/python/builtin_layouts.h"
+
+#include <array>
+#include <cstdlib>
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "lib/python/c_types.h"
+
+namespace heapglass {
+namespace {
+
+// A row of a table: one field, or with an empty path the struct's size.
+struct Row {
+  const char* structure;
+  const char* path;
+  std::uint32_t offset;
+  std::uint32_t size;
+  std::uint8_t bit_offset = 0;
+  std::uint8_t bit_size = 0;
+};
+
+constexpr Row k3_11_2[] = {
+#include "lib/python/layouts/v3_11_2.inc"
+};
+constexpr Row k3_11_7[] = {
+#include "lib/python/layouts/v3_11_7.inc"
+};
+constexpr Row k3_12_1[] = {
+#include "lib/python/layouts/v3_12_1.inc"
+};
+constexpr Row k3_13_0[] = {
+#include "lib/python/layouts/v3_13_0.inc"
+};
+
+struct Source {
+  std::uint32_t hexversion;
+  std::span<const Row> rows;
+};
+
+// To add a version: scripts/make-layout VERSION ELF... writes its row list; include it above, name it here, ascending.
+constexpr Source kSources[] = {
+    {version(3, 11, 2), k3_11_2},
+    {version(3, 11, 7), k3_11_7},
+    {version(3, 12, 1), k3_12_1},
+    {version(3, 13, 0), k3_13_0},
+};
+
+class Table final : public StructSource {
+ public:
+  explicit Table(const Source& source) : hexversion_(source.hexversion) {
+    for (const Row& row : source.rows) {
+      StructLayout& layout = structs_[row.structure];
+      if (row.path[0] == '\0') {
+        layout.size = row.size;
+      } else {
+        layout.fields[row.path] = {row.offset, row.size, row.bit_offset, row.bit_size};
+      }
+    }
+  }
+
+  const StructLayout* find(std::string_view name) const override {
+    const auto at = structs_.find(name);
+    return at == structs_.end() ? nullptr : &at->second;
+  }
+  std::string description() const override {
+    return "built-in table for " + std::to_string(hexversion_ >> 24) + "." +
+           std::to_string(hexversion_ >> 16 & 0xff) + "." + std::to_string(hexversion_ >> 8 & 0xff);
+  }
+
+ private:
+  std::uint32_t hexversion_;
+  std::map<std::string, StructLayout, std::less<>> structs_;
+};
+
+// Made when first asked for, kept for good.
+const StructSource* table(const Source& source) {
+  static std::mutex mutex;
+  static std::map<std::uint32_t, Table> tables;
+  std::lock_guard lock(mutex);
+  return &tables.try_emplace(source.hexversion, source).first->second;
+}
+
+}  // namespace
+
+const StructSource* builtin_layout(std::uint32_t hexversion, bool py_debug) {
+  if (py_debug) return nullptr;
+  for (const Source& source : kSources)
+    if (source.hexversion >> 8 == hexversion >> 8) return table(source);
+  return nullptr;
+}
+
+const StructSource* nearest_builtin_layout(std::uint32_t hexversion, bool py_debug) {
+  if (py_debug) return nullptr;
+  auto micro = [](std::uint32_t v) { return static_cast<int>(v >> 8 & 0xff); };
+  const Source* best = nullptr;
+  for (const Source& source : kSources) {
+    if (source.hexversion >> 16 != hexversion >> 16) continue;
+    auto distance = [&](const Source& s) { return std::abs(micro(s.hexversion) - micro(hexversion)); };
+    if (best == nullptr || distance(source) < distance(*best)) best = &source;
+  }
+  return best ? table(*best) : nullptr;
+}
+
+std::span<const std::uint32_t> builtin_layout_versions() {
+  static constexpr auto kVersions = [] {
+    std::array<std::uint32_t, std::size(kSources)> versions{};
+    for (std::size_t i = 0; i < versions.size(); ++i) versions[i] = kSources[i].hexversion;
+    return versions;
+  }();
+  return kVersions;
+}
+
+}  // namespace heapglass

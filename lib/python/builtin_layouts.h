@@ -1,0 +1,23 @@
+// Layouts of CPython's structs that are part of the program: for interpreters that come without debug information.
+// 64-bit Linux, release builds with a GIL. How to add a version: builtin_layouts.cc.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "lib/target/structs.h"
+
+namespace heapglass {
+
+// nullptr: there is none for exactly this release. Micro releases do change structs, so a neighbour's table is
+// no substitute by itself: whoever takes one has to check what it says against the process.
+const StructSource* builtin_layout(std::uint32_t hexversion, bool py_debug);
+
+// The table of the nearest micro release of the same minor version, for want of a better one; its description
+// names the release that it is of.
+const StructSource* nearest_builtin_layout(std::uint32_t hexversion, bool py_debug);
+
+// Ascending, with the lowest byte 0: 0x030b0700 is 3.11.7.
+std::span<const std::uint32_t> builtin_layout_versions();
+
+}  // namespace heapglass
