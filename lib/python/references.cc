@@ -1,0 +1,491 @@
+#include "lib/python/references.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace heapglass {
+namespace {
+
+std::uint64_t word_at(const std::byte* p, std::uint64_t i) {
+  std::uint64_t w;
+  std::memcpy(&w, p + i * 8, 8);
+  return w;
+}
+
+Address at(Address base, std::int32_t offset) { return base + static_cast<std::uint64_t>(std::int64_t{offset}); }
+
+}  // namespace
+
+void References::pointers(Address array, std::uint64_t count, EdgeKind kind, EdgeSink& sink, Address owner,
+                          std::uint64_t first_payload) const {
+  if (count == 0) return;
+  if (count > std::uint64_t{1} << 44) return health_.skip(Skip::kImplausibleSize, owner);
+  const std::byte* items = objects_.image().at(array, count * 8);
+  if (!items) return health_.skip(Skip::kUnreadable, owner);
+  for (std::uint64_t i = 0; i < count; ++i)
+    sink.add(Address{word_at(items, i)}, kind, first_payload + i, EdgeClass::kVisited);
+}
+
+void References::visit(Address object, const TypeInfo& type, EdgeSink& sink) const {
+  for (const ObjectField& field : type.fields) {
+    std::uint64_t w;
+    if (!objects_.image().load(at(object, field.offset), w)) {
+      health_.skip(Skip::kUnreadable, object);
+      continue;
+    }
+    sink.add(Address{w}, field.kind, field.payload, field.cls);
+  }
+  if (type.dict != InstanceDict::kNone) instance_dict(object, type, sink);
+  switch (type.body) {
+    case Body::kNone: break;
+    case Body::kTuple: {
+      const std::int64_t n = objects_.ob_size(object);
+      if (n < 0) return health_.skip(Skip::kImplausibleSize, object);
+      return tuple(object, static_cast<std::uint64_t>(n), sink);
+    }
+    case Body::kStructSequence: return struct_sequence(object, type, sink);
+    case Body::kList: return list(object, sink);
+    case Body::kDict: return dict(object, sink);
+    case Body::kSet: return set(object, sink);
+    case Body::kDeque: return deque(object, sink);
+    case Body::kOrderedDict: return ordered_dict(object, sink);
+    case Body::kType: return type_object(object, sink);
+    case Body::kModule: return module(object, sink);
+    case Body::kCode: break;
+    case Body::kFrame: return frame_object(object, sink);
+    case Body::kGenerator: return generator(object, sink);
+    case Body::kLruCache: return lru_cache(object, sink);
+    case Body::kBuiltinMethod: return builtin_method(object, sink);
+    case Body::kElement: return element(object, sink);
+    case Body::kTeeData: return tee_data(object, sink);
+    case Body::kSimpleQueue: return simple_queue(object, sink);
+    case Body::kHamtBitmap:
+    case Body::kHamtArray:
+    case Body::kHamtCollision: return hamt_node(object, type.body, sink);
+    case Body::kMemoryView: break;
+  }
+}
+
+void References::scan(Address object, const TypeInfo& type, EdgeSink& sink) const {
+  const std::int64_t items = type.itemsize ? std::abs(objects_.ob_size(object)) : 0;
+  if (items > std::int64_t{1} << 40) return;
+  const std::uint64_t bytes =
+      static_cast<std::uint64_t>(type.basicsize) + static_cast<std::uint64_t>(items * type.itemsize);
+  const std::byte* body = objects_.image().at(object, bytes);
+  if (!body) return health_.skip(Skip::kUnreadable, object);
+  const std::uint64_t head = static_cast<std::uint64_t>(layout_.PyObject.size);
+  for (std::uint64_t offset = head; offset + 8 <= bytes; offset += 8) {
+    if (static_cast<std::int64_t>(offset) == type.weaklistoffset) continue;  // borrowed
+    const Address w{word_at(body + offset, 0)};
+    if (value(w) % 8 == 0 && w != object) sink.add(w, EdgeKind::kUnknown, offset, EdgeClass::kGuess);
+  }
+}
+
+void References::inline_values(Address values, std::uint64_t count, const TypeInfo& type, EdgeSink& sink) const {
+  const auto names = objects_.keys(objects_.pointer(type.address, layout_.PyHeapTypeObject.ht_cached_keys));
+  if (!names) return;
+  const std::byte* slots = objects_.image().at(values, count * 8);
+  if (!slots) return health_.skip(Skip::kUnreadable, values);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const std::uint64_t name = i < names->nentries ? value(names->key(i)) : 0;
+    sink.add(Address{word_at(slots, i)}, EdgeKind::kAttribute, name, EdgeClass::kVisited);
+  }
+}
+
+void References::instance_dict(Address object, const TypeInfo& type, EdgeSink& sink) const {
+  if (type.dict == InstanceDict::kAtOffset) {
+    std::int64_t offset = type.dictoffset;
+    if (offset < 0) {
+      // Behind the items of a variable-size object, rounded up (CPython _PyObject_ComputedDictPointer).
+      const std::int64_t n = std::abs(objects_.ob_size(object));
+      if (n > std::int64_t{1} << 40) return health_.skip(Skip::kImplausibleSize, object);
+      offset += (type.basicsize + n * type.itemsize + 7) / 8 * 8;
+      if (offset < 0) return health_.skip(Skip::kBadType, type.address);
+    }
+    std::uint64_t w;
+    if (!objects_.image().load(object + static_cast<std::uint64_t>(offset), w))
+      return health_.skip(Skip::kUnreadable, object);
+    return sink.add(Address{w}, EdgeKind::kDict, 0, EdgeClass::kVisited);
+  }
+  const std::uint64_t before = static_cast<std::uint64_t>(layout_.PyGC_Head.size) + 8;
+  const auto first = objects_.load<std::uint64_t>(object - before, 0);
+  if (!first) return health_.skip(Skip::kUnreadable, object);
+  auto cached_count = [&]() -> std::uint64_t {
+    const auto k = objects_.keys(objects_.pointer(type.address, layout_.PyHeapTypeObject.ht_cached_keys));
+    return k ? k->nentries : 0;
+  };
+  switch (objects_.python().rules.values) {
+    case Values::kDictPointer: return;
+    case Values::kPreHeaderPair: {
+      const Address values{objects_.load<std::uint64_t>(object - before - 8, 0).value_or(0)};
+      if (!is_null(values)) return inline_values(values, cached_count(), type, sink);
+      return sink.add(Address{*first}, EdgeKind::kDict, 0, EdgeClass::kVisited);
+    }
+    case Values::kTaggedWord:
+      if (*first & 1) return inline_values(Address{*first + 1}, cached_count(), type, sink);
+      return sink.add(Address{*first}, EdgeKind::kDict, 0, EdgeClass::kVisited);
+    case Values::kInline: {
+      if (type.flags & kTpInlineValues) {
+        const Address values = object + static_cast<std::uint64_t>(type.basicsize);
+        const auto valid = objects_.load<std::uint8_t>(values, layout_.PyDictValues.valid);
+        const auto capacity = objects_.load<std::uint8_t>(values, layout_.PyDictValues.capacity);
+        if (!valid || !capacity) return health_.skip(Skip::kUnreadable, object);
+        const bool dict_first = objects_.python().rules.dict_visits_inline_values && *first != 0;
+        if (*valid && !dict_first) {
+          inline_values(values + objects_.values_offset(), *capacity, type, sink);
+          // The dict made for somebody who asked is owned all the same.
+          return sink.add(Address{*first}, EdgeKind::kDict, 0, EdgeClass::kOwned);
+        }
+      }
+      return sink.add(Address{*first}, EdgeKind::kDict, 0, EdgeClass::kVisited);
+    }
+  }
+}
+
+void References::dict(Address object, EdgeSink& sink) const {
+  const Address keys_at = objects_.pointer(object, layout_.PyDictObject.ma_keys);
+  const Address values = objects_.pointer(object, layout_.PyDictObject.ma_values);
+  const auto keys = objects_.keys(keys_at);
+  if (!keys) return health_.skip(Skip::kImplausibleSize, object);
+  if (is_null(values)) {
+    const EdgeClass key_class = keys->general ? EdgeClass::kVisited : EdgeClass::kOwned;
+    for (std::uint64_t i = 0; i < keys->nentries; ++i) {
+      const Address v = keys->entry_value(i);
+      if (is_null(v)) continue;
+      const Address k = keys->key(i);
+      sink.add(k, EdgeKind::kKey, 0, key_class);
+      sink.add(v, EdgeKind::kValue, value(k), EdgeClass::kVisited);
+    }
+    return;
+  }
+  EdgeClass cls = EdgeClass::kVisited;
+  if (layout_.PyDictValues.embedded != kAbsent && !objects_.python().rules.dict_visits_inline_values) {
+    const auto embedded = objects_.load<std::uint8_t>(values, layout_.PyDictValues.embedded);
+    if (embedded.value_or(0)) return;  // the instance they are embedded in tells them
+  }
+  const std::byte* slots = objects_.image().at(values + objects_.values_offset(), keys->nentries * 8);
+  if (!slots) return health_.skip(Skip::kUnreadable, object);
+  for (std::uint64_t i = 0; i < keys->nentries; ++i)
+    sink.add(Address{word_at(slots, i)}, EdgeKind::kValue, value(keys->key(i)), cls);
+}
+
+void References::list(Address object, EdgeSink& sink) const {
+  const std::int64_t n = objects_.ob_size(object);
+  const auto allocated = objects_.load<std::int64_t>(object, layout_.PyListObject.allocated);
+  if (n < 0 || !allocated || n > *allocated) return health_.skip(Skip::kImplausibleSize, object);
+  pointers(objects_.pointer(object, layout_.PyListObject.ob_item), static_cast<std::uint64_t>(n), EdgeKind::kIndex,
+           sink, object);
+}
+
+void References::tuple(Address object, std::uint64_t count, EdgeSink& sink) const {
+  pointers(at(object, layout_.PyTupleObject.ob_item), count, EdgeKind::kIndex, sink, object);
+}
+
+void References::struct_sequence(Address object, const TypeInfo& type, EdgeSink& sink) const {
+  std::int64_t n = objects_.ob_size(object);
+  if (objects_.python().rules.structseq_by_basicsize) {
+    n += (type.basicsize - layout_.PyTupleObject.ob_item) / 8;
+  } else {
+    // The number of fields, hidden ones included, stands in the type's dict as an int.
+    const Address fields = objects_.item(types_.type_dict(type.address), "n_fields");
+    if (!is_null(fields)) {
+      const auto digit = objects_.load<std::uint32_t>(fields, layout_.PyLongObject.ob_digit);
+      if (digit && *digit < 10'000) n = *digit;
+    }
+  }
+  if (n < 0) return health_.skip(Skip::kImplausibleSize, object);
+  tuple(object, static_cast<std::uint64_t>(n), sink);
+}
+
+void References::set(Address object, EdgeSink& sink) const {
+  const auto& l = layout_.PySetObject;
+  const auto mask = objects_.load<std::int64_t>(object, l.mask);
+  const Address table = objects_.pointer(object, l.table);
+  const std::int32_t entry = layout_.setentry.size;
+  if (!mask || *mask < 0 || *mask > std::int64_t{1} << 40 || entry < 16)
+    return health_.skip(Skip::kImplausibleSize, object);
+  const std::uint64_t n = static_cast<std::uint64_t>(*mask) + 1;
+  const std::byte* entries = objects_.image().at(table, n * static_cast<std::uint64_t>(entry));
+  if (!entries) return health_.skip(Skip::kUnreadable, object);
+  for (std::uint64_t i = 0; i < n; ++i) {
+    const std::byte* e = entries + i * static_cast<std::uint64_t>(entry);
+    const std::uint64_t key = word_at(e + layout_.setentry.key, 0);
+    // A removed entry holds the dummy, with hash -1 that no live key has.
+    if (key == 0 || word_at(e + layout_.setentry.hash, 0) == ~std::uint64_t{0}) continue;
+    sink.add(Address{key}, EdgeKind::kElement, 0, EdgeClass::kVisited);
+  }
+}
+
+void References::deque(Address object, EdgeSink& sink) const {
+  const auto& l = layout_.dequeobject;
+  const std::int64_t n = objects_.ob_size(object);
+  Address block = objects_.pointer(object, l.leftblock);
+  const auto left = objects_.load<std::int64_t>(object, l.leftindex);
+  const std::int64_t block_len = (layout_.block.rightlink - layout_.block.data) / 8;
+  if (n < 0 || !left || *left < 0 || *left > block_len || n > std::int64_t{1} << 40)
+    return health_.skip(Skip::kImplausibleSize, object);
+  // By the length, not by rightindex: a damaged chain of blocks cannot lead round and round.
+  std::int64_t index = *left;
+  for (std::int64_t done = 0; done < n;) {
+    const std::int64_t here = std::min(n - done, block_len - index);
+    const std::byte* items = objects_.image().at(at(block, layout_.block.data) + static_cast<std::uint64_t>(index) * 8,
+                                                 static_cast<std::uint64_t>(here) * 8);
+    if (!items) return health_.skip(Skip::kUnreadable, object);
+    for (std::int64_t i = 0; i < here; ++i)
+      sink.add(Address{word_at(items, static_cast<std::uint64_t>(i))}, EdgeKind::kIndex,
+               static_cast<std::uint64_t>(done + i), EdgeClass::kVisited);
+    done += here;
+    index = 0;
+    if (done < n) block = objects_.pointer(block, layout_.block.rightlink);
+    if (here <= 0) return;
+  }
+}
+
+void References::ordered_dict(Address object, EdgeSink& sink) const {
+  Address node = objects_.pointer(object, layout_.PyODictObject.od_first);
+  const auto used = objects_.load<std::int64_t>(object, layout_.PyDictObject.ma_used);
+  if (!used || *used < 0) return health_.skip(Skip::kImplausibleSize, object);
+  // A node a key; one more than that and the chain is not what it should be.
+  for (std::int64_t i = 0; !is_null(node); ++i) {
+    if (i > *used) {
+      health_.skip(Skip::kImplausibleSize, object);
+      break;
+    }
+    std::uint64_t key;
+    if (!objects_.image().load(at(node, layout_.ODictNode.key), key)) {
+      health_.skip(Skip::kUnreadable, object);
+      break;
+    }
+    sink.add(Address{key}, EdgeKind::kKey, 0, EdgeClass::kVisited);
+    node = objects_.pointer(node, layout_.ODictNode.next);
+  }
+  dict(object, sink);
+}
+
+void References::type_object(Address object, EdgeSink& sink) const {
+  const auto& l = layout_.PyTypeObject;
+  const auto& heap = layout_.PyHeapTypeObject;
+  const bool is_heap = objects_.type_flags(object) & kTpHeapType;
+  // type_traverse tells nothing of a static type, though it holds the same things.
+  const EdgeClass cls = is_heap ? EdgeClass::kVisited : EdgeClass::kOwned;
+  auto field = [&](std::int32_t offset, const char* name, EdgeClass c) {
+    static const FieldName kNames[] = {{"__dict__"}, {"__mro__"}, {"__bases__"}, {"__base__"}, {"tp_cache"},
+                                       {"ht_module"}, {"__name__"}, {"__qualname__"}, {"__slots__"}};
+    const Address referent = std::strcmp(name, "__dict__") == 0 ? types_.type_dict(object)
+                                                                : objects_.pointer(object, offset);
+    for (const FieldName& n : kNames)
+      if (n.name == name) return sink.add(referent, EdgeKind::kField, reinterpret_cast<std::uint64_t>(&n), c);
+  };
+  field(l.tp_dict, "__dict__", cls);
+  field(l.tp_cache, "tp_cache", cls);
+  field(l.tp_mro, "__mro__", cls);
+  field(l.tp_bases, "__bases__", cls);
+  field(l.tp_base, "__base__", cls);
+  if (!is_heap) return;
+  field(heap.ht_module, "ht_module", cls);
+  field(heap.ht_name, "__name__", EdgeClass::kOwned);
+  field(heap.ht_qualname, "__qualname__", EdgeClass::kOwned);
+  field(heap.ht_slots, "__slots__", EdgeClass::kOwned);
+  // The names of the instances' attributes belong to the table that all of them share.
+  const Address keys_at = objects_.pointer(object, heap.ht_cached_keys);
+  if (is_null(keys_at)) return;
+  const auto keys = objects_.keys(keys_at);
+  if (!keys) return health_.skip(Skip::kImplausibleSize, object);
+  for (std::uint64_t i = 0; i < keys->nentries; ++i) sink.add(keys->key(i), EdgeKind::kKey, 0, EdgeClass::kOwned);
+}
+
+void References::module(Address object, EdgeSink& sink) const {
+  const auto& l = layout_.PyModuleObject;
+  static const FieldName kDictName{"__dict__"}, kNameName{"md_name"};
+  sink.add(objects_.pointer(object, l.md_dict), EdgeKind::kField, reinterpret_cast<std::uint64_t>(&kDictName),
+           EdgeClass::kVisited);
+  const Address name = objects_.pointer(object, l.md_name);
+  sink.add(name, EdgeKind::kField, reinterpret_cast<std::uint64_t>(&kNameName), EdgeClass::kOwned);
+  // CPython Objects/moduleobject.c module_traverse: the definition's m_traverse, unless it wants a state (m_size > 0)
+  // that is not there yet.
+  const Address state = objects_.pointer(object, l.md_state);
+  if (l.md_def != kAbsent) {
+    const Address def = objects_.pointer(object, l.md_def);
+    if (is_null(def) || is_null(objects_.pointer(def, layout_.PyModuleDef.m_traverse))) return;
+    const auto size = objects_.load<std::int64_t>(def, layout_.PyModuleDef.m_size);
+    if (!size || (*size > 0 && is_null(state))) return;
+  } else if (is_null(objects_.pointer(object, l.md_state_traverse))) {
+    return;
+  }
+  if (is_null(state)) return;
+  const auto text = objects_.str(name, 200);
+  const std::vector<ObjectField>* fields = text ? types_.module_state(*text) : nullptr;
+  if (!fields) return;  // listed by the builder: a module whose state nobody has described
+  for (const ObjectField& f : *fields) {
+    std::uint64_t w;
+    if (!objects_.image().load(at(state, f.offset), w)) {
+      health_.skip(Skip::kUnreadable, object);
+      return;
+    }
+    sink.add(Address{w}, f.kind, f.payload, f.cls);
+  }
+}
+
+void References::visit_interpreter_frame(Address frame, EdgeSink& sink) const {
+  const auto& l = layout_.PyInterpreterFrame;
+  static const FieldName kFrame{"frame_obj"}, kLocals{"f_locals"}, kFunc{"f_func"}, kCode{"f_code"};
+  auto field = [&](std::int32_t offset, const FieldName& name) {
+    sink.add(objects_.pointer(frame, offset), EdgeKind::kField, reinterpret_cast<std::uint64_t>(&name),
+             EdgeClass::kVisited);
+  };
+  field(l.frame_obj, kFrame);
+  field(l.f_locals, kLocals);
+  field(l.f_func, kFunc);
+  field(l.f_code, kCode);
+  const Address code = objects_.pointer(frame, l.f_code);
+  const auto top = objects_.load<std::int32_t>(frame, l.stacktop);
+  if (!top || *top <= 0) return;  // -1: executing, the depth is in a register
+  if (*top > 1 << 24) return health_.skip(Skip::kImplausibleSize, frame);
+  const auto locals = objects_.load<std::int32_t>(code, layout_.PyCodeObject.co_nlocalsplus).value_or(0);
+  const Address names = objects_.pointer(code, layout_.PyCodeObject.co_localsplusnames);
+  const std::byte* slots = objects_.image().at(at(frame, l.localsplus), static_cast<std::uint64_t>(*top) * 8);
+  if (!slots) return health_.skip(Skip::kUnreadable, frame);
+  const std::int64_t name_count = is_null(names) ? 0 : objects_.ob_size(names);
+  for (std::int32_t i = 0; i < *top; ++i) {
+    const Address referent{word_at(slots, static_cast<std::uint64_t>(i))};
+    if (i < locals && i < name_count) {
+      const Address name = objects_.pointer(names, layout_.PyTupleObject.ob_item + 8 * i);
+      sink.add(referent, EdgeKind::kLocal, value(name), EdgeClass::kVisited);
+    } else {
+      sink.add(referent, EdgeKind::kStack, static_cast<std::uint64_t>(i - locals), EdgeClass::kVisited);
+    }
+  }
+}
+
+void References::frame_object(Address object, EdgeSink& sink) const {
+  const auto& l = layout_.PyFrameObject;
+  static const FieldName kBack{"f_back"}, kTrace{"f_trace"}, kExtra{"f_extra_locals"}, kCache{"f_locals_cache"},
+      kOverwritten{"f_overwritten_fast_locals"};
+  auto field = [&](std::int32_t offset, const FieldName& name) {
+    sink.add(objects_.pointer(object, offset), EdgeKind::kField, reinterpret_cast<std::uint64_t>(&name),
+             EdgeClass::kVisited);
+  };
+  field(l.f_back, kBack);
+  field(l.f_trace, kTrace);
+  field(l.f_extra_locals, kExtra);
+  field(l.f_locals_cache, kCache);
+  field(l.f_overwritten_fast_locals, kOverwritten);
+  const Address frame = objects_.pointer(object, l.f_frame);
+  constexpr std::uint8_t kOwnedByFrameObject = 2;  // FRAME_OWNED_BY_FRAME_OBJECT, pycore_frame.h
+  const auto owner = objects_.load<std::uint8_t>(frame, layout_.PyInterpreterFrame.owner);
+  if (owner == kOwnedByFrameObject) visit_interpreter_frame(frame, sink);
+}
+
+void References::generator(Address object, EdgeSink& sink) const {
+  const auto& l = layout_.PyGenObject;
+  const Rules& rules = objects_.python().rules;
+  const auto state = objects_.load<std::int8_t>(object, l.gi_frame_state);
+  if (!state) return health_.skip(Skip::kUnreadable, object);
+  const bool cleared = rules.gen_cleared_at_or_above ? *state >= rules.gen_frame_cleared
+                                                     : *state == rules.gen_frame_cleared;
+  const Address frame = at(object, l.gi_iframe);
+  if (!cleared) {
+    visit_interpreter_frame(frame, sink);
+  } else if (rules.gen_keeps_code) {
+    static const FieldName kCode{"f_code"};
+    sink.add(objects_.pointer(frame, layout_.PyInterpreterFrame.f_code), EdgeKind::kField,
+             reinterpret_cast<std::uint64_t>(&kCode), EdgeClass::kVisited);
+  }
+}
+
+void References::lru_cache(Address object, EdgeSink& sink) const {
+  // The links of a bounded cache are no objects for the collector: lru_cache_tp_traverse visits what they hold.
+  const auto& l = layout_.lru_cache_object;
+  const auto& link = layout_.lru_list_elem;
+  const Address root = at(object, l.root);
+  Address node = objects_.pointer(root, link.next);
+  if (is_null(node)) return;
+  // A ring that closes at the root; no cache is as long as memory has room for links.
+  const std::uint64_t most = objects_.image().heap_positions() / 32;
+  const bool type_too = objects_.python().hexversion >= version(3, 10);
+  for (std::uint64_t i = 0; node != root; ++i) {
+    std::uint64_t key, result;
+    if (i > most || !objects_.image().load(at(node, link.key), key) ||
+        !objects_.image().load(at(node, link.result), result)) {
+      return health_.skip(Skip::kUnreadable, object);
+    }
+    sink.add(Address{key}, EdgeKind::kKey, 0, EdgeClass::kVisited);
+    sink.add(Address{result}, EdgeKind::kValue, key, EdgeClass::kVisited);
+    if (type_too) sink.add(objects_.type_of(node), EdgeKind::kLink, i, EdgeClass::kVisited);
+    node = objects_.pointer(node, link.next);
+  }
+}
+
+void References::builtin_method(Address object, EdgeSink& sink) const {
+  constexpr std::int32_t kMethMethod = 0x200;  // METH_METHOD, Include/methodobject.h
+  static const FieldName kClass{"mm_class"};
+  const Address ml = objects_.pointer(object, layout_.PyCFunctionObject.m_ml);
+  const auto flags = objects_.load<std::int32_t>(ml, layout_.PyMethodDef.ml_flags);
+  if (flags && *flags & kMethMethod)
+    sink.add(objects_.pointer(object, layout_.PyCMethodObject.mm_class), EdgeKind::kField,
+             reinterpret_cast<std::uint64_t>(&kClass), EdgeClass::kVisited);
+}
+
+void References::element(Address object, EdgeSink& sink) const {
+  static const FieldName kText{"text"}, kTail{"tail"}, kAttrib{"attrib"};
+  auto tagged = [&](std::int32_t offset, const FieldName& name) {
+    sink.add(Address{value(objects_.pointer(object, offset)) & ~std::uint64_t{1}}, EdgeKind::kField,
+             reinterpret_cast<std::uint64_t>(&name), EdgeClass::kVisited);
+  };
+  tagged(layout_.ElementObject.text, kText);
+  tagged(layout_.ElementObject.tail, kTail);
+  const Address extra = objects_.pointer(object, layout_.ElementObject.extra);
+  if (is_null(extra)) return;
+  const auto& l = layout_.ElementObjectExtra;
+  sink.add(objects_.pointer(extra, l.attrib), EdgeKind::kField, reinterpret_cast<std::uint64_t>(&kAttrib),
+           EdgeClass::kVisited);
+  const auto n = objects_.load<std::int64_t>(extra, l.length);
+  if (!n || *n < 0) return health_.skip(Skip::kImplausibleSize, object);
+  pointers(objects_.pointer(extra, l.children), static_cast<std::uint64_t>(*n), EdgeKind::kIndex, sink, object);
+}
+
+void References::tee_data(Address object, EdgeSink& sink) const {
+  const auto& l = layout_.teedataobject;
+  const auto n = objects_.load<std::int32_t>(object, l.numread);
+  if (!n || *n < 0 || *n > (layout_.teedataobject.size - l.values) / 8)
+    return health_.skip(Skip::kImplausibleSize, object);
+  pointers(at(object, l.values), static_cast<std::uint64_t>(*n), EdgeKind::kIndex, sink, object);
+}
+
+void References::simple_queue(Address object, EdgeSink& sink) const {
+  const auto& l = layout_.simplequeueobject;
+  if (l.items == kAbsent) return;  // to 3.12 the items are in a list, which is a field
+  const auto get = objects_.load<std::int64_t>(object, l.get_idx);
+  const auto cap = objects_.load<std::int64_t>(object, l.items_cap);
+  const auto n = objects_.load<std::int64_t>(object, l.num_items);
+  if (!get || !cap || !n || *cap < 0 || *cap > std::int64_t{1} << 40 || *n < 0 || *n > *cap || *get < 0 ||
+      (*get >= *cap && *n > 0)) {
+    return health_.skip(Skip::kImplausibleSize, object);
+  }
+  const Address items = objects_.pointer(object, l.items);
+  const std::int64_t first = std::min(*n, *cap - *get);  // up to the end of the ring, then from its start
+  if (first > 0)
+    pointers(items + static_cast<std::uint64_t>(*get) * 8, static_cast<std::uint64_t>(first), EdgeKind::kIndex, sink,
+             object);
+  if (*n > first)
+    pointers(items, static_cast<std::uint64_t>(*n - first), EdgeKind::kIndex, sink, object,
+             static_cast<std::uint64_t>(first));
+}
+
+void References::hamt_node(Address object, Body body, EdgeSink& sink) const {
+  const std::int64_t n = objects_.ob_size(object);
+  switch (body) {
+    case Body::kHamtArray:
+      return pointers(at(object, layout_.PyHamtNode_Array.a_array), 32, EdgeKind::kIndex, sink, object);
+    case Body::kHamtBitmap:
+      if (n < 0) return health_.skip(Skip::kImplausibleSize, object);
+      return pointers(at(object, layout_.PyHamtNode_Bitmap.b_array), static_cast<std::uint64_t>(n), EdgeKind::kIndex,
+                      sink, object);
+    default:
+      if (n < 0) return health_.skip(Skip::kImplausibleSize, object);
+      return pointers(at(object, layout_.PyHamtNode_Collision.c_array), static_cast<std::uint64_t>(n),
+                      EdgeKind::kIndex, sink, object);
+  }
+}
+
+}  // namespace heapglass

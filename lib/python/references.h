@@ -1,0 +1,52 @@
+// What an object refers to, exactly as its tp_traverse would tell it, and what it owns besides.
+#pragma once
+
+#include "lib/base/health.h"
+#include "lib/python/edges.h"
+#include "lib/python/types.h"
+
+namespace heapglass {
+
+class References {
+ public:
+  References(TypeTable& types, Health& health)
+      : types_(types), objects_(types.objects()), layout_(objects_.layout()), health_(health) {}
+
+  // Adds every reference of `object` to `sink`, which keeps the last batch until it is drained. Visited references
+  // are those of gc.get_referents, with multiplicity.
+  void visit(Address object, const TypeInfo& type, EdgeSink& sink) const;
+  // The references that a running or suspended interpreter frame holds (3.11+).
+  void visit_interpreter_frame(Address frame, EdgeSink& sink) const;
+  // The words of a body of unknown structure that may be references; who takes them must check each.
+  void scan(Address object, const TypeInfo& type, EdgeSink& sink) const;
+
+ private:
+  void instance_dict(Address object, const TypeInfo& type, EdgeSink& sink) const;
+  void inline_values(Address values, std::uint64_t capacity, const TypeInfo& type, EdgeSink& sink) const;
+  void pointers(Address array, std::uint64_t count, EdgeKind kind, EdgeSink& sink, Address owner,
+                std::uint64_t first_payload = 0) const;
+  void dict(Address object, EdgeSink& sink) const;
+  void list(Address object, EdgeSink& sink) const;
+  void tuple(Address object, std::uint64_t count, EdgeSink& sink) const;
+  void struct_sequence(Address object, const TypeInfo& type, EdgeSink& sink) const;
+  void set(Address object, EdgeSink& sink) const;
+  void deque(Address object, EdgeSink& sink) const;
+  void ordered_dict(Address object, EdgeSink& sink) const;
+  void type_object(Address object, EdgeSink& sink) const;
+  void module(Address object, EdgeSink& sink) const;
+  void frame_object(Address object, EdgeSink& sink) const;
+  void generator(Address object, EdgeSink& sink) const;
+  void lru_cache(Address object, EdgeSink& sink) const;
+  void builtin_method(Address object, EdgeSink& sink) const;
+  void element(Address object, EdgeSink& sink) const;
+  void tee_data(Address object, EdgeSink& sink) const;
+  void simple_queue(Address object, EdgeSink& sink) const;
+  void hamt_node(Address object, Body body, EdgeSink& sink) const;
+
+  TypeTable& types_;
+  const Objects& objects_;
+  const PyLayout& layout_;
+  Health& health_;
+};
+
+}  // namespace heapglass

@@ -1,0 +1,253 @@
+#include "lib/python/sizes.h"
+
+#include <cstdlib>
+
+namespace heapglass {
+namespace {
+
+constexpr std::uint64_t kMost = std::uint64_t{1} << 46;  // no object is larger than user space
+
+class Sizer {
+ public:
+  Sizer(const Objects& objects, Address object, const TypeInfo& type)
+      : o_(objects), l_(objects.layout()), at_(object), type_(type) {}
+
+  // Without the pre-header.
+  std::uint64_t bytes() {
+    switch (type_.size_rule) {
+      case SizeRule::kObject: return basic() + items();
+      case SizeRule::kType: return type_object();
+      case SizeRule::kList: return basic() + 8 * count(l_.PyListObject.allocated);
+      case SizeRule::kDict: return dict();
+      case SizeRule::kSet: return set();
+      case SizeRule::kStr: return str();
+      case SizeRule::kByteArray: return byte_array();
+      case SizeRule::kInt: return integer();
+      case SizeRule::kCode: return code();
+      case SizeRule::kFrame: return frame();
+      case SizeRule::kGenerator: return generator();
+      case SizeRule::kDeque: return deque();
+      case SizeRule::kOrderedDict: return ordered_dict();
+      case SizeRule::kArray: return array();
+      case SizeRule::kBytesIO: return bytes_io();
+      case SizeRule::kBuffered: return buffered();
+    }
+    unsure_ = true;
+    return basic();
+  }
+  bool unsure() const { return unsure_; }
+
+ private:
+  template <class T>
+  T get(Address base, std::int32_t offset) {
+    const auto v = o_.load<T>(base, offset);
+    if (!v) unsure_ = true;
+    return v.value_or(0);
+  }
+  std::uint64_t checked(std::int64_t n) {
+    if (n < 0 || static_cast<std::uint64_t>(n) > kMost) {
+      unsure_ = true;
+      return 0;
+    }
+    return static_cast<std::uint64_t>(n);
+  }
+  std::uint64_t count(std::int32_t offset) { return checked(get<std::int64_t>(at_, offset)); }
+  std::uint64_t basic() const { return static_cast<std::uint64_t>(type_.basicsize); }
+  std::uint64_t items() {
+    if (type_.itemsize <= 0) return 0;
+    const std::int64_t n = o_.ob_size(at_);
+    return checked(n < 0 ? -n : n) * static_cast<std::uint64_t>(type_.itemsize);
+  }
+
+  std::uint64_t type_object() {
+    if (!(o_.type_flags(at_) & kTpHeapType)) return static_cast<std::uint64_t>(l_.PyTypeObject.size);
+    std::uint64_t size = static_cast<std::uint64_t>(l_.PyHeapTypeObject.size);
+    const Address keys = o_.pointer(at_, l_.PyHeapTypeObject.ht_cached_keys);
+    if (!is_null(keys)) size += table(keys, false);
+    return size;
+  }
+  // Bytes of a keys table; `shared_free`: nothing where others share it.
+  std::uint64_t table(Address keys, bool shared_free) {
+    const auto k = o_.keys(keys);
+    if (!k) {
+      unsure_ = true;
+      return 0;
+    }
+    return shared_free && k->refcnt != 1 ? 0 : k->bytes;
+  }
+  std::uint64_t dict() {
+    const Address keys = o_.pointer(at_, l_.PyDictObject.ma_keys);
+    std::uint64_t size = basic() + table(keys, true);
+    if (!is_null(o_.pointer(at_, l_.PyDictObject.ma_values))) {
+      const auto k = o_.keys(keys);
+      if (k) size += 8 * k->usable_and_used;
+    }
+    return size;
+  }
+  std::uint64_t set() {
+    const std::uint64_t entries = count(l_.PySetObject.mask) + 1;
+    const bool small = o_.pointer(at_, l_.PySetObject.table) ==
+                       at_ + static_cast<std::uint64_t>(l_.PySetObject.smalltable);
+    return basic() + (small ? 0 : entries * static_cast<std::uint64_t>(l_.setentry.size));
+  }
+  std::uint64_t str() {
+    const auto& ascii = l_.PyASCIIObject;
+    const auto& compact = l_.PyCompactUnicodeObject;
+    const std::uint64_t n = count(ascii.length);
+    const std::uint32_t state = get<std::uint32_t>(at_, ascii.state);
+    const std::uint64_t kind = state >> 2 & 7;
+    const bool is_compact = state >> 5 & 1, is_ascii = state >> 6 & 1;
+    std::uint64_t size, data;
+    if (is_compact && is_ascii) {
+      size = static_cast<std::uint64_t>(ascii.size) + n + 1;
+      data = value(at_) + static_cast<std::uint64_t>(ascii.size);
+    } else if (is_compact) {
+      size = static_cast<std::uint64_t>(compact.size) + (n + 1) * kind;
+      data = value(at_) + static_cast<std::uint64_t>(compact.size);
+    } else {
+      size = static_cast<std::uint64_t>(l_.PyUnicodeObject.size);
+      data = value(o_.pointer(at_, l_.PyUnicodeObject.data));
+      if (data) size += (n + 1) * kind;
+    }
+    if (!(is_compact && is_ascii)) {
+      // A UTF-8 copy counts where it is one: the text of an ASCII string is its own UTF-8.
+      const std::uint64_t utf8 = value(o_.pointer(at_, compact.utf8));
+      if (utf8 && utf8 != data) size += count(compact.utf8_length) + 1;
+    }
+    if (ascii.wstr != kAbsent) {
+      const std::uint64_t wstr = value(o_.pointer(at_, ascii.wstr));
+      const bool shares = kind == 4 && wstr == data;  // sizeof(wchar_t) is 4 on Linux
+      if (wstr && !shares) {
+        const std::uint64_t wide = is_compact && is_ascii ? n : count(compact.wstr_length);
+        size += (wide + 1) * 4;
+      }
+    }
+    return size;
+  }
+  std::uint64_t byte_array() {
+    const std::uint64_t alloc = count(l_.PyByteArrayObject.ob_alloc);
+    // 3.15 keeps the bytes in a bytes object of its own.
+    if (l_.PyByteArrayObject.ob_bytes_object != kAbsent) return basic() + (alloc ? alloc + 33 : 0);
+    return basic() + alloc;
+  }
+  std::uint64_t integer() {
+    const Rules& rules = o_.python().rules;
+    std::uint64_t digits;
+    if (rules.int_tag) {
+      digits = get<std::uint64_t>(at_, l_.PyLongObject.lv_tag) >> 3;
+    } else {
+      const std::int64_t n = o_.ob_size(at_);
+      digits = checked(n < 0 ? -n : n);
+    }
+    if (digits > kMost) {
+      unsure_ = true;
+      digits = 0;
+    }
+    if (digits == 0 && (rules.int_tag || rules.int_zero_has_digit)) digits = 1;
+    const std::uint64_t head = rules.int_size_ignores_basicsize
+                                   ? static_cast<std::uint64_t>(l_.PyLongObject.ob_digit)
+                                   : basic();
+    return head + 4 * digits;
+  }
+  std::uint64_t code() {
+    const auto& l = l_.PyCodeObject;
+    std::uint64_t size = basic();
+    if (l.co_code_adaptive != kAbsent) {
+      const std::int64_t units = o_.ob_size(at_);
+      size = (size + 2 * checked(units) + 7) / 8 * 8;
+    } else {
+      const Address code_bytes = o_.pointer(at_, l.co_code);
+      if (!is_null(o_.pointer(at_, l.co_cell2arg)))
+        size += 8 * checked(o_.ob_size(o_.pointer(at_, l.co_cellvars)));
+      if (!is_null(o_.pointer(at_, l.co_opcache))) {
+        const std::uint64_t n = get<std::uint8_t>(at_, l.co_opcache_size);
+        size += checked(o_.ob_size(code_bytes)) / 2 + 32 * n;
+      }
+    }
+    const Address extra = o_.pointer(at_, l.co_extra);
+    if (!is_null(extra)) {
+      // _PyCodeObjectExtra: a count and that many pointers (Objects/codeobject.c).
+      const std::int64_t n = o_.load<std::int64_t>(extra, 0).value_or(0);
+      size += 16 + (n > 1 ? 8 * checked(n - 1) : 0);
+    }
+    return size;
+  }
+  std::uint64_t code_slots(Address code) {
+    const auto& l = l_.PyCodeObject;
+    const std::int32_t stack = get<std::int32_t>(code, l.co_stacksize);
+    if (l.co_nlocalsplus != kAbsent)
+      return 8 * checked(std::int64_t{get<std::int32_t>(code, l.co_nlocalsplus)} + stack);
+    const std::int64_t cells = o_.ob_size(o_.pointer(code, l.co_cellvars));
+    const std::int64_t frees = o_.ob_size(o_.pointer(code, l.co_freevars));
+    return 8 * checked(std::int64_t{get<std::int32_t>(code, l.co_nlocals)} + cells + frees + stack);
+  }
+  Address untag(Address a) const {
+    return o_.python().rules.tagged_stack_refs ? Address{value(a) & ~std::uint64_t{3}} : a;
+  }
+  std::uint64_t frame() {
+    const auto& l = l_.PyFrameObject;
+    if (l.f_frame == kAbsent) return basic() + code_slots(o_.pointer(at_, l.f_code)) - 8;
+    const Address iframe = o_.pointer(at_, l.f_frame);
+    const Address frame_code = untag(o_.pointer(iframe, l_.PyInterpreterFrame.f_code));
+    return basic() + code_slots(frame_code);
+  }
+  std::uint64_t generator() {
+    const auto& l = l_.PyGenObject;
+    if (l.gi_iframe == kAbsent) return basic();
+    const Address iframe = at_ + static_cast<std::uint64_t>(l.gi_iframe);
+    return basic() + code_slots(untag(o_.pointer(iframe, l_.PyInterpreterFrame.f_code)));
+  }
+  std::uint64_t deque() {
+    const std::int64_t block_len = (l_.block.rightlink - l_.block.data) / 8;
+    const std::int64_t left = get<std::int64_t>(at_, l_.dequeobject.leftindex);
+    const std::uint64_t filled = checked(left) + checked(o_.ob_size(at_));
+    const std::uint64_t len = static_cast<std::uint64_t>(block_len);
+    std::uint64_t blocks = (filled + len - 1) / len;
+    if (blocks == 0) blocks = 1;
+    return basic() + blocks * static_cast<std::uint64_t>(l_.block.size);
+  }
+  std::uint64_t ordered_dict() {
+    std::uint64_t size = dict() + 8 * count(l_.PyODictObject.od_fast_nodes_size);
+    if (!is_null(o_.pointer(at_, l_.PyODictObject.od_first)))
+      size += static_cast<std::uint64_t>(l_.ODictNode.size) * count(l_.PyDictObject.ma_used);
+    return size;
+  }
+  std::uint64_t array() {
+    const Address descr = o_.pointer(at_, l_.arrayobject.ob_descr);
+    const std::int32_t item = get<std::int32_t>(descr, l_.arraydescr.itemsize);
+    return basic() + count(l_.arrayobject.allocated) * checked(item);
+  }
+  std::uint64_t bytes_io() {
+    const Address buf = o_.pointer(at_, l_.bytesio.buf);
+    std::uint64_t size = basic();
+    // Only where nobody else holds it: a shared buffer is its other holder's as well.
+    if (!is_null(buf) && o_.refcount(buf) == 1) size += 33 + checked(o_.ob_size(buf));
+    return size;
+  }
+  std::uint64_t buffered() {
+    std::uint64_t size = basic();
+    if (!is_null(o_.pointer(at_, l_.buffered.buffer))) size += count(l_.buffered.buffer_size);
+    return size;
+  }
+
+  const Objects& o_;
+  const PyLayout& l_;
+  const Address at_;
+  const TypeInfo& type_;
+  bool unsure_ = false;
+};
+
+}  // namespace
+
+ObjectSize size_of(const Objects& objects, Address object, const TypeInfo& type) {
+  Sizer sizer(objects, object, type);
+  std::uint64_t bytes = sizer.bytes() + type.pre_header_size;
+  // A static type has no collector head although its type says so; some releases count it all the same.
+  if (type.flags & kTpTypeSubclass && !(objects.type_flags(object) & kTpHeapType) &&
+      !objects.python().rules.static_types_count_gc_head) {
+    bytes -= static_cast<std::uint64_t>(objects.layout().PyGC_Head.size);
+  }
+  return {bytes, sizer.unsure() || type.size_unsure};
+}
+
+}  // namespace heapglass

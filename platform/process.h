@@ -1,0 +1,66 @@
+// A live process, looked at from outside: who it is, its maps, its bytes. Stops nothing: see freeze_copy.h.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "lib/target/mappings.h"
+#include "lib/target/memory_reader.h"
+
+namespace heapglass {
+
+class FileDescriptor {
+ public:
+  FileDescriptor() = default;
+  explicit FileDescriptor(int fd) : fd_(fd) {}
+  FileDescriptor(FileDescriptor&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
+  FileDescriptor& operator=(FileDescriptor&& other) noexcept;
+  ~FileDescriptor();
+  int get() const { return fd_; }
+  explicit operator bool() const { return fd_ >= 0; }
+
+ private:
+  int fd_ = -1;
+};
+
+class Process final : public MemoryReader {
+ public:
+  // Looks without touching. Throws Error kUnreachable with the reason and what would help: no such process, a
+  // zombie, a kernel thread, not permitted.
+  static Process open(pid_t pid);
+
+  pid_t pid() const { return pid_; }                    // of the whole process, where a thread's id was given
+  std::uint64_t start_time() const { return start_time_; }  // clock ticks since boot: tells a reused pid
+  std::string executable() const;                       // /proc/PID/exe's target
+  std::string command_line() const;                     // arguments joined by spaces
+  std::uint64_t resident_bytes() const;                 // RSS
+  bool owned_by_caller() const;                         // same effective user
+  Mappings mappings() const;                            // throws Error kUnreachable
+  // A file as the target sees it, checked to be the mapped one; invalid where it cannot be had.
+  FileDescriptor open_mapped_file(const Mapping& mapping) const;
+
+  // process_vm_readv, then /proc/PID/mem for what only ptrace may read.
+  bool read(Address from, std::span<std::byte> to) const override;
+
+  // Throws Error kUnreachable "exited" where the process that was opened is gone, or its pid is another's now.
+  void check_alive() const;
+
+ private:
+  pid_t pid_ = 0;
+  std::uint64_t start_time_ = 0;
+  FileDescriptor mem_;
+};
+
+// Fields of /proc/PID/stat that matter here.
+struct ProcStat {
+  char state = '?';
+  std::uint32_t flags = 0;
+  std::uint64_t start_time = 0;
+};
+bool read_proc_stat(pid_t pid, ProcStat& out);
+std::string read_proc_file(const std::string& path);  // empty where it cannot be read
+
+}  // namespace heapglass
