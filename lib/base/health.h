@@ -41,7 +41,7 @@ class Health {
     if (e.count.fetch_add(1, std::memory_order_relaxed) == 0) e.example = value(where);
   }
   std::uint64_t count(Skip why) const { return entries_[static_cast<unsigned>(why)].count; }
-  Address example(Skip why) const { return Address{entries_[static_cast<unsigned>(why)].example}; }
+  Address example(Skip why) const { return Address{entries_[static_cast<unsigned>(why)].example.load()}; }
   bool clean() const {
     for (const Entry& e : entries_)
       if (e.count) return false;

@@ -13,21 +13,9 @@
 #include "lib/python/layout.h"
 #include "lib/python/versions.h"
 #include "lib/target/memory_reader.h"
-#include "lib/target/structs.h"
-#include "lib/target/symbols.h"
+#include "lib/target/binary.h"
 
 namespace heapglass {
-
-// An ELF file mapped into the target, as far as finding the interpreter needs it.
-struct Binary {
-  virtual ~Binary() = default;
-  virtual const std::string& path() const = 0;       // as the target sees it
-  virtual std::string build_id() const = 0;          // hex; empty: none
-  virtual const SymbolSource& symbols() const = 0;
-  virtual std::optional<Symbol> section(std::string_view name) const = 0;  // in the target
-  // The file's own or separate debug information, asked for these structs; nullptr: there is none.
-  virtual const StructSource* structs(const std::vector<std::string>& names) const = 0;
-};
 
 struct PyRuntime {
   std::uint32_t hexversion = 0;

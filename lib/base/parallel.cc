@@ -1,0 +1,56 @@
+#include "lib/base/parallel.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace heapglass {
+
+unsigned worker_count() {
+  static const unsigned count = [] {
+    if (const char* asked = std::getenv("HEAPGLASS_THREADS")) {
+      const long n = std::strtol(asked, nullptr, 10);
+      if (n >= 1 && n <= 256) return static_cast<unsigned>(n);
+    }
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) == 0)
+      return static_cast<unsigned>(std::clamp(CPU_COUNT(&allowed), 1, 64));
+    return std::clamp(std::thread::hardware_concurrency(), 1u, 64u);
+  }();
+  return count;
+}
+
+void on_each_worker(const std::function<void(unsigned)>& body) {
+  std::exception_ptr failure;
+  std::mutex mutex;
+  auto guarded = [&](unsigned worker) {
+    try {
+      body(worker);
+    } catch (...) {
+      std::lock_guard lock(mutex);
+      if (!failure) failure = std::current_exception();
+    }
+  };
+  std::vector<std::thread> threads;
+  for (unsigned worker = 1; worker < worker_count(); ++worker) threads.emplace_back(guarded, worker);
+  guarded(0);
+  for (std::thread& t : threads) t.join();
+  if (failure) std::rethrow_exception(failure);
+}
+
+void parallel_for(std::size_t n, const std::function<void(std::size_t, unsigned)>& body) {
+  std::atomic<std::size_t> next{0};
+  auto drain = [&](unsigned worker) {
+    for (std::size_t i; (i = next.fetch_add(1)) < n;) body(i, worker);
+  };
+  if (n <= 1) return drain(0);
+  on_each_worker(drain);
+}
+
+}  // namespace heapglass

@@ -1,0 +1,185 @@
+#include "lib/python/frames.h"
+
+#include <unordered_set>
+
+namespace heapglass {
+namespace {
+
+constexpr std::uint64_t kStackRefTag = 3;
+
+Address untag(const Objects& o, Address a) {
+  return o.python().rules.tagged_stack_refs ? Address{value(a) & ~kStackRefTag} : a;
+}
+
+PyFrame describe_frame(const Objects& o, Address frame, Address code, std::int64_t offset) {
+  const auto& l = o.layout().PyCodeObject;
+  PyFrame f{.frame = frame, .code = code};
+  f.file = o.str(o.pointer(code, l.co_filename)).value_or("?");
+  const Address qualname = o.pointer(code, l.co_qualname);
+  f.function = o.str(is_null(qualname) ? o.pointer(code, l.co_name) : qualname).value_or("?");
+  f.line = line_of(o, code, offset);
+  return f;
+}
+
+void interpreter_frames(const Objects& o, Address tstate, const Limits& limits, Health& health, PyThread& thread) {
+  const PyLayout& l = o.layout();
+  Address frame;
+  if (o.python().rules.cframe) {
+    frame = o.pointer(o.pointer(tstate, l.PyThreadState.cframe), l.PyCFrame.current_frame);
+  } else {
+    frame = o.pointer(tstate, l.PyThreadState.current_frame);
+  }
+  std::unordered_set<std::uint64_t> seen;
+  for (std::uint64_t n = 0; !is_null(frame); ++n) {
+    if (n >= limits.frames_a_thread || !seen.insert(value(frame)).second)
+      return health.skip(Skip::kTooMany, frame);
+    const auto owner = o.load<std::uint8_t>(frame, l.PyInterpreterFrame.owner);
+    if (!owner) return health.skip(Skip::kUnreadable, frame);
+    const std::uint8_t shim = o.python().rules.shim_owner;
+    if (shim == 0 || *owner < shim) {
+      const Address code = untag(o, o.pointer(frame, l.PyInterpreterFrame.f_code));
+      const Address instruction = o.pointer(frame, l.PyInterpreterFrame.prev_instr);
+      const std::int64_t offset = static_cast<std::int64_t>(
+          instruction - (code + static_cast<std::uint64_t>(l.PyCodeObject.co_code_adaptive)));
+      thread.frames.push_back(describe_frame(o, frame, code, offset));
+    }
+    frame = o.pointer(frame, l.PyInterpreterFrame.previous);
+  }
+}
+
+void frame_objects(const Objects& o, Address tstate, const Limits& limits, Health& health, PyThread& thread) {
+  const PyLayout& l = o.layout();
+  Address frame = o.pointer(tstate, l.PyThreadState.frame);
+  std::unordered_set<std::uint64_t> seen;
+  for (std::uint64_t n = 0; !is_null(frame); ++n) {
+    if (n >= limits.frames_a_thread || !seen.insert(value(frame)).second)
+      return health.skip(Skip::kTooMany, frame);
+    const std::int64_t lasti = o.load<std::int32_t>(frame, l.PyFrameObject.f_lasti).value_or(-1);
+    // 3.10 counts instructions of two bytes.
+    const std::int64_t offset = l.PyCodeObject.co_linetable != kAbsent ? lasti * 2 : lasti;
+    thread.frames.push_back(describe_frame(o, frame, o.pointer(frame, l.PyFrameObject.f_code), offset));
+    frame = o.pointer(frame, l.PyFrameObject.f_back);
+  }
+}
+
+}  // namespace
+
+std::vector<PyInterpreter> read_interpreters(const Objects& o, const Limits& limits, Health& health) {
+  const PyLayout& l = o.layout();
+  const Rules& rules = o.python().rules;
+  std::vector<PyInterpreter> all;
+  std::unordered_set<std::uint64_t> seen;
+  Address state = o.pointer(o.python().runtime, l.PyRuntimeState.interpreters_head);
+  for (; !is_null(state); state = o.pointer(state, l.PyInterpreterState.next)) {
+    if (all.size() >= limits.interpreters || !seen.insert(value(state)).second) {
+      health.skip(Skip::kTooMany, state);
+      break;
+    }
+    PyInterpreter interpreter{.state = state};
+    interpreter.id = o.load<std::int64_t>(state, l.PyInterpreterState.id).value_or(0);
+    interpreter.gc = l.PyInterpreterState.gc != kAbsent
+                         ? state + static_cast<std::uint64_t>(l.PyInterpreterState.gc)
+                         : o.python().runtime + static_cast<std::uint64_t>(l.PyRuntimeState.gc);
+    interpreter.collecting = o.load<std::int32_t>(interpreter.gc, l.gc_runtime_state.collecting).value_or(0) != 0;
+    interpreter.gc_enabled = o.load<std::int32_t>(interpreter.gc, l.gc_runtime_state.enabled).value_or(1) != 0;
+    std::unordered_set<std::uint64_t> threads;
+    Address tstate = o.pointer(state, l.PyInterpreterState.threads_head);
+    for (; !is_null(tstate); tstate = o.pointer(tstate, l.PyThreadState.next)) {
+      if (threads.size() >= limits.threads || !threads.insert(value(tstate)).second) {
+        health.skip(Skip::kTooMany, tstate);
+        break;
+      }
+      PyThread thread{.tstate = tstate};
+      thread.native_id = o.load<std::uint64_t>(tstate, l.PyThreadState.native_thread_id).value_or(0);
+      thread.thread_id = o.load<std::uint64_t>(tstate, l.PyThreadState.thread_id).value_or(0);
+      if (rules.frames == Frames::kInterpreter) {
+        interpreter_frames(o, tstate, limits, health, thread);
+      } else {
+        frame_objects(o, tstate, limits, health, thread);
+      }
+      interpreter.threads.push_back(std::move(thread));
+    }
+    all.push_back(std::move(interpreter));
+  }
+  return all;
+}
+
+int line_of(const Objects& o, Address code, std::int64_t offset) {
+  const auto& l = o.layout().PyCodeObject;
+  const auto first = o.load<std::int32_t>(code, l.co_firstlineno);
+  if (!first) return 0;
+  const bool old = l.co_linetable == kAbsent;
+  const Address table = o.pointer(code, old ? l.co_lnotab : l.co_linetable);
+  const std::int64_t n = o.ob_size(table);
+  const std::byte* bytes =
+      n <= 0 || n > 1 << 26
+          ? nullptr
+          : o.image().at(table + static_cast<std::uint64_t>(o.layout().PyBytesObject.ob_sval),
+                         static_cast<std::uint64_t>(n));
+  if (!bytes) return *first;
+  auto byte = [&](std::int64_t i) { return std::to_integer<unsigned>(bytes[i]); };
+  std::int64_t line = *first;
+
+  if (l.co_code_adaptive == kAbsent) {
+    // co_lnotab (3.7-3.9) and co_linetable of 3.10: pairs of a step in bytes of code and a signed step in lines.
+    std::int64_t at = 0;
+    for (std::int64_t i = 0; i + 1 < n; i += 2) {
+      const int delta = static_cast<signed char>(byte(i + 1));
+      if (old) {
+        at += byte(i);
+        if (at > offset) break;
+        line += delta;
+      } else {
+        if (delta != -128) line += delta;
+        at += byte(i);
+        if (at > offset) return delta == -128 ? 0 : static_cast<int>(line);
+      }
+    }
+    return static_cast<int>(line);
+  }
+
+  // The location table of 3.11+, CPython Objects/locations.md: entries of one byte 1cccc lll, the code's length in
+  // units of two bytes less one, and operands by code.
+  if (offset < 0) return *first;
+  std::int64_t i = 0, at = 0;
+  auto varint = [&]() -> std::uint32_t {
+    std::uint32_t result = 0;
+    for (unsigned shift = 0; i < n && shift < 32; shift += 6) {
+      const unsigned b = byte(i++);
+      result |= (b & 63) << shift;
+      if (!(b & 64)) break;
+    }
+    return result;
+  };
+  auto signed_varint = [&]() -> std::int64_t {
+    const std::uint32_t v = varint();
+    return v & 1 ? -static_cast<std::int64_t>(v >> 1) : static_cast<std::int64_t>(v >> 1);
+  };
+  while (i < n) {
+    const unsigned head = byte(i++);
+    if (!(head & 128)) return 0;  // not the start of an entry: damaged
+    const unsigned kind = head >> 3 & 15;
+    const std::int64_t length = ((head & 7) + 1) * 2;
+    bool has_line = true;
+    if (kind <= 9) {
+      i += 1;
+    } else if (kind <= 12) {
+      line += kind - 10;
+      i += 2;
+    } else if (kind == 13) {
+      line += signed_varint();
+    } else if (kind == 14) {
+      line += signed_varint();
+      varint();
+      varint();
+      varint();
+    } else {
+      has_line = false;
+    }
+    at += length;
+    if (at > offset) return has_line && line > 0 && line < 1 << 30 ? static_cast<int>(line) : 0;
+  }
+  return 0;
+}
+
+}  // namespace heapglass

@@ -1,0 +1,43 @@
+// Interpreters, threads and frames of the target.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "lib/base/health.h"
+#include "lib/base/limits.h"
+#include "lib/python/objects.h"
+
+namespace heapglass {
+
+struct PyFrame {
+  Address frame{};           // _PyInterpreterFrame (3.11+) or PyFrameObject
+  Address code{};
+  std::string file, function;
+  int line = 0;              // 0: unknown
+};
+
+struct PyThread {
+  Address tstate{};
+  std::uint64_t native_id = 0;   // as the target counts (its pid namespace); 0: not told by this version
+  std::uint64_t thread_id = 0;   // pthread_t
+  std::vector<PyFrame> frames;   // innermost first
+};
+
+struct PyInterpreter {
+  Address state{};
+  std::int64_t id = 0;
+  Address gc{};                  // _gc_runtime_state
+  bool collecting = false;       // a collection is going on
+  bool gc_enabled = true;
+  std::vector<PyThread> threads; // newest first, as the interpreter links them
+};
+
+// Every interpreter, main last as the runtime links them.
+std::vector<PyInterpreter> read_interpreters(const Objects& objects, const Limits& limits, Health& health);
+
+// The line that a code object's instruction at `offset` bytes stands on; 0: none.
+int line_of(const Objects& objects, Address code, std::int64_t offset);
+
+}  // namespace heapglass

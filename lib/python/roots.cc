@@ -1,0 +1,178 @@
+#include "lib/python/roots.h"
+
+#include <algorithm>
+
+namespace heapglass {
+namespace {
+
+// Pointer fields of PyInterpreterState that hold a reference, by their names over the versions.
+constexpr std::string_view kInterpreterFields[] = {
+    "modules|imports.modules", "modules_by_index|imports.modules_by_index", "sysdict", "builtins",
+    "importlib|imports.importlib", "import_func|imports.import_func", "codec_search_path|codecs.search_path",
+    "codec_search_cache|codecs.search_cache", "codec_error_registry|codecs.error_registry", "dict", "builtins_copy",
+    "sysdict_copy", "before_forkers", "after_forkers_parent", "after_forkers_child", "audit_hooks",
+    "warnings.filters", "warnings.once_registry", "warnings.default_action", "warnings.context", "gc.garbage",
+    "gc.callbacks", "pyexitmodule", "cached_objects.interned_strings", "cached_objects.str_replace_inf",
+    "imports.lazy_import_func", "imports.lazy_imports_filter", "imports.lazy_modules",
+    "imports.lazy_pending_submodules", "atexit.callbacks"};
+
+constexpr std::string_view kThreadFields[] = {
+    "dict", "async_exc", "current_exception", "curexc_type", "curexc_value", "curexc_traceback",
+    "exc_state.exc_type", "exc_state.exc_value", "exc_state.exc_traceback", "context", "async_gen_firstiter",
+    "async_gen_finalizer", "c_profileobj", "c_traceobj"};
+
+class FrameRoots final : public EdgeSink {
+ public:
+  FrameRoots(std::vector<PyRoot>& roots, std::string holder) : roots_(roots), holder_(std::move(holder)) {}
+
+ private:
+  void take(const Edge* edges, std::size_t count) override {
+    for (std::size_t i = 0; i < count; ++i)
+      roots_.push_back({edges[i].referent, RootKind::kFrame, holder_, edges[i], false});
+  }
+  std::vector<PyRoot>& roots_;
+  std::string holder_;
+};
+
+std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+}  // namespace
+
+std::vector<PyRoot> read_roots(TypeTable& types, const std::vector<PyInterpreter>& interpreters, Health& health) {
+  const Objects& o = types.objects();
+  const PyLayout& l = o.layout();
+  const LayoutSources sources(o.python().sources);
+  const References references(types, health);
+  std::vector<PyRoot> roots;
+
+  auto fields_of = [&](Address base, std::string_view structure, auto& paths, RootKind kind,
+                       const std::string& holder) {
+    for (const std::string_view path : paths) {
+      const auto field = sources.field(structure, path);
+      if (!field || field->offset > 1 << 30) continue;
+      // 3.10-3.13 keep the callbacks of atexit in a C array: the field is no object.
+      if (path == "atexit.callbacks" && o.python().hexversion < hexversion_of(3, 14)) continue;
+      const Address object = o.pointer(base, static_cast<std::int32_t>(field->offset));
+      if (is_null(object)) continue;
+      static std::vector<std::unique_ptr<FieldName>> names;
+      const std::string name(path.substr(0, path.find('|')));
+      auto known = std::find_if(names.begin(), names.end(), [&](const auto& n) { return n->name == name; });
+      if (known == names.end()) {
+        names.push_back(std::make_unique<FieldName>(FieldName{name}));
+        known = std::prev(names.end());
+      }
+      roots.push_back({object, kind, holder,
+                       {object, reinterpret_cast<std::uint64_t>(known->get()), EdgeKind::kField, EdgeClass::kOwned},
+                       false});
+    }
+  };
+
+  for (const PyInterpreter& interpreter : interpreters) {
+    const std::string holder = "interpreter " + std::to_string(interpreter.id);
+    fields_of(interpreter.state, "PyInterpreterState|_is", kInterpreterFields, RootKind::kInterpreter, holder);
+    for (const PyThread& thread : interpreter.threads) {
+      const std::string thread_name =
+          "thread " + std::to_string(thread.native_id ? thread.native_id : thread.thread_id);
+      fields_of(thread.tstate, "PyThreadState|_ts", kThreadFields, RootKind::kThreadState, thread_name);
+      if (o.python().rules.frames == Frames::kObjects) {
+        if (!thread.frames.empty())
+          roots.push_back({thread.frames.front().frame, RootKind::kFrame, thread_name,
+                           {thread.frames.front().frame, 0, EdgeKind::kUnknown, EdgeClass::kOwned}, false});
+        continue;
+      }
+      for (const PyFrame& frame : thread.frames) {
+        FrameRoots sink(roots, thread_name + ": " + base_name(frame.file) + ":" + std::to_string(frame.line) + " in " +
+                                   frame.function);
+        references.visit_interpreter_frame(frame.frame, sink);
+        sink.drain();
+        // While a frame executes, how deep its value stack is stands in a register only, and so do the locals'
+        // bounds: locals are read by the code's count, the stack's words as guesses.
+        const auto top = o.load<std::int32_t>(frame.frame, l.PyInterpreterFrame.stacktop);
+        if (!top || *top >= 0) continue;
+        const auto locals = o.load<std::int32_t>(frame.code, l.PyCodeObject.co_nlocalsplus).value_or(0);
+        const auto stack = o.load<std::int32_t>(frame.code, l.PyCodeObject.co_stacksize).value_or(0);
+        if (locals < 0 || stack < 0 || locals > 1 << 20 || stack > 1 << 20) continue;
+        const Address names = o.pointer(frame.code, l.PyCodeObject.co_localsplusnames);
+        const std::int64_t name_count = is_null(names) ? 0 : o.ob_size(names);
+        const std::string where = thread_name + ": " + base_name(frame.file) + ":" + std::to_string(frame.line) +
+                                  " in " + frame.function;
+        for (std::int32_t i = 0; i < locals + stack; ++i) {
+          const Address object = o.pointer(frame.frame, l.PyInterpreterFrame.localsplus + 8 * i);
+          if (is_null(object)) continue;
+          const bool local = i < locals;
+          const Address name = local && i < name_count ? o.pointer(names, l.PyTupleObject.ob_item + 8 * i) : Address{};
+          roots.push_back({object, RootKind::kFrame, where,
+                           {object, local ? value(name) : static_cast<std::uint64_t>(i - locals),
+                            local ? EdgeKind::kLocal : EdgeKind::kStack, EdgeClass::kOwned},
+                           !local});
+        }
+      }
+    }
+  }
+  // Static builtin types of the interpreter's own table: alive whether an instance exists or not.
+  if (o.python().rules.static_type_state && !interpreters.empty()) {
+    const Address main = o.pointer(o.python().runtime, l.PyRuntimeState.interpreters_main);
+    for (const auto& [offset, count] : {std::pair{l.PyInterpreterState.static_types, 200},
+                                        std::pair{l.PyInterpreterState.extension_types, 10}}) {
+      if (offset == kAbsent) continue;
+      for (int i = 0; i < count; ++i) {
+        const Address type = o.pointer(main, offset + i * l.static_type_state.size + l.static_type_state.type);
+        if (!is_null(type) && types.get(o.type_of(type)))
+          roots.push_back({type, RootKind::kStaticType, "static type",
+                           {type, 0, EdgeKind::kUnknown, EdgeClass::kOwned}, false});
+      }
+    }
+  }
+  return roots;
+}
+
+bool each_tracked(const Objects& o, const PyInterpreter& interpreter, const std::function<void(Address)>& visit,
+                  Health& health) {
+  const PyLayout& l = o.layout();
+  const auto& gc = l.gc_runtime_state;
+  std::vector<Address> heads;
+  // generation0 points at the first head: it says where the array is better than any offset (3.13.0 and 3.13.18
+  // differ by four bytes).
+  Address generations = gc.generation0 != kAbsent ? o.pointer(interpreter.gc, gc.generation0) : Address{};
+  if (is_null(generations) && gc.generations != kAbsent)
+    generations = interpreter.gc + static_cast<std::uint64_t>(gc.generations);
+  if (!is_null(generations))
+    for (std::uint64_t i = 0; i < 3; ++i)
+      heads.push_back(generations + i * static_cast<std::uint64_t>(l.gc_generation.size));
+  if (gc.permanent_generation != kAbsent)
+    heads.push_back(interpreter.gc + static_cast<std::uint64_t>(gc.permanent_generation));
+  const std::uint64_t head_size = static_cast<std::uint64_t>(l.PyGC_Head.size);
+  // A list longer than the memory has room for goes in circles.
+  const std::uint64_t most = o.image().heap_positions() / 32 + 1;
+  bool closed = true;
+  for (const Address head : heads) {
+    Address node = o.pointer(head, l.PyGC_Head.gc_next);
+    for (std::uint64_t n = 0;; ++n) {
+      // The low bits of _gc_next are the collector's marks.
+      node = Address{value(node) & ~std::uint64_t{3}};
+      if (node == head) break;
+      if (is_null(node) || n > most || !o.load<std::uint64_t>(node, l.PyGC_Head.gc_next)) {
+        health.skip(Skip::kBrokenList, node);
+        closed = false;
+        break;
+      }
+      visit(node + head_size);
+      node = o.pointer(node, l.PyGC_Head.gc_next);
+    }
+  }
+  return closed;
+}
+
+bool is_tracked(const Objects& o, Address object, const TypeInfo& type) {
+  if (!type.has_gc) return false;
+  if (type.flags & kTpTypeSubclass && !(o.type_flags(object) & kTpHeapType)) return false;
+  const PyLayout& l = o.layout();
+  const Address head = object - static_cast<std::uint64_t>(l.PyGC_Head.size);
+  if (l.PyGC_Head.gc_refs != kAbsent) {  // 3.7: _PyGC_REFS_UNTRACKED is -2
+    const auto refs = o.load<std::int64_t>(head, l.PyGC_Head.gc_refs);
+    return refs && *refs >> 1 != -2;
+  }
+  return o.load<std::uint64_t>(head, l.PyGC_Head.gc_next).value_or(0) != 0;
+}
+
+}  // namespace heapglass

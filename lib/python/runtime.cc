@@ -1,0 +1,199 @@
+#include "lib/python/runtime.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "lib/base/error.h"
+#include "lib/python/builtin_layouts.h"
+#include "lib/python/c_types.h"
+#include "lib/python/debug_offsets.h"
+
+namespace heapglass {
+namespace {
+
+struct Found {
+  const Binary* binary = nullptr;
+  Address runtime{};
+  std::string how;
+};
+
+// Where each file says its _PyRuntime is: the symbol, or the section that holds nothing else (3.10+).
+std::vector<Found> candidates(const std::vector<const Binary*>& binaries) {
+  std::vector<Found> found;
+  for (const Binary* binary : binaries) {
+    if (const auto symbol = binary->symbols().find("_PyRuntime")) {
+      found.push_back({binary, symbol->address, "symbol _PyRuntime"});
+    } else if (const auto section = binary->section(".PyRuntime")) {
+      found.push_back({binary, section->address, "section .PyRuntime"});
+    }
+  }
+  return found;
+}
+
+// 3.11+ export the version as a number.
+std::optional<std::uint32_t> exported_version(const MemoryReader& memory, const Binary& binary) {
+  const auto symbol = binary.symbols().find("Py_Version");
+  if (!symbol) return std::nullopt;
+  const auto version = read_as<std::uint64_t>(memory, symbol->address);  // unsigned long
+  if (!version || *version >> 24 != 3) return std::nullopt;
+  return static_cast<std::uint32_t>(*version);
+}
+
+// "libpython3.8.so.1.0", "python3.8" -> 3.8, for versions that do not export it.
+std::optional<std::uint32_t> version_in_name(const std::string& path) {
+  const std::string file = path.substr(path.rfind('/') + 1);
+  const std::size_t at = file.find("python");
+  unsigned major = 0, minor = 0;
+  if (at == std::string::npos || std::sscanf(file.c_str() + at, "python%u.%u", &major, &minor) != 2)
+    return std::nullopt;
+  return hexversion_of(major, minor);
+}
+
+std::string supported_text() {
+  const auto versions = supported_versions();
+  const Version &first = versions.front(), &last = versions.back();
+  return std::to_string(first.major) + "." + std::to_string(first.minor) + " to " + std::to_string(last.major) +
+         "." + std::to_string(last.minor);
+}
+
+std::vector<std::string> wanted_structs() {
+  std::vector<std::string> names = layout_struct_names();
+  for (const CTypeRow& row : c_type_rows())
+    if (!row.structure.empty()) names.emplace_back(row.structure);
+  for (const ModuleStateRow& row : module_state_rows())
+    if (!row.structure.empty()) names.emplace_back(row.structure);
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return names;
+}
+
+}  // namespace
+
+PyRuntime PyRuntime::find(const MemoryReader& memory, const std::vector<const Binary*>& binaries) {
+  const std::vector<Found> all = candidates(binaries);
+  if (all.empty())
+    throw Error(ErrorKind::kNotPython, "no CPython in this process: none of its " + std::to_string(binaries.size()) +
+                                           " programs and libraries has _PyRuntime",
+                "CPython 3.7 and newer have it; is this the right process?");
+  std::string reasons;
+  for (const Found& found : all) {
+    PyRuntime python;
+    python.runtime = found.runtime;
+    python.binary = found.binary;
+    python.how_found = found.how + " of " + found.binary->path();
+    std::shared_ptr<const DebugOffsets> own;
+    if (auto offsets = read_debug_offsets(memory, found.runtime)) {
+      own = std::make_shared<DebugOffsets>(std::move(*offsets));
+      python.hexversion = own->hexversion;
+      python.free_threaded = own->free_threaded;
+    } else if (const auto version = exported_version(memory, *found.binary)) {
+      python.hexversion = *version;
+    } else if (const auto named = version_in_name(found.binary->path())) {
+      python.hexversion = *named;
+    }
+    python.version = version_text(python.hexversion);
+    auto refuse = [&](const std::string& why) {
+      reasons += (reasons.empty() ? "" : "; ") + found.binary->path() + " (" + python.version + "): " + why;
+    };
+    if (python.hexversion == 0) {
+      python.version = "version unknown";
+      refuse("its version cannot be told");
+      continue;
+    }
+    if (!rules_for(python.hexversion, python.rules)) {
+      refuse("this version is not supported, " + supported_text() + " are");
+      continue;
+    }
+    if (python.free_threaded) {
+      refuse("free-threaded builds are not supported yet");
+      continue;
+    }
+    // Py_DEBUG builds export the total of reference counts.
+    python.py_debug = found.binary->symbols().find("_Py_RefTotal").has_value() ||
+                      found.binary->symbols().find("_Py_NegativeRefcount").has_value();
+
+    const StructSource* dwarf = found.binary->structs(wanted_structs());
+    const StructSource* builtin = builtin_layout(python.hexversion, python.py_debug);
+    if (own) {
+      python.owned_sources.push_back(own);
+      python.sources.push_back(own.get());
+    }
+    if (dwarf) python.sources.push_back(dwarf);
+    if (builtin) python.sources.push_back(builtin);
+    const bool enough = dwarf || builtin;
+    if (!enough) {
+      refuse("it has no debug information, and no built-in layout is for exactly this release");
+      continue;
+    }
+    for (const StructSource* source : python.sources)
+      python.layout_source += (python.layout_source.empty() ? "" : " + ") + source->description();
+    LoadedLayout loaded = load_layout(LayoutSources(python.sources));
+    if (!loaded.conflicts.empty()) {
+      const LayoutConflict& c = loaded.conflicts.front();
+      refuse("its layout is told in two ways: " + c.field + " is " + std::to_string(c.first) + " by " +
+             c.first_source + " and " + std::to_string(c.second) + " by " + c.second_source);
+      continue;
+    }
+    python.layout = loaded.layout;
+    // The process runs on while we look: what was caught half made is right at another try.
+    std::string wrong;
+    for (int attempt = 0; attempt < 3; ++attempt) {
+      wrong = python.self_check(memory);
+      if (wrong.empty()) return python;
+    }
+    refuse("its layout (" + python.layout_source + ") does not fit the process: " + wrong);
+  }
+  throw Error(ErrorKind::kNotPython, "cannot read the CPython in this process: " + reasons,
+              "see the README for supported versions; debug information of the interpreter (python3-dbg) may help");
+}
+
+std::string PyRuntime::self_check(const MemoryReader& memory) const {
+  const PyLayout& l = layout;
+  auto pointer = [&](Address base, std::int32_t offset) {
+    if (offset == kAbsent) return Address{};
+    return Address{read_as<std::uint64_t>(memory, base + static_cast<std::uint64_t>(offset)).value_or(0)};
+  };
+  struct Needed {
+    std::int32_t offset;
+    const char* name;
+  };
+  for (const Needed& n :
+       {Needed{l.PyObject.ob_type, "PyObject.ob_type"}, Needed{l.PyVarObject.ob_size, "PyVarObject.ob_size"},
+        Needed{l.PyTypeObject.tp_flags, "PyTypeObject.tp_flags"}, Needed{l.PyGC_Head.size, "sizeof(PyGC_Head)"},
+        Needed{l.PyDictObject.ma_keys, "PyDictObject.ma_keys"}, Needed{l.PyListObject.ob_item, "PyListObject.ob_item"},
+        Needed{l.PyTupleObject.ob_item, "PyTupleObject.ob_item"},
+        Needed{l.PyDictKeysObject.dk_nentries, "PyDictKeysObject.dk_nentries"},
+        Needed{l.PyASCIIObject.state, "PyASCIIObject.state"},
+        Needed{l.PyInterpreterState.threads_head, "PyInterpreterState.threads.head"},
+        Needed{l.PyInterpreterState.modules, "PyInterpreterState.modules"},
+        Needed{l.PyInterpreterState.sysdict, "PyInterpreterState.sysdict"},
+        Needed{l.gc_runtime_state.permanent_generation, "_gc_runtime_state.permanent_generation"},
+        Needed{l.PyRuntimeState.interpreters_main, "_PyRuntimeState.interpreters.main"}}) {
+    if (n.offset == kAbsent) return std::string("the offset of ") + n.name + " is unknown";
+  }
+  const Address interpreter = pointer(runtime, l.PyRuntimeState.interpreters_main);
+  if (is_null(interpreter)) return "no interpreter is initialised (yet, or any more)";
+  for (const auto& [offset, name] : {std::pair{l.PyInterpreterState.sysdict, "sysdict"},
+                                     std::pair{l.PyInterpreterState.modules, "modules"},
+                                     std::pair{l.PyInterpreterState.builtins, "builtins"}}) {
+    const Address dict = pointer(interpreter, offset);
+    const Address type = pointer(dict, l.PyObject.ob_type);
+    const Address metatype = pointer(type, l.PyObject.ob_type);
+    const auto tp_name = read_c_string(memory, pointer(type, l.PyTypeObject.tp_name), 64);
+    if (tp_name != "dict") return std::string("the interpreter's ") + name + " is no dict";
+    if (pointer(metatype, l.PyObject.ob_type) != metatype) return "the type of type is not type";
+    const auto meta_name = read_c_string(memory, pointer(metatype, l.PyTypeObject.tp_name), 64);
+    if (meta_name != "type") return "the type of dict is not called type";
+    const auto basicsize = read_as<std::int64_t>(memory, type + static_cast<std::uint64_t>(l.PyTypeObject.tp_basicsize));
+    if (basicsize != l.PyDictObject.size) return "dict's tp_basicsize is not sizeof(PyDictObject)";
+    const auto used = read_as<std::int64_t>(memory, dict + static_cast<std::uint64_t>(l.PyDictObject.ma_used));
+    if (!used || *used < 3 || *used > 10'000'000) return std::string(name) + " has an impossible number of entries";
+    const Address keys = pointer(dict, l.PyDictObject.ma_keys);
+    const auto entries =
+        read_as<std::int64_t>(memory, keys + static_cast<std::uint64_t>(l.PyDictKeysObject.dk_nentries));
+    if (!entries || *entries < *used) return std::string(name) + "'s keys have fewer entries than items";
+  }
+  return {};
+}
+
+}  // namespace heapglass

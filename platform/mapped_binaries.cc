@@ -1,0 +1,92 @@
+#include "platform/mapped_binaries.h"
+
+#include <algorithm>
+#include <mutex>
+#include <set>
+
+#include "platform/debug_files.h"
+#include "platform/dwarf_structs.h"
+#include "platform/elf_file.h"
+#include "platform/elf_symbols.h"
+
+namespace heapglass {
+namespace {
+
+class MappedBinary final : public Binary {
+ public:
+  MappedBinary(const Process& process, std::string path, std::shared_ptr<const ElfFile> file, std::uint64_t bias)
+      : path_(std::move(path)),
+        root_("/proc/" + std::to_string(process.pid()) + "/root"),
+        file_(std::move(file)),
+        bias_(bias),
+        symbols_(file_, bias, [this] { return debug_file(); }) {}
+
+  const std::string& path() const override { return path_; }
+  std::string build_id() const override { return file_->build_id(); }
+  const SymbolSource& symbols() const override { return symbols_; }
+  std::optional<Symbol> section(std::string_view name) const override {
+    const ElfSection* s = file_->section(name);
+    if (!s || s->address == 0) return std::nullopt;
+    return Symbol{Address{s->address + bias_}, s->size};
+  }
+  const StructSource* structs(const std::vector<std::string>& names) const override {
+    if (!structs_) {
+      std::shared_ptr<const ElfFile> from = file_->section(".debug_info") ? file_ : debug_file();
+      if (!from || !from->section(".debug_info")) return nullptr;
+      structs_ = DwarfStructs::load(from, names);
+    }
+    return structs_.get();
+  }
+
+ private:
+  std::shared_ptr<const ElfFile> debug_file() const {
+    if (!looked_for_debug_) {
+      looked_for_debug_ = true;
+      debug_ = find_debug_file(*file_, {.target_path = path_, .root_prefix = root_}).file;
+    }
+    return debug_;
+  }
+
+  std::string path_, root_;
+  std::shared_ptr<const ElfFile> file_;
+  std::uint64_t bias_;
+  mutable bool looked_for_debug_ = false;
+  mutable std::shared_ptr<const ElfFile> debug_;
+  mutable std::unique_ptr<StructSource> structs_;
+  ElfSymbols symbols_;
+};
+
+int rank(const std::string& path, const std::string& executable) {
+  if (path.substr(path.rfind('/') + 1).starts_with("libpython")) return 0;
+  return path == executable ? 1 : 2;
+}
+
+}  // namespace
+
+std::vector<std::unique_ptr<Binary>> mapped_binaries(const Process& process, const Mappings& mappings) {
+  std::vector<const Mapping*> files;
+  std::set<std::pair<std::uint64_t, std::uint64_t>> seen;
+  for (const Mapping& m : mappings)
+    if (m.has_file() && m.file_offset == 0 && !m.shared && m.path.starts_with('/') &&
+        seen.insert({m.device, m.inode}).second) {
+      files.push_back(&m);
+    }
+  const std::string executable = process.executable();
+  std::stable_sort(files.begin(), files.end(), [&](const Mapping* a, const Mapping* b) {
+    return rank(a->path, executable) < rank(b->path, executable);
+  });
+  std::vector<std::unique_ptr<Binary>> binaries;
+  for (const Mapping* m : files) {
+    const FileDescriptor fd = process.open_mapped_file(*m);
+    if (!fd) continue;
+    std::string why;
+    std::shared_ptr<const ElfFile> file = ElfFile::open(fd.get(), m->path, why);
+    if (!file) continue;
+    const auto bias = file->load_bias(mappings, *m);
+    if (!bias) continue;
+    binaries.push_back(std::make_unique<MappedBinary>(process, m->path, std::move(file), *bias));
+  }
+  return binaries;
+}
+
+}  // namespace heapglass
