@@ -40,11 +40,11 @@ Table edges(const Picture& picture) {
   Table table;
   table.columns = {{"from"}, {"to"}, {"from_type"}, {"to_type"}, {"label"}};
   const auto type = [&](std::uint32_t i) -> Cell {
-    return picture.nodes[i].lines.empty() ? Cell() : Cell(picture.nodes[i].lines[0]);
+    return picture.nodes.at(i).lines.empty() ? Cell() : Cell(picture.nodes[i].lines[0]);
   };
   for (const PictureEdge& edge : picture.edges) {
-    table.rows.push_back({picture.nodes[edge.from].address, picture.nodes[edge.to].address, type(edge.from),
-                          type(edge.to), edge.label});
+    table.rows.push_back({picture.nodes.at(edge.from).address, picture.nodes.at(edge.to).address,
+                          type(edge.from), type(edge.to), edge.label});
   }
   return table;
 }

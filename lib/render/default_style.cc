@@ -269,7 +269,7 @@ Graph default_style(const Picture& picture) {
     nodes.push_back(add_node(g, node_name(picture, i), node_attributes(picture.nodes[i])));
   }
   for (const Arrow& arrow : arrows(picture)) {
-    add_edge(g, nodes[arrow.from], nodes[arrow.to], edge_attributes(arrow));
+    add_edge(g, nodes.at(arrow.from), nodes.at(arrow.to), edge_attributes(arrow));
   }
   const bool referrers = picture.direction == Picture::Direction::kReferrers;
   for (std::size_t i = 0; i < picture.nodes.size(); ++i) {

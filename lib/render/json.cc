@@ -125,7 +125,7 @@ class Writer {
 
  private:
   static Cell id(const Picture& picture, std::size_t i) {
-    if (is_null(picture.nodes[i].address)) return "root" + std::to_string(i);
+    if (is_null(picture.nodes.at(i).address)) return "root" + std::to_string(i);
     return picture.nodes[i].address;
   }
   Cell node(const PictureNode& node, std::size_t i) const {

@@ -87,7 +87,7 @@ Graph objgraph_style(const Picture& picture) {
     nodes.push_back(add_node(g, node_name(picture, i), node_attributes(picture.nodes[i], picture.max_depth)));
   }
   for (const PictureEdge& edge : picture.edges) {
-    add_edge(g, nodes[edge.from], nodes[edge.to], edge_attributes(edge));
+    add_edge(g, nodes.at(edge.from), nodes.at(edge.to), edge_attributes(edge));
   }
   const bool referrers = picture.direction == Picture::Direction::kReferrers;
   for (std::size_t i = 0; i < picture.nodes.size(); ++i) {

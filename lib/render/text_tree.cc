@@ -38,7 +38,7 @@ std::string text_of(const Picture& picture, const Line& line) {
 void write_tree(const Picture& picture, const RenderOptions& options, std::ostream& out) {
   const bool referrers = picture.direction == Picture::Direction::kReferrers;
   std::vector<std::vector<const PictureEdge*>> below(picture.nodes.size());
-  for (const PictureEdge& edge : picture.edges) below[referrers ? edge.to : edge.from].push_back(&edge);
+  for (const PictureEdge& edge : picture.edges) below.at(referrers ? edge.to : edge.from).push_back(&edge);
 
   const std::string tee = options.unicode ? "├─ " : "|- ", last = options.unicode ? "└─ " : "`- ",
                     bar = options.unicode ? "│  " : "|  ", none = "   ";
