@@ -1,0 +1,32 @@
+// From an image and the knowledge of CPython to a HeapGraph: mark everything, then write it down.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "lib/base/health.h"
+#include "lib/graph/heap_graph.h"
+#include "lib/python/references.h"
+#include "lib/python/roots.h"
+
+namespace heapglass {
+
+struct BuildOptions {
+  bool sizes = true;
+  bool references = true;
+};
+
+struct BuildReport {
+  std::uint64_t tracked = 0;       // objects on the collector's lists
+  bool lists_closed = true;
+  bool collecting = false;         // caught in the middle of a collection
+  // Objects whose references are not known exactly, by what they are: extension types, modules with C state.
+  std::map<std::string, std::uint64_t> unresolved;
+};
+
+HeapGraph build_graph(std::shared_ptr<const Image> image, TypeTable& types,
+                      const std::vector<PyInterpreter>& interpreters, const BuildOptions& options, Health& health,
+                      BuildReport& report);
+
+}  // namespace heapglass

@@ -1,0 +1,84 @@
+// The heap as data: objects are dense ids in order of address, references two arrays.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "lib/graph/address_index.h"
+#include "lib/python/edges.h"
+#include "lib/python/roots.h"
+
+namespace heapglass {
+
+// Bytes of objects: four bytes each, eight for the few beyond 4 GB.
+class SizeColumn {
+ public:
+  void resize(std::size_t n) { small_.resize(n); }
+  std::size_t size() const { return small_.size(); }
+  std::uint64_t operator[](std::size_t i) const {
+    const std::uint32_t s = small_[i];
+    return s != kLarge ? s : large_.at(static_cast<std::uint32_t>(i));
+  }
+  // From many threads, each its own i; sizes of kLarge and more go through `large` afterwards.
+  void set_small(std::size_t i, std::uint32_t bytes) { small_[i] = bytes; }
+  void set_large(std::size_t i, std::uint64_t bytes) {
+    small_[i] = kLarge;
+    large_[static_cast<std::uint32_t>(i)] = bytes;
+  }
+  static constexpr std::uint32_t kLarge = ~std::uint32_t{0};
+
+ private:
+  std::vector<std::uint32_t> small_;
+  std::unordered_map<std::uint32_t, std::uint64_t> large_;
+};
+
+struct GraphType {
+  std::string name;              // module.qualname
+  Address address{};
+  Resolution resolution = Resolution::kExact;
+  bool size_unsure = false;
+  const TypeInfo* info = nullptr;  // while the image is there
+};
+
+struct GraphRoot {
+  NodeId node{};
+  RootKind kind = RootKind::kInterpreter;
+  std::string holder;
+  Edge edge;
+  bool guess = false;
+};
+
+struct HeapGraph {
+  std::unique_ptr<AddressIndex> index;
+  std::vector<GraphType> types;          // by name, then address
+  std::vector<std::uint32_t> type;       // by node: which of types
+  SizeColumn size;                       // by node: sys.getsizeof
+  // References, where they were asked for: node n owns [first_edge[n], first_edge[n + 1]).
+  std::vector<std::uint64_t> first_edge;
+  std::vector<NodeId> referent;          // by edge
+  std::vector<EdgeClass> edge_class;     // by edge
+  std::vector<GraphRoot> roots;
+
+  std::uint32_t nodes() const { return index->count(); }
+  bool has_references() const { return !first_edge.empty(); }
+  std::span<const NodeId> referents(NodeId n) const {
+    const std::uint64_t a = first_edge[heapglass::index(n)], b = first_edge[heapglass::index(n) + 1];
+    return {referent.data() + a, b - a};
+  }
+};
+
+// The other direction, made from the first: node n is referred to by [first[n], first[n + 1]) of referrer.
+struct Referrers {
+  std::vector<std::uint64_t> first;
+  std::vector<NodeId> referrer;
+  std::span<const NodeId> of(NodeId n) const {
+    return {referrer.data() + first[index(n)], first[index(n) + 1] - first[index(n)]};
+  }
+};
+Referrers reverse(const HeapGraph& graph);
+
+}  // namespace heapglass
