@@ -1,0 +1,124 @@
+#include "platform/debug_files.h"
+
+#include <set>
+
+namespace heapglass {
+
+namespace {
+
+bool has_debug_sections(const ElfFile& file) {
+  for (const char* const name : {".debug_info", ".symtab"}) {
+    const ElfSection* const section = file.section(name);
+    if (section != nullptr && section->has_bytes) return true;
+  }
+  return false;
+}
+
+// Tries files until one fits, and remembers why the others did not.
+class Candidates {
+ public:
+  // True once `out` has its file. `fits` says why a file that could be opened is not the one, "" for fits.
+  template <class Fits>
+  bool attempt(const std::string& path, DebugFile& out, Fits fits) {
+    if (!seen_.insert(path).second) return false;
+    std::string why;
+    auto file = ElfFile::open(path, why);
+    // A .gnu_debuglink often names the program itself, which is then found before its debug file.
+    if (file != nullptr) why = has_debug_sections(*file) ? fits(*file) : "has no debug sections";
+    if (file != nullptr && why.empty()) {
+      out = {std::move(file), path};
+      return true;
+    }
+    reasons_ += (reasons_.empty() ? "" : "; ") + (file != nullptr ? path + " " + why : why);
+    return false;
+  }
+  const std::string& reasons() const { return reasons_; }
+
+ private:
+  std::set<std::string> seen_;
+  std::string reasons_;
+};
+
+std::vector<std::string> prefixes(const DebugFileSearch& search) {
+  if (search.root_prefix.empty() || search.root_prefix == "/") return {""};
+  return {search.root_prefix, ""};
+}
+
+std::string build_id_path(const std::string& root, const std::string& id) {
+  return root + "/.build-id/" + id.substr(0, 2) + "/" + id.substr(2) + ".debug";
+}
+
+std::string directory(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "." : path.substr(0, slash);
+}
+
+}  // namespace
+
+DebugFile find_debug_file(const ElfFile& stripped, const DebugFileSearch& search) {
+  const std::string id = stripped.build_id();
+  const auto link = stripped.debug_link();
+  DebugFile found;
+  Candidates candidates;
+
+  const auto same_id = [&](const ElfFile& file) -> std::string {
+    return file.build_id() == id ? "" : "has another build-id, " + file.build_id();
+  };
+  if (id.size() > 2) {
+    for (const std::string& prefix : prefixes(search)) {
+      for (const std::string& root : search.debug_roots) {
+        if (candidates.attempt(prefix + build_id_path(root, id), found, same_id)) return found;
+      }
+    }
+  }
+
+  if (link && !search.target_path.empty()) {
+    const auto same_build = [&](const ElfFile& file) -> std::string {
+      if (!id.empty() && !file.build_id().empty()) return same_id(file);
+      return file.crc() == link->crc ? "" : "has another checksum";
+    };
+    const std::string beside = directory(search.target_path);
+    for (const std::string& prefix : prefixes(search)) {
+      std::vector<std::string> paths = {beside + "/" + link->name, beside + "/.debug/" + link->name};
+      for (const std::string& root : search.debug_roots) {
+        paths.push_back(root + (beside.starts_with('/') ? "" : "/") + beside + "/" + link->name);
+      }
+      for (const std::string& path : paths) {
+        if (candidates.attempt(prefix + path, found, same_build)) return found;
+      }
+    }
+  }
+
+  if (id.empty() && !link) {
+    found.description =
+        "no separate debug file: " + stripped.name() + " has neither build-id nor .gnu_debuglink";
+  } else {
+    found.description = "no separate debug file (" + candidates.reasons() + ")";
+  }
+  return found;
+}
+
+DebugFile find_alt_file(const ElfFile& debug, const DebugFileSearch& search) {
+  const auto link = debug.debug_alt_link();
+  DebugFile found;
+  if (!link) return found;
+  const auto same_id = [&](const ElfFile& file) -> std::string {
+    return file.build_id() == link->build_id ? "" : "has another build-id, " + file.build_id();
+  };
+  Candidates candidates;
+  for (const std::string& prefix : prefixes(search)) {
+    // A relative name starts from the debug file, which for a file below a prefix includes the prefix
+    // already.
+    const std::string named =
+        link->name.starts_with('/') ? prefix + link->name : directory(debug.name()) + "/" + link->name;
+    if (candidates.attempt(named, found, same_id)) return found;
+    if (link->build_id.size() <= 2) continue;
+    for (const std::string& root : search.debug_roots) {
+      if (candidates.attempt(prefix + build_id_path(root, link->build_id), found, same_id)) return found;
+    }
+  }
+  found.description = "no alternate debug file (" + candidates.reasons() + ")";
+  return found;
+}
+
+}  // namespace heapglass

@@ -1,0 +1,304 @@
+#include "platform/elf_file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+
+#include "llvm/Object/Decompressor.h"
+#include "llvm/Object/ELF.h"
+#include "llvm/Support/CRC.h"
+#include "llvm/Support/Error.h"
+
+namespace heapglass {
+
+namespace {
+
+using Elf = llvm::object::ELFFile<llvm::object::ELF64LE>;
+using Shdr = llvm::object::ELF64LE::Shdr;
+using Phdr = llvm::object::ELF64LE::Phdr;
+namespace elf = llvm::ELF;
+
+constexpr std::size_t kLongestBuildId = 64;  // SHA-1 has 20 bytes, an id given to the linker any number
+constexpr std::size_t kLongestName = 4096;
+
+// LLVM's answer, or nullopt with its complaint in `why`.
+template <class T>
+std::optional<T> take(llvm::Expected<T> from, std::string& why) {
+  if (from) return std::move(*from);
+  why = llvm::toString(from.takeError());
+  return std::nullopt;
+}
+
+llvm::StringRef text_of(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+// Whoever has an ElfFile has had the header checked.
+Elf reader(std::span<const std::byte> bytes) { return llvm::cantFail(Elf::create(text_of(bytes))); }
+
+std::string hex(llvm::ArrayRef<std::uint8_t> bytes) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string out;
+  for (const std::uint8_t byte : bytes) {
+    out += kDigits[byte >> 4];
+    out += kDigits[byte & 15];
+  }
+  return out;
+}
+
+// The build-id among the notes of a section or segment. LLVM's own bounds check of both wraps around, hence
+// `bounds`, the checked bytes.
+template <class Header>
+std::string build_id_among(const Elf& file, const Header& header,
+                           llvm::Expected<llvm::ArrayRef<std::uint8_t>> bounds, std::size_t align) {
+  std::string unused;
+  if (const auto checked = take(std::move(bounds), unused); !checked || checked->empty()) return {};
+  std::string id;
+  llvm::Error error = llvm::Error::success();
+  for (const auto note : file.notes(header, error)) {
+    if (note.getType() != elf::NT_GNU_BUILD_ID || note.getName() != "GNU") continue;
+    const auto bytes = note.getDesc(std::max<std::size_t>(align, 4));
+    if (bytes.empty() || bytes.size() > kLongestBuildId) continue;
+    id = hex(bytes);
+    break;
+  }
+  llvm::consumeError(std::move(error));
+  return id;
+}
+
+// The NUL-terminated name at the start of `bytes`.
+std::optional<std::string> leading_name(std::span<const std::byte> bytes) {
+  const llvm::StringRef text = text_of(bytes);
+  const std::size_t end = text.find('\0');
+  if (end == llvm::StringRef::npos || end == 0 || end > kLongestName) return std::nullopt;
+  return text.substr(0, end).str();
+}
+
+}  // namespace
+
+std::shared_ptr<const ElfFile> ElfFile::open(const std::string& path, std::string& why) {
+  // Without O_NONBLOCK a target could name a FIFO and have us wait for ever.
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (fd < 0) {
+    why = "cannot open " + path + ": " + std::strerror(errno);
+    return nullptr;
+  }
+  auto file = open(fd, path, why);
+  ::close(fd);
+  return file;
+}
+
+std::shared_ptr<const ElfFile> ElfFile::open(int fd, std::string name, std::string& why) {
+  struct stat status {};
+  if (::fstat(fd, &status) != 0) {
+    why = "cannot read " + name + ": " + std::strerror(errno);
+    return nullptr;
+  }
+  if (!S_ISREG(status.st_mode) || status.st_size == 0) {
+    why = name + (S_ISREG(status.st_mode) ? " is empty" : " is not a regular file");
+    return nullptr;
+  }
+  const auto size = static_cast<std::size_t>(status.st_size);
+  void* const at = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
+  if (at == MAP_FAILED) {
+    why = "cannot map " + name + ": " + std::strerror(errno);
+    return nullptr;
+  }
+  std::shared_ptr<ElfFile> file(new ElfFile);
+  file->name_ = std::move(name);
+  file->bytes_ = {static_cast<const std::byte*>(at), size};
+  file->mapped_ = true;
+  if (!file->parse(why)) return nullptr;
+  return file;
+}
+
+std::shared_ptr<const ElfFile> ElfFile::from_memory(std::span<const std::byte> bytes, std::string name,
+                                                    std::string& why) {
+  std::shared_ptr<ElfFile> file(new ElfFile);
+  file->name_ = std::move(name);
+  file->bytes_ = bytes;
+  if (!file->parse(why)) return nullptr;
+  return file;
+}
+
+ElfFile::~ElfFile() {
+  if (mapped_) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+}
+
+bool ElfFile::parse(std::string& why) {
+  const auto fail = [&](const std::string& what) {
+    why = name_ + ": " + what;
+    return false;
+  };
+  if (!text_of(bytes_).starts_with(elf::ElfMagic)) return fail("not an ELF file");
+  std::string complaint;
+  const auto file = take(Elf::create(text_of(bytes_)), complaint);
+  if (!file) return fail(complaint);
+  if (file->getHeader().getFileClass() != elf::ELFCLASS64) return fail("not a 64-bit ELF file");
+  if (!file->isLE()) return fail("not a little-endian ELF file");
+  type_ = file->getHeader().e_type;
+  machine_ = file->getHeader().e_machine;
+
+  const auto programs = take(file->program_headers(), complaint);
+  if (!programs) return fail(complaint);
+  for (const Phdr& header : *programs) {
+    if (header.p_type != elf::PT_LOAD) continue;
+    segments_.push_back({header.p_offset, header.p_vaddr, header.p_filesz, header.p_memsz,
+                         (header.p_flags & elf::PF_R) != 0, (header.p_flags & elf::PF_W) != 0,
+                         (header.p_flags & elf::PF_X) != 0});
+  }
+
+  const auto sections = take(file->sections(), complaint);
+  if (!sections) return fail(complaint);
+  const auto names = take(file->getSectionStringTable(*sections), complaint);
+  if (!names) return fail(complaint);
+  sections_.reserve(sections->size());
+  for (const Shdr& header : *sections) {
+    const auto name = take(file->getSectionName(header, *names), complaint);
+    if (!name) return fail(complaint);
+    sections_.push_back({std::string_view(name->data(), name->size()), header.sh_addr, header.sh_size,
+                         header.sh_offset, header.sh_type != elf::SHT_NOBITS,
+                         (header.sh_flags & elf::SHF_COMPRESSED) != 0});
+    if (header.sh_type == elf::SHT_NOTE && build_id_.empty()) {
+      build_id_ = build_id_among(*file, header, file->getSectionContents(header), header.sh_addralign);
+    }
+  }
+  for (const Phdr& header : *programs) {  // for files without section headers
+    if (!build_id_.empty()) break;
+    if (header.p_type != elf::PT_NOTE) continue;
+    build_id_ = build_id_among(*file, header, file->getSegmentContents(header), header.p_align);
+  }
+  return true;
+}
+
+bool ElfFile::fixed_address() const { return type_ == elf::ET_EXEC; }
+bool ElfFile::relocatable() const { return type_ == elf::ET_REL; }
+std::string ElfFile::build_id() const { return build_id_; }
+
+const ElfSection* ElfFile::section(std::string_view name) const {
+  const auto found = std::ranges::find(sections_, name, &ElfSection::name);
+  return found == sections_.end() ? nullptr : &*found;
+}
+
+SectionBytes ElfFile::read(const ElfSection& section, std::string& why) const {
+  const auto fail = [&](const std::string& what) {
+    why = name_ + ": section " + std::string(section.name) + ": " + what;
+    return SectionBytes{};
+  };
+  if (!section.has_bytes) return fail("its bytes are not in this file");
+  if (section.offset > bytes_.size() || section.size > bytes_.size() - section.offset) {
+    return fail("reaches past the end of the file");
+  }
+  const auto stored = bytes_.subspan(section.offset, section.size);
+  if (!section.compressed) return SectionBytes(stored);
+
+  std::string complaint;
+  auto inflater = take(llvm::object::Decompressor::create({section.name.data(), section.name.size()},
+                                                          text_of(stored), true, true),
+                       complaint);
+  if (!inflater) return fail(complaint);
+  // The file states the size, so a few bytes could ask for all of our memory. Debug information shrinks by 3
+  // to 10; zlib cannot do better than 1032.
+  constexpr std::uint64_t kLargest = std::uint64_t{4} << 30;
+  constexpr std::uint64_t kBestRatio = 1032;
+  const std::uint64_t size = inflater->getDecompressedSize();
+  if (size > kLargest || size / kBestRatio > stored.size()) return fail("implausible size when inflated");
+  // calloc: an inflater that stops short of the stated size must not leave us with uninitialised bytes, and
+  // large blocks come zeroed from the kernel anyway.
+  const std::shared_ptr<std::byte> inflated(static_cast<std::byte*>(std::calloc(size + 1, 1)), std::free);
+  if (!inflated) return fail("no memory to inflate it");
+  if (llvm::Error error = inflater->decompress(
+          {reinterpret_cast<std::uint8_t*>(inflated.get()), static_cast<std::size_t>(size)})) {
+    return fail(llvm::toString(std::move(error)));
+  }
+  return SectionBytes(inflated, size);
+}
+
+SectionBytes ElfFile::read(std::string_view section_name) const {
+  std::string unused;
+  const ElfSection* const found = section(section_name);
+  return found != nullptr ? read(*found, unused) : SectionBytes{};
+}
+
+std::optional<ElfDebugLink> ElfFile::debug_link() const {
+  const SectionBytes section = read(".gnu_debuglink");
+  auto name = leading_name(section.bytes());
+  // The linker writes a bare file name. A path would lead us out of the directories meant for debug files.
+  if (!name || name->find('/') != std::string::npos || *name == "." || *name == "..") return std::nullopt;
+  const std::size_t crc_at = (name->size() + 1 + 3) / 4 * 4;
+  ElfDebugLink link{std::move(*name), 0};
+  if (crc_at + sizeof link.crc > section.bytes().size()) return std::nullopt;
+  std::memcpy(&link.crc, section.bytes().data() + crc_at, sizeof link.crc);
+  return link;
+}
+
+std::optional<ElfAltLink> ElfFile::debug_alt_link() const {
+  const SectionBytes section = read(".gnu_debugaltlink");
+  auto name = leading_name(section.bytes());
+  if (!name) return std::nullopt;
+  const llvm::StringRef id = text_of(section.bytes()).substr(name->size() + 1, kLongestBuildId);
+  return ElfAltLink{std::move(*name), hex({id.bytes_begin(), id.bytes_end()})};
+}
+
+std::uint32_t ElfFile::crc() const {
+  return llvm::crc32({reinterpret_cast<const std::uint8_t*>(bytes_.data()), bytes_.size()});
+}
+
+void ElfFile::symbols(Table table, const std::function<void(const ElfSymbol&)>& each) const {
+  const std::uint32_t type = table == Table::kDynamic ? elf::SHT_DYNSYM : elf::SHT_SYMTAB;
+  std::string unused;
+  const Elf file = reader(bytes_);
+  const auto sections = take(file.sections(), unused);
+  if (!sections) return;
+  for (const Shdr& header : *sections) {
+    if (header.sh_type != type) continue;
+    const auto entries = take(file.symbols(&header), unused);
+    const auto names = take(file.getStringTableForSymtab(header, *sections), unused);
+    if (!entries || !names) continue;
+    for (const auto& entry : *entries) {
+      const auto kind = entry.getType();
+      // The value of a thread-local symbol is no address, and absolute ones do not move with the file.
+      if (kind == elf::STT_TLS || kind == elf::STT_SECTION || kind == elf::STT_FILE) continue;
+      if (entry.st_shndx == elf::SHN_UNDEF || entry.st_shndx == elf::SHN_ABS) continue;
+      if (entry.st_name == 0 || entry.st_name >= names->size()) continue;
+      // Not to the end of a string that every symbol of a damaged table may share.
+      const char* const name = names->data() + entry.st_name;
+      const std::size_t length = ::strnlen(name, std::min(kLongestName, names->size() - entry.st_name));
+      each({std::string_view(name, length), entry.st_value, entry.st_size,
+            entry.getBinding() == elf::STB_LOCAL});
+    }
+  }
+}
+
+std::optional<std::uint64_t> ElfFile::load_bias(const Mappings& mappings, const Mapping& of_file) const {
+  if (fixed_address()) return 0;
+  // Where segment S holds byte F of the file, the mapping of F tells the bias. Neighbouring segments may
+  // share a page of the file and mprotect splits mappings, so a single mapping can point to the wrong
+  // segment: all of them vote. Code counts more, since a file mapped just for reading has none.
+  std::map<std::uint64_t, unsigned> votes;
+  for (const Mapping& mapping : mappings) {
+    if (mapping.device != of_file.device || mapping.inode != of_file.inode || mapping.path != of_file.path) {
+      continue;
+    }
+    for (const ElfSegment& segment : segments_) {
+      const bool apart = mapping.file_offset >= segment.offset + segment.file_size ||
+                         segment.offset >= mapping.file_offset + mapping.size();
+      if (apart || mapping.executable != segment.executable) continue;
+      const std::uint64_t bias =
+          value(mapping.start) - mapping.file_offset - (segment.address - segment.offset);
+      if (bias % 4096 == 0) votes[bias] += mapping.executable ? 8 : 1;
+    }
+  }
+  const auto most = std::ranges::max_element(votes, {}, [](const auto& vote) { return vote.second; });
+  if (most == votes.end()) return std::nullopt;
+  return most->first;
+}
+
+}  // namespace heapglass
