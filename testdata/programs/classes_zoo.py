@@ -228,7 +228,7 @@ def referenced_weakly():
     keyed[target], valued["a"] = [1], target
     members = weakref.WeakSet([target, Plain])
     weakref.finalize(target, calls.append, [1])
-    return [target, refs, dead, keyed, valued, members, weakref.WeakMethod(Diamond1(1).cls), calls]
+    return [target, refs, dead, keyed, valued, members, weakref.WeakMethod(target.__init__), calls]
 
 
 class Finalized(object):

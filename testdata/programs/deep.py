@@ -1,5 +1,4 @@
-"""Structures so deep that whoever follows them by recursion dies: a million-long list, tuples 100 thousand deep."""
-import gc
+"""Structures so deep that whoever follows them by recursion dies. usage: deep.py [LENGTH OF THE LINKED LIST]"""
 import sys
 
 import truth
@@ -13,7 +12,7 @@ class Node(object):
 
 
 head = None
-for i in range(300000 if "--small" in sys.argv else 1000000):
+for i in range(int(sys.argv[1]) if sys.argv[1:2] and sys.argv[1].isdigit() else 200000):
     head = Node(head, i & 255)
 
 nested = ()
@@ -21,7 +20,7 @@ for i in range(100000):
     nested = (nested,)
 
 lists, dicts, cells = [], {}, None
-for i in range(100000):
+for i in range(20000):
     lists = [lists]
     dicts = {"deeper": dicts}
 
@@ -30,7 +29,7 @@ def closing(over):
     return lambda: over
 
 
-for i in range(100000):
+for i in range(20000):
     cells = closing(cells)
 
 truth.hold()

@@ -73,9 +73,10 @@ def packed():
 def secured():
     import ssl
     context = ssl.create_default_context()
-    context.sni_callback = lambda *what: None
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if hasattr(ssl, "PROTOCOL_TLS_SERVER") else ssl.PROTOCOL_TLS)
+    server.sni_callback = lambda *what: None
     ends = ssl.MemoryBIO(), ssl.MemoryBIO()
-    return context, ends, context.wrap_bio(ends[0], ends[1], server_hostname="localhost")
+    return context, server, ends, context.wrap_bio(ends[0], ends[1], server_hostname="localhost")
 
 
 def logged():

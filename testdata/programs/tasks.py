@@ -48,7 +48,7 @@ async def consuming(stream):
 
 
 async def serve(reader, writer):
-    keep["connection"] = reader, writer
+    keep["connection"] = reader, writer, asyncio.current_task()
     await reader.readline()
     await forever("the server's side")
 

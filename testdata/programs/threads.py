@@ -99,17 +99,12 @@ bodies = [(in_lock, held), (in_lock, held), (in_condition, condition), (event.wa
           (in_select, reading), (in_poll, reading), (in_recv, ends[0]), (in_read, reading), (in_sleep, 5000), (deep, 50, held),
           (in_generator, held), (in_sort_key, held), (in_except, held), (with_local, threading.local(), held)]
 for body in bodies:
-    try:
-        thread(*body)
-    except AttributeError:  # a method of C has no __name__ to go by
-        raise
+    thread(*body)
 keep["main"] = [held, condition, event, box, ends]
-keep["frames"] = None
-if len(sys.argv) > 1 and sys.argv[1] == "frames":
-    keep["frames"] = sys._current_frames()
 keep["pool"] = multiprocessing.pool.ThreadPool(2)
 for _ in bodies:
     standing.acquire()
 time.sleep(0.3)  # from having said so to standing there
+keep["frames"] = sys._current_frames()
 
 truth.hold()

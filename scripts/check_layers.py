@@ -1,0 +1,79 @@
+#!/usr/bin/env python3
+"""Holds the includes to the order of the folders: what a folder may know is what stands left of it.
+
+usage: scripts/check_layers.py [CHECKOUT]
+
+  base <- target <- python <- graph <- analysis <- render <- cmd;   platform knows base and target only.
+Third parties: LLVM in platform and render, Graphviz in render, Boost in cmd, GoogleTest in tests. Exit 1 and one
+line each for what breaks this.
+"""
+import os
+import re
+import sys
+
+INNER = ("lib/base", "lib/target", "lib/python", "lib/graph", "lib/analysis", "lib/render")
+MAY_INCLUDE = {folder: set(INNER[:at + 1]) for at, folder in enumerate(INNER)}
+MAY_INCLUDE["platform"] = {"platform", "lib/base", "lib/target"}
+MAY_INCLUDE["cmd"] = set(INNER) | {"platform", "cmd"}
+THIRD_PARTIES = (
+    (re.compile(r"llvm(-c)?/"), "LLVM", {"platform", "lib/render"}),
+    (re.compile(r"(graphviz/|gvc\.h|cgraph\.h|types\.h|gvplugin)"), "Graphviz", {"lib/render"}),
+    (re.compile(r"boost/"), "Boost", {"cmd"}),
+)
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
+
+
+def folder_of(path):
+    for folder in MAY_INCLUDE:
+        if path.startswith(folder + "/"):
+            return folder
+    return None
+
+
+def complaints(checkout, path):
+    folder = folder_of(path)
+    in_test = re.search(r"(_test|_bench)\.cc$|^cmd/python_program\.h$", path)
+    with open(os.path.join(checkout, path), encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            match = INCLUDE.match(line)
+            if not match:
+                continue
+            bracket, name = match.groups()
+            where = "%s:%d: " % (path, number)
+            if bracket == '"':
+                # Ours are named from the top, so that a reader sees the folder.
+                to = folder_of(name)
+                if to is None:
+                    yield where + '"%s" is not named from the top of the checkout' % name
+                elif to not in MAY_INCLUDE[folder]:
+                    yield where + "%s may not include %s (%s)" % (folder, to, name)
+                elif not os.path.exists(os.path.join(checkout, name)):
+                    yield where + "there is no %s" % name
+                continue
+            for pattern, party, homes in THIRD_PARTIES:
+                if pattern.match(name) and folder not in homes:
+                    yield where + "%s is for %s only (%s)" % (party, " and ".join(sorted(homes)), name)
+            if name.startswith(("gtest/", "gmock/")) and not in_test:
+                yield where + "GoogleTest is for tests only"
+
+
+def main():
+    if sys.argv[1:] in (["-h"], ["--help"]):
+        print(__doc__.strip())
+        return 0
+    checkout = sys.argv[1] if len(sys.argv) > 1 else os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+    found, files = [], 0
+    for top in ("lib", "platform", "cmd"):
+        for folder, _, names in os.walk(os.path.join(checkout, top)):
+            for name in sorted(names):
+                if name.endswith((".cc", ".h", ".def")):
+                    files += 1
+                    found.extend(complaints(checkout, os.path.relpath(os.path.join(folder, name), checkout)))
+    for each in found:
+        print(each)
+    print("check_layers: %d files, %d includes out of order" % (files, len(found)))
+    return 1 if found or not files else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
