@@ -8,39 +8,62 @@
 
 namespace heapglass {
 
-// What an object refers to beyond fixed fields: one reader each in references.h.
+// What an object refers to beyond fixed fields: one reader each in references.h. Where nothing else is said the
+// references are visited ones. "Fields" are those of the row's structure.
 enum class Body : std::uint8_t {
   kNone,
-  kTuple,
-  kStructSequence,   // a tuple whose real length is n_fields, not ob_size
+  kTuple,            // also subclasses of tuple
+  kStructSequence,   // 3.8+: a tuple whose real length is n_fields, not ob_size; 3.9+: a heap type is visited too.
+                     // Any type whose tp_traverse is that of sys.version_info's is one (to 3.7: it is tuple's)
   kList,
   kDict,
   kSet,
   kDeque,
   kOrderedDict,      // its own nodes' keys, then the dict's
   kType,
-  kModule,           // md_dict, then the C state by kModuleStates
-  kCode,
+  kModule,           // md_dict, md_name, then the C state by module_state_rows()
+  kCode,             // 3.12+: *_co_cached, if not null, owns _co_code, _co_varnames, _co_cellvars, _co_freevars
   kFrame,
-  kGenerator,        // also coroutines and async generators
-  kLruCache,
+  kGenerator,        // 3.11+: the frame inside; also coroutines and async generators
+  kLruCache,         // the ring of links
   kBuiltinMethod,    // mm_class where ml_flags has METH_METHOD
-  kElement,          // xml.etree's: tag, text and tail tagged in their low bit, children in a C array
+  kElement,          // xml.etree's: text and tail tagged in their low bit, children in a C array, attrib
   kTeeData,
   kSimpleQueue,
   kHamtBitmap,
   kHamtArray,
   kHamtCollision,
   kMemoryView,
+  // ctypes' metaclasses, then kType. To 3.12 (a null or other tp_dict: nothing): where the type of tp_dict is
+  // StgDict, its StgDictObject.proto. From 3.13 on: the StgInfo that lies behind the type object, at the basicsize
+  // of `type` rounded up to 16, if StgInfo.initialized: proto argtypes converters restype checker module, and owned
+  // pointer_type where there is one.
+  kCTypesType,
+  kPickler,          // 3.11.7+, memo not null: me_key of memo->mt_table[0..mt_allocated) that are not null; before: owned
+  kUnpickler,        // 3.11.7+, memo not null: memo[0..memo_size) that are not null; before: owned
+  kSqliteConnection, // 3.11+: callable and module of *trace_ctx, *progress_ctx, *authorizer_ctx (callback_context)
+  kXmlParser,        // handlers[0..22) that are not null
+  kElementIterator,  // parent of parent_stack[0..parent_stack_used), 16 bytes each, the parent first
+  kRegexTemplate,    // literal of items[0..ob_size) that are not null, 16 bytes each, the literal at 8
+  kCapsule,          // 3.13+, traverse_func not null and `name` "_socket.CAPI" or "_curses._C_API": the first word at
+                     // `pointer`, a type. Others' traverse_func is code of theirs
+  kExecutor,         // to 3.14, executors of the JIT: executor of exits[0..exit_count)
+  kTimeZone,         // owned: tzinfo, only where hastzinfo is not 0 (the object ends before it otherwise)
+  // For module states only:
+  kAtexit,           // to 3.9: func args kwargs of *atexit_callbacks[0..ncallbacks), null pointers in between
+  kDecimalState,     // ex of signal_map[] and cond_map[] up to the first whose name is null, but not cond_map[0]
+  kZoneInfoState,    // key and zone of each StrongCacheNode from ZONEINFO_STRONG_CACHE by next
 };
 
 constexpr std::uint32_t version(unsigned major, unsigned minor, unsigned micro = 0) {
   return major << 24 | minor << 16 | micro << 8;
 }
 
-// `visits` and `owns` are field paths of `structure`, separated by spaces, in the order of tp_traverse (first of
-// alternatives first). A field that the version's struct does not have is passed over. A field may carry bounds:
-// "dict@3.10" visited from 3.10 on, "wbits@-3.12" only before 3.12.
+// `visits` and `owns` are field paths of `structure`, separated by spaces, in the order of tp_traverse. Structure and
+// paths may be alternatives by '|'. A field that the version's struct does not have is passed over. A field may
+// carry bounds: "dict@3.10" visited from 3.10 on and owned before, "wbits@-3.12" only before 3.12 and nothing later;
+// the bounds are the first of the releases at hand that has it so. Where the type is no collector's (no HAVE_GC in
+// this version) everything in `visits` is owned instead.
 struct CTypeRow {
   std::string_view type;        // __module__ + "." + __qualname__, builtins spelled out; several rows may serve one type
   std::uint32_t since = 0;      // first hexversion this row is for, 0: any
@@ -57,8 +80,10 @@ struct ModuleStateRow {
   std::string_view module;      // md_name
   std::uint32_t since = 0;
   std::uint32_t until = 0;
-  std::string_view structure;
-  std::string_view visits;
+  std::string_view structure;   // empty: `visits` are offsets, for structs whose name several modules use
+  std::string_view visits;      // "+16" is the word 16 bytes from the start
+  Body body = Body::kNone;
+  bool visits_type = false;     // m_traverse visits Py_TYPE(module) too
 };
 
 // How a C __sizeof__ computes, by the type in whose dict it stands. Every rule gives the size without what stands
