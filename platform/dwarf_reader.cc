@@ -96,6 +96,7 @@ void precompute(const DwarfUnit& unit, const DwarfAbbreviations& table, DwarfAbb
     const std::int32_t size = form_size(unit, attribute.form);
     if (size < 0) return;
     at += size;
+    abbreviation.least_size = static_cast<std::uint32_t>(at);
   }
   abbreviation.size = at;
 }

@@ -31,7 +31,8 @@ struct DwarfAbbreviation {
   bool has_children = false;
   std::uint32_t first_attribute = 0;
   std::uint32_t attribute_count = 0;
-  std::int32_t size = kVaries;  // of all attributes
+  std::int32_t size = kVaries;   // of all attributes
+  std::uint32_t least_size = 0;  // of those before the first whose size varies
   std::int32_t name_at = kVaries;
   std::uint16_t name_form = 0;
   std::int32_t sibling_at = kVaries;
@@ -118,6 +119,10 @@ class DwarfReader {
   static void skip(const DwarfUnit& unit, std::uint16_t form, Cursor& cursor);
   static DwarfValue read(const DwarfUnit& unit, const DwarfAttribute& attribute, Cursor& cursor);
 
+  // The offset in the section that a DW_AT_sibling at `at` holds; 0 where it has none, or one that leaves the
+  // unit.
+  static std::uint64_t sibling(const DwarfUnit& unit, std::uint16_t form, Cursor at);
+
   // Interpretations of a value; nullopt or "" where it is none of the kind, or is damaged.
   std::string_view text(std::uint32_t unit, const DwarfValue& value);
   std::optional<DwarfPlace> place(std::uint32_t unit, const DwarfValue& value);
@@ -164,6 +169,33 @@ inline std::uint64_t DwarfReader::Cursor::uleb() {
   }
   ok = false;
   return 0;
+}
+
+inline std::uint64_t DwarfReader::sibling(const DwarfUnit& unit, std::uint16_t form, Cursor at) {
+  std::uint64_t offset = unit.offset;
+  switch (form) {
+    case 0x11:  // DW_FORM_ref1, what dwz makes of most
+      offset += at.fixed(1);
+      break;
+    case 0x12:  // DW_FORM_ref2
+      offset += at.fixed(2);
+      break;
+    case 0x13:  // DW_FORM_ref4, what compilers write
+      offset += at.fixed(4);
+      break;
+    case 0x14:  // DW_FORM_ref8
+      offset += at.fixed(8);
+      break;
+    case 0x15:  // DW_FORM_ref_udata, dwz as well
+      offset += at.uleb();
+      break;
+    case 0x10:  // DW_FORM_ref_addr
+      offset = at.fixed(unit.version <= 2 ? unit.address_size : unit.offset_size);
+      break;
+    default:
+      return 0;
+  }
+  return at.ok && offset > unit.first_entry && offset < unit.end ? offset : 0;
 }
 
 }  // namespace heapglass

@@ -441,37 +441,43 @@ void Search::walk(std::uint32_t index) {
         })) {
       ++split_;
     }
-    DwarfValue name, sibling;
-    const std::byte* const start = cursor.at;
+    // Where the place of the attributes is known beforehand they are not read one by one.
+    const auto at = [&](std::int32_t attribute) {
+      return DwarfReader::Cursor{cursor.at + attribute, cursor.end};
+    };
+    const bool inside = abbreviation->least_size <= static_cast<std::size_t>(cursor.end - cursor.at);
+    if (!inside) break;
+    DwarfValue name;
+    std::uint64_t sibling = 0;
+    bool name_known = !wanted;
+    if (wanted && abbreviation->name_at >= 0) {
+      DwarfReader::Cursor name_cursor = at(abbreviation->name_at);
+      name = DwarfReader::read(unit, {0, abbreviation->name_form, 0}, name_cursor);
+      name_known = true;
+    }
+    if (abbreviation->has_children && depth != 0 && abbreviation->sibling_at >= 0) {
+      sibling = DwarfReader::sibling(unit, abbreviation->sibling_form, at(abbreviation->sibling_at));
+    }
+    const bool jump = sibling > offset && name_known;
     if (abbreviation->size >= 0) {
-      const auto value = [&](std::int32_t at, std::uint16_t form) {
-        DwarfReader::Cursor value_cursor{start + at, cursor.end};
-        return DwarfReader::read(unit, {0, form, 0}, value_cursor);
-      };
-      cursor.take(static_cast<std::uint64_t>(abbreviation->size));
-      if (!cursor.ok) break;
-      if (wanted && abbreviation->name_at >= 0) name = value(abbreviation->name_at, abbreviation->name_form);
-      if (abbreviation->has_children && abbreviation->sibling_at >= 0) {
-        sibling = value(abbreviation->sibling_at, abbreviation->sibling_form);
-      }
-    } else {
+      cursor.at += abbreviation->size;
+    } else if (!jump) {
       for (const DwarfAttribute& attribute : attributes) {
         if (attribute.name == dw::DW_AT_name && wanted) {
           name = DwarfReader::read(unit, attribute, cursor);
-        } else if (attribute.name == dw::DW_AT_sibling) {
-          sibling = DwarfReader::read(unit, attribute, cursor);
         } else {
+          if (attribute.name == dw::DW_AT_sibling)
+            sibling = DwarfReader::sibling(unit, attribute.form, cursor);
           DwarfReader::skip(unit, attribute.form, cursor);
         }
-        if (!cursor.ok) break;
       }
       if (!cursor.ok) break;
     }
-    if (wanted && name) look(index, offset, abbreviation->tag, name);
+    if (name) look(index, offset, abbreviation->tag, name);
     if (!abbreviation->has_children) continue;
-    const auto next = depth == 0 ? std::nullopt : dwarf_.place(index, sibling);
-    if (next && next->unit == index && next->offset >= static_cast<std::uint64_t>(cursor.at - section)) {
-      cursor.at = section + next->offset;
+    // Only forwards: otherwise a damaged file could have us go in circles.
+    if (depth != 0 && sibling > offset) {
+      cursor.at = std::max(cursor.at, section + sibling);
     } else {
       ++depth;
     }
