@@ -32,7 +32,7 @@ def folder_of(path):
 
 def complaints(checkout, path):
     folder = folder_of(path)
-    in_test = re.search(r"(_test|_bench)\.cc$|^cmd/python_program\.h$", path)
+    in_test = re.search(r"(_test|_bench)\.cc$|^cmd/(child_process|python_program)\.h$", path)
     with open(os.path.join(checkout, path), encoding="utf-8") as lines:
         for number, line in enumerate(lines, 1):
             match = INCLUDE.match(line)
@@ -40,21 +40,22 @@ def complaints(checkout, path):
                 continue
             bracket, name = match.groups()
             where = "%s:%d: " % (path, number)
-            if bracket == '"':
-                # Ours are named from the top, so that a reader sees the folder.
-                to = folder_of(name)
-                if to is None:
-                    yield where + '"%s" is not named from the top of the checkout' % name
-                elif to not in MAY_INCLUDE[folder]:
-                    yield where + "%s may not include %s (%s)" % (folder, to, name)
-                elif not os.path.exists(os.path.join(checkout, name)):
-                    yield where + "there is no %s" % name
-                continue
-            for pattern, party, homes in THIRD_PARTIES:
-                if pattern.match(name) and folder not in homes:
-                    yield where + "%s is for %s only (%s)" % (party, " and ".join(sorted(homes)), name)
             if name.startswith(("gtest/", "gmock/")) and not in_test:
                 yield where + "GoogleTest is for tests only"
+            known = [(party, homes) for pattern, party, homes in THIRD_PARTIES if pattern.match(name)]
+            for party, homes in known:
+                if folder not in homes:
+                    yield where + "%s is for %s only (%s)" % (party, " and ".join(sorted(homes)), name)
+            if bracket == "<" or known:
+                continue
+            # Ours are named from the top, so that a reader sees the folder.
+            to = folder_of(name)
+            if to is None:
+                yield where + '"%s" is not named from the top of the checkout' % name
+            elif to not in MAY_INCLUDE[folder]:
+                yield where + "%s may not include %s (%s)" % (folder, to, name)
+            elif not os.path.exists(os.path.join(checkout, name)):
+                yield where + "there is no %s" % name
 
 
 def main():

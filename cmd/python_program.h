@@ -1,0 +1,149 @@
+#pragma once
+
+#include <poll.h>
+
+#include <algorithm>
+#include <fstream>
+#include <memory>
+#include <sstream>
+
+#include "cmd/child_process.h"
+
+namespace heapglass {
+
+inline const std::string kScripts = HEAPGLASS_SOURCE_DIR "/scripts/";
+inline const std::string kPrograms = HEAPGLASS_SOURCE_DIR "/testdata/programs/";
+
+// One line of scripts/pythons.
+struct Interpreter {
+  std::string version, build, path, linkage, symbols;
+
+  std::string name() const { return version + "-" + build + "-" + linkage + "-" + symbols; }
+};
+
+inline std::vector<Interpreter> parse_interpreters(std::istream& lines) {
+  std::vector<Interpreter> found;
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    Interpreter each;
+    for (std::string* word : {&each.version, &each.build, &each.path, &each.linkage, &each.symbols}) {
+      std::getline(words, *word, '\t');
+    }
+    if (!each.symbols.empty()) {
+      found.push_back(each);
+    }
+  }
+  return found;
+}
+
+// Whether scripts/supported-pythons has this one's minor version.
+inline bool is_supported(const Interpreter& interpreter) {
+  const std::size_t minor_end = interpreter.version.find('.', interpreter.version.find('.') + 1);
+  std::ifstream lines(kScripts + "supported-pythons");
+  for (std::string line; std::getline(lines, line);) {
+    if (line == interpreter.version.substr(0, minor_end)) {
+      return interpreter.build.rfind("free-threaded", 0) != 0;
+    }
+  }
+  return false;
+}
+
+// All interpreters of this machine. Asking each takes a second, so scripts/test asks once, for all test
+// programs.
+inline const std::vector<Interpreter>& all_interpreters() {
+  static const std::vector<Interpreter> all = [] {
+    if (const char* list = std::getenv("HEAPGLASS_PYTHONS")) {
+      std::ifstream lines(list);
+      return parse_interpreters(lines);
+    }
+    std::istringstream lines(run_command({kScripts + "pythons"}).out);
+    return parse_interpreters(lines);
+  }();
+  return all;
+}
+
+inline std::vector<Interpreter> supported_interpreters() {
+  std::vector<Interpreter> supported;
+  std::copy_if(all_interpreters().begin(), all_interpreters().end(), std::back_inserter(supported),
+               is_supported);
+  return supported;
+}
+
+// A program of testdata/programs under an interpreter, from the moment that it is ready until this object
+// goes.
+class PythonProgram {
+ public:
+  PythonProgram(const std::string& interpreter, const std::string& program,
+                const std::vector<std::string>& arguments = {}) {
+    int in[2], out[2];
+    if (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0) {
+      throw std::runtime_error("no pipe for " + program);
+    }
+    std::vector<std::string> command{interpreter, "-B", "-W", "ignore", kPrograms + program};
+    command.insert(command.end(), arguments.begin(), arguments.end());
+    child_ = std::make_unique<ChildProcess>(command, ChildProcess::Streams{in[0], out[1], 2});
+    close(in[0]);
+    close(out[1]);
+    in_ = in[1];
+    out_ = out[0];
+    ready_line_ = read_line();
+    if (ready_line_.rfind("READY", 0) != 0) {
+      close_pipes();
+      throw std::runtime_error(program + " under " + interpreter +
+                               " did not get ready; it said: " + ready_line_);
+    }
+  }
+  ~PythonProgram() { close_pipes(); }
+  PythonProgram(const PythonProgram&) = delete;
+  PythonProgram& operator=(const PythonProgram&) = delete;
+
+  pid_t pid() const { return child_->pid(); }
+  std::string target() const { return std::to_string(pid()); }
+  const std::string& ready_line() const { return ready_line_; }
+
+  // Whether it still runs Python: it writes the truth again and says so.
+  bool write_truth(const std::string& file) {
+    const std::string line = "truth " + file + "\n";
+    return write(in_, line.data(), line.size()) == static_cast<ssize_t>(line.size()) && read_line() == "DONE";
+  }
+
+  // Its exit code when its input ends.
+  int finish() {
+    close(in_);
+    in_ = -1;
+    return child_->wait(std::chrono::seconds(30));
+  }
+
+  char state() const {  // the letter of /proc/PID/stat
+    std::ifstream stat("/proc/" + target() + "/stat");
+    std::string text((std::istreambuf_iterator<char>(stat)), {});
+    const std::size_t name_end = text.rfind(')');
+    return name_end == std::string::npos ? '?' : text[name_end + 2];
+  }
+
+ private:
+  std::string read_line() {
+    std::string line;
+    for (char byte = 0;;) {
+      pollfd ready{out_, POLLIN, 0};
+      if (poll(&ready, 1, 180000) != 1 || read(out_, &byte, 1) != 1 || byte == '\n') {
+        return line;
+      }
+      line += byte;
+    }
+  }
+  void close_pipes() {
+    for (int* each : {&in_, &out_}) {
+      if (*each >= 0) {
+        close(*each);
+        *each = -1;
+      }
+    }
+  }
+
+  std::unique_ptr<ChildProcess> child_;
+  int in_ = -1, out_ = -1;
+  std::string ready_line_;
+};
+
+}  // namespace heapglass
