@@ -30,10 +30,12 @@ class MappedBinary final : public Binary {
     return Symbol{Address{s->address + bias_}, s->size};
   }
   const StructSource* structs(const std::vector<std::string>& names) const override {
-    if (!structs_) {
-      std::shared_ptr<const ElfFile> from = file_->section(".debug_info") ? file_ : debug_file();
-      if (!from || !from->section(".debug_info")) return nullptr;
-      structs_ = DwarfStructs::load(from, names);
+    if (!looked_for_structs_) {
+      looked_for_structs_ = true;
+      std::vector<WantedStruct> wanted;
+      for (const std::string& name : names) wanted.push_back({name});
+      std::string why;
+      structs_ = DwarfStructs::load(file_, wanted, {.target_path = path_, .root_prefix = root_}, why);
     }
     return structs_.get();
   }
@@ -50,7 +52,7 @@ class MappedBinary final : public Binary {
   std::string path_, root_;
   std::shared_ptr<const ElfFile> file_;
   std::uint64_t bias_;
-  mutable bool looked_for_debug_ = false;
+  mutable bool looked_for_debug_ = false, looked_for_structs_ = false;
   mutable std::shared_ptr<const ElfFile> debug_;
   mutable std::unique_ptr<StructSource> structs_;
   ElfSymbols symbols_;

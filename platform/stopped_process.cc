@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <elf.h>
-#include <linux/ptrace.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/ptrace.h>

@@ -1,0 +1,113 @@
+#include "cmd/command.h"
+
+#include <charconv>
+#include <iostream>
+
+#include "lib/base/edit_distance.h"
+#include "lib/base/error.h"
+#include "lib/render/formats.h"
+
+namespace heapglass {
+namespace {
+
+std::string format_names() {
+  std::string names;
+  for (const Format& f : formats()) names += (names.empty() ? "" : ", ") + std::string(f.name);
+  return names;
+}
+
+}  // namespace
+
+CommandLine::CommandLine(std::string_view command, std::string_view summary, bool takes_target)
+    : command_(command), summary_(summary), takes_target_(takes_target),
+      own_("Options of " + std::string(command)), shared_("Common options") {
+  auto add = shared_.add_options();
+  add("format", options::value(&common_.format)->value_name("NAME"), ("output as " + format_names()).c_str());
+  add("output,o", options::value(&common_.output)->value_name("FILE"),
+      "write there, replacing the file when all is written; - is the standard output");
+  add("freeze", options::value(&common_.freeze)->value_name("MODE"),
+      "how the target is held while its memory is taken: copy (default)");
+  add("exact-bytes", options::bool_switch(&common_.exact_bytes), "sizes to the byte: 12,345,678 instead of 12.3 MB");
+  add("verbose,v", options::bool_switch(&common_.verbose), "say on the standard error what was done and how long it took");
+  add("help,h", "show this");
+}
+
+std::vector<const options::option_description*> CommandLine::all() const {
+  std::vector<const options::option_description*> out;
+  for (const auto* group : {&own_, &shared_})
+    for (const auto& o : group->options()) out.push_back(o.get());
+  return out;
+}
+
+std::string CommandLine::help() const {
+  std::ostringstream out;
+  out << "heapglass " << command_ << (takes_target_ ? " PID" : "") << " [options]: " << summary_ << "\n";
+  if (!own_.options().empty()) out << "\n" << own_;
+  out << "\n" << shared_;
+  return out.str();
+}
+
+bool CommandLine::parse(const std::vector<std::string>& arguments) {
+  options::options_description everything, hidden;
+  hidden.add_options()("target", options::value(&common_.target));
+  everything.add(own_).add(shared_).add(hidden);
+  options::positional_options_description positional;
+  positional.add("target", 1);
+  // Guessing is off: a prefix that means one option today may mean two tomorrow.
+  using style = options::command_line_style::style_t;
+  const int how = style::unix_style & ~style::allow_guessing;
+  const std::string see = "see heapglass " + command_ + " --help";
+  options::variables_map values;
+  try {
+    const auto parsed =
+        options::command_line_parser(arguments).options(everything).positional(positional).style(how).run();
+    for (const auto& o : parsed.options)
+      if (o.string_key == "help") {
+        std::cout << help();
+        return false;
+      }
+    options::store(parsed, values);
+    options::notify(values);
+  } catch (const options::unknown_option& error) {
+    std::vector<std::string> names;
+    for (const auto* o : all()) names.push_back("--" + o->long_name());
+    const std::string typed = error.get_option_name();
+    const std::string meant = did_you_mean(near_names(typed, names, 3));
+    throw Error(ErrorKind::kUsage, command_ + " has no option " + typed, meant.empty() ? see : meant);
+  } catch (const options::too_many_positional_options_error&) {
+    throw Error(ErrorKind::kUsage, command_ + " takes one target, and options after it", see);
+  } catch (const options::error& error) {
+    throw Error(ErrorKind::kUsage, command_ + ": " + error.what(), see);
+  }
+  if (takes_target_ && common_.target.empty())
+    throw Error(ErrorKind::kUsage, command_ + " needs a target: the id of a process", see);
+  if (common_.freeze != "copy")
+    throw Error(ErrorKind::kUsage, "there is no freeze mode '" + common_.freeze + "'", "it is copy");
+  return true;
+}
+
+long long parse_count(std::string_view option, const std::string& text, long long least, long long most) {
+  long long n = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
+  if (error != std::errc() || end != text.data() + text.size() || n < least || n > most)
+    throw Error(ErrorKind::kUsage, std::string(option) + " '" + text + "' is not a whole number from " +
+                                       std::to_string(least) + " to " + std::to_string(most));
+  return n;
+}
+
+Address parse_address(const std::string& text) {
+  std::string_view digits = text;
+  int base = 10;
+  if (digits.starts_with("0x") || digits.starts_with("0X")) {
+    digits.remove_prefix(2);
+    base = 16;
+  }
+  std::uint64_t a = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), a, base);
+  if (error != std::errc() || end != digits.data() + digits.size())
+    throw Error(ErrorKind::kUsage, "--id '" + text + "' is not an address",
+                "write it as id() or heapglass objects print it: 139872341 or 0x8565355");
+  return Address{a};
+}
+
+}  // namespace heapglass

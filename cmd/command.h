@@ -1,0 +1,73 @@
+// What a command is. To add one: its file with a run function, and a row in commands.cc.
+#pragma once
+
+#include <boost/program_options.hpp>
+#include <chrono>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/render/report.h"
+
+namespace heapglass {
+
+namespace options = boost::program_options;
+
+// Exit codes: 0, 130 and those of ErrorKind.
+constexpr int kExitDone = 0;
+
+// What every command that looks at a target takes.
+struct CommonOptions {
+  std::string target;
+  std::string format;
+  std::string output;
+  std::string freeze = "copy";
+  bool verbose = false;
+  bool exact_bytes = false;
+};
+
+// The options of one command: common ones, its own, and TARGET. Numbers are parsed as signed and checked, so that -3
+// is an error and not 4294967293.
+class CommandLine {
+ public:
+  CommandLine(std::string_view command, std::string_view summary, bool takes_target = true);
+
+  options::options_description& own() { return own_; }
+  CommonOptions& common() { return common_; }
+
+  // False: --help was asked for and has been printed. Throws Error kUsage with "did you mean".
+  bool parse(const std::vector<std::string>& arguments);
+  std::string help() const;
+  // Every option, for manuals and completions.
+  std::vector<const options::option_description*> all() const;
+
+ private:
+  std::string command_, summary_;
+  bool takes_target_;
+  CommonOptions common_;
+  options::options_description own_;
+  options::options_description shared_;
+};
+
+// Throws Error kUsage naming the option where `text` is no whole number or below `least`.
+long long parse_count(std::string_view option, const std::string& text, long long least, long long most);
+// "0x7f31c0de", "139872341" -> address. Throws Error kUsage.
+Address parse_address(const std::string& text);
+
+struct Command {
+  std::string_view name;
+  std::string_view summary;
+  int (*run)(const std::vector<std::string>& arguments);
+};
+std::span<const Command> commands();
+
+int run_info(const std::vector<std::string>& arguments);
+int run_histogram(const std::vector<std::string>& arguments);
+int run_objects(const std::vector<std::string>& arguments);
+int run_backrefs(const std::vector<std::string>& arguments);
+int run_refs(const std::vector<std::string>& arguments);
+int run_export(const std::vector<std::string>& arguments);
+
+}  // namespace heapglass

@@ -1,0 +1,19 @@
+#include "cmd/command.h"
+
+namespace heapglass {
+namespace {
+
+constexpr Command kCommands[] = {
+    {"info", "what runs there: version, layout, threads, collector, sizes", run_info},
+    {"histogram", "objects and bytes by type", run_histogram},
+    {"objects", "the objects of a type, one a line", run_objects},
+    {"backrefs", "who holds some objects, as a graph", run_backrefs},
+    {"refs", "whom some objects hold, as a graph", run_refs},
+    {"export", "every object and reference, as JSON lines", run_export},
+};
+
+}  // namespace
+
+std::span<const Command> commands() { return kCommands; }
+
+}  // namespace heapglass

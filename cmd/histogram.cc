@@ -1,0 +1,74 @@
+// heapglass histogram: objects and bytes by type.
+#include "lib/analysis/histogram.h"
+
+#include <algorithm>
+
+#include "cmd/session.h"
+#include "lib/base/edit_distance.h"
+#include "lib/base/error.h"
+
+namespace heapglass {
+
+int run_histogram(const std::vector<std::string>& arguments) {
+  CommandLine line("histogram", "objects and bytes by type");
+  std::string sort = "bytes", limit = "20";
+  std::vector<std::string> types;
+  auto add = line.own().add_options();
+  add("sort", options::value(&sort)->value_name("KEY"), "bytes (default), count, mean or type");
+  add("limit,n", options::value(&limit)->value_name("N"), "this many types (default 20), 0: all");
+  add("type", options::value(&types)->value_name("NAME"),
+      "only this type, module.qualname or the bare name; again for more");
+  if (!line.parse(arguments)) return kExitDone;
+  if (sort != "bytes" && sort != "count" && sort != "mean" && sort != "type")
+    throw Error(ErrorKind::kUsage, "--sort '" + sort + "' is none of bytes, count, mean, type");
+  const auto most = static_cast<std::size_t>(parse_count("--limit", limit, 0, 1'000'000'000));
+  const auto session = Session::open(line.common(), {.references = false});
+
+  std::vector<TypeCount> rows = histogram(session->graph());
+  std::uint64_t objects = 0, bytes = 0;
+  for (const TypeCount& r : rows) {
+    objects += r.count;
+    bytes += r.bytes;
+  }
+  Document document;
+  if (!types.empty()) {
+    for (const std::string& wanted : types)
+      if (std::none_of(rows.begin(), rows.end(), [&](const TypeCount& r) { return type_matches(r.type, wanted); })) {
+        const std::string meant = did_you_mean(near_names(wanted, session->type_names(), 3));
+        document.notes.push_back("there is no object of type '" + wanted + "'" + (meant.empty() ? "" : ": " + meant));
+      }
+    std::erase_if(rows, [&](const TypeCount& r) {
+      return std::none_of(types.begin(), types.end(), [&](const std::string& t) { return type_matches(r.type, t); });
+    });
+  }
+  auto mean = [](const TypeCount& r) { return static_cast<double>(r.bytes) / static_cast<double>(r.count); };
+  std::stable_sort(rows.begin(), rows.end(), [&](const TypeCount& a, const TypeCount& b) {
+    if (sort == "bytes") return a.bytes > b.bytes;
+    if (sort == "count") return a.count > b.count;
+    if (sort == "mean") return mean(a) > mean(b);
+    return a.type < b.type;
+  });
+  const std::size_t in_all = rows.size();
+  if (most && rows.size() > most) rows.resize(most);
+
+  document.fields.push_back({{"total", "", Kind::kText, Audience::kPrograms},
+                             Record{{{"objects", "", Kind::kCount}, objects}, {{"bytes", "", Kind::kBytes}, bytes}}});
+  Table table{.key = "types",
+              .columns = {{"type", "type", Kind::kText},
+                          {"count", "objects", Kind::kCount},
+                          {"bytes", "bytes", Kind::kBytes},
+                          {"mean", "mean", Kind::kBytes},
+                          {"share", "share", Kind::kPercent}}};
+  for (const TypeCount& r : rows)
+    table.rows.push_back({r.type, r.count, r.bytes, static_cast<std::uint64_t>(mean(r) + 0.5),
+                          bytes ? static_cast<double>(r.bytes) / static_cast<double>(bytes) : 0.0});
+  table.totals = Row{"all objects", objects, bytes,
+                     objects ? Cell(static_cast<std::uint64_t>(bytes / objects)) : Cell(), 1.0};
+  if (rows.size() < in_all)
+    table.notes.push_back(std::to_string(in_all - rows.size()) + " more types: --limit 0 shows all");
+  document.sections.push_back(std::move(table));
+  session->write(std::move(document), line.common());
+  return kExitDone;
+}
+
+}  // namespace heapglass

@@ -1,0 +1,63 @@
+// heapglass info: what runs there.
+#include "cmd/session.h"
+
+namespace heapglass {
+
+int run_info(const std::vector<std::string>& arguments) {
+  CommandLine line("info", "what runs there: version, layout, threads, collector, sizes");
+  bool no_heap = false;
+  line.own().add_options()("no-heap", options::bool_switch(&no_heap),
+                           "do not count objects: the answer takes milliseconds however large the heap is");
+  if (!line.parse(arguments)) return kExitDone;
+  const auto session = Session::open(line.common(), {.graph = !no_heap});
+  const Session& s = *session;
+  const PyRuntime& python = s.python();
+
+  std::uint64_t bytes = 0;
+  Cell objects, references, total;
+  if (!no_heap) {
+    for (std::uint32_t n = 0; n < s.graph().nodes(); ++n) bytes += s.graph().size[n];
+    objects = std::uint64_t{s.graph().nodes()};
+    references = std::uint64_t{s.graph().referent.size()};
+    total = bytes;
+  }
+  std::uint64_t threads = 0;
+  bool collecting = false, enabled = true;
+  for (const PyInterpreter& i : s.interpreters()) {
+    threads += i.threads.size();
+    collecting |= i.collecting;
+    enabled &= i.gc_enabled;
+  }
+  Document document;
+  auto add = [&](const char* key, const char* title, Kind kind, Cell value) {
+    document.fields.push_back({{key, title, kind}, std::move(value)});
+  };
+  add("pid", "process", Kind::kPlainNumber, std::uint64_t(s.process().pid()));
+  add("command", "command", Kind::kText, s.process().command_line());
+  add("executable", "executable", Kind::kText, s.process().executable());
+  add("python", "Python", Kind::kText, python.version);
+  add("build", "build", Kind::kText, std::string(python.py_debug ? "debug" : "release"));
+  add("binary", "interpreter in", Kind::kText, python.binary->path());
+  add("build_id", "build id", Kind::kText, python.binary->build_id());
+  add("found_by", "found by", Kind::kText, python.how_found);
+  add("layout_source", "layout from", Kind::kSentence, python.layout_source);
+  add("interpreters", "interpreters", Kind::kCount, std::uint64_t(s.interpreters().size()));
+  add("threads", "Python threads", Kind::kCount, threads);
+  add("os_threads", "threads in all", Kind::kCount, std::uint64_t(s.capture().threads.size()));
+  add("stopped", "stopped by a signal", Kind::kText, s.capture().was_stopped);
+  add("gc_enabled", "collector enabled", Kind::kText, enabled);
+  add("gc_collecting", "collecting now", Kind::kText, collecting);
+  if (!no_heap) add("gc_tracked", "tracked by the collector", Kind::kCount, s.report().tracked);
+  add("objects", "objects", Kind::kCount, objects);
+  add("references", "references", Kind::kCount, references);
+  add("bytes", "bytes of objects", Kind::kBytes, total);
+  add("rss", "resident memory", Kind::kBytes, s.process().resident_bytes());
+  add("bytes_copied", "copied", Kind::kBytes, s.capture().bytes_copied);
+  add("freeze", "held by", Kind::kText, s.capture().freeze);
+  add("pause_ms", "paused for", Kind::kMilliseconds, s.capture().pause_ms);
+  add("elapsed_ms", "looked at in", Kind::kMilliseconds, s.elapsed_ms());
+  s.write(std::move(document), line.common());
+  return kExitDone;
+}
+
+}  // namespace heapglass

@@ -1,0 +1,168 @@
+#include "cmd/session.h"
+
+#include <charconv>
+#include <cstdio>
+#include <iostream>
+#include <thread>
+
+#include "lib/analysis/histogram.h"
+#include "lib/base/edit_distance.h"
+#include "lib/base/error.h"
+#include "lib/graph/verify.h"
+#include "lib/render/write_report.h"
+#include "platform/freeze_copy.h"
+#include "platform/mapped_binaries.h"
+
+namespace heapglass {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double ms_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+pid_t parse_target(const std::string& target) {
+  pid_t pid = 0;
+  const auto [end, error] = std::from_chars(target.data(), target.data() + target.size(), pid);
+  if (error != std::errc() || end != target.data() + target.size() || pid <= 0)
+    throw Error(ErrorKind::kUsage, "the target '" + target + "' is not a process id",
+                "give the pid of a running Python, as `pgrep -af python` shows it");
+  return pid;
+}
+
+}  // namespace
+
+std::unique_ptr<Session> Session::open(const CommonOptions& common, const SessionOptions& options) {
+  std::unique_ptr<Session> session(new Session);
+  Session& s = *session;
+  s.process_ = std::make_unique<Process>(Process::open(parse_target(common.target)));
+  // All that can be known without stopping anything.
+  s.binaries_ = mapped_binaries(*s.process_, s.process_->mappings());
+  std::vector<const Binary*> binaries;
+  for (const auto& binary : s.binaries_) binaries.push_back(binary.get());
+  try {
+    s.python_ = PyRuntime::find(*s.process_, binaries);
+  } catch (const Error&) {
+    s.process_->check_alive();  // that it exited says more than that it could not be read
+    throw;
+  }
+  s.find_ms_ = ms_since(s.began_);
+
+  // A stop in the middle of a collection shows lists half relinked: another moment is better, as long as one comes.
+  constexpr int kTries = 5;
+  for (s.captures_ = 1;; ++s.captures_) {
+    s.capture_ = freeze_copy(*s.process_);
+    if (const std::string wrong = s.python_.self_check(*s.capture_.image); !wrong.empty())
+      throw Error(ErrorKind::kNotPython, "the captured memory contradicts the layout: " + wrong,
+                  "is the process starting up or ending? try again");
+    s.objects_ = std::make_unique<Objects>(*s.capture_.image, s.python_);
+    s.interpreters_ = read_interpreters(*s.objects_, s.limits_, s.health_);
+    bool collecting = false;
+    for (const PyInterpreter& i : s.interpreters_) collecting |= i.collecting;
+    if (!collecting || s.captures_ == kTries || s.capture_.was_stopped) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5 << s.captures_));
+  }
+  s.types_ = std::make_unique<TypeTable>(*s.objects_, s.limits_, s.health_);
+  if (options.graph) {
+    const auto building = Clock::now();
+    s.graph_ = build_graph(s.capture_.image, *s.types_, s.interpreters_, {.references = options.references}, s.health_,
+                           s.report_);
+    verify(s.graph_);
+    s.graph_ms_ = ms_since(building);
+  }
+  s.log(common.verbose);
+  return session;
+}
+
+double Session::elapsed_ms() const { return ms_since(began_); }
+
+void Session::log(bool verbose) const {
+  if (!verbose) return;
+  char line[512];
+  std::snprintf(line, sizeof line,
+                "heapglass: CPython %s found in %.1f ms by %s; layout from %s; %.1f MB copied; pause %.2f ms "
+                "(prepared in %.1f ms, capture %d); graph of %u objects in %.1f ms; %.1f ms so far\n",
+                python_.version.c_str(), find_ms_, python_.how_found.c_str(), python_.layout_source.c_str(),
+                static_cast<double>(capture_.bytes_copied) / 1e6, capture_.pause_ms, capture_.prepare_ms, captures_,
+                graph_.index ? graph_.nodes() : 0, graph_ms_, elapsed_ms());
+  std::cerr << line;
+}
+
+std::vector<std::string> Session::type_names() const {
+  std::vector<std::string> names;
+  for (const GraphType& t : graph_.types)
+    if (names.empty() || names.back() != t.name) names.push_back(t.name);
+  return names;
+}
+
+std::vector<NodeId> Session::select(const std::vector<std::string>& types, const std::vector<std::string>& ids) const {
+  std::vector<NodeId> nodes;
+  for (const std::string& id : ids) {
+    const Address a = parse_address(id);
+    const NodeId node = graph_.index->find(a);
+    if (node == kNoNode)
+      throw Error(ErrorKind::kUsage, "there is no object at " + to_hex(a),
+                  "ids are addresses of this moment: `heapglass objects` lists them");
+    nodes.push_back(node);
+  }
+  for (const std::string& wanted : types) {
+    std::vector<bool> matches(graph_.types.size());
+    bool any = false;
+    for (std::size_t t = 0; t < graph_.types.size(); ++t) any |= matches[t] = type_matches(graph_.types[t].name, wanted);
+    const std::size_t before = nodes.size();
+    for (std::uint32_t n = 0; any && n < graph_.nodes(); ++n)
+      if (matches[graph_.type[n]]) nodes.push_back(NodeId{n});
+    if (nodes.size() == before)
+      throw Error(ErrorKind::kUsage, "there is no object of type '" + wanted + "' in process " +
+                                         std::to_string(process_->pid()),
+                  did_you_mean(near_names(wanted, type_names(), 3)));
+  }
+  return nodes;
+}
+
+std::vector<std::string> Session::caveats() const {
+  std::vector<std::string> lines;
+  if (!report_.unresolved.empty()) {
+    std::uint64_t objects = 0;
+    std::vector<std::pair<std::uint64_t, std::string>> by_count;
+    for (const auto& [name, count] : report_.unresolved) {
+      objects += count;
+      by_count.emplace_back(count, name);
+    }
+    std::sort(by_count.rbegin(), by_count.rend());
+    std::string names;
+    for (std::size_t i = 0; i < by_count.size() && i < 8; ++i)
+      names += (i ? ", " : "") + by_count[i].second + " (" + std::to_string(by_count[i].first) + ")";
+    if (by_count.size() > 8) names += " and " + std::to_string(by_count.size() - 8) + " more";
+    lines.push_back("the references of " + std::to_string(objects) + " objects are guessed from their bytes: " + names);
+  }
+  std::string unsure;
+  std::size_t unsure_types = 0;
+  for (const GraphType& t : graph_.types)
+    if (t.size_unsure && ++unsure_types <= 8) unsure += (unsure.empty() ? "" : ", ") + t.name;
+  if (unsure_types > 0)
+    lines.push_back("sizes are those of the bare object for types with a __sizeof__ of their own: " + unsure +
+                    (unsure_types > 8 ? " and " + std::to_string(unsure_types - 8) + " more" : ""));
+  if (report_.collecting)
+    lines.push_back("the process was in the middle of a garbage collection: objects that it had already taken off its "
+                    "lists and that nothing else holds are missing");
+  for (unsigned i = 0; i < static_cast<unsigned>(Skip::kCount); ++i) {
+    const Skip why = static_cast<Skip>(i);
+    if (const std::uint64_t count = health_.count(why))
+      lines.push_back("skipped: " + std::to_string(count) + " " + std::string(describe(why)) + ", the first at " +
+                      to_hex(health_.example(why)));
+  }
+  return lines;
+}
+
+void Session::write(Document document, const CommonOptions& common, const std::string& default_format) const {
+  for (std::string& line : caveats()) document.notes.push_back(std::move(line));
+  RenderOptions render;
+  render.exact_bytes = common.exact_bytes;
+  for (const std::string& warning :
+       write_report(document, {common.output, common.format, default_format, 0644}, render))
+    std::cerr << "heapglass: " << warning << "\n";
+}
+
+}  // namespace heapglass

@@ -1,0 +1,71 @@
+// What every command shares: from the word TARGET to a graph. The whole story reads in open().
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cmd/command.h"
+#include "lib/base/health.h"
+#include "lib/base/limits.h"
+#include "lib/graph/builder.h"
+#include "lib/python/frames.h"
+#include "lib/python/types.h"
+#include "lib/render/report.h"
+#include "lib/target/binary.h"
+#include "lib/target/capture.h"
+#include "platform/process.h"
+
+namespace heapglass {
+
+struct SessionOptions {
+  bool graph = true;          // false: no more than interpreters, threads and frames
+  bool references = true;
+};
+
+class Session {
+ public:
+  static std::unique_ptr<Session> open(const CommonOptions& common, const SessionOptions& options);
+
+  const Process& process() const { return *process_; }
+  const PyRuntime& python() const { return python_; }
+  const Capture& capture() const { return capture_; }
+  const std::vector<PyInterpreter>& interpreters() const { return interpreters_; }
+  TypeTable& types() { return *types_; }
+  const Objects& objects() const { return *objects_; }
+  const HeapGraph& graph() const { return graph_; }
+  const BuildReport& report() const { return report_; }
+  const Health& health() const { return health_; }
+  double elapsed_ms() const;
+
+  // The objects that --type and --id ask for, in order of address. Throws Error kUsage where there are none,
+  // with names that are near.
+  std::vector<NodeId> select(const std::vector<std::string>& types, const std::vector<std::string>& ids) const;
+  std::vector<std::string> type_names() const;
+  // A line each: what is not exact in this graph, and what was skipped. For under every report.
+  std::vector<std::string> caveats() const;
+  // Writes the document where the common options want it, with the caveats as notes.
+  void write(Document document, const CommonOptions& common, const std::string& default_format = "text") const;
+
+ private:
+  Session() = default;
+  void log(bool verbose) const;
+
+  std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+  std::unique_ptr<Process> process_;
+  std::vector<std::unique_ptr<Binary>> binaries_;
+  PyRuntime python_;
+  Capture capture_;
+  Limits limits_;
+  Health health_;
+  std::unique_ptr<Objects> objects_;
+  std::unique_ptr<TypeTable> types_;
+  std::vector<PyInterpreter> interpreters_;
+  HeapGraph graph_;
+  BuildReport report_;
+  double find_ms_ = 0, graph_ms_ = 0;
+  int captures_ = 0;
+};
+
+}  // namespace heapglass
