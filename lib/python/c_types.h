@@ -68,9 +68,9 @@ struct CTypeRow {
   std::string_view type;        // __module__ + "." + __qualname__, builtins spelled out; several rows may serve one type
   std::uint32_t since = 0;      // first hexversion this row is for, 0: any
   std::uint32_t until = 0;      // first hexversion it is no longer for, 0: any
-  std::string_view structure;   // C name as the debug information has it: "partialobject"
-  std::string_view visits;      // what gc.get_referents gives
-  std::string_view owns = {};   // owned references that tp_traverse does not tell
+  std::string_view structure = {};  // C name as the debug information has it: "partialobject"
+  std::string_view visits = {};     // what gc.get_referents gives
+  std::string_view owns = {};       // owned references that tp_traverse does not tell
   Body body = Body::kNone;      // read after the fields
   std::uint32_t visits_type_since = 0;  // from this hexversion on tp_traverse visits Py_TYPE(self) too; 0: never
 };
@@ -80,8 +80,8 @@ struct ModuleStateRow {
   std::string_view module;      // md_name
   std::uint32_t since = 0;
   std::uint32_t until = 0;
-  std::string_view structure;   // empty: `visits` are offsets, for structs whose name several modules use
-  std::string_view visits;      // "+16" is the word 16 bytes from the start
+  std::string_view structure = {};  // empty: `visits` are offsets, for structs whose name several modules use
+  std::string_view visits = {};     // "+16" is the word 16 bytes from the start
   Body body = Body::kNone;
   bool visits_type = false;     // m_traverse visits Py_TYPE(module) too
 };
