@@ -59,9 +59,9 @@ TEST(BadTarget, NoSuchProcess) {
 }
 
 TEST(BadTarget, NeitherProcessNorFile) {
-  expect_refused(info("no/such/file"), 3, "no/such/file");
-  expect_refused(info("0"), 3, "0");
-  expect_refused(info("99999999999999999999"), 3, "99999999999999999999");
+  for (const char* target : {"no/such/file", "0", "-1x", "99999999999999999999"}) {
+    expect_refused(info(target), 2, target);
+  }
 }
 
 TEST(BadTarget, NotPython) {

@@ -79,7 +79,7 @@ INSTANTIATE_TEST_SUITE_P(CommandLine, WrongCommandLine,
                          testing::Values(WrongLine{{}, "--help"},                                       //
                                          WrongLine{{"histogramm", "1"}, "did you mean"},                //
                                          WrongLine{{"histogramm", "1"}, "histogram"},                   //
-                                         WrongLine{{"zzzzzz"}, "unknown command"},                      //
+                                         WrongLine{{"zzzzzz"}, "no command"},                           //
                                          WrongLine{{"histogram", "1", "--limt", "3"}, "did you mean"},  //
                                          WrongLine{{"histogram", "1", "--limt", "3"}, "--limit"},       //
                                          WrongLine{{"histogram", "1", "--zzzzzzzz"}, "--zzzzzzzz"},     //

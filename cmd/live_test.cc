@@ -49,11 +49,14 @@ TEST_P(EveryPython, IsExportedAsItSeesItself) {
   }
 }
 
-std::string test_name(const testing::TestParamInfo<EveryPython::ParamType>& info) {
-  std::string name = std::get<0>(info.param).name() + "_" + std::get<1>(info.param);
+std::string as_identifier(std::string name) {
   std::replace_if(
       name.begin(), name.end(), [](unsigned char c) { return !std::isalnum(c); }, '_');
   return name;
+}
+
+std::string test_name(const testing::TestParamInfo<EveryPython::ParamType>& each) {
+  return as_identifier(std::get<0>(each.param).name() + "_" + std::get<1>(each.param));
 }
 
 INSTANTIATE_TEST_SUITE_P(Live, EveryPython,
@@ -80,13 +83,7 @@ TEST_P(OnePythonEach, IsLeftAsItWas) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Live, OnePythonEach, testing::ValuesIn(supported_interpreters()),
-                         [](const auto& info) {
-                           std::string name = info.param.name();
-                           std::replace_if(
-                               name.begin(), name.end(), [](unsigned char c) { return !std::isalnum(c); },
-                               '_');
-                           return name;
-                         });
+                         [](const auto& each) { return as_identifier(each.param.name()); });
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(OnePythonEach);
 
 TEST(Interpreters, SomeAreThere) {
