@@ -12,6 +12,8 @@ std::uint64_t word_at(const std::byte* p, std::uint64_t i) {
   return w;
 }
 
+std::string_view short_name(std::string_view name) { return name.substr(name.rfind('.') + 1); }
+
 Address at(Address base, std::int32_t offset) { return base + static_cast<std::uint64_t>(std::int64_t{offset}); }
 
 }  // namespace
@@ -63,6 +65,21 @@ void References::visit(Address object, const TypeInfo& type, EdgeSink& sink) con
     case Body::kHamtArray:
     case Body::kHamtCollision: return hamt_node(object, type.body, sink);
     case Body::kMemoryView: break;
+    case Body::kCTypesType: return ctypes_type(object, sink);
+    case Body::kPickler: return pickler_memo(object, sink);
+    case Body::kUnpickler: return unpickler_memo(object, sink);
+    case Body::kSqliteConnection: return sqlite_connection(object, sink);
+    case Body::kXmlParser:
+      // expat's table of handlers: a slot for each event, most of them NULL.
+      return pointers(objects_.pointer(object, layout_.xmlparseobject.handlers), 22, EdgeKind::kIndex, sink, object);
+    case Body::kElementIterator: return element_iterator(object, sink);
+    case Body::kRegexTemplate: return regex_template(object, sink);
+    case Body::kCapsule: return capsule(object, sink);
+    case Body::kTimeZone: return time_zone(object, type, sink);
+    case Body::kExecutor:      // machine code of the JIT: its exits hold executors, which nothing else needs
+    case Body::kAtexit:        // the rest are bodies of module states
+    case Body::kDecimalState:
+    case Body::kZoneInfoState: break;
   }
 }
 
@@ -314,9 +331,11 @@ void References::module(Address object, EdgeSink& sink) const {
   }
   if (is_null(state)) return;
   const auto text = objects_.str(name, 200);
-  const std::vector<ObjectField>* fields = text ? types_.module_state(*text) : nullptr;
-  if (!fields) return;  // listed by the builder: a module whose state nobody has described
-  for (const ObjectField& f : *fields) {
+  const TypeTable::ModuleState* described = text ? types_.module_state(*text) : nullptr;
+  if (!described) return;  // listed by the builder: a module whose state nobody has described
+  if (described->visits_type) sink.add(objects_.type_of(object), EdgeKind::kType, 0, EdgeClass::kVisited);
+  if (described->body != Body::kNone) module_state_body(state, described->body, sink);
+  for (const ObjectField& f : described->fields) {
     std::uint64_t w;
     if (!objects_.image().load(at(state, f.offset), w)) {
       health_.skip(Skip::kUnreadable, object);
@@ -470,6 +489,153 @@ void References::simple_queue(Address object, EdgeSink& sink) const {
   if (*n > first)
     pointers(items, static_cast<std::uint64_t>(*n - first), EdgeKind::kIndex, sink, object,
              static_cast<std::uint64_t>(first));
+}
+
+void References::ctypes_type(Address object, EdgeSink& sink) const {
+  static const FieldName kProto{"proto"}, kArgtypes{"argtypes"}, kConverters{"converters"}, kRestype{"restype"},
+      kChecker{"checker"}, kModule{"module"}, kPointerType{"pointer_type"};
+  auto field = [&](Address base, std::int32_t offset, const FieldName& name, EdgeClass cls) {
+    sink.add(objects_.pointer(base, offset), EdgeKind::kField, reinterpret_cast<std::uint64_t>(&name), cls);
+  };
+  if (layout_.StgInfo.proto == kAbsent) {
+    // The StgDict is the type's dict, and tells what it holds itself but for proto.
+    const Address dict = types_.type_dict(object);
+    const TypeInfo* dict_type = types_.get(objects_.type_of(dict));
+    if (dict_type && short_name(dict_type->name) == "StgDict")
+      field(dict, layout_.StgDictObject.proto, kProto, EdgeClass::kVisited);
+  } else {
+    // PyObject_GetTypeData: behind the type object, rounded up as for any object.
+    const auto size = objects_.load<std::int64_t>(types_.type_type(), layout_.PyTypeObject.tp_basicsize);
+    if (!size || *size < 0 || *size > 1 << 20) return health_.skip(Skip::kBadType, object);
+    const Address info = object + static_cast<std::uint64_t>((*size + 15) / 16 * 16);
+    if (objects_.load<std::int32_t>(info, layout_.StgInfo.initialized).value_or(0)) {
+      field(info, layout_.StgInfo.proto, kProto, EdgeClass::kVisited);
+      field(info, layout_.StgInfo.argtypes, kArgtypes, EdgeClass::kVisited);
+      field(info, layout_.StgInfo.converters, kConverters, EdgeClass::kVisited);
+      field(info, layout_.StgInfo.restype, kRestype, EdgeClass::kVisited);
+      field(info, layout_.StgInfo.checker, kChecker, EdgeClass::kVisited);
+      field(info, layout_.StgInfo.module, kModule, EdgeClass::kVisited);
+      field(info, layout_.StgInfo.pointer_type, kPointerType, EdgeClass::kOwned);
+    }
+  }
+  type_object(object, sink);
+}
+
+void References::pickler_memo(Address object, EdgeSink& sink) const {
+  const EdgeClass cls =
+      objects_.python().hexversion >= version(3, 11, 7) ? EdgeClass::kVisited : EdgeClass::kOwned;
+  const Address memo = objects_.pointer(object, layout_.PicklerObject.memo);
+  if (is_null(memo)) return;
+  const auto n = objects_.load<std::uint64_t>(memo, layout_.PyMemoTable.mt_allocated);
+  const std::uint64_t entry = static_cast<std::uint64_t>(layout_.PyMemoEntry.size);
+  if (!n || *n > std::uint64_t{1} << 40) return health_.skip(Skip::kImplausibleSize, object);
+  const std::byte* entries = objects_.image().at(objects_.pointer(memo, layout_.PyMemoTable.mt_table), *n * entry);
+  if (!entries) return health_.skip(Skip::kUnreadable, object);
+  for (std::uint64_t i = 0; i < *n; ++i)
+    sink.add(Address{word_at(entries + i * entry + layout_.PyMemoEntry.me_key, 0)}, EdgeKind::kKey, 0, cls);
+}
+
+void References::unpickler_memo(Address object, EdgeSink& sink) const {
+  const EdgeClass cls =
+      objects_.python().hexversion >= version(3, 11, 7) ? EdgeClass::kVisited : EdgeClass::kOwned;
+  const Address memo = objects_.pointer(object, layout_.UnpicklerObject.memo);
+  if (is_null(memo)) return;
+  const auto n = objects_.load<std::uint64_t>(object, layout_.UnpicklerObject.memo_size);
+  if (!n || *n > std::uint64_t{1} << 40) return health_.skip(Skip::kImplausibleSize, object);
+  const std::byte* items = objects_.image().at(memo, *n * 8);
+  if (!items) return health_.skip(Skip::kUnreadable, object);
+  for (std::uint64_t i = 0; i < *n; ++i) sink.add(Address{word_at(items, i)}, EdgeKind::kIndex, i, cls);
+}
+
+void References::sqlite_connection(Address object, EdgeSink& sink) const {
+  static const FieldName kCallable{"callable"}, kModule{"module"};
+  const auto& l = layout_.pysqlite_Connection;
+  for (const std::int32_t offset : {l.trace_ctx, l.progress_ctx, l.authorizer_ctx}) {
+    const Address context = objects_.pointer(object, offset);
+    if (is_null(context)) continue;
+    sink.add(objects_.pointer(context, layout_.callback_context.callable), EdgeKind::kField,
+             reinterpret_cast<std::uint64_t>(&kCallable), EdgeClass::kVisited);
+    sink.add(objects_.pointer(context, layout_.callback_context.module), EdgeKind::kField,
+             reinterpret_cast<std::uint64_t>(&kModule), EdgeClass::kVisited);
+  }
+}
+
+void References::element_iterator(Address object, EdgeSink& sink) const {
+  const auto n = objects_.load<std::int64_t>(object, layout_.ElementIterObject.parent_stack_used);
+  if (!n || *n < 0 || *n > std::int64_t{1} << 32) return health_.skip(Skip::kImplausibleSize, object);
+  constexpr std::uint64_t kParentLocator = 16;  // {parent, child_index}, Modules/_elementtree.c
+  const std::uint64_t count = static_cast<std::uint64_t>(*n);
+  const std::byte* stack = objects_.image().at(
+      objects_.pointer(object, layout_.ElementIterObject.parent_stack), count * kParentLocator);
+  if (!stack && count) return health_.skip(Skip::kUnreadable, object);
+  for (std::uint64_t i = 0; i < count; ++i)
+    sink.add(Address{word_at(stack + i * kParentLocator, 0)}, EdgeKind::kIndex, i, EdgeClass::kVisited);
+}
+
+void References::regex_template(Address object, EdgeSink& sink) const {
+  const std::int64_t n = objects_.ob_size(object);
+  if (n < 0 || n > std::int64_t{1} << 32) return health_.skip(Skip::kImplausibleSize, object);
+  constexpr std::uint64_t kItem = 16;  // {index, literal}, Modules/_sre/sre.h
+  const std::uint64_t count = static_cast<std::uint64_t>(n);
+  const std::byte* items = objects_.image().at(at(object, layout_.TemplateObject.items), count * kItem);
+  if (!items && count) return health_.skip(Skip::kUnreadable, object);
+  for (std::uint64_t i = 0; i < count; ++i)
+    sink.add(Address{word_at(items + i * kItem, 1)}, EdgeKind::kIndex, i, EdgeClass::kVisited);
+}
+
+void References::capsule(Address object, EdgeSink& sink) const {
+  const auto& l = layout_.PyCapsule;
+  if (l.traverse_func == kAbsent || is_null(objects_.pointer(object, l.traverse_func))) return;
+  static const FieldName kType{"type"};
+  const auto name = objects_.c_string(objects_.pointer(object, l.name), 64);
+  if (name != "_socket.CAPI" && name != "_curses._C_API") return;
+  sink.add(objects_.pointer(objects_.pointer(object, l.pointer), 0), EdgeKind::kField,
+           reinterpret_cast<std::uint64_t>(&kType), EdgeClass::kVisited);
+}
+
+void References::time_zone(Address object, const TypeInfo& type, EdgeSink& sink) const {
+  static const FieldName kZone{"tzinfo"};
+  const bool is_time = type.basicsize == layout_.PyDateTime_Time.size;
+  const std::int32_t has = is_time ? layout_.PyDateTime_Time.hastzinfo : layout_.PyDateTime_DateTime.hastzinfo;
+  const std::int32_t zone = is_time ? layout_.PyDateTime_Time.tzinfo : layout_.PyDateTime_DateTime.tzinfo;
+  if (objects_.load<std::uint8_t>(object, has).value_or(0))
+    sink.add(objects_.pointer(object, zone), EdgeKind::kField, reinterpret_cast<std::uint64_t>(&kZone),
+             EdgeClass::kOwned);
+}
+
+void References::module_state_body(Address state, Body body, EdgeSink& sink) const {
+  static const FieldName kException{"ex"}, kKey{"key"}, kZone{"zone"}, kFunc{"func"}, kArgs{"args"}, kKwargs{"kwargs"};
+  auto field = [&](Address base, std::int32_t offset, const FieldName& name) {
+    sink.add(objects_.pointer(base, offset), EdgeKind::kState, reinterpret_cast<std::uint64_t>(&name),
+             EdgeClass::kVisited);
+  };
+  constexpr int kMostEntries = 100'000;
+  if (body == Body::kDecimalState) {
+    const std::uint64_t entry = static_cast<std::uint64_t>(layout_.DecCondMap.size);
+    for (const bool conditions : {false, true}) {
+      Address map = objects_.pointer(state, conditions ? layout_.decimal_state.cond_map : layout_.decimal_state.signal_map);
+      if (is_null(map)) continue;
+      for (int i = 0; i < 64 && !is_null(objects_.pointer(map, layout_.DecCondMap.name)); ++i, map = map + entry)
+        if (!conditions || i > 0) field(map, layout_.DecCondMap.ex, kException);  // the first condition is also a signal
+    }
+  } else if (body == Body::kZoneInfoState) {
+    Address node = objects_.pointer(state, layout_.zoneinfo_state.strong_cache);
+    for (int i = 0; !is_null(node) && i < kMostEntries; ++i) {
+      field(node, layout_.StrongCacheNode.key, kKey);
+      field(node, layout_.StrongCacheNode.zone, kZone);
+      node = objects_.pointer(node, layout_.StrongCacheNode.next);
+    }
+  } else if (body == Body::kAtexit) {
+    const Address callbacks = objects_.pointer(state, layout_.atexitmodule_state.atexit_callbacks);
+    const auto n = objects_.load<std::int32_t>(state, layout_.atexitmodule_state.ncallbacks).value_or(0);
+    for (std::int32_t i = 0; i < n && i < kMostEntries; ++i) {
+      const Address callback = objects_.pointer(callbacks, 8 * i);
+      if (is_null(callback)) continue;
+      field(callback, layout_.atexit_callback.func, kFunc);
+      field(callback, layout_.atexit_callback.args, kArgs);
+      field(callback, layout_.atexit_callback.kwargs, kKwargs);
+    }
+  }
 }
 
 void References::hamt_node(Address object, Body body, EdgeSink& sink) const {

@@ -41,6 +41,15 @@ class References {
   void element(Address object, EdgeSink& sink) const;
   void tee_data(Address object, EdgeSink& sink) const;
   void simple_queue(Address object, EdgeSink& sink) const;
+  void ctypes_type(Address object, EdgeSink& sink) const;
+  void pickler_memo(Address object, EdgeSink& sink) const;
+  void unpickler_memo(Address object, EdgeSink& sink) const;
+  void sqlite_connection(Address object, EdgeSink& sink) const;
+  void element_iterator(Address object, EdgeSink& sink) const;
+  void regex_template(Address object, EdgeSink& sink) const;
+  void capsule(Address object, EdgeSink& sink) const;
+  void time_zone(Address object, const TypeInfo& type, EdgeSink& sink) const;
+  void module_state_body(Address state, Body body, EdgeSink& sink) const;
   void hamt_node(Address object, Body body, EdgeSink& sink) const;
 
   TypeTable& types_;

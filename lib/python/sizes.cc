@@ -199,6 +199,10 @@ class Sizer {
   }
   std::uint64_t deque() {
     const std::int64_t block_len = (l_.block.rightlink - l_.block.data) / 8;
+    if (block_len <= 0) {
+      unsure_ = true;
+      return basic();
+    }
     const std::int64_t left = get<std::int64_t>(at_, l_.dequeobject.leftindex);
     const std::uint64_t filled = checked(left) + checked(o_.ob_size(at_));
     const std::uint64_t len = static_cast<std::uint64_t>(block_len);

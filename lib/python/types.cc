@@ -64,6 +64,10 @@ TypeTable::TypeTable(const Objects& objects, const Limits& limits, Health& healt
   const Address bootstrap_dict = objects.pointer(bootstrap, l.PyModuleObject.md_dict);
   const Address spec = objects.item(bootstrap_dict, "ModuleSpec");
   if (!is_null(spec)) subtype_traverse_ = objects.pointer(spec, l.PyTypeObject.tp_traverse);
+  const Address sysdict = objects.pointer(interpreter, l.PyInterpreterState.sysdict);
+  const Address version_info = objects.item(sysdict, "version_info");
+  if (!is_null(version_info) && running >= hexversion_of(3, 8))
+    structseq_traverse_ = objects.pointer(objects.type_of(version_info), l.PyTypeObject.tp_traverse);
 }
 
 TypeTable::~TypeTable() = default;
@@ -177,22 +181,62 @@ std::uint64_t TypeTable::field_name(std::string_view name) {
 bool TypeTable::parse_fields(std::string_view structure, std::string_view fields, EdgeKind kind, EdgeClass cls,
                              std::vector<ObjectField>& out) {
   if (fields.empty()) return true;
-  if (!sources_.size(structure)) return false;
+  if (!structure.empty() && !sources_.size(structure)) return false;
   each_word(fields, [&](std::string_view word) {
     const std::size_t at = word.find('@');
     const std::string_view path = word.substr(0, at);
+    EdgeClass field_class = cls;
     if (at != std::string_view::npos) {
+      // "@3.10": visited from then on, owned before. "@-3.12": before then, nothing later.
       std::string_view bound = word.substr(at + 1);
       const bool until = bound.starts_with('-');
       if (until) bound.remove_prefix(1);
-      const bool from_on = objects_.python().hexversion >= parse_version(bound);
-      if (from_on == until) return;
+      const bool reached = objects_.python().hexversion >= parse_version(bound);
+      if (until && reached) return;
+      if (!until && !reached) field_class = EdgeClass::kOwned;
+    }
+    if (path.starts_with('+')) {  // an offset, where no struct has a name of its own
+      std::int32_t offset = 0;
+      std::from_chars(path.data() + 1, path.data() + path.size(), offset);
+      out.push_back({offset, kind, field_class, field_name(path)});
+      return;
     }
     const auto field = sources_.field(structure, path);
     if (!field || field->offset > 1 << 20) return;
-    out.push_back({static_cast<std::int32_t>(field->offset), kind, cls, field_name(path)});
+    out.push_back({static_cast<std::int32_t>(field->offset), kind, field_class, field_name(path)});
   });
   return true;
+}
+
+bool TypeTable::can_read(Body body) const {
+  const PyLayout& l = objects_.layout();
+  auto known = [](std::initializer_list<std::int32_t> offsets) {
+    return std::none_of(offsets.begin(), offsets.end(), [](std::int32_t o) { return o == kAbsent; });
+  };
+  switch (body) {
+    case Body::kDeque:
+      return known({l.dequeobject.leftblock, l.dequeobject.leftindex, l.block.data, l.block.rightlink, l.block.size});
+    case Body::kOrderedDict: return known({l.PyODictObject.od_first, l.ODictNode.key, l.ODictNode.next});
+    case Body::kSet: return known({l.PySetObject.table, l.PySetObject.mask, l.setentry.key, l.setentry.hash});
+    case Body::kLruCache: return known({l.lru_cache_object.root, l.lru_list_elem.next, l.lru_list_elem.key});
+    case Body::kElement:
+      return known({l.ElementObject.text, l.ElementObject.extra, l.ElementObjectExtra.children});
+    case Body::kTeeData: return known({l.teedataobject.numread, l.teedataobject.values, l.teedataobject.size});
+    case Body::kSimpleQueue: return l.simplequeueobject.items == kAbsent || known({l.simplequeueobject.get_idx});
+    case Body::kHamtBitmap: return known({l.PyHamtNode_Bitmap.b_array});
+    case Body::kHamtArray: return known({l.PyHamtNode_Array.a_array});
+    case Body::kHamtCollision: return known({l.PyHamtNode_Collision.c_array});
+    case Body::kPickler: return known({l.PicklerObject.memo, l.PyMemoTable.mt_table, l.PyMemoEntry.size});
+    case Body::kUnpickler: return known({l.UnpicklerObject.memo, l.UnpicklerObject.memo_size});
+    case Body::kXmlParser: return known({l.xmlparseobject.handlers});
+    case Body::kElementIterator: return known({l.ElementIterObject.parent_stack});
+    case Body::kRegexTemplate: return known({l.TemplateObject.items});
+    case Body::kCTypesType: return known({l.StgDictObject.proto}) || known({l.StgInfo.proto});
+    case Body::kDecimalState: return known({l.decimal_state.signal_map, l.DecCondMap.ex, l.DecCondMap.size});
+    case Body::kZoneInfoState: return known({l.zoneinfo_state.strong_cache, l.StrongCacheNode.next});
+    case Body::kAtexit: return known({l.atexitmodule_state.atexit_callbacks, l.atexit_callback.func});
+    default: return true;  // structs without which nothing of this version is read at all
+  }
 }
 
 void TypeTable::add_slots(Address type, std::vector<ObjectField>& out) const {
@@ -259,17 +303,24 @@ void TypeTable::plan_references(TypeInfo& info) {
   const bool visits = info.has_gc && !is_null(traverse);
   const CTypeRow* row = is_null(base) ? nullptr : row_for(base, traverse);
   if (row) {
-    if (visits) {
-      if (!parse_fields(row->structure, row->visits, EdgeKind::kField, EdgeClass::kVisited, info.fields))
-        info.resolution = Resolution::kUnknown;
-      if (row->visits_type_since && objects_.python().hexversion >= row->visits_type_since)
-        info.fields.push_back({l.PyObject.ob_type, EdgeKind::kType, EdgeClass::kVisited, 0});
-    }
+    // Without the collector's support the type has no tp_traverse that anybody calls: what it holds is owned.
+    const EdgeClass cls = visits ? EdgeClass::kVisited : EdgeClass::kOwned;
+    bool known = parse_fields(row->structure, row->visits, EdgeKind::kField, cls, info.fields) && can_read(row->body);
     parse_fields(row->structure, row->owns, EdgeKind::kField, EdgeClass::kOwned, info.fields);
-    info.body = row->body;
+    if (visits && row->visits_type_since && objects_.python().hexversion >= row->visits_type_since)
+      info.fields.push_back({l.PyObject.ob_type, EdgeKind::kType, EdgeClass::kVisited, 0});
+    if (can_read(row->body)) info.body = row->body;
+    if (visits && !known) info.resolution = Resolution::kUnknown;
+    if (row->structure == "PyWeakReference" && l.PyWeakReference.wr_object != kAbsent)
+      info.fields.push_back({l.PyWeakReference.wr_object, EdgeKind::kField, EdgeClass::kWeak, field_name("wr_object")});
+  } else if (visits && !is_null(structseq_traverse_) && traverse == structseq_traverse_) {
+    info.body = Body::kStructSequence;
   } else if (visits) {
     info.resolution = Resolution::kUnknown;
   }
+  if (info.body == Body::kStructSequence && base == info.address && info.flags & kTpHeapType &&
+      !rules.type_edge_always)
+    info.fields.push_back({l.PyObject.ob_type, EdgeKind::kType, EdgeClass::kVisited, 0});
   info.has_references = !info.fields.empty() || info.dict != InstanceDict::kNone || info.body != Body::kNone ||
                         info.resolution == Resolution::kUnknown;
 }
@@ -294,21 +345,26 @@ void TypeTable::plan_size(TypeInfo& info) {
   }
 }
 
-const std::vector<ObjectField>* TypeTable::module_state(const std::string& md_name) {
+const TypeTable::ModuleState* TypeTable::module_state(const std::string& md_name) {
   {
     std::lock_guard lock(names_mutex_);
     const auto at = module_states_.find(md_name);
     if (at != module_states_.end()) return at->second.get();
   }
-  std::unique_ptr<std::vector<ObjectField>> fields;
-  const auto row = rows_->by_module.find(md_name);
-  if (row != rows_->by_module.end()) {
-    fields = std::make_unique<std::vector<ObjectField>>();
-    if (!parse_fields(row->second->structure, row->second->visits, EdgeKind::kState, EdgeClass::kVisited, *fields))
-      fields = nullptr;
+  std::unique_ptr<ModuleState> state;
+  const auto at = rows_->by_module.find(md_name);
+  if (at != rows_->by_module.end()) {
+    const ModuleStateRow& row = *at->second;
+    state = std::make_unique<ModuleState>();
+    state->body = row.body;
+    state->visits_type = row.visits_type;
+    if (!parse_fields(row.structure, row.visits, EdgeKind::kState, EdgeClass::kVisited, state->fields) ||
+        !can_read(row.body)) {
+      state = nullptr;
+    }
   }
   std::lock_guard lock(names_mutex_);
-  return module_states_.try_emplace(md_name, std::move(fields)).first->second.get();
+  return module_states_.try_emplace(md_name, std::move(state)).first->second.get();
 }
 
 }  // namespace heapglass

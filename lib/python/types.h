@@ -75,8 +75,13 @@ class TypeTable {
   // interpreter's state.
   Address type_dict(Address type) const;
   Address type_field(Address type, std::int32_t in_type, std::int32_t in_state) const;
-  // Fields of a module's C state that its m_traverse visits; nullptr: not known.
-  const std::vector<ObjectField>* module_state(const std::string& md_name);
+  // What a module's m_traverse visits; nullptr: not known.
+  struct ModuleState {
+    std::vector<ObjectField> fields;  // offsets in the state
+    Body body = Body::kNone;
+    bool visits_type = false;
+  };
+  const ModuleState* module_state(const std::string& md_name);
   // The PyMemberDefs of a heap type that hold objects.
   void add_slots(Address type, std::vector<ObjectField>& out) const;
   Address subtype_traverse() const { return subtype_traverse_; }
@@ -88,6 +93,8 @@ class TypeTable {
   std::string name_of(Address type, std::uint64_t flags) const;
   bool parse_fields(std::string_view structure, std::string_view fields, EdgeKind kind, EdgeClass cls,
                     std::vector<ObjectField>& out);
+  // Has the layout what the reader of this body needs?
+  bool can_read(Body body) const;
   std::uint64_t field_name(std::string_view name);
   void plan_references(TypeInfo& info);
   void plan_size(TypeInfo& info);
@@ -101,6 +108,7 @@ class TypeTable {
   std::unique_ptr<Rows> rows_;
   Address subtype_traverse_{};
   Address type_type_{};
+  Address structseq_traverse_{};      // tp_traverse of all struct sequences, from 3.8 on their own
   Address static_types_{};            // managed_static_type_state[] of the main interpreter
   Address extension_types_{};
   mutable std::shared_mutex mutex_;
@@ -108,7 +116,7 @@ class TypeTable {
   std::vector<const TypeInfo*> by_index_;
   std::mutex names_mutex_;
   std::unordered_map<std::string, std::unique_ptr<FieldName>> field_names_;
-  std::unordered_map<std::string, std::unique_ptr<std::vector<ObjectField>>> module_states_;
+  std::unordered_map<std::string, std::unique_ptr<ModuleState>> module_states_;
 };
 
 // One worker's memory of the types it met last: most objects are of few types.
