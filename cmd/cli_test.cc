@@ -89,7 +89,7 @@ INSTANTIATE_TEST_SUITE_P(CommandLine, WrongCommandLine,
                                                    "99999"},                                           //
                                          WrongLine{{"histogram", "1", "--format", "yaml"}, "yaml"},    //
                                          WrongLine{{"histogram", "1", "--sort", "colour"}, "colour"},  //
-                                         WrongLine{{"histogram", "1", "2"}, "2"},                      //
+                                         WrongLine{{"histogram", "1", "2"}, "one target"},             //
                                          WrongLine{{"histogram"}, "target"},                           //
                                          WrongLine{{"info", "1", "--freeze", "ice"}, "ice"}));
 

@@ -1,21 +1,34 @@
-"""Interpreters beside the main one, each with its own modules and objects, and a truth file each (FILE.1, FILE.2)."""
+"""Interpreters beside the main one, each in a thread of its own and with a truth file of its own (FILE.1, FILE.2)."""
+import os
 import sys
+import threading
 
 import truth
 
 keep = {}
 BODY = r'''
-import sys
+import os, sys
 sys.path.insert(0, %(path)r)
-import collections, json
+import collections, json, truth
 class Own(object):
     def __init__(self, n):
         self.number, self.list = n, [n]
 keep = [Own(i) for i in range(500)], {"k%%d" %% i: [i] for i in range(500)}, collections.OrderedDict(a=[1])
-import truth
+os.write(%(done)d, b"x")
+os.read(%(go)d, 1)
 if %(truth)r:
     truth.write_truth(%(truth)r)
+os.write(%(done)d, b"x")
+os.read(%(go)d, 1)
 '''
+
+
+def run(interpreter, body):
+    failed = interpreters.run_string(interpreter, body)
+    if failed:
+        os.write(2, str(failed).encode())
+        os._exit(1)
+
 
 try:
     import _xxsubinterpreters as interpreters  # 3.8 to 3.12
@@ -26,13 +39,19 @@ except ImportError:
         interpreters = None  # 3.7 can make none from Python
 
 if interpreters is not None:
-    path = sys.argv[-1] if "--truth" in sys.argv else ""
-    keep["ids"] = []
+    truth_path = sys.argv[-1] if "--truth" in sys.argv else ""
+    wait_done, say_done = os.pipe()
+    keep["ids"], starts = [], []
     for number in (1, 2):
-        made = interpreters.create()
-        failed = interpreters.run_string(made, BODY % {"path": sys.path[0], "truth": path and "%s.%d" % (path, number)})
-        if failed:
-            sys.exit(str(failed))
-        keep["ids"].append(made)
+        wait_go, say_go = os.pipe()
+        starts.append(say_go)
+        keep["ids"].append(interpreters.create())
+        body = BODY % {"path": sys.path[0], "done": say_done, "go": wait_go, "truth": truth_path and "%s.%d" % (truth_path, number)}
+        threading.Thread(target=run, args=(keep["ids"][-1], body), daemon=True).start()
+        os.read(wait_done, 1)
+    # All are made before the first truth: making one changes what they share (static types, to 3.11).
+    for start in starts:
+        os.write(start, b"x")
+        os.read(wait_done, 1)
 
 truth.hold()
