@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cstdio>
+#include <future>
 #include <iostream>
 #include <thread>
 
@@ -41,9 +42,12 @@ std::unique_ptr<Session> Session::open(const CommonOptions& common, const Sessio
   s.binaries_ = mapped_binaries(*s.process_, s.process_->mappings());
   std::vector<const Binary*> binaries;
   for (const auto& binary : s.binaries_) binaries.push_back(binary.get());
+  // The buffers for the copy are made meanwhile, on another core.
+  auto freeze = std::async(std::launch::async, [&] { return std::make_unique<FreezeCopy>(*s.process_); });
   try {
     s.python_ = PyRuntime::find(*s.process_, binaries);
   } catch (const Error&) {
+    freeze.wait();
     s.process_->check_alive();  // that it exited says more than that it could not be read
     throw;
   }
@@ -52,7 +56,7 @@ std::unique_ptr<Session> Session::open(const CommonOptions& common, const Sessio
   // A stop in the middle of a collection shows lists half relinked: another moment is better, as long as one comes.
   constexpr int kTries = 5;
   for (s.captures_ = 1;; ++s.captures_) {
-    s.capture_ = freeze_copy(*s.process_);
+    s.capture_ = (s.captures_ == 1 ? freeze.get() : std::make_unique<FreezeCopy>(*s.process_))->take();
     if (const std::string wrong = s.python_.self_check(*s.capture_.image); !wrong.empty())
       throw Error(ErrorKind::kNotPython, "the captured memory contradicts the layout: " + wrong,
                   "is the process starting up or ending? try again");

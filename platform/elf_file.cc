@@ -180,6 +180,10 @@ bool ElfFile::parse(std::string& why) {
 
 bool ElfFile::fixed_address() const { return type_ == elf::ET_EXEC; }
 bool ElfFile::relocatable() const { return type_ == elf::ET_REL; }
+void ElfFile::release_pages() const {
+  if (mapped_) madvise(const_cast<std::byte*>(bytes_.data()), bytes_.size(), MADV_DONTNEED);
+}
+
 std::string ElfFile::build_id() const { return build_id_; }
 
 const ElfSection* ElfFile::section(std::string_view name) const {

@@ -96,6 +96,9 @@ class ElfFile {
   SectionBytes read(const ElfSection&, std::string& why) const;  // empty, and `why` is set, on error
   SectionBytes read(std::string_view section_name) const;        // empty where there is none, or on error
 
+  // Gives the pages of the file read so far back to the system; they come again when they are read again.
+  void release_pages() const;
+
   std::string build_id() const;  // lower-case hex; "" where there is none
   std::optional<ElfDebugLink> debug_link() const;
   std::optional<ElfAltLink> debug_alt_link() const;

@@ -37,6 +37,7 @@ ElfSymbols::Table ElfSymbols::load(const ElfFile& file, ElfFile::Table which) {
   file.symbols(which, [&](const ElfSymbol& symbol) {
     const Entry entry{symbol.address, symbol.size, symbol.local, false};
     add(table.full, symbol.name, entry);
+    if (which == ElfFile::Table::kDynamic) return;  // exported names keep their own
     const std::string_view plain = without_lto_suffix(symbol.name);
     if (plain.size() != symbol.name.size()) add(table.plain, plain, entry);
   });
@@ -60,9 +61,13 @@ const ElfSymbols::Table* ElfSymbols::table(std::size_t step) const {
   return step < tables_.size() ? &tables_[step] : nullptr;
 }
 
-std::optional<Symbol> ElfSymbols::find(std::string_view name) const {
+std::optional<Symbol> ElfSymbols::find(std::string_view name) const { return find_in(name, kSteps); }
+
+std::optional<Symbol> ElfSymbols::find_exported(std::string_view name) const { return find_in(name, 1); }
+
+std::optional<Symbol> ElfSymbols::find_in(std::string_view name, std::size_t steps) const {
   const std::scoped_lock lock(mutex_);
-  for (std::size_t step = 0; step < kSteps; ++step) {
+  for (std::size_t step = 0; step < steps; ++step) {
     const Table& in = *table(step);
     for (const Names* names : {&in.full, &in.plain}) {
       const auto found = names->find(name);

@@ -25,6 +25,7 @@ class ElfSymbols : public SymbolSource {
   // Of several symbols of one name the global one is meant. Where there are only local ones, at different
   // places, the name is ambiguous and is not found.
   std::optional<Symbol> find(std::string_view name) const override;
+  std::optional<Symbol> find_exported(std::string_view name) const override;
 
  private:
   struct Entry {
@@ -42,6 +43,7 @@ class ElfSymbols : public SymbolSource {
   static Table load(const ElfFile& file, ElfFile::Table which);
   static void add(Names& names, std::string_view name, const Entry& entry);
   const Table* table(std::size_t step) const;
+  std::optional<Symbol> find_in(std::string_view name, std::size_t steps) const;
 
   std::shared_ptr<const ElfFile> file_;
   std::uint64_t load_bias_;

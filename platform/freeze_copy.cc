@@ -238,7 +238,9 @@ void copy_all(const Process& process, const std::vector<CopyJob>& jobs, std::ato
   other.join();
 }
 
-class Copier {
+}  // namespace
+
+class FreezeCopy::Copier {
  public:
   explicit Copier(const Process& process) : process_(process), pages_(process.pid()) {}
 
@@ -267,7 +269,7 @@ class Copier {
   std::uint64_t bytes_copied_ = 0;
 };
 
-void Copier::plan() {
+void FreezeCopy::Copier::plan() {
   std::uint64_t cursor = 0;
   std::vector<std::uint64_t> offsets;
   const Mappings mappings = process_.mappings();
@@ -321,7 +323,7 @@ void Copier::plan() {
   parallel_for(to_fault.size(), [&](std::size_t i, unsigned) { prefault(to_fault[i].first, to_fault[i].second); });
 }
 
-void Copier::plan_file(Planned& p, const Mapping& m) {
+void FreezeCopy::Copier::plan_file(Planned& p, const Mapping& m) {
   const FileDescriptor file = process_.open_mapped_file(m);
   if (!file) return;
   void* view = mmap(nullptr, p.range.size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, file.get(),
@@ -347,7 +349,7 @@ void Copier::plan_file(Planned& p, const Mapping& m) {
   for (const Range& run : p.runs) prefault(p.buffer + (run.start - p.range.start), run.size());
 }
 
-void Copier::add_piece(Range range, std::byte* bytes, bool heap) {
+void FreezeCopy::Copier::add_piece(Range range, std::byte* bytes, bool heap) {
   if (!pieces_.empty() && pieces_.back().range.end == range.start && pieces_.back().heap == heap &&
       pieces_.back().bytes + pieces_.back().range.size() == bytes) {
     pieces_.back().range.end = range.end;
@@ -356,7 +358,7 @@ void Copier::add_piece(Range range, std::byte* bytes, bool heap) {
   pieces_.push_back({range, bytes, heap});
 }
 
-void Copier::in_stop(const Mappings& now) {
+void FreezeCopy::Copier::in_stop(const Mappings& now) {
   std::vector<CopyJob> jobs;
   // Gaps are looked at again, as far as the budget goes: a heap grows into pages it had but had not touched.
   std::uint64_t gap_budget = std::uint64_t{256} << 20;
@@ -416,7 +418,7 @@ void Copier::in_stop(const Mappings& now) {
   bytes_copied_ -= lost * kPage;
 }
 
-void Copier::build(Image& image, const std::shared_ptr<void>& owner) {
+void FreezeCopy::Copier::build(Image& image, const std::shared_ptr<void>& owner) {
   for (const Piece& piece : pieces_)
     image.add({.start = Address{piece.range.start}, .size = piece.range.size(), .bytes = piece.bytes,
                .heap = piece.heap},
@@ -424,25 +426,27 @@ void Copier::build(Image& image, const std::shared_ptr<void>& owner) {
   image.seal();
 }
 
-}  // namespace
-
-Capture freeze_copy(const Process& process, const FreezeOptions& options) {
+FreezeCopy::FreezeCopy(const Process& process) : process_(process), copier_(std::make_shared<Copier>(process)) {
   const auto began = std::chrono::steady_clock::now();
-  const auto copier = std::make_shared<Copier>(process);
-  copier->plan();
+  copier_->plan();
+  prepare_ms_ = ms_since(began);
+}
+
+FreezeCopy::~FreezeCopy() = default;
+
+Capture FreezeCopy::take(const FreezeOptions& options) {
   Capture capture;
   capture.freeze = "copy";
-  capture.prepare_ms = ms_since(began);
-
+  capture.prepare_ms = prepare_ms_;
   // A higher priority while the target is held, where that is permitted: its pause is what ends sooner.
   const int nice_before = getpriority(PRIO_PROCESS, 0);
   setpriority(PRIO_PROCESS, 0, -20);
   const auto stopping = std::chrono::steady_clock::now();
   {
-    StoppedProcess stopped(process.pid(), options.stop_deadline);
-    process.check_alive();
-    capture.mappings = process.mappings();
-    copier->in_stop(capture.mappings);
+    StoppedProcess stopped(process_.pid(), options.stop_deadline);
+    process_.check_alive();
+    capture.mappings = process_.mappings();
+    copier_->in_stop(capture.mappings);
     stopped.read_registers();
     capture.threads = stopped.threads();
     capture.was_stopped = stopped.in_group_stop();
@@ -451,9 +455,9 @@ Capture freeze_copy(const Process& process, const FreezeOptions& options) {
   capture.pause_ms = ms_since(stopping);
   setpriority(PRIO_PROCESS, 0, nice_before);
 
-  capture.bytes_copied = copier->bytes_copied();
+  capture.bytes_copied = copier_->bytes_copied();
   capture.image = std::make_shared<Image>();
-  copier->build(*capture.image, copier);
+  copier_->build(*capture.image, copier_);
   return capture;
 }
 

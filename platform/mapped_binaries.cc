@@ -36,6 +36,7 @@ class MappedBinary final : public Binary {
       for (const std::string& name : names) wanted.push_back({name});
       std::string why;
       structs_ = DwarfStructs::load(file_, wanted, {.target_path = path_, .root_prefix = root_}, why);
+      file_->release_pages();
     }
     return structs_.get();
   }

@@ -1,5 +1,5 @@
-// Layouts of CPython's structs that are part of the program: for interpreters that come without debug information.
-// 64-bit Linux, release builds with a GIL. How to add a version: builtin_layouts.cc.
+// Layouts of CPython's structs that are part of the program: for interpreters that come without debug
+// information. 64-bit Linux, release builds with a GIL. How to add a version: builtin_layouts.cc.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +9,8 @@
 
 namespace heapglass {
 
-// nullptr: there is none for exactly this release. Micro releases do change structs, so a neighbour's table is
-// no substitute by itself: whoever takes one has to check what it says against the process.
+// nullptr: there is none for exactly this release. Micro releases do change structs, so a neighbour's table
+// is no substitute by itself: whoever takes one has to check what it says against the process.
 const StructSource* builtin_layout(std::uint32_t hexversion, bool py_debug);
 
 // The table of the nearest micro release of the same minor version, for want of a better one; its description

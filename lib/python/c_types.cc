@@ -59,9 +59,9 @@ constexpr CTypeRow kCTypes[] = {
      .visits_type_since = version(3, 13)},
     {.type = "_ctypes.DictRemover", .structure = "DictRemoverObject", .visits = "key dict",
      .visits_type_since = version(3, 12)},
-    {.type = "_ctypes.PyCFuncPtr", .structure = "PyCFuncPtrObject",
-     .owns = "b_base b_objects thunk callable converters argtypes restype checker errcheck "
-               "paramflags"},
+    {.type = "_ctypes.PyCFuncPtr", .until = version(3, 10), .structure = "PyCFuncPtrObject",
+     .visits = "callable restype checker errcheck argtypes converters paramflags thunk b_objects "
+               "b_base"},
     {.type = "_ctypes.PyCFuncPtrType", .until = version(3, 13), .structure = "PyHeapTypeObject",
      .body = Body::kCTypesType},
     {.type = "_ctypes.PyCPointerType", .until = version(3, 13), .structure = "PyHeapTypeObject",
@@ -75,7 +75,7 @@ constexpr CTypeRow kCTypes[] = {
     {.type = "_curses.window", .structure = "PyCursesWindowObject", .visits = "orig",
      .visits_type_since = version(3, 14)},
     {.type = "_curses_panel.panel", .structure = "PyCursesPanelObject", .visits = "wo",
-     .visits_type_since = version(3, 13, 18)},
+     .visits_type_since = version(3, 13)},
     {.type = "_dbm.dbm", .structure = "dbmobject", .visits_type_since = version(3, 11)},
     {.type = "_elementtree._element_iterator", .structure = "ElementIterObject",
      .visits = "root_element sought_tag", .body = Body::kElementIterator,
@@ -225,6 +225,7 @@ constexpr CTypeRow kCTypes[] = {
     {.type = "builtins._RunningLoopHolder", .structure = "PyRunningLoopHolder", .owns = "rl_loop"},
     {.type = "builtins.anext_awaitable", .structure = "anextawaitableobject",
      .visits = "wrapped default_value"},
+    {.type = "builtins.arrayiterator", .structure = "arrayiterobject", .visits = "ao"},
     {.type = "builtins.async_generator", .structure = "PyAsyncGenObject",
      .visits = "ag_finalizer ag_origin_or_finalizer ag_frame ag_code ag_name ag_qualname "
                "ag_exc_state.exc_type ag_exc_state.exc_value ag_exc_state.exc_traceback",
@@ -500,7 +501,8 @@ constexpr CTypeRow kCTypes[] = {
      .structure = "methodcallerobject", .visits = "name xargs kwds", .owns = "vectorcall_kwnames",
      .visits_type_since = version(3, 13)},
     {.type = "operator.methodcaller", .since = version(3, 14), .structure = "methodcallerobject",
-     .visits = "name xargs kwds vectorcall_args vectorcall_kwnames", .visits_type_since = version(3, 14)},
+     .visits = "name xargs args kwds vectorcall_args vectorcall_kwnames",
+     .visits_type_since = version(3, 14)},
     {.type = "os.stat_result", .since = version(3, 8), .structure = "PyStructSequence",
      .body = Body::kStructSequence},
     {.type = "os.statvfs_result", .since = version(3, 8), .structure = "PyStructSequence",
@@ -537,8 +539,8 @@ constexpr CTypeRow kCTypes[] = {
      .body = Body::kStructSequence},
     {.type = "sqlite3.Blob", .structure = "pysqlite_Blob", .visits = "connection",
      .visits_type_since = version(3, 11)},
-    {.type = "sqlite3.Cache", .structure = "pysqlite_Cache", .visits = "mapping first",
-     .visits_type_since = version(3, 10)},
+    {.type = "sqlite3.Cache", .structure = "pysqlite_Cache", .visits = "mapping",
+     .body = Body::kSqliteCache, .visits_type_since = version(3, 10)},
     {.type = "sqlite3.Connection", .structure = "pysqlite_Connection",
      .visits = "isolation_level@-3.11 statement_cache statements cursors blobs row_factory "
                "text_factory function_pinboard function_pinboard_trace_callback "
@@ -579,16 +581,16 @@ constexpr CTypeRow kCTypes[] = {
     {.type = "types.UnionType", .structure = "unionobject", .visits = "args parameters"},
     {.type = "typing.Generic", .structure = "PyObject", .visits_type_since = version(3, 12)},
     {.type = "typing.ParamSpec", .structure = "paramspecobject",
-     .visits = "name@3.13.18 bound default_value evaluate_default", .visits_type_since = version(3, 12)},
+     .visits = "name@3.13.10 bound default_value evaluate_default", .visits_type_since = version(3, 12)},
     {.type = "typing.ParamSpecArgs", .structure = "paramspecattrobject", .visits = "__origin__"},
     {.type = "typing.ParamSpecKwargs", .structure = "paramspecattrobject", .visits = "__origin__"},
     {.type = "typing.TypeAliasType", .structure = "typealiasobject",
-     .visits = "name@3.13.18 qualname type_params compute_value value module"},
+     .visits = "name@3.13.10 qualname type_params compute_value value module"},
     {.type = "typing.TypeVar", .structure = "typevarobject",
-     .visits = "name@3.13.18 bound evaluate_bound constraints evaluate_constraints default_value "
+     .visits = "name@3.13.10 bound evaluate_bound constraints evaluate_constraints default_value "
                "evaluate_default", .visits_type_since = version(3, 12)},
     {.type = "typing.TypeVarTuple", .structure = "typevartupleobject",
-     .visits = "name@3.13.18 bound default_value evaluate_default", .visits_type_since = version(3, 12)},
+     .visits = "name@3.13.10 bound default_value evaluate_default", .visits_type_since = version(3, 12)},
     {.type = "typing.Union", .structure = "unionobject",
      .visits = "args hashable_args unhashable_args parameters"},
     {.type = "unicodedata.GraphemeBreakIterator", .structure = "GraphemeBreakIterator",
@@ -599,7 +601,7 @@ constexpr CTypeRow kCTypes[] = {
     {.type = "weakref.CallableProxyType", .structure = "PyWeakReference", .visits = "wr_callback"},
     {.type = "weakref.ProxyType", .structure = "PyWeakReference", .visits = "wr_callback"},
     {.type = "weakref.ReferenceType", .structure = "PyWeakReference", .visits = "wr_callback"},
-    {.type = "xml.etree.ElementTree.Element", .structure = "ElementObject", .visits = "tag text tail",
+    {.type = "xml.etree.ElementTree.Element", .structure = "ElementObject", .visits = "tag",
      .body = Body::kElement, .visits_type_since = version(3, 12)},
     {.type = "xml.etree.ElementTree.TreeBuilder", .structure = "TreeBuilderObject",
      .visits = "pi_event_obj comment_event_obj end_ns_event_obj start_ns_event_obj end_event_obj "
@@ -612,11 +614,11 @@ constexpr CTypeRow kCTypes[] = {
     {.type = "zipimport.zipimporter", .structure = "ZipImporter", .visits = "files",
      .owns = "archive prefix"},
     {.type = "zlib._ZlibDecompressor", .structure = "ZlibDecompressor", .visits = "zdict",
-     .owns = "unused_data", .visits_type_since = version(3, 13, 18)},
+     .owns = "unused_data", .visits_type_since = version(3, 13)},
     {.type = "zlib.Compress", .structure = "compobject", .visits = "zdict",
-     .owns = "unused_data unconsumed_tail", .visits_type_since = version(3, 13, 18)},
+     .owns = "unused_data unconsumed_tail", .visits_type_since = version(3, 13)},
     {.type = "zlib.Decompress", .structure = "compobject", .visits = "zdict",
-     .owns = "unused_data unconsumed_tail", .visits_type_since = version(3, 13, 18)},
+     .owns = "unused_data unconsumed_tail", .visits_type_since = version(3, 13)},
     {.type = "zoneinfo.ZoneInfo", .structure = "PyZoneInfo_ZoneInfo", .visits = "key",
      .owns = "file_repr tzrule_after.std.utcoff tzrule_after.std.dstoff tzrule_after.std.tzname "
                "tzrule_after.dst.utcoff tzrule_after.dst.dstoff tzrule_after.dst.tzname",
@@ -632,7 +634,7 @@ constexpr ModuleStateRow kModuleStates[] = {
                "asyncio_get_event_loop_policy asyncio_future_repr_func asyncio_CancelledError "
                "asyncio_InvalidStateError asyncio_task_get_stack_func "
                "asyncio_task_print_stack_func asyncio_task_repr_func asyncio_iscoroutine_func "
-               "traceback_extract_stack fi_freelist@-3.13 non_asyncio_tasks "
+               "traceback_extract_stack fi_freelist@-3.12.6 non_asyncio_tasks "
                "non_asyncio_eager_tasks"},
     {.module = "_blake2", .structure = "Blake2State", .visits = "blake2b_type blake2s_type"},
     {.module = "_bz2", .structure = "_bz2_state", .visits = "bz2_compressor_type bz2_decompressor_type"},
@@ -779,10 +781,15 @@ constexpr ModuleStateRow kModuleStates[] = {
 };
 
 constexpr SizeRow kSizes[] = {
+    {"_ctypes.CType_Type", SizeRule::kCTypesType},
     {"_io.BufferedRandom", SizeRule::kBuffered},
     {"_io.BufferedReader", SizeRule::kBuffered},
     {"_io.BufferedWriter", SizeRule::kBuffered},
     {"_io.BytesIO", SizeRule::kBytesIO},
+    {"_pickle.Pickler", SizeRule::kPickler},
+    {"_pickle.Unpickler", SizeRule::kUnpickler},
+    {"_queue.SimpleQueue", SizeRule::kSimpleQueue},
+    {"_struct.Struct", SizeRule::kStruct},
     {"array.array", SizeRule::kArray},
     {"builtins.async_generator", SizeRule::kGenerator},
     {"builtins.bytearray", SizeRule::kByteArray},
@@ -797,10 +804,18 @@ constexpr SizeRow kSizes[] = {
     {"builtins.list", SizeRule::kList},
     {"builtins.object", SizeRule::kObject},
     {"builtins.set", SizeRule::kSet},
+    {"builtins.StgDict", SizeRule::kStgDict},
     {"builtins.str", SizeRule::kStr},
+    {"builtins.Struct", SizeRule::kStruct},
     {"builtins.type", SizeRule::kType},
-    {"collections.OrderedDict", SizeRule::kOrderedDict},
     {"collections.deque", SizeRule::kDeque},
+    {"collections.OrderedDict", SizeRule::kOrderedDict},
+    {"decimal.Decimal", SizeRule::kDecimal},
+    {"itertools.combinations", SizeRule::kIndices},
+    {"itertools.combinations_with_replacement", SizeRule::kIndices},
+    {"itertools.permutations", SizeRule::kPermutations},
+    {"itertools.product", SizeRule::kProduct},
+    {"xml.etree.ElementTree.Element", SizeRule::kElement},
 };
 
 }  // namespace

@@ -189,6 +189,7 @@ void References::dict(Address object, EdgeSink& sink) const {
 void References::list(Address object, EdgeSink& sink) const {
   const std::int64_t n = objects_.ob_size(object);
   const auto allocated = objects_.load<std::int64_t>(object, layout_.PyListObject.allocated);
+  if (n == 0 && allocated == -1) return;  // being sorted: list.sort has taken the items away for as long as it runs
   if (n < 0 || !allocated || n > *allocated) return health_.skip(Skip::kImplausibleSize, object);
   pointers(objects_.pointer(object, layout_.PyListObject.ob_item), static_cast<std::uint64_t>(n), EdgeKind::kIndex,
            sink, object);

@@ -17,22 +17,28 @@ struct Found {
   std::string how;
 };
 
-// Where each file says its _PyRuntime is: the symbol, or the section that holds nothing else (3.10+).
+// Where each file says its _PyRuntime is: the symbol, which every build exports, or the section that holds nothing
+// else (3.10+). The full symbol tables are searched only where no file exports it: reading those of every library
+// takes longer than all the rest.
 std::vector<Found> candidates(const std::vector<const Binary*>& binaries) {
   std::vector<Found> found;
   for (const Binary* binary : binaries) {
-    if (const auto symbol = binary->symbols().find("_PyRuntime")) {
-      found.push_back({binary, symbol->address, "symbol _PyRuntime"});
+    if (const auto symbol = binary->symbols().find_exported("_PyRuntime")) {
+      found.push_back({binary, symbol->address, "exported symbol _PyRuntime"});
     } else if (const auto section = binary->section(".PyRuntime")) {
       found.push_back({binary, section->address, "section .PyRuntime"});
     }
   }
+  if (!found.empty()) return found;
+  for (const Binary* binary : binaries)
+    if (const auto symbol = binary->symbols().find("_PyRuntime"))
+      found.push_back({binary, symbol->address, "symbol _PyRuntime"});
   return found;
 }
 
 // 3.11+ export the version as a number.
 std::optional<std::uint32_t> exported_version(const MemoryReader& memory, const Binary& binary) {
-  const auto symbol = binary.symbols().find("Py_Version");
+  const auto symbol = binary.symbols().find_exported("Py_Version");
   if (!symbol) return std::nullopt;
   const auto version = read_as<std::uint64_t>(memory, symbol->address);  // unsigned long
   if (!version || *version >> 24 != 3) return std::nullopt;
@@ -109,8 +115,8 @@ PyRuntime PyRuntime::find(const MemoryReader& memory, const std::vector<const Bi
       continue;
     }
     // Py_DEBUG builds export the total of reference counts.
-    python.py_debug = found.binary->symbols().find("_Py_RefTotal").has_value() ||
-                      found.binary->symbols().find("_Py_NegativeRefcount").has_value();
+    python.py_debug = found.binary->symbols().find_exported("_Py_RefTotal").has_value() ||
+                      found.binary->symbols().find_exported("_Py_NegativeRefcount").has_value();
 
     const StructSource* dwarf = found.binary->structs(wanted_structs());
     const StructSource* builtin = builtin_layout(python.hexversion, python.py_debug);

@@ -17,7 +17,7 @@ class Sizer {
     switch (type_.size_rule) {
       case SizeRule::kObject: return basic() + items();
       case SizeRule::kType: return type_object();
-      case SizeRule::kList: return basic() + 8 * count(l_.PyListObject.allocated);
+      case SizeRule::kList: return list();
       case SizeRule::kDict: return dict();
       case SizeRule::kSet: return set();
       case SizeRule::kStr: return str();
@@ -65,6 +65,11 @@ class Sizer {
     const Address keys = o_.pointer(at_, l_.PyHeapTypeObject.ht_cached_keys);
     if (!is_null(keys)) size += table(keys, false);
     return size;
+  }
+  std::uint64_t list() {
+    const std::int64_t allocated = get<std::int64_t>(at_, l_.PyListObject.allocated);
+    // -1 while list.sort runs: then __sizeof__ says eight bytes less than the bare list.
+    return allocated == -1 ? basic() - 8 : basic() + 8 * checked(allocated);
   }
   // Bytes of a keys table; `shared_free`: nothing where others share it.
   std::uint64_t table(Address keys, bool shared_free) {

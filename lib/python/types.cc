@@ -301,6 +301,9 @@ void TypeTable::plan_references(TypeInfo& info) {
 
   const Address traverse = objects_.pointer(base, l.PyTypeObject.tp_traverse);
   const bool visits = info.has_gc && !is_null(traverse);
+  // C types with a managed dict (typing.TypeVar; asyncio.Future from 3.13 on) visit it themselves.
+  if (visits && rules.values != Values::kDictPointer && objects_.type_flags(base) & kTpManagedDict)
+    info.dict = InstanceDict::kManaged;
   const CTypeRow* row = is_null(base) ? nullptr : row_for(base, traverse);
   if (row) {
     // Without the collector's support the type has no tp_traverse that anybody calls: what it holds is owned.

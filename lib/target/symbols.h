@@ -19,6 +19,8 @@ struct SymbolSource {
   // .dynsym first, then .symtab, then the .symtab of the separate debug file. A name that link-time
   // optimisation has suffixed (name.lto_priv.0) is found by its plain name where that is unique.
   virtual std::optional<Symbol> find(std::string_view name) const = 0;
+  // .dynsym alone: cheap, and enough for what every build exports.
+  virtual std::optional<Symbol> find_exported(std::string_view name) const { return find(name); }
 };
 
 }  // namespace heapglass
