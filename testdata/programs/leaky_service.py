@@ -14,11 +14,16 @@ import sys
 import threading
 
 
+class Item:
+    def __init__(self, name, price):
+        self.name, self.price = name, price
+
+
 class Session:
     def __init__(self, user):
         self.user = user
         self.history = []
-        self.avatar = bytes(2000)
+        self.basket = [Item("item %d of %s" % (i, user), i + 0.99) for i in range(8)]
 
     def on_event(self, event):
         self.history.append(event)
