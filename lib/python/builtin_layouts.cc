@@ -62,12 +62,21 @@ struct Source {
 
 // To add a version: scripts/make-layout VERSION ELF... writes its row list; include it above, name it here,
 // ascending.
+// clang-format off
 constexpr Source kSources[] = {
-    {version(3, 7, 16), k3_7_16},   {version(3, 8, 18), k3_8_18}, {version(3, 9, 18), k3_9_18},
-    {version(3, 10, 13), k3_10_13}, {version(3, 11, 2), k3_11_2}, {version(3, 11, 7), k3_11_7},
-    {version(3, 12, 1), k3_12_1},   {version(3, 13, 0), k3_13_0}, {version(3, 13, 18), k3_13_18},
-    {version(3, 14, 10), k3_14_10}, {version(3, 15, 2), k3_15_2},
+    {version(3, 7, 16), k3_7_16},
+    {version(3, 8, 18), k3_8_18},
+    {version(3, 9, 18), k3_9_18},
+    {version(3, 10, 13), k3_10_13},
+    {version(3, 11, 2), k3_11_2},
+    {version(3, 11, 7), k3_11_7},
+    {version(3, 12, 1), k3_12_1},
+    {version(3, 13, 0), k3_13_0},
+    {version(3, 13, 18), k3_13_18},
+    {version(3, 14, 10), k3_14_10},
+    {version(3, 15, 2), k3_15_2},
 };
+// clang-format on
 
 class Table final : public StructSource {
  public:

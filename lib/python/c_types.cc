@@ -3,9 +3,14 @@
 namespace heapglass {
 namespace {
 
-// Found by calling every tp_traverse of 3.7.16, 3.8.18, 3.9.18, 3.10.13, 3.11.2, 3.11.7, 3.12.1, 3.13.0, 3.13.18,
-// 3.14.10 and 3.15.2 on made-up objects and seeing which words it visits, then naming the words by the debug
-// information; checked against gc.get_referents of live objects. By type name, capitals like small letters.
+// Found by calling every tp_traverse of 3.7.16, 3.8.18, 3.9.18, 3.10.13, 3.11.2, 3.11.7, 3.12.1, 3.13.0,
+// 3.13.18, 3.14.10 and 3.15.2 on made-up objects and seeing which words it visits, then naming the words by
+// the debug information; checked against gc.get_referents of live objects. By type name, capitals like small
+// letters.
+// A change within a minor version is dated to its micro release where that is known: the pickler's memo
+// (bpo-41422), the names of type variables (gh-140000: 3.13.10, and of 3.14 all but .0). Otherwise, as with
+// SSLContext's callbacks, to the first release that was looked at.
+// clang-format off
 constexpr CTypeRow kCTypes[] = {
     {.type = "_abc._abc_data", .structure = "_abc_data",
      .visits = "_abc_registry _abc_cache _abc_negative_cache", .visits_type_since = version(3, 9)},
@@ -170,16 +175,16 @@ constexpr CTypeRow kCTypes[] = {
     {.type = "_sha2.SHA256Type", .structure = "SHA256object", .visits_type_since = version(3, 12)},
     {.type = "_sha2.SHA384Type", .structure = "SHA512object", .visits_type_since = version(3, 12)},
     {.type = "_sha2.SHA512Type", .structure = "SHA512object", .visits_type_since = version(3, 12)},
-    {.type = "_sha256.sha224", .structure = "SHAobject", .visits_type_since = version(3, 10)},
-    {.type = "_sha256.sha256", .structure = "SHAobject", .visits_type_since = version(3, 10)},
+    {.type = "_sha256.sha224", .structure = "PyObject", .visits_type_since = version(3, 10)},
+    {.type = "_sha256.sha256", .structure = "PyObject", .visits_type_since = version(3, 10)},
     {.type = "_sha3.sha3_224", .structure = "SHA3object", .visits_type_since = version(3, 14)},
     {.type = "_sha3.sha3_256", .structure = "SHA3object", .visits_type_since = version(3, 14)},
     {.type = "_sha3.sha3_384", .structure = "SHA3object", .visits_type_since = version(3, 14)},
     {.type = "_sha3.sha3_512", .structure = "SHA3object", .visits_type_since = version(3, 14)},
     {.type = "_sha3.shake_128", .structure = "SHA3object", .visits_type_since = version(3, 14)},
     {.type = "_sha3.shake_256", .structure = "SHA3object", .visits_type_since = version(3, 14)},
-    {.type = "_sha512.sha384", .structure = "SHAobject", .visits_type_since = version(3, 10)},
-    {.type = "_sha512.sha512", .structure = "SHAobject", .visits_type_since = version(3, 10)},
+    {.type = "_sha512.sha384", .structure = "PyObject", .visits_type_since = version(3, 10)},
+    {.type = "_sha512.sha512", .structure = "PyObject", .visits_type_since = version(3, 10)},
     {.type = "_socket.socket", .structure = "PySocketSockObject", .visits_type_since = version(3, 12)},
     {.type = "_sre.SRE_Scanner", .structure = "ScannerObject", .visits = "pattern",
      .owns = "state.string state.buffer.obj", .visits_type_since = version(3, 10)},
@@ -779,7 +784,9 @@ constexpr ModuleStateRow kModuleStates[] = {
     {.module = "zlib", .since = version(3, 10), .structure = "zlibstate",
      .visits = "Comptype Decomptype ZlibError ZlibDecompressorType"},
 };
+// clang-format on
 
+// Every type of the interpreter and its standard library whose dict has a __sizeof__, but parser.st (to 3.9).
 constexpr SizeRow kSizes[] = {
     {"_ctypes.CType_Type", SizeRule::kCTypesType},
     {"_io.BufferedRandom", SizeRule::kBuffered},

@@ -69,16 +69,16 @@ constexpr std::uint32_t version(unsigned major, unsigned minor, unsigned micro =
 // before 3.12 and nothing later; the bounds are the first of the releases at hand that has it so. Where the
 // type is no collector's (no HAVE_GC in this version) everything in `visits` is owned instead.
 struct CTypeRow {
-  std::string_view
-      type;  // __module__ + "." + __qualname__, builtins spelled out; several rows may serve one type
+  // __module__ + "." + __qualname__, builtins spelled out. A type may have several rows, one a version.
+  std::string_view type;
   std::uint32_t since = 0;          // first hexversion this row is for, 0: any
   std::uint32_t until = 0;          // first hexversion it is no longer for, 0: any
   std::string_view structure = {};  // C name as the debug information has it: "partialobject"
   std::string_view visits = {};     // what gc.get_referents gives
   std::string_view owns = {};       // owned references that tp_traverse does not tell
   Body body = Body::kNone;          // read after the fields
-  std::uint32_t visits_type_since =
-      0;  // from this hexversion on tp_traverse visits Py_TYPE(self) too; 0: never
+  // From this hexversion on tp_traverse visits Py_TYPE(self) too; 0: never.
+  std::uint32_t visits_type_since = 0;
 };
 
 // The C state behind module objects whose definition has m_traverse: fields as above, of the struct at
