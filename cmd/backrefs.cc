@@ -194,6 +194,20 @@ int run_graph(const std::vector<std::string>& arguments, bool holders) {
   std::unordered_set<std::uint32_t> modules;
   for (const NodeId n : proper_modules(*session)) modules.insert(index(n));
   if (holders) how.stop_at = [&](NodeId n) { return modules.count(index(n)) > 0; };
+  const HeapGraph& graph = session->graph();
+  auto body_of = [&](NodeId n) { return graph.types[graph.type[index(n)]].info->body; };
+  std::unordered_map<std::uint32_t, bool> held_by_module;
+  if (holders) {
+    // The globals of a module are held by each of its functions: of those that says nothing, the module says it.
+    how.rank = [&](NodeId held, NodeId holder) {
+      if (body_of(holder) == Body::kModule) return 0;
+      if (graph.types[graph.type[index(holder)]].name != "builtins.function") return 1;
+      const auto [at, is_new] = held_by_module.try_emplace(index(held), false);
+      if (is_new)
+        for (const NodeId n : referrers.of(held)) at->second |= body_of(n) == Body::kModule;
+      return at->second ? -1 : 2;
+    };
+  }
   const Neighbourhood around = neighbourhood(session->graph(), referrers, starts, how);
 
   PictureMaker maker(*session, around, referrers);

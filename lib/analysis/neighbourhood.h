@@ -16,6 +16,11 @@ struct NeighbourhoodOptions {
   std::size_t most_nodes = 200;  // then what is found later is counted only
   std::function<bool(NodeId)> stop_at;  // drawn but not followed
   std::function<bool(NodeId)> ignore;   // not drawn at all
+  // Which neighbours of `node` come first, 0 before 1; below 0: counted, not drawn. Without it: those that are drawn
+  // already, then by address.
+  std::function<int(NodeId node, NodeId neighbour)> rank;
+  // References between drawn objects are drawn even where a search of max_depth does not follow them.
+  bool connect = true;
 };
 
 struct Neighbourhood {
