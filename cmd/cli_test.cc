@@ -66,6 +66,14 @@ struct WrongLine {
   std::string says;  // part of the message
 };
 
+// How GoogleTest and ctest show one; without this, its bytes, other ones each time.
+void PrintTo(const WrongLine& line, std::ostream* out) {
+  *out << "heapglass";
+  for (const std::string& word : line.arguments) {
+    *out << " " << word;
+  }
+}
+
 class WrongCommandLine : public testing::TestWithParam<WrongLine> {};
 
 TEST_P(WrongCommandLine, IsRefusedInOneLineWithExitCode2) {

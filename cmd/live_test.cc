@@ -10,7 +10,7 @@
 namespace heapglass {
 namespace {
 
-const char* const kZoo[] = {
+const std::string kZoo[] = {
     "builtins_zoo.py", "classes_zoo.py", "library_zoo.py", "suspended.py",       "tracebacks.py",
     "tasks.py",        "threads.py",     "library.py",     "subinterpreters.py", "frozen.py",
     "gc_off.py",       "deep.py",        "big.py",         "bench_heap.py"};
@@ -22,7 +22,7 @@ void record(const Interpreter& interpreter, const std::string& program, const st
   }
 }
 
-class EveryPython : public testing::TestWithParam<std::tuple<Interpreter, const char*>> {};
+class EveryPython : public testing::TestWithParam<std::tuple<Interpreter, std::string>> {};
 
 TEST_P(EveryPython, IsExportedAsItSeesItself) {
   const auto& [interpreter, program] = GetParam();

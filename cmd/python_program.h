@@ -21,6 +21,9 @@ struct Interpreter {
   std::string name() const { return version + "-" + build + "-" + linkage + "-" + symbols; }
 };
 
+// How GoogleTest shows one; without this, its bytes.
+inline void PrintTo(const Interpreter& interpreter, std::ostream* out) { *out << interpreter.path; }
+
 inline std::vector<Interpreter> parse_interpreters(std::istream& lines) {
   std::vector<Interpreter> found;
   for (std::string line; std::getline(lines, line);) {
