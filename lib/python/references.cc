@@ -14,6 +14,11 @@ std::uint64_t word_at(const std::byte* p, std::uint64_t i) {
 
 std::string_view short_name(std::string_view name) { return name.substr(name.rfind('.') + 1); }
 
+// Pickler and Unpickler tell their memo from 3.11.7 and 3.12.1 on.
+bool memo_is_visited(std::uint32_t hexversion) {
+  return hexversion >= version(3, 11, 7) && !(hexversion >= version(3, 12, 0) && hexversion < version(3, 12, 1));
+}
+
 Address at(Address base, std::int32_t offset) { return base + static_cast<std::uint64_t>(std::int64_t{offset}); }
 
 }  // namespace
@@ -69,6 +74,7 @@ void References::visit(Address object, const TypeInfo& type, EdgeSink& sink) con
     case Body::kPickler: return pickler_memo(object, sink);
     case Body::kUnpickler: return unpickler_memo(object, sink);
     case Body::kSqliteConnection: return sqlite_connection(object, sink);
+    case Body::kSqliteCache: return sqlite_cache(object, sink);
     case Body::kXmlParser:
       // expat's table of handlers: a slot for each event, most of them NULL.
       return pointers(objects_.pointer(object, layout_.xmlparseobject.handlers), 22, EdgeKind::kIndex, sink, object);
@@ -523,8 +529,7 @@ void References::ctypes_type(Address object, EdgeSink& sink) const {
 }
 
 void References::pickler_memo(Address object, EdgeSink& sink) const {
-  const EdgeClass cls =
-      objects_.python().hexversion >= version(3, 11, 7) ? EdgeClass::kVisited : EdgeClass::kOwned;
+  const EdgeClass cls = memo_is_visited(objects_.python().hexversion) ? EdgeClass::kVisited : EdgeClass::kOwned;
   const Address memo = objects_.pointer(object, layout_.PicklerObject.memo);
   if (is_null(memo)) return;
   const auto n = objects_.load<std::uint64_t>(memo, layout_.PyMemoTable.mt_allocated);
@@ -537,8 +542,7 @@ void References::pickler_memo(Address object, EdgeSink& sink) const {
 }
 
 void References::unpickler_memo(Address object, EdgeSink& sink) const {
-  const EdgeClass cls =
-      objects_.python().hexversion >= version(3, 11, 7) ? EdgeClass::kVisited : EdgeClass::kOwned;
+  const EdgeClass cls = memo_is_visited(objects_.python().hexversion) ? EdgeClass::kVisited : EdgeClass::kOwned;
   const Address memo = objects_.pointer(object, layout_.UnpicklerObject.memo);
   if (is_null(memo)) return;
   const auto n = objects_.load<std::uint64_t>(object, layout_.UnpicklerObject.memo_size);
@@ -558,6 +562,16 @@ void References::sqlite_connection(Address object, EdgeSink& sink) const {
              reinterpret_cast<std::uint64_t>(&kCallable), EdgeClass::kVisited);
     sink.add(objects_.pointer(context, layout_.callback_context.module), EdgeKind::kField,
              reinterpret_cast<std::uint64_t>(&kModule), EdgeClass::kVisited);
+  }
+}
+
+void References::sqlite_cache(Address object, EdgeSink& sink) const {
+  // To 3.10 a chain of nodes from the most used on; they are objects of their own.
+  const EdgeClass cls = objects_.python().hexversion >= version(3, 10) ? EdgeClass::kVisited : EdgeClass::kOwned;
+  Address node = objects_.pointer(object, layout_.pysqlite_Cache.first);
+  for (std::uint64_t i = 0; !is_null(node) && i < 1'000'000; ++i) {
+    sink.add(node, EdgeKind::kLink, i, cls);
+    node = objects_.pointer(node, layout_.pysqlite_Node.next);
   }
 }
 

@@ -47,6 +47,7 @@ class References {
   void sqlite_connection(Address object, EdgeSink& sink) const;
   void element_iterator(Address object, EdgeSink& sink) const;
   void regex_template(Address object, EdgeSink& sink) const;
+  void sqlite_cache(Address object, EdgeSink& sink) const;
   void capsule(Address object, EdgeSink& sink) const;
   void time_zone(Address object, const TypeInfo& type, EdgeSink& sink) const;
   void module_state_body(Address state, Body body, EdgeSink& sink) const;

@@ -31,6 +31,20 @@ class Sizer {
       case SizeRule::kArray: return array();
       case SizeRule::kBytesIO: return bytes_io();
       case SizeRule::kBuffered: return buffered();
+      case SizeRule::kPickler: return pickler();
+      case SizeRule::kUnpickler: return unpickler();
+      case SizeRule::kStruct: return struct_codes();
+      case SizeRule::kElement: return element();
+      case SizeRule::kDecimal: return decimal();
+      case SizeRule::kIndices: return basic() + 8 * count(l_.combinationsobject.r);
+      case SizeRule::kPermutations:
+        return basic() + 8 * count(l_.permutationsobject.r) + 8 * length_of(l_.permutationsobject.pool);
+      case SizeRule::kProduct: return basic() + 8 * length_of(l_.productobject.pools);
+      case SizeRule::kSimpleQueue: return basic() + 8 * count(l_.simplequeueobject.items_cap);
+      case SizeRule::kStgDict:
+        return dict() + static_cast<std::uint64_t>(l_.StgDictObject.size - l_.PyDictObject.size) +
+               ctypes_parts(at_, l_.StgDictObject);
+      case SizeRule::kCTypesType: return ctypes_type();
     }
     unsure_ = true;
     return basic();
@@ -236,6 +250,76 @@ class Sizer {
   std::uint64_t buffered() {
     std::uint64_t size = basic();
     if (!is_null(o_.pointer(at_, l_.buffered.buffer))) size += count(l_.buffered.buffer_size);
+    return size;
+  }
+
+  // Items of the tuple in a field.
+  std::uint64_t length_of(std::int32_t offset) {
+    const Address tuple = o_.pointer(at_, offset);
+    return is_null(tuple) ? 0 : checked(o_.ob_size(tuple));
+  }
+  std::uint64_t c_string_bytes(Address text) {
+    if (is_null(text)) return 0;
+    const auto s = o_.c_string(text, 1 << 20);
+    if (!s) unsure_ = true;
+    return s ? s->size() + 1 : 0;
+  }
+  std::uint64_t pickler() {
+    std::uint64_t size = basic();
+    const Address memo = o_.pointer(at_, l_.PicklerObject.memo);
+    if (!is_null(memo))
+      size += static_cast<std::uint64_t>(l_.PyMemoTable.size) +
+              static_cast<std::uint64_t>(l_.PyMemoEntry.size) * checked(get<std::int64_t>(memo, l_.PyMemoTable.mt_allocated));
+    const Address buffer = o_.pointer(at_, l_.PicklerObject.output_buffer);
+    if (!is_null(buffer)) size += static_cast<std::uint64_t>(l_.PyBytesObject.ob_sval) + 1 + checked(o_.ob_size(buffer));
+    return size;
+  }
+  std::uint64_t unpickler() {
+    const auto& l = l_.UnpicklerObject;
+    std::uint64_t size = basic();
+    if (!is_null(o_.pointer(at_, l.memo))) size += 8 * count(l.memo_size);
+    if (!is_null(o_.pointer(at_, l.marks))) size += 8 * count(l.marks_size);
+    for (const std::int32_t text : {l.input_line, l.encoding, l.errors}) size += c_string_bytes(o_.pointer(at_, text));
+    return size;
+  }
+  std::uint64_t struct_codes() {
+    const std::uint64_t code = static_cast<std::uint64_t>(l_.formatcode.size);
+    std::uint64_t n = 1;
+    Address at = o_.pointer(at_, l_.PyStructObject.s_codes);
+    for (; !is_null(at) && !is_null(o_.pointer(at, l_.formatcode.fmtdef)); at = at + code)
+      if (++n > 10'000'000) {
+        unsure_ = true;
+        break;
+      }
+    return basic() + n * code;
+  }
+  std::uint64_t element() {
+    const Address extra = o_.pointer(at_, l_.ElementObject.extra);
+    if (is_null(extra)) return basic();
+    const auto& l = l_.ElementObjectExtra;
+    std::uint64_t size = basic() + static_cast<std::uint64_t>(l.size);
+    if (o_.pointer(extra, l.children) != extra + static_cast<std::uint64_t>(l.inline_children))
+      size += 8 * checked(get<std::int64_t>(extra, l.allocated));
+    return size;
+  }
+  std::uint64_t decimal() {
+    constexpr std::uint8_t kStaticData = 0xe0;  // MPD_STATIC, MPD_STATIC_DATA ...: the digits lie in the object
+    if (get<std::uint8_t>(at_, l_.PyDecObject.flags) & kStaticData) return basic();
+    return basic() + 8 * count(l_.PyDecObject.alloc);
+  }
+  template <class Layout>  // StgDictObject or StgInfo, which have the same fields
+  std::uint64_t ctypes_parts(Address base, const Layout& l) {
+    std::uint64_t size = c_string_bytes(o_.pointer(base, l.format));
+    if (!is_null(o_.pointer(base, l.elements))) size += 8 * (checked(get<std::int64_t>(base, l.length)) + 1);
+    return size + 8 * checked(get<std::int32_t>(base, l.ndim));
+  }
+  std::uint64_t ctypes_type() {
+    std::uint64_t size = basic() + items();
+    // The basicsize of `type` itself, rounded up: where the StgInfo lies behind a ctypes type.
+    const std::uint64_t behind = (static_cast<std::uint64_t>(l_.PyHeapTypeObject.size) + 15) / 16 * 16;
+    const Address info = at_ + behind;
+    if (l_.StgInfo.initialized != kAbsent && o_.load<std::int32_t>(info, l_.StgInfo.initialized).value_or(0))
+      size += ctypes_parts(info, l_.StgInfo);
     return size;
   }
 

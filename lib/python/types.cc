@@ -186,9 +186,12 @@ bool TypeTable::parse_fields(std::string_view structure, std::string_view fields
     const std::size_t at = word.find('@');
     const std::string_view path = word.substr(0, at);
     EdgeClass field_class = cls;
-    if (at != std::string_view::npos) {
+    for (std::string_view bounds = at == std::string_view::npos ? std::string_view() : word.substr(at + 1);
+         !bounds.empty();) {
       // "@3.10": visited from then on, owned before. "@-3.12": before then, nothing later.
-      std::string_view bound = word.substr(at + 1);
+      const std::size_t next = bounds.find('@');
+      std::string_view bound = bounds.substr(0, next);
+      bounds = next == std::string_view::npos ? std::string_view() : bounds.substr(next + 1);
       const bool until = bound.starts_with('-');
       if (until) bound.remove_prefix(1);
       const bool reached = objects_.python().hexversion >= parse_version(bound);
