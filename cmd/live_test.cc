@@ -18,7 +18,7 @@ const std::string kZoo[] = {
 // Left where scripts/coverage looks for it: what became of this test.
 void record(const Interpreter& interpreter, const std::string& program, const std::string& outcome) {
   if (const char* folder = std::getenv("HEAPGLASS_LIVE_RESULTS")) {
-    std::ofstream(std::string(folder) + "/" + interpreter.name() + "--" + program) << outcome << "\n";
+    std::ofstream(std::string(folder) + "/" + interpreter.name + "--" + program) << outcome << "\n";
   }
 }
 
@@ -44,7 +44,7 @@ TEST_P(EveryPython, IsExportedAsItSeesItself) {
   const Outcome verdict = run_command(compare);
   EXPECT_EQ(verdict.status, 0) << verdict.out << verdict.err;
   if (!HasFailure()) {
-    std::cout << interpreter.name() << " " << program << ": " << verdict.out;
+    std::cout << interpreter.name << " " << program << ": " << verdict.out;
     record(interpreter, program, "passed\n" + verdict.out);
   }
 }
@@ -56,7 +56,7 @@ std::string as_identifier(std::string name) {
 }
 
 std::string test_name(const testing::TestParamInfo<EveryPython::ParamType>& each) {
-  return as_identifier(std::get<0>(each.param).name() + "_" + std::get<1>(each.param));
+  return as_identifier(std::get<0>(each.param).name + "_" + std::get<1>(each.param));
 }
 
 INSTANTIATE_TEST_SUITE_P(Live, EveryPython,
@@ -83,13 +83,12 @@ TEST_P(OnePythonEach, IsLeftAsItWas) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Live, OnePythonEach, testing::ValuesIn(supported_interpreters()),
-                         [](const auto& each) { return as_identifier(each.param.name()); });
+                         [](const auto& each) { return as_identifier(each.param.name); });
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(OnePythonEach);
 
 TEST(Interpreters, SomeAreThere) {
   for (const Interpreter& each : all_interpreters()) {
-    std::cout << (is_supported(each) ? "covered:  " : "left out: ") << each.name() << "  " << each.path
-              << "\n";
+    std::cout << (is_supported(each) ? "covered:  " : "left out: ") << each.name << "  " << each.path << "\n";
   }
   EXPECT_FALSE(supported_interpreters().empty())
       << "scripts/pythons --supported finds no interpreter to test with";

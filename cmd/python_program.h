@@ -17,8 +17,7 @@ inline const std::string kPrograms = HEAPGLASS_SOURCE_DIR "/testdata/programs/";
 // One line of scripts/pythons.
 struct Interpreter {
   std::string version, build, path, linkage, symbols;
-
-  std::string name() const { return version + "-" + build + "-" + linkage + "-" + symbols; }
+  std::string name;  // of version, build, linkage and symbols; scripts/coverage makes the same
 };
 
 // How GoogleTest shows one; without this, its bytes.
@@ -32,9 +31,15 @@ inline std::vector<Interpreter> parse_interpreters(std::istream& lines) {
     for (std::string* word : {&each.version, &each.build, &each.path, &each.linkage, &each.symbols}) {
       std::getline(words, *word, '\t');
     }
-    if (!each.symbols.empty()) {
-      found.push_back(each);
+    if (each.symbols.empty()) {
+      continue;
     }
+    each.name = each.version + "-" + each.build + "-" + each.linkage + "-" + each.symbols;
+    const auto alike = std::count_if(found.begin(), found.end(), [&](const Interpreter& other) {
+      return other.name.rfind(each.name, 0) == 0;
+    });
+    each.name += alike > 0 ? "-" + std::to_string(alike + 1) : "";
+    found.push_back(each);
   }
   return found;
 }
