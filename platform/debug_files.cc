@@ -1,5 +1,8 @@
 #include "platform/debug_files.h"
 
+#include <sys/stat.h>
+
+#include <cerrno>
 #include <set>
 
 namespace heapglass {
@@ -20,23 +23,33 @@ class Candidates {
   // True once `out` has its file. `fits` says why a file that could be opened is not the one, "" for fits.
   template <class Fits>
   bool attempt(const std::string& path, DebugFile& out, Fits fits) {
-    if (!seen_.insert(path).second) return false;
+    if (!tried_.insert(path).second) return false;
     std::string why;
     auto file = ElfFile::open(path, why);
+    if (file == nullptr) {
+      struct stat status {};
+      if (::stat(path.c_str(), &status) != 0 && errno == ENOENT) {
+        absent_ += (absent_.empty() ? "" : ", ") + path;
+      } else {
+        refused_ += "; " + why;
+      }
+      return false;
+    }
     // A .gnu_debuglink often names the program itself, which is then found before its debug file.
-    if (file != nullptr) why = has_debug_sections(*file) ? fits(*file) : "has no debug sections";
-    if (file != nullptr && why.empty()) {
+    why = has_debug_sections(*file) ? fits(*file) : "has no debug sections";
+    if (why.empty()) {
       out = {std::move(file), path};
       return true;
     }
-    reasons_ += (reasons_.empty() ? "" : "; ") + (file != nullptr ? path + " " + why : why);
+    refused_ += "; " + path + " " + why;
     return false;
   }
-  const std::string& reasons() const { return reasons_; }
+  std::string reasons() const { return (absent_.empty() ? "" : "there is no " + absent_) + refused_; }
 
  private:
-  std::set<std::string> seen_;
-  std::string reasons_;
+  std::set<std::string> tried_;
+  std::string absent_;
+  std::string refused_;
 };
 
 std::vector<std::string> prefixes(const DebugFileSearch& search) {
@@ -62,7 +75,7 @@ DebugFile find_debug_file(const ElfFile& stripped, const DebugFileSearch& search
   Candidates candidates;
 
   const auto same_id = [&](const ElfFile& file) -> std::string {
-    return file.build_id() == id ? "" : "has another build-id, " + file.build_id();
+    return file.build_id() == id ? "" : "is of another build (" + file.build_id() + ")";
   };
   if (id.size() > 2) {
     for (const std::string& prefix : prefixes(search)) {
@@ -75,7 +88,7 @@ DebugFile find_debug_file(const ElfFile& stripped, const DebugFileSearch& search
   if (link && !search.target_path.empty()) {
     const auto same_build = [&](const ElfFile& file) -> std::string {
       if (!id.empty() && !file.build_id().empty()) return same_id(file);
-      return file.crc() == link->crc ? "" : "has another checksum";
+      return file.crc() == link->crc ? "" : "is of another build (by its checksum)";
     };
     const std::string beside = directory(search.target_path);
     for (const std::string& prefix : prefixes(search)) {
@@ -103,7 +116,7 @@ DebugFile find_alt_file(const ElfFile& debug, const DebugFileSearch& search) {
   DebugFile found;
   if (!link) return found;
   const auto same_id = [&](const ElfFile& file) -> std::string {
-    return file.build_id() == link->build_id ? "" : "has another build-id, " + file.build_id();
+    return file.alt_id() == link->id ? "" : "is of another build (" + file.alt_id() + ")";
   };
   Candidates candidates;
   for (const std::string& prefix : prefixes(search)) {
@@ -112,9 +125,9 @@ DebugFile find_alt_file(const ElfFile& debug, const DebugFileSearch& search) {
     const std::string named =
         link->name.starts_with('/') ? prefix + link->name : directory(debug.name()) + "/" + link->name;
     if (candidates.attempt(named, found, same_id)) return found;
-    if (link->build_id.size() <= 2) continue;
+    if (link->id.size() <= 2) continue;
     for (const std::string& root : search.debug_roots) {
-      if (candidates.attempt(prefix + build_id_path(root, link->build_id), found, same_id)) return found;
+      if (candidates.attempt(prefix + build_id_path(root, link->id), found, same_id)) return found;
     }
   }
   found.description = "no alternate debug file (" + candidates.reasons() + ")";

@@ -176,9 +176,9 @@ Composite* TypeReader::definition(DwarfPlace place, std::string_view& tag) {
     if (!found) return nullptr;
     std::optional<DwarfPlace> next;
     if (is_struct(found->tag)) {
-      if (!found->declaration) return composite(place, *found);
-      tag = dwarf_.text(place.unit, found->name);
       next = dwarf_.place(place.unit, found->signature);  // it is in a type unit
+      if (!next && !found->declaration && !found->signature) return composite(place, *found);
+      tag = dwarf_.text(place.unit, found->name);
     } else if (found->tag == dw::DW_TAG_typedef || found->tag == dw::DW_TAG_const_type ||
                found->tag == dw::DW_TAG_volatile_type || found->tag == dw::DW_TAG_atomic_type) {
       next = dwarf_.place(place.unit, found->type);
@@ -242,9 +242,8 @@ Type TypeReader::type(DwarfPlace place) {
       case dw::DW_TAG_structure_type:
       case dw::DW_TAG_union_type:
       case dw::DW_TAG_class_type:
-        if (const auto elsewhere = dwarf_.place(place.unit, found->signature);
-            found->declaration && elsewhere) {
-          next = elsewhere;
+        if (found->signature) {
+          next = dwarf_.place(place.unit, found->signature);
           break;
         }
         out.composite = found->declaration ? nullptr : composite(place, *found);

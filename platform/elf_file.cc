@@ -73,12 +73,35 @@ std::string build_id_among(const Elf& file, const Header& header,
   return id;
 }
 
+std::string hex_of(std::span<const std::byte> id) {
+  return hex({reinterpret_cast<const std::uint8_t*>(id.data()), std::min(id.size(), kLongestBuildId)});
+}
+
 // The NUL-terminated name at the start of `bytes`.
 std::optional<std::string> leading_name(std::span<const std::byte> bytes) {
   const llvm::StringRef text = text_of(bytes);
   const std::size_t end = text.find('\0');
   if (end == llvm::StringRef::npos || end == 0 || end > kLongestName) return std::nullopt;
   return text.substr(0, end).str();
+}
+
+// .debug_sup of DWARF 5, section 7.3.6: both files have one, with the same checksum.
+struct Supplement {
+  bool is_supplement = false;
+  ElfAltLink link;
+};
+std::optional<Supplement> supplement_of(std::span<const std::byte> section) {
+  constexpr std::size_t kName = 3;  // after the version, 2 bytes, and is_supplementary
+  if (section.size() < kName) return std::nullopt;
+  const llvm::StringRef text = text_of(section);
+  const std::size_t end = text.find('\0', kName);
+  // The length is a ULEB128 number; one byte does up to 127.
+  if (end == llvm::StringRef::npos || end > kLongestName || end + 2 > section.size()) return std::nullopt;
+  const auto checksum = section.subspan(end + 2);
+  const auto length = std::to_integer<std::size_t>(section[end + 1]);
+  if (length > kLongestBuildId || length > checksum.size()) return std::nullopt;
+  return Supplement{section[2] != std::byte{0},
+                    {text.substr(kName, end - kName).str(), hex_of(checksum.first(length))}};
 }
 
 }  // namespace
@@ -245,10 +268,17 @@ std::optional<ElfDebugLink> ElfFile::debug_link() const {
 
 std::optional<ElfAltLink> ElfFile::debug_alt_link() const {
   const SectionBytes section = read(".gnu_debugaltlink");
-  auto name = leading_name(section.bytes());
-  if (!name) return std::nullopt;
-  const llvm::StringRef id = text_of(section.bytes()).substr(name->size() + 1, kLongestBuildId);
-  return ElfAltLink{std::move(*name), hex({id.bytes_begin(), id.bytes_end()})};
+  if (const auto name = leading_name(section.bytes())) {
+    return ElfAltLink{*name, hex_of(section.bytes().subspan(name->size() + 1))};
+  }
+  const auto supplement = supplement_of(read(".debug_sup").bytes());
+  if (!supplement || supplement->is_supplement) return std::nullopt;
+  return supplement->link;
+}
+
+std::string ElfFile::alt_id() const {
+  const auto supplement = supplement_of(read(".debug_sup").bytes());
+  return supplement && supplement->is_supplement ? supplement->link.id : build_id_;
 }
 
 std::uint32_t ElfFile::crc() const {

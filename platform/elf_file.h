@@ -47,9 +47,10 @@ struct ElfDebugLink {  // .gnu_debuglink: the separate debug file
   std::uint32_t crc = 0;
 };
 
-struct ElfAltLink {      // .gnu_debugaltlink: the file that dwz -m moved shared debug information to
-  std::string name;      // a path, absolute or from the debug file's directory
-  std::string build_id;  // hex
+// .gnu_debugaltlink, or .debug_sup of DWARF 5: the file that dwz -m moved shared debug information to.
+struct ElfAltLink {
+  std::string name;  // a path, absolute or from the directory of the file with the link
+  std::string id;    // hex
 };
 
 // The bytes of a section, inflated where they are compressed. Borrows from the ElfFile or owns.
@@ -102,7 +103,8 @@ class ElfFile {
   std::string build_id() const;  // lower-case hex; "" where there is none
   std::optional<ElfDebugLink> debug_link() const;
   std::optional<ElfAltLink> debug_alt_link() const;
-  std::uint32_t crc() const;  // of the whole file, as .gnu_debuglink wants it
+  std::string alt_id() const;  // what the links to this file have as `id`
+  std::uint32_t crc() const;   // of the whole file, as .gnu_debuglink wants it
 
   // Calls `each` for the defined symbols that have an address, in the order of the table.
   enum class Table { kDynamic, kFull };  // .dynsym, .symtab
