@@ -1,5 +1,6 @@
 #include "lib/python/builtin_layouts.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <map>
@@ -27,6 +28,9 @@ constexpr Row k3_7_16[] = {
 constexpr Row k3_8_18[] = {
 #include "lib/python/layouts/v3_8_18.inc"
 };
+constexpr Row k3_9_2[] = {
+#include "lib/python/layouts/v3_9_2.inc"
+};
 constexpr Row k3_9_18[] = {
 #include "lib/python/layouts/v3_9_18.inc"
 };
@@ -44,6 +48,9 @@ constexpr Row k3_12_1[] = {
 };
 constexpr Row k3_13_0[] = {
 #include "lib/python/layouts/v3_13_0.inc"
+};
+constexpr Row k3_13_5[] = {
+#include "lib/python/layouts/v3_13_5.inc"
 };
 constexpr Row k3_13_18[] = {
 #include "lib/python/layouts/v3_13_18.inc"
@@ -66,12 +73,14 @@ struct Source {
 constexpr Source kSources[] = {
     {version(3, 7, 16), k3_7_16},
     {version(3, 8, 18), k3_8_18},
+    {version(3, 9, 2), k3_9_2},
     {version(3, 9, 18), k3_9_18},
     {version(3, 10, 13), k3_10_13},
     {version(3, 11, 2), k3_11_2},
     {version(3, 11, 7), k3_11_7},
     {version(3, 12, 1), k3_12_1},
     {version(3, 13, 0), k3_13_0},
+    {version(3, 13, 5), k3_13_5},
     {version(3, 13, 18), k3_13_18},
     {version(3, 14, 10), k3_14_10},
     {version(3, 15, 2), k3_15_2},
@@ -122,16 +131,19 @@ const StructSource* builtin_layout(std::uint32_t hexversion, bool py_debug) {
   return nullptr;
 }
 
-const StructSource* nearest_builtin_layout(std::uint32_t hexversion, bool py_debug) {
-  if (py_debug) return nullptr;
-  auto micro = [](std::uint32_t v) { return static_cast<int>(v >> 8 & 0xff); };
-  const Source* best = nullptr;
-  for (const Source& source : kSources) {
-    if (source.hexversion >> 16 != hexversion >> 16) continue;
-    auto distance = [&](const Source& s) { return std::abs(micro(s.hexversion) - micro(hexversion)); };
-    if (best == nullptr || distance(source) < distance(*best)) best = &source;
-  }
-  return best ? table(*best) : nullptr;
+std::vector<const StructSource*> builtin_layouts_of_minor(std::uint32_t hexversion, bool py_debug) {
+  if (py_debug) return {};
+  std::vector<const Source*> near;
+  for (const Source& source : kSources)
+    if (source.hexversion >> 16 == hexversion >> 16) near.push_back(&source);
+  auto distance = [&](const Source* s) {
+    return std::abs(static_cast<int>(s->hexversion >> 8 & 0xff) - static_cast<int>(hexversion >> 8 & 0xff));
+  };
+  std::stable_sort(near.begin(), near.end(),
+                   [&](const Source* a, const Source* b) { return distance(a) < distance(b); });
+  std::vector<const StructSource*> tables;
+  for (const Source* source : near) tables.push_back(table(*source));
+  return tables;
 }
 
 std::span<const std::uint32_t> builtin_layout_versions() {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "lib/target/structs.h"
 
@@ -13,9 +14,9 @@ namespace heapglass {
 // is no substitute by itself: whoever takes one has to check what it says against the process.
 const StructSource* builtin_layout(std::uint32_t hexversion, bool py_debug);
 
-// The table of the nearest micro release of the same minor version, for want of a better one; its description
-// names the release that it is of.
-const StructSource* nearest_builtin_layout(std::uint32_t hexversion, bool py_debug);
+// The tables of the same minor version, nearest micro release first: candidates for a release that has none, each to
+// be checked against the process.
+std::vector<const StructSource*> builtin_layouts_of_minor(std::uint32_t hexversion, bool py_debug);
 
 // Ascending, with the lowest byte 0: 0x030b0700 is 3.11.7.
 std::span<const std::uint32_t> builtin_layout_versions();

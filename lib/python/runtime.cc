@@ -64,10 +64,16 @@ std::string supported_text() {
 
 std::vector<std::string> wanted_structs() {
   std::vector<std::string> names = layout_struct_names();
-  for (const CTypeRow& row : c_type_rows())
-    if (!row.structure.empty()) names.emplace_back(row.structure);
-  for (const ModuleStateRow& row : module_state_rows())
-    if (!row.structure.empty()) names.emplace_back(row.structure);
+  auto add = [&](std::string_view alternatives) {
+    while (!alternatives.empty()) {
+      const std::size_t bar = alternatives.find('|');
+      names.emplace_back(alternatives.substr(0, bar));
+      if (bar == std::string_view::npos) return;
+      alternatives.remove_prefix(bar + 1);
+    }
+  };
+  for (const CTypeRow& row : c_type_rows()) add(row.structure);
+  for (const ModuleStateRow& row : module_state_rows()) add(row.structure);
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
   return names;
@@ -118,36 +124,56 @@ PyRuntime PyRuntime::find(const MemoryReader& memory, const std::vector<const Bi
     python.py_debug = found.binary->symbols().find_exported("_Py_RefTotal").has_value() ||
                       found.binary->symbols().find_exported("_Py_NegativeRefcount").has_value();
 
-    const StructSource* dwarf = found.binary->structs(wanted_structs());
-    const StructSource* builtin = builtin_layout(python.hexversion, python.py_debug);
+    std::vector<const StructSource*> certain;  // of exactly this build
     if (own) {
       python.owned_sources.push_back(own);
-      python.sources.push_back(own.get());
+      certain.push_back(own.get());
     }
-    if (dwarf) python.sources.push_back(dwarf);
-    if (builtin) python.sources.push_back(builtin);
-    const bool enough = dwarf || builtin;
-    if (!enough) {
-      refuse("it has no debug information, and no built-in layout is for exactly this release");
-      continue;
+    const StructSource* dwarf = found.binary->structs(wanted_structs());
+    if (dwarf) certain.push_back(dwarf);
+    const StructSource* builtin = builtin_layout(python.hexversion, python.py_debug);
+    std::vector<const StructSource*> tables;  // one of them to complete what is certain
+    if (builtin) {
+      tables.push_back(builtin);
+    } else if (dwarf) {
+      // The extension modules of the library have debug information of their own.
+      for (const Binary* other : binaries)
+        if (other != found.binary && other->path().find(".cpython-") != std::string::npos)
+          if (const StructSource* structs = other->structs(wanted_structs())) certain.push_back(structs);
+      tables.push_back(nullptr);
+    } else {
+      tables = builtin_layouts_of_minor(python.hexversion, python.py_debug);
+      if (tables.empty()) {
+        refuse("it has no debug information, and no built-in layout is for this release or one near it");
+        continue;
+      }
     }
-    for (const StructSource* source : python.sources)
-      python.layout_source += (python.layout_source.empty() ? "" : " + ") + source->description();
-    LoadedLayout loaded = load_layout(LayoutSources(python.sources));
-    if (!loaded.conflicts.empty()) {
-      const LayoutConflict& c = loaded.conflicts.front();
-      refuse("its layout is told in two ways: " + c.field + " is " + std::to_string(c.first) + " by " +
-             c.first_source + " and " + std::to_string(c.second) + " by " + c.second_source);
-      continue;
+    std::string why_not;
+    for (const StructSource* table : tables) {
+      python.sources = certain;
+      if (table) python.sources.push_back(table);
+      python.layout_source.clear();
+      for (const StructSource* source : python.sources)
+        if (python.layout_source.size() < 200)
+          python.layout_source += (python.layout_source.empty() ? "" : " + ") + source->description();
+      if (table && table != builtin) python.layout_source += ", nearest to " + python.version + " of those that fit";
+      const LoadedLayout loaded = load_layout(LayoutSources(python.sources));
+      std::string wrong;
+      if (!loaded.conflicts.empty()) {
+        const LayoutConflict& c = loaded.conflicts.front();
+        wrong = c.field + " is " + std::to_string(c.first) + " by " + c.first_source + " and " +
+                std::to_string(c.second) + " by " + c.second_source;
+      } else {
+        python.layout = loaded.layout;
+        // The process runs on while we look: what was caught half made is right at another try.
+        for (int attempt = 0; attempt < 3; ++attempt) {
+          wrong = python.self_check(memory);
+          if (wrong.empty()) return python;
+        }
+      }
+      why_not += (why_not.empty() ? "" : "; ") + python.layout_source + ": " + wrong;
     }
-    python.layout = loaded.layout;
-    // The process runs on while we look: what was caught half made is right at another try.
-    std::string wrong;
-    for (int attempt = 0; attempt < 3; ++attempt) {
-      wrong = python.self_check(memory);
-      if (wrong.empty()) return python;
-    }
-    refuse("its layout (" + python.layout_source + ") does not fit the process: " + wrong);
+    refuse("no layout fits: " + why_not);
   }
   throw Error(ErrorKind::kNotPython, "cannot read the CPython in this process: " + reasons,
               "see the README for supported versions; debug information of the interpreter (python3-dbg) may help");

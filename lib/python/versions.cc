@@ -66,8 +66,8 @@ bool rules_for(std::uint32_t hexversion, Rules& out) {
   for (const Version& v : kVersions) {
     if (hexversion >> 16 != (std::uint32_t{v.major} << 8 | v.minor)) continue;
     out = v.rules;
-    // gh-130327 came to the 3.13 branch with 3.13.13.
-    if (v.minor == 13) out.dict_visits_inline_values = hexversion >= hexversion_of(3, 13, 13);
+    // gh-130327: 3.13.0 does not have it, 3.13.5 does; 3.13.3 is the first release after its date.
+    if (v.minor == 13) out.dict_visits_inline_values = hexversion >= hexversion_of(3, 13, 3);
     return true;
   }
   return false;
