@@ -84,13 +84,16 @@ TEST(BadTarget, VersionsThatAreNotRead) {
     expect_refused(info(std::to_string(old.pid())), 4, "3\\.[0-9]|version");
   }
   for (const Interpreter& each : all_interpreters()) {
-    if (is_supported(each)) {
+    if (each.read) {
       continue;
     }
+    // No row promises these. Debug information may make one readable all the same; if not, that is said.
     found = true;
     ChildProcess other({each.path, "-c", "import time; time.sleep(100)"}, {});
     std::this_thread::sleep_for(std::chrono::milliseconds(300));
-    expect_refused(info(std::to_string(other.pid())), 4, "version|" + each.version);
+    if (const Outcome outcome = info(std::to_string(other.pid())); outcome.status != 0) {
+      expect_refused(outcome, 4, each.version);
+    }
   }
   if (!found) {
     GTEST_SKIP() << "every interpreter here is one that heapglass reads";

@@ -17,7 +17,8 @@ inline const std::string kPrograms = HEAPGLASS_SOURCE_DIR "/testdata/programs/";
 // One line of scripts/pythons.
 struct Interpreter {
   std::string version, build, path, linkage, symbols;
-  std::string name;  // of version, build, linkage and symbols; scripts/coverage makes the same
+  bool read = false;  // whether heapglass reads it: a row of scripts/supported-pythons has it
+  std::string name;   // of version, build, linkage and symbols; scripts/coverage makes the same
 };
 
 // How GoogleTest shows one; without this, its bytes.
@@ -31,9 +32,11 @@ inline std::vector<Interpreter> parse_interpreters(std::istream& lines) {
     for (std::string* word : {&each.version, &each.build, &each.path, &each.linkage, &each.symbols}) {
       std::getline(words, *word, '\t');
     }
-    if (each.symbols.empty()) {
+    std::string read;
+    if (!std::getline(words, read)) {
       continue;
     }
+    each.read = read == "yes";
     each.name = each.version + "-" + each.build + "-" + each.linkage + "-" + each.symbols;
     const auto alike = std::count_if(found.begin(), found.end(), [&](const Interpreter& other) {
       return other.name.rfind(each.name, 0) == 0;
@@ -42,18 +45,6 @@ inline std::vector<Interpreter> parse_interpreters(std::istream& lines) {
     found.push_back(each);
   }
   return found;
-}
-
-// Whether scripts/supported-pythons has this one's minor version.
-inline bool is_supported(const Interpreter& interpreter) {
-  const std::size_t minor_end = interpreter.version.find('.', interpreter.version.find('.') + 1);
-  std::ifstream lines(kScripts + "supported-pythons");
-  for (std::string line; std::getline(lines, line);) {
-    if (line == interpreter.version.substr(0, minor_end)) {
-      return interpreter.build.rfind("free-threaded", 0) != 0;
-    }
-  }
-  return false;
 }
 
 // All interpreters of this machine. Asking each takes a second, so scripts/test asks once, for all test
@@ -73,7 +64,7 @@ inline const std::vector<Interpreter>& all_interpreters() {
 inline std::vector<Interpreter> supported_interpreters() {
   std::vector<Interpreter> supported;
   std::copy_if(all_interpreters().begin(), all_interpreters().end(), std::back_inserter(supported),
-               is_supported);
+               [](const Interpreter& each) { return each.read; });
   return supported;
 }
 
