@@ -103,9 +103,10 @@ Process Process::open(pid_t pid) {
                 "give the process id of a Python program");
   process.mem_ = FileDescriptor(::open(proc(process.pid_, "mem").c_str(), O_RDONLY | O_CLOEXEC));
   if (!process.mem_) {
-    if (errno == ENOENT || errno == ESRCH)
+    const int error = errno;
+    if (error == ENOENT || error == ESRCH)
       throw Error(ErrorKind::kUnreachable, "cannot look at " + who + ": it has just exited");
-    throw Error(ErrorKind::kUnreachable, "cannot read the memory of " + who + ": " + std::strerror(errno),
+    throw Error(ErrorKind::kUnreachable, "cannot read the memory of " + who + ": " + std::strerror(error),
                 permission_hint(process.pid_));
   }
   return process;

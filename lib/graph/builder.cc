@@ -4,6 +4,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <unordered_set>
 
 #include "lib/base/parallel.h"
@@ -47,11 +48,56 @@ class WorkPool {
   std::atomic<unsigned> idle_{0};
 };
 
+// A module whose C state is visited by an m_traverse that no row describes.
+bool has_unknown_state(const Objects& o, TypeTable& types, Address module) {
+  const auto& l = o.layout().PyModuleObject;
+  if (l.md_def == kAbsent) {
+    if (is_null(o.pointer(module, l.md_state_traverse))) return false;
+  } else {
+    const Address def = o.pointer(module, l.md_def);
+    if (is_null(def) || is_null(o.pointer(def, o.layout().PyModuleDef.m_traverse))) return false;
+  }
+  if (is_null(o.pointer(module, l.md_state))) return false;
+  const auto name = o.str(o.pointer(module, l.md_name), 200);
+  return !name || !types.module_state(*name);
+}
+
+// What the resolver told, by object.
+class Resolved {
+ public:
+  void add(Address object, std::uint32_t type, std::vector<Address>::size_type before) {
+    entries_.push_back({object, before, static_cast<std::uint32_t>(referents.size() - before), type});
+  }
+  // In order of address, without the types that `distrusted` holds.
+  void sort(const std::unordered_set<std::uint32_t>& distrusted) {
+    std::erase_if(entries_, [&](const Entry& e) { return distrusted.count(e.type) > 0; });
+    std::sort(entries_.begin(), entries_.end(),
+              [](const Entry& a, const Entry& b) { return value(a.object) < value(b.object); });
+  }
+  std::optional<std::span<const Address>> find(Address object) const {
+    const auto at = std::lower_bound(entries_.begin(), entries_.end(), object,
+                                     [](const Entry& e, Address a) { return value(e.object) < value(a); });
+    if (at == entries_.end() || at->object != object) return std::nullopt;
+    return std::span(referents).subspan(at->first, at->count);
+  }
+  std::size_t size() const { return entries_.size(); }
+  std::vector<Address> referents;
+
+ private:
+  struct Entry {
+    Address object{};
+    std::uint64_t first = 0;
+    std::uint32_t count = 0, type = 0;
+  };
+  std::vector<Entry> entries_;
+};
+
 class Marker final : public EdgeSink {
  public:
-  Marker(AddressIndex& index, TypeTable& types, Health& health, WorkPool& pool)
-      : index_(index), objects_(types.objects()), cache_(types), references_(types, health), health_(health),
-        pool_(pool), ob_type_(objects_.layout().PyObject.ob_type) {}
+  // `unknown` takes the objects whose references no layout tells, where that is asked for.
+  Marker(AddressIndex& index, TypeTable& types, Health& health, WorkPool& pool, std::vector<Address>* unknown)
+      : index_(index), types_(types), objects_(types.objects()), cache_(types), references_(types, health),
+        health_(health), pool_(pool), unknown_(unknown), ob_type_(objects_.layout().PyObject.ob_type) {}
 
   // Marks an object that a reference of whatever kind leads to. False: there is no object.
   bool mark(Address object) {
@@ -61,7 +107,12 @@ class Marker final : public EdgeSink {
     const TypeInfo* type = cache_.get(objects_.type_of(object));
     // What was freed has a count of zero, or a free list's link where the count was.
     if (!type || objects_.refcount(object) == 0) return false;
-    if (index_.set(*bit) && (type->has_references || type->flags & kTpTypeSubclass)) stack_.push_back(object);
+    if (index_.set(*bit)) {
+      if (type->has_references || type->flags & kTpTypeSubclass) stack_.push_back(object);
+      if (unknown_ && (type->resolution == Resolution::kUnknown ||
+                       (type->body == Body::kModule && has_unknown_state(objects_, types_, object))))
+        unknown_->push_back(object);
+    }
     return true;
   }
 
@@ -121,26 +172,66 @@ class Marker final : public EdgeSink {
   }
 
   AddressIndex& index_;
+  TypeTable& types_;
   const Objects& objects_;
   TypeCache cache_;
   References references_;
   Health& health_;
   WorkPool& pool_;
+  std::vector<Address>* const unknown_;
   const std::int32_t ob_type_;
   std::vector<Address> stack_;
   std::size_t collected_ = 0;
 };
 
+struct AskedCount {
+  std::uint64_t asked = 0, failed = 0;
+};
+using AskedCounts = std::map<const TypeInfo*, AskedCount>;
+
+// Asks about the objects found since it was last asked. Those that are referred to go to `told`. False where it cannot
+// be asked again.
+bool ask_resolver(Resolver& resolver, TypeTable& types, std::vector<std::vector<Address>>& unknown, Resolved& resolved,
+                  AskedCounts& asked, std::vector<Address>& told) {
+  std::vector<Address> objects;
+  for (std::vector<Address>& of_worker : unknown) {
+    objects.insert(objects.end(), of_worker.begin(), of_worker.end());
+    of_worker.clear();
+  }
+  if (objects.empty()) return true;
+  // By address: the order does not depend on the workers, and memory is read as it lies.
+  std::sort(objects.begin(), objects.end());
+  TypeCache cache(types);
+  return resolver.resolve(objects, [&](std::size_t i, bool known, std::span<const Address> referents) {
+    const TypeInfo* type = cache.get(types.objects().type_of(objects[i]));
+    if (!type) return;
+    AskedCount& count = asked[type];
+    ++count.asked;
+    if (!known) {
+      ++count.failed;
+      return;
+    }
+    const std::size_t before = resolved.referents.size();
+    resolved.referents.insert(resolved.referents.end(), referents.begin(), referents.end());
+    resolved.add(objects[i], type->index, before);
+    told.insert(told.end(), referents.begin(), referents.end());
+  });
+}
+
 void mark_everything(AddressIndex& index, TypeTable& types, const std::vector<PyInterpreter>& interpreters,
-                     const std::vector<PyRoot>& roots, Health& health, BuildReport& report) {
+                     const std::vector<PyRoot>& roots, Resolver* resolver, Resolved& resolved, Health& health,
+                     BuildReport& report) {
   std::atomic<bool> more{true};
   std::size_t types_marked = 0;
   bool first = true;
+  std::vector<std::vector<Address>> unknown(worker_count());
+  std::vector<Address> told;  // by the resolver, and to be marked
+  AskedCounts asked;
   while (more) {
     more = false;
     WorkPool pool(worker_count());
     on_each_worker([&](unsigned worker) {
-      Marker marker(index, types, health, pool);
+      Marker marker(index, types, health, pool, resolver ? &unknown[worker] : nullptr);
       if (worker == 0 && first) {
         for (const PyRoot& root : roots) {
           if (root.guess) continue;
@@ -166,12 +257,31 @@ void mark_everything(AddressIndex& index, TypeTable& types, const std::vector<Py
           if (!marker.mark(all[i]->address)) health.skip(Skip::kBadType, all[i]->address);
         types_marked = all.size();
       }
+      if (worker == 0) {
+        for (std::size_t i = 0; i < told.size(); ++i) {
+          if (!marker.mark(told[i])) health.skip(Skip::kBadReference, told[i]);
+          if (i % 256 == 0) marker.share();
+        }
+        told.clear();
+      }
       marker.run();
     });
     first = false;
     // Types are objects too, and what hangs on them may be of new types.
     if (types.all().size() > types_marked) more = true;
+    if (resolver && !ask_resolver(*resolver, types, unknown, resolved, asked, told)) resolver = nullptr;
+    if (!told.empty()) more = true;
   }
+  std::unordered_set<std::uint32_t> distrusted;
+  for (const auto& [type, counts] : asked) {
+    // One in a hundred may be caught half made; more, and the code does not work there.
+    // Modules are told by code of their own each.
+    if (counts.failed * 100 <= counts.asked || type->body == Body::kModule) continue;
+    distrusted.insert(type->index);
+    report.distrusted[type->name] += counts.asked;
+  }
+  resolved.sort(distrusted);
+  report.resolved = resolved.size();
 }
 
 struct Chunk {
@@ -185,6 +295,11 @@ struct Chunk {
 class Filler final : public EdgeSink {
  public:
   Filler(const AddressIndex& index, Chunk& chunk) : index_(index), chunk_(chunk) {}
+  // Whether visited references count: not those of an object that has told its own.
+  void take_visited(bool yes) {
+    drain();
+    visited_ = yes;
+  }
 
  private:
   void take(const Edge* edges, std::size_t count) override {
@@ -193,7 +308,7 @@ class Filler final : public EdgeSink {
       if (bits_[i] != ~std::uint64_t{0}) index_.prefetch(bits_[i]);
     }
     for (std::size_t i = 0; i < count; ++i) {
-      if (bits_[i] == ~std::uint64_t{0}) continue;
+      if (bits_[i] == ~std::uint64_t{0} || (!visited_ && edges[i].cls == EdgeClass::kVisited)) continue;
       const NodeId id = index_.find_bit(bits_[i]);
       if (id == kNoNode) continue;
       chunk_.referents.push_back(id);
@@ -202,22 +317,9 @@ class Filler final : public EdgeSink {
   }
   const AddressIndex& index_;
   Chunk& chunk_;
+  bool visited_ = true;
   std::uint64_t bits_[256];
 };
-
-// A module whose C state is visited by an m_traverse that no row describes.
-bool has_unknown_state(const Objects& o, TypeTable& types, Address module) {
-  const auto& l = o.layout().PyModuleObject;
-  if (l.md_def == kAbsent) {
-    if (is_null(o.pointer(module, l.md_state_traverse))) return false;
-  } else {
-    const Address def = o.pointer(module, l.md_def);
-    if (is_null(def) || is_null(o.pointer(def, o.layout().PyModuleDef.m_traverse))) return false;
-  }
-  if (is_null(o.pointer(module, l.md_state))) return false;
-  const auto name = o.str(o.pointer(module, l.md_name), 200);
-  return !name || !types.module_state(*name);
-}
 
 }  // namespace
 
@@ -231,7 +333,8 @@ HeapGraph build_graph(std::shared_ptr<const Image> image, TypeTable& types,
   for (const PyInterpreter& i : interpreters) report.collecting |= i.collecting;
 
   std::vector<PyRoot> roots = read_roots(types, interpreters, health);
-  mark_everything(index, types, interpreters, roots, health, report);
+  Resolved resolved;
+  mark_everything(index, types, interpreters, roots, options.resolver, resolved, health, report);
   index.freeze();
 
   // Types in an order that does not depend on which worker came first.
@@ -274,15 +377,24 @@ HeapGraph build_graph(std::shared_ptr<const Image> image, TypeTable& types,
           chunk.large.emplace_back(node, bytes);
         }
       }
-      if (type->resolution != Resolution::kExact) ++chunk.unresolved[type->name];
-      if (type->body == Body::kModule && has_unknown_state(objects, types, object))
+      const bool unknown = type->resolution != Resolution::kExact;
+      const bool unknown_state = type->body == Body::kModule && has_unknown_state(objects, types, object);
+      std::optional<std::span<const Address>> told;
+      if (unknown || unknown_state) told = resolved.find(object);
+      if (!told && unknown) ++chunk.unresolved[type->name];
+      if (!told && unknown_state)
         ++chunk.unresolved["C state of module " +
                            objects.str(objects.pointer(object, objects.layout().PyModuleObject.md_name), 200)
                                .value_or("?")];
       if (options.references) {
         const std::size_t before = chunk.referents.size();
+        if (told) {
+          for (const Address a : *told) filler.add(a, EdgeKind::kUnknown, 0, EdgeClass::kVisited);
+          filler.take_visited(false);
+        }
         references.visit(object, *type, filler);
-        if (type->resolution == Resolution::kUnknown) references.scan(object, *type, filler);
+        if (!told && unknown && options.scan) references.scan(object, *type, filler);
+        if (told) filler.take_visited(true);
         filler.drain();
         chunk.counts.push_back(static_cast<std::uint32_t>(chunk.referents.size() - before));
       }

@@ -7,6 +7,7 @@
 
 #include "lib/base/health.h"
 #include "lib/graph/heap_graph.h"
+#include "lib/graph/resolver.h"
 #include "lib/python/references.h"
 #include "lib/python/roots.h"
 
@@ -15,6 +16,8 @@ namespace heapglass {
 struct BuildOptions {
   bool sizes = true;
   bool references = true;
+  Resolver* resolver = nullptr;  // asked about objects whose references no layout tells; borrowed
+  bool scan = true;              // guess the references of those that stay unknown from their bytes
 };
 
 struct BuildReport {
@@ -23,6 +26,9 @@ struct BuildReport {
   bool collecting = false;         // caught in the middle of a collection
   // Objects whose references are not known exactly, by what they are: extension types, modules with C state.
   std::map<std::string, std::uint64_t> unresolved;
+  // Objects whose references the resolver told; types of which it could tell too few, so that it was not believed.
+  std::uint64_t resolved = 0;
+  std::map<std::string, std::uint64_t> distrusted;
 };
 
 HeapGraph build_graph(std::shared_ptr<const Image> image, TypeTable& types,

@@ -28,6 +28,8 @@ constexpr std::uint64_t kTpUnicodeSubclass = 1u << 28;
 constexpr std::uint64_t kTpDictSubclass = 1u << 29;
 constexpr std::uint64_t kTpBaseExcSubclass = 1u << 30;
 constexpr std::uint64_t kTpTypeSubclass = std::uint64_t{1} << 31;
+// Bytes from tp_traverse to tp_is_gc in PyTypeObject: the slots between have been the same since 2.2.
+constexpr std::uint32_t kTpIsGcBehindTraverse = 18 * 8;
 
 // A PyDictKeysObject, checked: `entries` are readable up to `nentries`.
 struct DictKeys {

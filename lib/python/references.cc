@@ -171,7 +171,8 @@ void References::dict(Address object, EdgeSink& sink) const {
   const auto keys = objects_.keys(keys_at);
   if (!keys) return health_.skip(Skip::kImplausibleSize, object);
   if (is_null(values)) {
-    const EdgeClass key_class = keys->general ? EdgeClass::kVisited : EdgeClass::kOwned;
+    const bool general = keys->general || types_.is_general_lookup(objects_.pointer(keys_at, layout_.PyDictKeysObject.dk_lookup));
+    const EdgeClass key_class = general ? EdgeClass::kVisited : EdgeClass::kOwned;
     for (std::uint64_t i = 0; i < keys->nentries; ++i) {
       const Address v = keys->entry_value(i);
       if (is_null(v)) continue;
@@ -354,26 +355,44 @@ void References::module(Address object, EdgeSink& sink) const {
 
 void References::visit_interpreter_frame(Address frame, EdgeSink& sink) const {
   const auto& l = layout_.PyInterpreterFrame;
+  const bool tagged = objects_.python().rules.tagged_stack_refs;
   static const FieldName kFrame{"frame_obj"}, kLocals{"f_locals"}, kFunc{"f_func"}, kCode{"f_code"};
-  auto field = [&](std::int32_t offset, const FieldName& name) {
-    sink.add(objects_.pointer(frame, offset), EdgeKind::kField, reinterpret_cast<std::uint64_t>(&name),
+  // A _PyStackRef (3.14+): the low bits tell whether it holds a count; 3 is a tagged int, 1 alone is NULL.
+  auto untag = [&](std::uint64_t w) -> Address {
+    if (!tagged) return Address{w};
+    if ((w & 3) >= 2) return Address{};
+    return Address{w & ~std::uint64_t{3}};
+  };
+  auto field = [&](std::int32_t offset, const FieldName& name, bool reference) {
+    const Address a = objects_.pointer(frame, offset);
+    sink.add(reference ? untag(value(a)) : a, EdgeKind::kField, reinterpret_cast<std::uint64_t>(&name),
              EdgeClass::kVisited);
   };
-  field(l.frame_obj, kFrame);
-  field(l.f_locals, kLocals);
-  field(l.f_func, kFunc);
-  field(l.f_code, kCode);
-  const Address code = objects_.pointer(frame, l.f_code);
-  const auto top = objects_.load<std::int32_t>(frame, l.stacktop);
-  if (!top || *top <= 0) return;  // -1: executing, the depth is in a register
-  if (*top > 1 << 24) return health_.skip(Skip::kImplausibleSize, frame);
+  field(l.frame_obj, kFrame, false);
+  field(l.f_locals, kLocals, false);
+  field(l.f_func, kFunc, true);
+  field(l.f_code, kCode, true);
+  const Address code = untag(value(objects_.pointer(frame, l.f_code)));
+  std::int64_t top = 0;
+  if (l.stacktop != kAbsent) {
+    top = objects_.load<std::int32_t>(frame, l.stacktop).value_or(0);  // -1: executing, the depth is in a register
+  } else {
+    const Address pointer = objects_.pointer(frame, l.stackpointer);   // NULL: executing
+    const Address first = at(frame, l.localsplus);
+    if (!is_null(pointer)) {
+      if (value(pointer) < value(first)) return health_.skip(Skip::kImplausibleSize, frame);
+      top = static_cast<std::int64_t>((pointer - first) / 8);
+    }
+  }
+  if (top <= 0) return;
+  if (top > 1 << 24) return health_.skip(Skip::kImplausibleSize, frame);
   const auto locals = objects_.load<std::int32_t>(code, layout_.PyCodeObject.co_nlocalsplus).value_or(0);
   const Address names = objects_.pointer(code, layout_.PyCodeObject.co_localsplusnames);
-  const std::byte* slots = objects_.image().at(at(frame, l.localsplus), static_cast<std::uint64_t>(*top) * 8);
+  const std::byte* slots = objects_.image().at(at(frame, l.localsplus), static_cast<std::uint64_t>(top) * 8);
   if (!slots) return health_.skip(Skip::kUnreadable, frame);
   const std::int64_t name_count = is_null(names) ? 0 : objects_.ob_size(names);
-  for (std::int32_t i = 0; i < *top; ++i) {
-    const Address referent{word_at(slots, static_cast<std::uint64_t>(i))};
+  for (std::int32_t i = 0; i < top; ++i) {
+    const Address referent = untag(word_at(slots, static_cast<std::uint64_t>(i)));
     if (i < locals && i < name_count) {
       const Address name = objects_.pointer(names, layout_.PyTupleObject.ob_item + 8 * i);
       sink.add(referent, EdgeKind::kLocal, value(name), EdgeClass::kVisited);
@@ -383,8 +402,54 @@ void References::visit_interpreter_frame(Address frame, EdgeSink& sink) const {
   }
 }
 
+void References::old_frame(Address object, EdgeSink& sink) const {
+  const auto& l = layout_.PyFrameObject;
+  static const FieldName kBack{"f_back"}, kTrace{"f_trace"}, kCode{"f_code"}, kBuiltins{"f_builtins"},
+      kGlobals{"f_globals"}, kLocals{"f_locals"};
+  auto field = [&](std::int32_t offset, const FieldName& name) {
+    sink.add(objects_.pointer(object, offset), EdgeKind::kField, reinterpret_cast<std::uint64_t>(&name),
+             EdgeClass::kVisited);
+  };
+  field(l.f_back, kBack);
+  field(l.f_code, kCode);
+  field(l.f_builtins, kBuiltins);
+  field(l.f_globals, kGlobals);
+  field(l.f_locals, kLocals);
+  field(l.f_trace, kTrace);
+  const Address code = objects_.pointer(object, l.f_code);
+  const auto& c = layout_.PyCodeObject;
+  auto length = [&](Address tuple) { return is_null(tuple) ? std::int64_t{0} : objects_.ob_size(tuple); };
+  const Address groups[] = {objects_.pointer(code, c.co_varnames), objects_.pointer(code, c.co_cellvars),
+                            objects_.pointer(code, c.co_freevars)};
+  const std::int64_t locals = objects_.load<std::int32_t>(code, c.co_nlocals).value_or(0);
+  const std::int64_t counts[] = {locals, length(groups[1]), length(groups[2])};
+  std::int32_t slot = l.f_localsplus;
+  std::int64_t total = 0;
+  for (std::size_t g = 0; g < 3; ++g) {
+    if (counts[g] < 0 || counts[g] > 1 << 20) return health_.skip(Skip::kImplausibleSize, object);
+    for (std::int64_t i = 0; i < counts[g]; ++i, slot += 8, ++total) {
+      const Address name = i < length(groups[g])
+                               ? objects_.pointer(groups[g], layout_.PyTupleObject.ob_item + static_cast<std::int32_t>(8 * i))
+                               : Address{};
+      sink.add(objects_.pointer(object, slot), EdgeKind::kLocal, value(name), EdgeClass::kVisited);
+    }
+  }
+  // The value stack lies behind; how deep it is a running frame does not tell.
+  const Address stack = objects_.pointer(object, l.f_valuestack);
+  std::int64_t depth = 0;
+  if (l.f_stackdepth != kAbsent) {
+    depth = objects_.load<std::int32_t>(object, l.f_stackdepth).value_or(0);
+  } else if (const Address top = objects_.pointer(object, l.f_stacktop); !is_null(top)) {
+    depth = value(top) >= value(stack) ? static_cast<std::int64_t>((top - stack) / 8) : -1;
+  }
+  if (depth <= 0) return;
+  if (depth > 1 << 20) return health_.skip(Skip::kImplausibleSize, object);
+  pointers(stack, static_cast<std::uint64_t>(depth), EdgeKind::kStack, sink, object);
+}
+
 void References::frame_object(Address object, EdgeSink& sink) const {
   const auto& l = layout_.PyFrameObject;
+  if (l.f_frame == kAbsent) return old_frame(object, sink);
   static const FieldName kBack{"f_back"}, kTrace{"f_trace"}, kExtra{"f_extra_locals"}, kCache{"f_locals_cache"},
       kOverwritten{"f_overwritten_fast_locals"};
   auto field = [&](std::int32_t offset, const FieldName& name) {
@@ -404,6 +469,7 @@ void References::frame_object(Address object, EdgeSink& sink) const {
 
 void References::generator(Address object, EdgeSink& sink) const {
   const auto& l = layout_.PyGenObject;
+  if (l.gi_iframe == kAbsent) return;  // to 3.10 the frame is an object of its own, and a field
   const Rules& rules = objects_.python().rules;
   const auto state = objects_.load<std::int8_t>(object, l.gi_frame_state);
   if (!state) return health_.skip(Skip::kUnreadable, object);
@@ -414,8 +480,9 @@ void References::generator(Address object, EdgeSink& sink) const {
     visit_interpreter_frame(frame, sink);
   } else if (rules.gen_keeps_code) {
     static const FieldName kCode{"f_code"};
-    sink.add(objects_.pointer(frame, layout_.PyInterpreterFrame.f_code), EdgeKind::kField,
-             reinterpret_cast<std::uint64_t>(&kCode), EdgeClass::kVisited);
+    const std::uint64_t code = value(objects_.pointer(frame, layout_.PyInterpreterFrame.f_code));
+    sink.add(Address{code & ~std::uint64_t{3}}, EdgeKind::kField, reinterpret_cast<std::uint64_t>(&kCode),
+             EdgeClass::kVisited);
   }
 }
 

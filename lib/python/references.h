@@ -34,6 +34,7 @@ class References {
   void ordered_dict(Address object, EdgeSink& sink) const;
   void type_object(Address object, EdgeSink& sink) const;
   void module(Address object, EdgeSink& sink) const;
+  void old_frame(Address object, EdgeSink& sink) const;
   void frame_object(Address object, EdgeSink& sink) const;
   void generator(Address object, EdgeSink& sink) const;
   void lru_cache(Address object, EdgeSink& sink) const;

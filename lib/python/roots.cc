@@ -87,8 +87,11 @@ std::vector<PyRoot> read_roots(TypeTable& types, const std::vector<PyInterpreter
         sink.drain();
         // While a frame executes, how deep its value stack is stands in a register only, and so do the locals'
         // bounds: locals are read by the code's count, the stack's words as guesses.
-        const auto top = o.load<std::int32_t>(frame.frame, l.PyInterpreterFrame.stacktop);
-        if (!top || *top >= 0) continue;
+        const bool has_top = l.PyInterpreterFrame.stacktop != kAbsent;
+        const bool executing =
+            has_top ? o.load<std::int32_t>(frame.frame, l.PyInterpreterFrame.stacktop).value_or(0) < 0
+                    : is_null(o.pointer(frame.frame, l.PyInterpreterFrame.stackpointer));
+        if (!executing) continue;
         const auto locals = o.load<std::int32_t>(frame.code, l.PyCodeObject.co_nlocalsplus).value_or(0);
         const auto stack = o.load<std::int32_t>(frame.code, l.PyCodeObject.co_stacksize).value_or(0);
         if (locals < 0 || stack < 0 || locals > 1 << 20 || stack > 1 << 20) continue;
@@ -97,7 +100,9 @@ std::vector<PyRoot> read_roots(TypeTable& types, const std::vector<PyInterpreter
         const std::string where = thread_name + ": " + base_name(frame.file) + ":" + std::to_string(frame.line) +
                                   " in " + frame.function;
         for (std::int32_t i = 0; i < locals + stack; ++i) {
-          const Address object = o.pointer(frame.frame, l.PyInterpreterFrame.localsplus + 8 * i);
+          std::uint64_t word = value(o.pointer(frame.frame, l.PyInterpreterFrame.localsplus + 8 * i));
+          if (o.python().rules.tagged_stack_refs) word = (word & 3) >= 2 ? 0 : word & ~std::uint64_t{3};
+          const Address object{word};
           if (is_null(object)) continue;
           const bool local = i < locals;
           const Address name = local && i < name_count ? o.pointer(names, l.PyTupleObject.ob_item + 8 * i) : Address{};

@@ -64,6 +64,7 @@ TypeTable::TypeTable(const Objects& objects, const Limits& limits, Health& healt
   const Address bootstrap_dict = objects.pointer(bootstrap, l.PyModuleObject.md_dict);
   const Address spec = objects.item(bootstrap_dict, "ModuleSpec");
   if (!is_null(spec)) subtype_traverse_ = objects.pointer(spec, l.PyTypeObject.tp_traverse);
+  if (!python.rules.log2_keys) lookdict_ = find_lookdict();
   const Address sysdict = objects.pointer(interpreter, l.PyInterpreterState.sysdict);
   const Address version_info = objects.item(sysdict, "version_info");
   if (!is_null(version_info) && running >= hexversion_of(3, 8))
@@ -71,6 +72,19 @@ TypeTable::TypeTable(const Objects& objects, const Limits& limits, Health& healt
 }
 
 TypeTable::~TypeTable() = default;
+
+Address TypeTable::find_lookdict() const {
+  // Of a dict whose keys are no str: `object` keeps its subclasses in one by address, ints, from its first class on.
+  const PyLayout& l = objects_.layout();
+  Address base = type_type_;
+  for (std::uint64_t i = 0; i < limits_.base_chain; ++i) {
+    const Address next = objects_.pointer(base, l.PyTypeObject.tp_base);
+    if (is_null(next)) break;
+    base = next;
+  }
+  const Address subclasses = objects_.pointer(base, l.PyTypeObject.tp_subclasses);
+  return objects_.pointer(objects_.pointer(subclasses, l.PyDictObject.ma_keys), l.PyDictKeysObject.dk_lookup);
+}
 
 const TypeInfo* TypeTable::get(Address type) {
   {

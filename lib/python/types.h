@@ -84,11 +84,14 @@ class TypeTable {
   const ModuleState* module_state(const std::string& md_name);
   // The PyMemberDefs of a heap type that hold objects.
   void add_slots(Address type, std::vector<ObjectField>& out) const;
+  // To 3.10: is a table looked up by this function one for keys of every kind? Then tp_traverse visits its keys.
+  bool is_general_lookup(Address dk_lookup) const { return !is_null(lookdict_) && dk_lookup == lookdict_; }
   Address subtype_traverse() const { return subtype_traverse_; }
   Address type_type() const { return type_type_; }
 
  private:
   struct Rows;
+  Address find_lookdict() const;
   std::unique_ptr<TypeInfo> build(Address type);
   std::string name_of(Address type, std::uint64_t flags) const;
   bool parse_fields(std::string_view structure, std::string_view fields, EdgeKind kind, EdgeClass cls,
@@ -108,6 +111,7 @@ class TypeTable {
   std::unique_ptr<Rows> rows_;
   Address subtype_traverse_{};
   Address type_type_{};
+  Address lookdict_{};                // to 3.10
   Address structseq_traverse_{};      // tp_traverse of all struct sequences, from 3.8 on their own
   Address static_types_{};            // managed_static_type_state[] of the main interpreter
   Address extension_types_{};

@@ -20,9 +20,29 @@ struct ThreadRegisters {
   Address thread_pointer{};       // fs base on x86-64, tpidr_el0 on aarch64: pthread_t on glibc
 };
 
+// A mapping of the target and where its bytes can be mapped from again: a file of the target's, or the capture's own
+// copy, which is sealed.
+struct Backing {
+  Address start{};
+  std::uint64_t size = 0;
+  bool writable = false;          // as the target had it
+  bool executable = false;
+  bool file = false;              // a view of a file, not anonymous memory
+  int descriptor = -1;            // valid as long as the image lives; -1: cannot be mapped again
+  std::uint64_t offset = 0;       // in the descriptor
+  // Pages that are the target's own though the rest is the file's (relocated data, patched text): their bytes are in
+  // the image.
+  struct Changed {
+    Address start{};
+    std::uint64_t size = 0;
+  };
+  std::vector<Changed> changed;
+};
+
 struct Capture {
   std::shared_ptr<Image> image;
   Mappings mappings;              // as they were in the stop
+  std::vector<Backing> backing;   // in order of address
   std::vector<ThreadRegisters> threads;
   std::string freeze;             // "copy"
   double pause_ms = 0;            // from the first thread asked to stop until the last was let go
