@@ -70,13 +70,18 @@ class TypeReader {
   explicit TypeReader(DwarfReader& dwarf) : dwarf_(dwarf) {}
 
   std::optional<Entry> entry(const DwarfPlace& place);
+  struct Definition {
+    DwarfPlace place;
+    Entry entry;
+    std::uint64_t size() const { return DwarfReader::constant(entry.byte_size).value_or(0); }
+  };
   // The struct that is defined at `place`, perhaps by way of typedefs. Where it is only declared there:
-  // nullptr, and `tag` is its name.
-  Composite* definition(DwarfPlace place, std::string_view& tag);
+  // nullopt, and `tag` is its name.
+  std::optional<Definition> definition(DwarfPlace place, std::string_view& tag);
+  Composite* composite(const DwarfPlace& place, const Entry& entry);
   const std::vector<Member>& members(Composite& composite);
 
  private:
-  Composite* composite(const DwarfPlace& place, const Entry& entry);
   Type type(DwarfPlace place);
   std::uint64_t elements(const DwarfPlace& array, const Entry& entry, unsigned& dimensions);
   bool read_member(const DwarfPlace& place, const Entry& entry, Member& member);
@@ -170,23 +175,23 @@ Composite* TypeReader::composite(const DwarfPlace& place, const Entry& entry) {
   return at->second.get();
 }
 
-Composite* TypeReader::definition(DwarfPlace place, std::string_view& tag) {
+std::optional<TypeReader::Definition> TypeReader::definition(DwarfPlace place, std::string_view& tag) {
   for (unsigned hop = 0; hop < kTypeHops; ++hop) {
     const auto found = entry(place);
-    if (!found) return nullptr;
+    if (!found) return std::nullopt;
     std::optional<DwarfPlace> next;
     if (is_struct(found->tag)) {
       next = dwarf_.place(place.unit, found->signature);  // it is in a type unit
-      if (!next && !found->declaration && !found->signature) return composite(place, *found);
+      if (!next && !found->declaration && !found->signature) return Definition{place, *found};
       tag = dwarf_.text(place.unit, found->name);
     } else if (found->tag == dw::DW_TAG_typedef || found->tag == dw::DW_TAG_const_type ||
                found->tag == dw::DW_TAG_volatile_type || found->tag == dw::DW_TAG_atomic_type) {
       next = dwarf_.place(place.unit, found->type);
     }
-    if (!next) return nullptr;
+    if (!next) return std::nullopt;
     place = *next;
   }
-  return nullptr;
+  return std::nullopt;
 }
 
 // The offset of the entry after `entry` and all below it.
@@ -490,15 +495,15 @@ void Search::look(std::uint32_t unit, std::uint64_t offset, std::uint16_t tag, c
   const auto at = found.find(name);
   if (at == found.end()) return;
   Found& state = at->second;
-  if (state.composite != nullptr && (state.ambiguous || tag == dw::DW_TAG_typedef)) return;
+  if (state.ambiguous) return;
   std::string_view declared;
-  Composite* const composite = types_.definition({unit, offset}, declared);
-  if (composite == nullptr) {
+  const auto definition = types_.definition({unit, offset}, declared);
+  if (!definition) {
     if (tag == dw::DW_TAG_typedef && state.declared_tag.empty()) state.declared_tag = declared;
   } else if (state.composite == nullptr) {
-    state.composite = composite;
-  } else if (state.composite->size != composite->size) {
-    state.ambiguous = true;
+    state.composite = types_.composite(definition->place, definition->entry);
+  } else if (state.composite->size != definition->size()) {
+    state.ambiguous = true;  // of most names, each of many units has the same definition
   }
 }
 

@@ -27,6 +27,9 @@ namespace elf = llvm::ELF;
 
 constexpr std::size_t kLongestBuildId = 64;  // SHA-1 has 20 bytes, an id given to the linker any number
 constexpr std::size_t kLongestName = 4096;
+// Headers cost little to write and may all name the same bytes: what is done for each is bounded.
+constexpr std::size_t kMostSegments = 256;
+constexpr std::uint64_t kLongestNotes = 1 << 16;
 
 // LLVM's answer, or nullopt with its complaint in `why`.
 template <class T>
@@ -59,7 +62,10 @@ template <class Header>
 std::string build_id_among(const Elf& file, const Header& header,
                            llvm::Expected<llvm::ArrayRef<std::uint8_t>> bounds, std::size_t align) {
   std::string unused;
-  if (const auto checked = take(std::move(bounds), unused); !checked || checked->empty()) return {};
+  if (const auto checked = take(std::move(bounds), unused);
+      !checked || checked->empty() || checked->size() > kLongestNotes) {
+    return {};
+  }
   std::string id;
   llvm::Error error = llvm::Error::success();
   for (const auto note : file.notes(header, error)) {
@@ -173,6 +179,7 @@ bool ElfFile::parse(std::string& why) {
   if (!programs) return fail(complaint);
   for (const Phdr& header : *programs) {
     if (header.p_type != elf::PT_LOAD) continue;
+    if (segments_.size() == kMostSegments) return fail("too many segments");
     segments_.push_back({header.p_offset, header.p_vaddr, header.p_filesz, header.p_memsz,
                          (header.p_flags & elf::PF_R) != 0, (header.p_flags & elf::PF_W) != 0,
                          (header.p_flags & elf::PF_X) != 0});
@@ -308,6 +315,7 @@ void ElfFile::symbols(Table table, const std::function<void(const ElfSymbol&)>& 
       each({std::string_view(name, length), entry.st_value, entry.st_size,
             entry.getBinding() == elf::STB_LOCAL});
     }
+    return;  // there is but one of each
   }
 }
 
