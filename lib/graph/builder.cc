@@ -13,6 +13,20 @@
 namespace heapglass {
 namespace {
 
+// A module whose C state is visited by an m_traverse that no row describes.
+bool has_unknown_state(const Objects& o, TypeTable& types, Address module) {
+  const auto& l = o.layout().PyModuleObject;
+  if (l.md_def == kAbsent) {
+    if (is_null(o.pointer(module, l.md_state_traverse))) return false;
+  } else {
+    const Address def = o.pointer(module, l.md_def);
+    if (is_null(def) || is_null(o.pointer(def, o.layout().PyModuleDef.m_traverse))) return false;
+  }
+  if (is_null(o.pointer(module, l.md_state))) return false;
+  const auto name = o.str(o.pointer(module, l.md_name), 200);
+  return !name || !types.module_state(*name);
+}
+
 // Objects waiting to be visited, shared between the workers in batches.
 class WorkPool {
  public:
@@ -47,20 +61,6 @@ class WorkPool {
   std::vector<std::vector<Address>> batches_;
   std::atomic<unsigned> idle_{0};
 };
-
-// A module whose C state is visited by an m_traverse that no row describes.
-bool has_unknown_state(const Objects& o, TypeTable& types, Address module) {
-  const auto& l = o.layout().PyModuleObject;
-  if (l.md_def == kAbsent) {
-    if (is_null(o.pointer(module, l.md_state_traverse))) return false;
-  } else {
-    const Address def = o.pointer(module, l.md_def);
-    if (is_null(def) || is_null(o.pointer(def, o.layout().PyModuleDef.m_traverse))) return false;
-  }
-  if (is_null(o.pointer(module, l.md_state))) return false;
-  const auto name = o.str(o.pointer(module, l.md_name), 200);
-  return !name || !types.module_state(*name);
-}
 
 // What the resolver told, by object.
 class Resolved {
@@ -109,9 +109,7 @@ class Marker final : public EdgeSink {
     if (!type || objects_.refcount(object) == 0) return false;
     if (index_.set(*bit)) {
       if (type->has_references || type->flags & kTpTypeSubclass) stack_.push_back(object);
-      if (unknown_ && (type->resolution == Resolution::kUnknown ||
-                       (type->body == Body::kModule && has_unknown_state(objects_, types_, object))))
-        unknown_->push_back(object);
+      if (unknown_ && unknown_references(types_, object, *type)) unknown_->push_back(object);
     }
     return true;
   }
@@ -323,6 +321,11 @@ class Filler final : public EdgeSink {
 
 }  // namespace
 
+bool unknown_references(TypeTable& types, Address object, const TypeInfo& type) {
+  return type.resolution == Resolution::kUnknown ||
+         (type.body == Body::kModule && has_unknown_state(types.objects(), types, object));
+}
+
 HeapGraph build_graph(std::shared_ptr<const Image> image, TypeTable& types,
                       const std::vector<PyInterpreter>& interpreters, const BuildOptions& options, Health& health,
                       BuildReport& report) {
@@ -378,7 +381,7 @@ HeapGraph build_graph(std::shared_ptr<const Image> image, TypeTable& types,
         }
       }
       const bool unknown = type->resolution != Resolution::kExact;
-      const bool unknown_state = type->body == Body::kModule && has_unknown_state(objects, types, object);
+      const bool unknown_state = !unknown && unknown_references(types, object, *type);
       std::optional<std::span<const Address>> told;
       if (unknown || unknown_state) told = resolved.find(object);
       if (!told && unknown) ++chunk.unresolved[type->name];

@@ -36,7 +36,13 @@ void References::pointers(Address array, std::uint64_t count, EdgeKind kind, Edg
 void References::visit(Address object, const TypeInfo& type, EdgeSink& sink) const {
   for (const ObjectField& field : type.fields) {
     std::uint64_t w;
-    if (!objects_.image().load(at(object, field.offset), w)) {
+    Address place = at(object, field.offset);
+    if (field.after_items) {
+      const std::int64_t n = std::abs(objects_.ob_size(object));
+      if (n > std::int64_t{1} << 40) return health_.skip(Skip::kImplausibleSize, object);
+      place = place + static_cast<std::uint64_t>(n * type.itemsize);
+    }
+    if (!objects_.image().load(place, w)) {
       health_.skip(Skip::kUnreadable, object);
       continue;
     }
@@ -589,7 +595,7 @@ void References::ctypes_type(Address object, EdgeSink& sink) const {
       field(info, layout_.StgInfo.restype, kRestype, EdgeClass::kVisited);
       field(info, layout_.StgInfo.checker, kChecker, EdgeClass::kVisited);
       field(info, layout_.StgInfo.module, kModule, EdgeClass::kVisited);
-      field(info, layout_.StgInfo.pointer_type, kPointerType, EdgeClass::kOwned);
+      field(info, layout_.StgInfo.pointer_type, kPointerType, EdgeClass::kVisited);  // 3.14+
     }
   }
   type_object(object, sink);

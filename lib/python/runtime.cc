@@ -62,6 +62,53 @@ std::string supported_text() {
          "." + std::to_string(last.minor);
 }
 
+// Several files of one build: a struct is that of the first that has it.
+class FirstOf final : public StructSource {
+ public:
+  explicit FirstOf(std::vector<const StructSource*> sources) : sources_(std::move(sources)) {}
+  const StructLayout* find(std::string_view name) const override {
+    for (const StructSource* source : sources_)
+      if (const StructLayout* found = source->find(name)) return found;
+    return nullptr;
+  }
+  std::string description() const override {
+    const std::size_t others = sources_.size() - 1;
+    return sources_.front()->description() +
+           (others ? " and of " + std::to_string(others) + " extension modules" : std::string());
+  }
+
+ private:
+  std::vector<const StructSource*> sources_;
+};
+
+// sys.hexversion, by the interpreter's own dict: the word of versions that export no number (to 3.10). 0: not found.
+std::uint32_t hexversion_in_sys(const MemoryReader& memory, const PyLayout& l, Address runtime) {
+  auto word = [&](Address base, std::int32_t offset) {
+    return read_as<std::uint64_t>(memory, base + static_cast<std::uint64_t>(offset)).value_or(0);
+  };
+  const Address interpreter{word(runtime, l.PyRuntimeState.interpreters_main)};
+  const Address sysdict{word(interpreter, l.PyInterpreterState.sysdict)};
+  const Address keys{word(sysdict, l.PyDictObject.ma_keys)};
+  const std::uint64_t slots = word(keys, l.PyDictKeysObject.dk_size);
+  const std::uint64_t entries = word(keys, l.PyDictKeysObject.dk_nentries);
+  if (slots > 1 << 16 || entries > slots) return 0;
+  constexpr std::uint64_t kEntry = 24;  // {hash, key, value}
+  const Address first = keys + static_cast<std::uint64_t>(l.PyDictKeysObject.dk_indices) + slots * (slots <= 0xff ? 1 : 2);
+  for (std::uint64_t i = 0; i < entries; ++i) {
+    const Address key{word(first + i * kEntry, 8)};
+    if (word(key, l.PyASCIIObject.length) != 10) continue;
+    if (read_c_string(memory, key + static_cast<std::uint64_t>(l.PyASCIIObject.size), 11) != "hexversion") continue;
+    // An int of two digits of 30 bits.
+    const Address number{word(first + i * kEntry, 16)};
+    const auto low = read_as<std::uint32_t>(memory, number + static_cast<std::uint64_t>(l.PyLongObject.ob_digit));
+    const auto high = read_as<std::uint32_t>(memory, number + static_cast<std::uint64_t>(l.PyLongObject.ob_digit) + 4);
+    if (!low || !high || *low >> 30) return 0;
+    const bool two = word(number, l.PyVarObject.ob_size) == 2;
+    return two ? *high << 30 | *low : *low;
+  }
+  return 0;
+}
+
 std::vector<std::string> wanted_structs() {
   std::vector<std::string> names = layout_struct_names();
   auto add = [&](std::string_view alternatives) {
@@ -124,22 +171,41 @@ PyRuntime PyRuntime::find(const MemoryReader& memory, const std::vector<const Bi
     python.py_debug = found.binary->symbols().find_exported("_Py_RefTotal").has_value() ||
                       found.binary->symbols().find_exported("_Py_NegativeRefcount").has_value();
 
+    const StructSource* dwarf = found.binary->structs(wanted_structs());
+    if (!own && (python.hexversion & 0xffff) == 0) {
+      // Only major and minor are known, from the file's name. Which release it is the process itself says, to
+      // whoever can read its sys: with the layout of any near release, since these fields keep their places.
+      std::vector<const StructSource*> tries = builtin_layouts_of_minor(python.hexversion, python.py_debug);
+      if (dwarf) tries.insert(tries.begin(), dwarf);
+      for (const StructSource* source : tries) {
+        python.layout = load_layout(LayoutSources({source})).layout;
+        if (!python.self_check(memory).empty()) continue;
+        const std::uint32_t said = hexversion_in_sys(memory, python.layout, found.runtime);
+        if (said >> 16 != python.hexversion >> 16) continue;
+        python.hexversion = said;
+        python.version = version_text(said);
+        rules_for(said, python.rules);
+        break;
+      }
+    }
     std::vector<const StructSource*> certain;  // of exactly this build
     if (own) {
       python.owned_sources.push_back(own);
       certain.push_back(own.get());
     }
-    const StructSource* dwarf = found.binary->structs(wanted_structs());
-    if (dwarf) certain.push_back(dwarf);
     const StructSource* builtin = builtin_layout(python.hexversion, python.py_debug);
     std::vector<const StructSource*> tables;  // one of them to complete what is certain
     if (builtin) {
+      if (dwarf) certain.push_back(dwarf);
       tables.push_back(builtin);
     } else if (dwarf) {
       // The extension modules of the library have debug information of their own.
+      std::vector<const StructSource*> files{dwarf};
       for (const Binary* other : binaries)
         if (other != found.binary && other->path().find(".cpython-") != std::string::npos)
-          if (const StructSource* structs = other->structs(wanted_structs())) certain.push_back(structs);
+          if (const StructSource* structs = other->structs(wanted_structs())) files.push_back(structs);
+      python.owned_sources.push_back(std::make_shared<FirstOf>(std::move(files)));
+      certain.push_back(python.owned_sources.back().get());
       tables.push_back(nullptr);
     } else {
       tables = builtin_layouts_of_minor(python.hexversion, python.py_debug);

@@ -269,8 +269,10 @@ void TypeTable::add_slots(Address type, std::vector<ObjectField>& out) const {
     const auto kind = objects_.load<std::int32_t>(member, l.PyMemberDef.type);
     const auto offset = objects_.load<std::int64_t>(member, l.PyMemberDef.offset);
     if (kind != kObjectEx || !offset || *offset < l.PyObject.size || *offset > 1 << 30) continue;
+    constexpr std::int32_t kAfterItems = 0x10;  // 3.15: slots of a variable-size object lie behind its items
+    const auto flags = objects_.load<std::int32_t>(member, l.PyMemberDef.flags).value_or(0);
     out.push_back({static_cast<std::int32_t>(*offset), EdgeKind::kSlot, EdgeClass::kVisited,
-                   value(objects_.pointer(member, l.PyMemberDef.name))});
+                   value(objects_.pointer(member, l.PyMemberDef.name)), (flags & kAfterItems) != 0});
   }
 }
 

@@ -27,6 +27,7 @@ struct ObjectField {
   EdgeKind kind = EdgeKind::kField;
   EdgeClass cls = EdgeClass::kVisited;
   std::uint64_t payload = 0;
+  bool after_items = false;  // counted from the end of a variable-size object's items
 };
 
 enum class InstanceDict : std::uint8_t { kNone, kAtOffset, kManaged };
