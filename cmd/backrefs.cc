@@ -91,8 +91,26 @@ class PictureMaker {
       if (type.resolution == Resolution::kUnknown) references_.scan(a, type, sink);
       sink.drain();
       at->second = std::move(sink.edges);
+      add_told(n, at->second);
     }
     return at->second;
+  }
+
+  // References that the graph has and the layouts do not tell: the object's own code has told them, nobody can name them.
+  void add_told(NodeId n, std::vector<Edge>& edges) {
+    const std::uint64_t first = graph_.first_edge[index(n)];
+    const std::span<const NodeId> referents = graph_.referents(n);
+    const auto classes = std::span(graph_.edge_class).subspan(first, referents.size());
+    if (std::find(classes.begin(), classes.end(), EdgeClass::kGuess) == classes.end())
+      std::erase_if(edges, [](const Edge& e) { return e.cls == EdgeClass::kGuess; });
+    std::unordered_set<std::uint64_t> named;
+    for (const Edge& e : edges)
+      if (e.cls == EdgeClass::kVisited) named.insert(value(e.referent));
+    for (std::size_t i = 0; i < referents.size(); ++i) {
+      if (classes[i] != EdgeClass::kVisited) continue;
+      const Address a = graph_.index->address(referents[i]);
+      if (named.insert(value(a)).second) edges.push_back({a, 0, EdgeKind::kUnknown, EdgeClass::kVisited});
+    }
   }
 
   void add_edges(Picture& picture, const Neighbourhood::Edge& e) {

@@ -24,6 +24,7 @@ struct CommonOptions {
   std::string format;
   std::string output;
   std::string freeze = "copy";
+  std::string resolve = "auto";
   bool verbose = false;
   bool exact_bytes = false;
 };
@@ -69,5 +70,6 @@ int run_objects(const std::vector<std::string>& arguments);
 int run_backrefs(const std::vector<std::string>& arguments);
 int run_refs(const std::vector<std::string>& arguments);
 int run_export(const std::vector<std::string>& arguments);
+int run_selfcheck(const std::vector<std::string>& arguments);
 
 }  // namespace heapglass

@@ -10,6 +10,7 @@ constexpr Command kCommands[] = {
     {"backrefs", "who holds some objects, as a graph", run_backrefs},
     {"refs", "whom some objects hold, as a graph", run_refs},
     {"export", "every object and reference, as JSON lines", run_export},
+    {"selfcheck", "compares layouts with the target's own code", run_selfcheck},
 };
 
 }  // namespace

@@ -50,6 +50,7 @@ int run_info(const std::vector<std::string>& arguments) {
   if (!no_heap) add("gc_tracked", "tracked by the collector", Kind::kCount, s.report().tracked);
   add("objects", "objects", Kind::kCount, objects);
   add("references", "references", Kind::kCount, references);
+  if (!no_heap) add("resolved_by_running", "told by running their code", Kind::kCount, s.report().resolved);
   add("bytes", "bytes of objects", Kind::kBytes, total);
   add("rss", "resident memory", Kind::kBytes, s.process().resident_bytes());
   add("bytes_copied", "copied", Kind::kBytes, s.capture().bytes_copied);

@@ -70,8 +70,18 @@ std::unique_ptr<Session> Session::open(const CommonOptions& common, const Sessio
   s.types_ = std::make_unique<TypeTable>(*s.objects_, s.limits_, s.health_);
   if (options.graph) {
     const auto building = Clock::now();
-    s.graph_ = build_graph(s.capture_.image, *s.types_, s.interpreters_, {.references = options.references}, s.health_,
-                           s.report_);
+    const bool own = s.process_->owned_by_caller();
+    s.resolve_ = common.resolve != "auto" ? common.resolve : own ? "run" : "scan";
+    RunResolver resolver(s.capture_, s.python_, s.process_->pid(), common.resolve == "run");
+    s.graph_ = build_graph(s.capture_.image, *s.types_, s.interpreters_,
+                           {.references = options.references,
+                            .resolver = s.resolve_ == "run" ? &resolver : nullptr,
+                            .scan = s.resolve_ != "layout"},
+                           s.health_, s.report_);
+    s.ran_ = resolver.stats();
+    s.why_not_run_ = resolver.why_not();
+    if (common.resolve == "auto" && !own)
+      s.why_not_run_ = "the process belongs to another user: --resolve=run asks its code all the same";
     verify(s.graph_);
     s.graph_ms_ = ms_since(building);
   }
@@ -90,6 +100,15 @@ void Session::log(bool verbose) const {
                 python_.version.c_str(), find_ms_, python_.how_found.c_str(), python_.layout_source.c_str(),
                 static_cast<double>(capture_.bytes_copied) / 1e6, capture_.pause_ms, capture_.prepare_ms, captures_,
                 graph_.index ? graph_.nodes() : 0, graph_ms_, elapsed_ms());
+  std::cerr << line;
+  if (ran_.objects == 0) return;
+  std::snprintf(line, sizeof line,
+                "heapglass: %llu objects asked by running their code in %.2f ms: %llu references, %llu faults, %llu "
+                "retried, %llu timeouts, %llu deaths, %llu not asked\n",
+                static_cast<unsigned long long>(ran_.objects), ran_.ms, static_cast<unsigned long long>(ran_.referents),
+                static_cast<unsigned long long>(ran_.faults), static_cast<unsigned long long>(ran_.retried),
+                static_cast<unsigned long long>(ran_.timeouts), static_cast<unsigned long long>(ran_.deaths),
+                static_cast<unsigned long long>(ran_.not_asked));
   std::cerr << line;
 }
 
@@ -139,8 +158,16 @@ std::vector<std::string> Session::caveats() const {
     for (std::size_t i = 0; i < by_count.size() && i < 8; ++i)
       names += (i ? ", " : "") + by_count[i].second + " (" + std::to_string(by_count[i].first) + ")";
     if (by_count.size() > 8) names += " and " + std::to_string(by_count.size() - 8) + " more";
-    lines.push_back("the references of " + std::to_string(objects) + " objects are guessed from their bytes: " + names);
+    lines.push_back("the references of " + std::to_string(objects) + " objects are " +
+                    (resolve_ == "layout" ? "left out where no layout tells them: " : "guessed from their bytes: ") + names);
+    if (!why_not_run_.empty()) lines.push_back("not asked by running their code: " + why_not_run_);
   }
+  for (const auto& [name, count] : report_.distrusted)
+    lines.push_back("running the code of " + name + " failed for more than 1 % of its " + std::to_string(count) +
+                    " objects, so that none of its answers was taken");
+  if (ran_.timeouts || ran_.deaths)
+    lines.push_back("code of the target that was run in a copy did not come to an end " +
+                    std::to_string(ran_.timeouts) + " times and ended the copy " + std::to_string(ran_.deaths) + " times");
   std::string unsure;
   std::size_t unsure_types = 0;
   for (const GraphType& t : graph_.types)

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cmd/command.h"
+#include "cmd/run_resolver.h"
 #include "lib/base/health.h"
 #include "lib/base/limits.h"
 #include "lib/graph/builder.h"
@@ -37,6 +38,7 @@ class Session {
   const HeapGraph& graph() const { return graph_; }
   const BuildReport& report() const { return report_; }
   const Health& health() const { return health_; }
+  const CopiedProcessStats& ran() const { return ran_; }
   double elapsed_ms() const;
 
   // The objects that --type and --id ask for, in order of address. Throws Error kUsage where there are none,
@@ -64,6 +66,9 @@ class Session {
   std::vector<PyInterpreter> interpreters_;
   HeapGraph graph_;
   BuildReport report_;
+  CopiedProcessStats ran_;
+  std::string resolve_;      // --resolve, auto decided: run, scan or layout
+  std::string why_not_run_;  // where auto did not, and there was something to run
   double find_ms_ = 0, graph_ms_ = 0;
   int captures_ = 0;
 };

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <map>
 #include <thread>
 
 #include "lib/base/error.h"
@@ -118,6 +119,8 @@ struct Planned {
   std::byte* buffer_low = nullptr;   // slack before, included
   std::byte* buffer_high = nullptr;  // end, slack behind included
   std::vector<Range> runs;      // pages to copy in the stop
+  int descriptor = -1;          // of what backs the buffer: the arena or the target's file
+  std::uint64_t offset = 0;     // of range.start in it
 };
 
 // Memory in a memfd: a later step maps the same bytes elsewhere without copying them.
@@ -133,6 +136,14 @@ class Arena {
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
   std::byte* base() const { return static_cast<std::byte*>(base_); }
+  int descriptor() const { return fd_.get(); }
+  // From here on nobody can map it to write, nor change its size: what is mapped from it later is what was captured.
+  // A kernel before 5.1 knows no such seal for a file that is mapped; the descriptor never leaves us either way.
+  void seal() const {
+    constexpr int kFutureWrite = 0x10;  // F_SEAL_FUTURE_WRITE
+    if (fcntl(fd_.get(), F_ADD_SEALS, kFutureWrite | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) != 0)
+      fcntl(fd_.get(), F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL);
+  }
 
  private:
   [[noreturn]] void fail() {
@@ -246,7 +257,7 @@ class FreezeCopy::Copier {
 
   void plan();
   void in_stop(const Mappings& now);
-  void build(Image& image, const std::shared_ptr<void>& owner);
+  void build(Capture& capture, const std::shared_ptr<void>& owner);
   std::uint64_t bytes_copied() const { return bytes_copied_; }
 
  private:
@@ -254,9 +265,17 @@ class FreezeCopy::Copier {
     Range range;
     std::byte* bytes = nullptr;
     bool heap = false;
-    std::vector<std::unique_ptr<std::byte[]>>* extra = nullptr;
   };
-  void plan_file(Planned& p, const Mapping& m);
+  struct Backed {  // of the capture's backing to be, decided in the stop and written down after it
+    Range range;
+    const Mapping* mapping = nullptr;
+    int descriptor = -1;
+    std::uint64_t offset = 0;
+    const Planned* changed = nullptr;  // whose runs are not the file's
+  };
+  // The file of a mapping, opened once however many mappings it has; -1 where it cannot be had.
+  int file_of(const Mapping& m);
+  void plan_file(Planned& p, const Mapping& m, int file);
   void add_piece(Range range, std::byte* bytes, bool heap);
 
   const Process& process_;
@@ -264,10 +283,18 @@ class FreezeCopy::Copier {
   std::shared_ptr<Arena> arena_;
   std::vector<Planned> planned_;
   std::vector<std::shared_ptr<void>> file_views_;
-  std::vector<std::unique_ptr<std::byte[]>> extra_;
+  std::map<std::pair<std::uint64_t, std::uint64_t>, FileDescriptor> files_;  // by device and inode
+  std::vector<std::unique_ptr<Arena>> extra_;
   std::vector<Piece> pieces_;
+  std::vector<Backed> backed_;
   std::uint64_t bytes_copied_ = 0;
 };
+
+int FreezeCopy::Copier::file_of(const Mapping& m) {
+  const auto [at, is_new] = files_.try_emplace({m.device, m.inode});
+  if (is_new) at->second = process_.open_mapped_file(m);
+  return at->second.get();
+}
 
 void FreezeCopy::Copier::plan() {
   std::uint64_t cursor = 0;
@@ -278,7 +305,7 @@ void FreezeCopy::Copier::plan() {
     Planned p{.range = {value(m.start), value(m.end)}, .what = treatment(m), .writable = m.writable};
     if (p.what == Treatment::kSkip) continue;
     if (p.what == Treatment::kFile && !m.writable) {
-      plan_file(p, m);
+      if (const int file = file_of(m); file >= 0) plan_file(p, m, file);
       if (p.buffer) {
         planned_.push_back(std::move(p));
         of.push_back(&m);
@@ -300,6 +327,8 @@ void FreezeCopy::Copier::plan() {
     Planned& p = planned_[i];
     if (p.buffer) continue;  // a view of the file
     p.buffer = arena_->base() + offsets[i];
+    p.descriptor = arena_->descriptor();
+    p.offset = offsets[i];
     p.buffer_low = p.buffer - kSlack;
     p.buffer_high = p.buffer + p.range.size() + kSlack;
     for (const Range& run : p.runs)
@@ -307,11 +336,11 @@ void FreezeCopy::Copier::plan() {
         to_fault.emplace_back(p.buffer + (at - p.range.start), std::min<std::uint64_t>(run.end - at, 32u << 20));
     if (p.what == Treatment::kFile) {
       // A writable view: pages that the target has never touched are still the file's.
-      if (const FileDescriptor file = process_.open_mapped_file(*of[i])) {
+      if (const int file = file_of(*of[i]); file >= 0) {
         for (const Range& gap : gaps_of(p.runs, p.range)) {
           std::uint64_t done = 0;
           while (done < gap.size()) {
-            const ssize_t n = pread(file.get(), p.buffer + (gap.start - p.range.start) + done, gap.size() - done,
+            const ssize_t n = pread(file, p.buffer + (gap.start - p.range.start) + done, gap.size() - done,
                                     static_cast<off_t>(of[i]->file_offset + (gap.start - p.range.start) + done));
             if (n <= 0) break;
             done += static_cast<std::uint64_t>(n);
@@ -323,14 +352,12 @@ void FreezeCopy::Copier::plan() {
   parallel_for(to_fault.size(), [&](std::size_t i, unsigned) { prefault(to_fault[i].first, to_fault[i].second); });
 }
 
-void FreezeCopy::Copier::plan_file(Planned& p, const Mapping& m) {
-  const FileDescriptor file = process_.open_mapped_file(m);
-  if (!file) return;
-  void* view = mmap(nullptr, p.range.size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, file.get(),
+void FreezeCopy::Copier::plan_file(Planned& p, const Mapping& m, int file) {
+  void* view = mmap(nullptr, p.range.size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, file,
                     static_cast<off_t>(m.file_offset));
   if (view == MAP_FAILED) return;
   // Beyond the file's end a view faults: cut it there.
-  const off_t end = lseek(file.get(), 0, SEEK_END);
+  const off_t end = lseek(file, 0, SEEK_END);
   const std::uint64_t length = p.range.size();
   std::uint64_t backed = length;
   if (end >= 0 && static_cast<std::uint64_t>(end) < m.file_offset + length)
@@ -344,6 +371,8 @@ void FreezeCopy::Copier::plan_file(Planned& p, const Mapping& m) {
   p.buffer = static_cast<std::byte*>(view);
   p.buffer_low = p.buffer;
   p.buffer_high = p.buffer + length;
+  p.descriptor = file;
+  p.offset = m.file_offset;
   // Relocated data that was made read-only, and text that somebody has patched: those pages are the target's own.
   p.runs = page_runs(pages_, p.range, PageMap::is_private_copy);
   for (const Range& run : p.runs) prefault(p.buffer + (run.start - p.range.start), run.size());
@@ -387,6 +416,8 @@ void FreezeCopy::Copier::in_stop(const Mappings& now) {
           }
         }
         add_piece(here, p->buffer + (here.start - p->range.start), what == Treatment::kCopy || p->writable);
+        const bool view = p->descriptor != arena_->descriptor();
+        backed_.push_back({here, &m, p->descriptor, p->offset + (here.start - p->range.start), view ? p : nullptr});
         rest.start = here.end;
         continue;
       }
@@ -395,6 +426,7 @@ void FreezeCopy::Copier::in_stop(const Mappings& now) {
       rest.start = here.end;
       if (what == Treatment::kFile && !m.writable) continue;  // a library loaded this very moment
       std::byte* to = nullptr;
+      Backed backed{here, &m, arena_->descriptor()};
       Planned* before = next > 0 ? &planned_[next - 1] : nullptr;
       if (before && before->range.end == here.start &&
           before->buffer + before->range.size() + here.size() <= before->buffer_high) {
@@ -403,13 +435,17 @@ void FreezeCopy::Copier::in_stop(const Mappings& now) {
         to = p->buffer - here.size();
       } else {
         if (here.size() > std::uint64_t{1} << 34) continue;
-        extra_.emplace_back(new (std::nothrow) std::byte[here.size()]());
-        to = extra_.back().get();
-        if (!to) continue;
+        extra_.push_back(std::make_unique<Arena>(here.size()));
+        to = extra_.back()->base();
+        backed.descriptor = extra_.back()->descriptor();
       }
+      backed.offset = extra_.empty() || to != extra_.back()->base()
+                          ? static_cast<std::uint64_t>(to - arena_->base())
+                          : 0;
       for (const Range& run : page_runs(pages_, here, PageMap::has_page))
         jobs.push_back({run.start, to + (run.start - here.start), run.size()});
       add_piece(here, to, true);
+      backed_.push_back(backed);
     }
   }
   std::atomic<std::uint64_t> lost{0};
@@ -418,12 +454,30 @@ void FreezeCopy::Copier::in_stop(const Mappings& now) {
   bytes_copied_ -= lost * kPage;
 }
 
-void FreezeCopy::Copier::build(Image& image, const std::shared_ptr<void>& owner) {
+void FreezeCopy::Copier::build(Capture& capture, const std::shared_ptr<void>& owner) {
   for (const Piece& piece : pieces_)
-    image.add({.start = Address{piece.range.start}, .size = piece.range.size(), .bytes = piece.bytes,
-               .heap = piece.heap},
-              owner);
-  image.seal();
+    capture.image->add({.start = Address{piece.range.start}, .size = piece.range.size(), .bytes = piece.bytes,
+                        .heap = piece.heap},
+                       owner);
+  capture.image->seal();
+  arena_->seal();
+  for (const auto& extra : extra_) extra->seal();
+  for (const Backed& b : backed_) {
+    Backing out{.start = Address{b.range.start},
+                .size = b.range.size(),
+                .writable = b.mapping->writable,
+                .executable = b.mapping->executable,
+                .file = b.mapping->has_file(),
+                .descriptor = b.descriptor,
+                .offset = b.offset};
+    if (b.changed) {
+      for (const Range& run : b.changed->runs) {
+        const Range cut{std::max(run.start, b.range.start), std::min(run.end, b.range.end)};
+        if (cut.start < cut.end) out.changed.push_back({Address{cut.start}, cut.size()});
+      }
+    }
+    capture.backing.push_back(std::move(out));
+  }
 }
 
 FreezeCopy::FreezeCopy(const Process& process) : process_(process), copier_(std::make_shared<Copier>(process)) {
@@ -457,7 +511,7 @@ Capture FreezeCopy::take(const FreezeOptions& options) {
 
   capture.bytes_copied = copier_->bytes_copied();
   capture.image = std::make_shared<Image>();
-  copier_->build(*capture.image, copier_);
+  copier_->build(capture, copier_);
   return capture;
 }
 

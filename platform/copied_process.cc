@@ -1,0 +1,592 @@
+#include "platform/copied_process.h"
+
+#include "lib/base/error.h"
+
+#if defined(__x86_64__)
+
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#if __has_include(<sys/rseq.h>)
+#include <sys/rseq.h>
+#endif
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+#include <vector>
+
+#include "platform/copied_process_stub.h"
+#include "platform/proc_maps.h"
+#include "platform/process.h"
+#include "platform/visit_records.h"
+
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000  // Linux 4.17; older kernels take it for a hint, and the result is checked
+#endif
+
+namespace heapglass {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::uint64_t kPage = 4096;
+constexpr std::uint64_t kUserEnd = 0x7ffffffff000;
+
+[[noreturn]] void cannot(const std::string& why) {
+  throw Error(ErrorKind::kUnreachable, "cannot run a copy of the target: " + why,
+              "--resolve=scan guesses from the objects' bytes instead");
+}
+
+// Memory that a child maps too, at a place of its own.
+class SharedMemory {
+ public:
+  SharedMemory(const char* name, std::uint64_t size) : size_(size), fd_(memfd_create(name, MFD_CLOEXEC)) {
+    if (!fd_ || ftruncate(fd_.get(), static_cast<off_t>(size)) != 0) cannot(std::strerror(errno));
+    base_ = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd_.get(), 0);
+    if (base_ == MAP_FAILED) cannot(std::strerror(errno));
+  }
+  ~SharedMemory() { munmap(base_, size_); }
+  SharedMemory(const SharedMemory&) = delete;
+  SharedMemory& operator=(const SharedMemory&) = delete;
+  int descriptor() const { return fd_.get(); }
+  template <class T>
+  T* at(std::uint64_t offset) const {
+    return reinterpret_cast<T*>(static_cast<std::byte*>(base_) + offset);
+  }
+
+ private:
+  std::uint64_t size_;
+  FileDescriptor fd_;
+  void* base_ = nullptr;
+};
+
+// exit_group, and for everything else a signal that costs the object. A thread of the interpreter (`attached`) gets
+// answers that its allocator and locks can do without: no more memory, nobody waits.
+unsigned write_filter(sock_filter* f, bool attached) {
+  unsigned n = 0;
+  auto load = [&](unsigned offset) { f[n++] = BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offset); };
+  auto answer = [&](std::uint32_t what) { f[n++] = BPF_STMT(BPF_RET | BPF_K, what); };
+  auto when = [&](std::uint32_t value, std::uint32_t what) {
+    f[n++] = BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1);
+    answer(what);
+  };
+  load(offsetof(seccomp_data, arch));
+  f[n++] = BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0);
+  answer(SECCOMP_RET_KILL_PROCESS);
+  load(offsetof(seccomp_data, nr));
+  when(SYS_exit_group, SECCOMP_RET_ALLOW);
+  if (attached) {
+    // brk: 0 is an address that the allocator takes for a refusal; an errno it would take for a huge heap.
+    when(SYS_brk, SECCOMP_RET_ERRNO | 0);
+    when(SYS_mremap, SECCOMP_RET_ERRNO | ENOMEM);
+    when(SYS_mprotect, SECCOMP_RET_ERRNO | ENOMEM);
+    when(SYS_munmap, SECCOMP_RET_ERRNO | 0);
+    when(SYS_madvise, SECCOMP_RET_ERRNO | 0);
+    f[n++] = BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_futex, 1, 0);
+    answer(SECCOMP_RET_TRAP);
+    load(offsetof(seccomp_data, args) + 8);
+    f[n++] = BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 127);
+    when(1 /* FUTEX_WAKE */, SECCOMP_RET_ERRNO | 0);
+  }
+  answer(SECCOMP_RET_TRAP);
+  return n;
+}
+
+// glibc has registered an area of each thread's with the kernel, which writes there when the thread is preempted. Once
+// that area is unmapped the first preemption would kill us outside of any handler.
+bool forget_rseq() {
+#if __has_include(<sys/rseq.h>)
+  if (__rseq_size == 0) return true;
+  char* area = static_cast<char*>(__builtin_thread_pointer()) + __rseq_offset;
+  // Which length it was registered with is not told by every release.
+  const std::uint64_t lengths[] = {32, (__rseq_size + 31u) / 32 * 32, __rseq_size, getauxval(27 /* AT_RSEQ_FEATURE_SIZE */)};
+  for (const std::uint64_t length : lengths)
+    if (syscall(SYS_rseq, area, length, 1 /* RSEQ_FLAG_UNREGISTER */, RSEQ_SIG) == 0) return true;
+  return false;
+#else
+  return true;
+#endif
+}
+
+// In the child: after this it has no rights that nobody has.
+void drop_privileges(pid_t parent) {
+  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  // The plain calls: those of the library are for all threads of a process that no longer has them.
+  if (geteuid() == 0) {
+    if (syscall(SYS_setgroups, 0, nullptr) != 0 || syscall(SYS_setresgid, 65534, 65534, 65534) != 0 ||
+        syscall(SYS_setresuid, 65534, 65534, 65534) != 0)
+      _exit(stub::kExitNoUser);
+  } else {
+    const uid_t user = geteuid();
+    const gid_t group = getegid();
+    if (syscall(SYS_setresgid, group, group, group) != 0 || syscall(SYS_setresuid, user, user, user) != 0)
+      _exit(stub::kExitNoUser);
+  }
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct nothing[2] = {};
+  if (syscall(SYS_capset, &header, nothing) != 0) _exit(stub::kExitNoUser);
+  // After the change of user, which resets both.
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  prctl(PR_SET_DUMPABLE, 0);
+  if (getppid() != parent) _exit(stub::kExitNoUser);
+  const rlimit none{0, 0}, minute{60, 60};
+  if (setrlimit(RLIMIT_CORE, &none) != 0 || setrlimit(RLIMIT_FSIZE, &none) != 0 || setrlimit(RLIMIT_NPROC, &none) != 0 ||
+      setrlimit(RLIMIT_CPU, &minute) != 0)
+    _exit(stub::kExitNoUser);
+}
+
+std::string describe_exit(int code) {
+  switch (code) {
+    case stub::kExitNoFilter: return "the kernel refuses the seccomp filter";
+    case stub::kExitNoVdso: return "the kernel does not let the vdso be moved";
+    case stub::kExitNoUser: return "its privileges cannot be dropped here";
+    case stub::kExitNoBlock: return "its memory cannot be mapped";
+    case stub::kExitNoRseq: return "the C library's restartable sequences cannot be ended";
+  }
+  return "it ended with exit code " + std::to_string(code);
+}
+
+}  // namespace
+
+class CopiedProcess::Impl {
+ public:
+  Impl(const Capture& capture, std::int32_t main_thread, const TraverseOffsets& offsets,
+       const CopiedProcessLimits& limits);
+
+  void run(std::span<const Address> objects, const Take& take);
+  const CopiedProcessStats& stats() const { return stats_; }
+
+ private:
+  // How the objects of one pass are asked.
+  struct Pass {
+    bool attached = false;  // as a thread of the interpreter, and able to write its copy of the heap
+    std::vector<stub::Map> plan;
+  };
+  void find_place(const Capture& capture);
+  void keep_changed_pages(const Capture& capture);
+  std::vector<stub::Map> make_plan(bool writable) const;
+  void prepare(const Pass& pass, std::uint64_t first);
+  pid_t start();
+  void ask(const Pass& pass, std::span<const Address> objects, const Take& take);
+
+  const Capture& capture_;
+  const TraverseOffsets offsets_;
+  const CopiedProcessLimits limits_;
+  SharedMemory control_, ring_;
+  std::unique_ptr<SharedMemory> changed_;
+  std::uint64_t block_ = 0;
+  std::uint64_t most_referents_ = 0;
+  bool can_attach_ = false;
+  Pass plain_, attached_;
+  Clock::duration spent_{};
+  unsigned children_ = 0;
+  CopiedProcessStats stats_;
+};
+
+CopiedProcess::Impl::Impl(const Capture& capture, std::int32_t main_thread, const TraverseOffsets& offsets,
+                          const CopiedProcessLimits& limits)
+    : capture_(capture),
+      offsets_(offsets),
+      limits_(limits),
+      control_("heapglass-control", stub::kRing),
+      ring_("heapglass-ring", stub::kRingSize) {
+  if (capture.backing.empty() || capture.threads.empty()) cannot("the capture does not say what its memory is made of");
+  // Every referent stands in a word somewhere.
+  most_referents_ = std::min<std::uint64_t>(capture.bytes_copied / 8 + 4096, 64 << 20);
+  find_place(capture);
+  keep_changed_pages(capture);
+  can_attach_ = !is_null(offsets.this_thread_state) && !is_null(offsets.current_thread_state) &&
+                !is_null(offsets.restore_thread);
+
+  auto& c = *control_.at<stub::Control>(stub::kControl);
+  c.ob_type = offsets.ob_type;
+  c.tp_flags = offsets.tp_flags;
+  c.tp_traverse = offsets.tp_traverse;
+  c.tp_is_gc = offsets.tp_is_gc;
+  c.have_gc = offsets.have_gc;
+  c.can_set_thread_pointer = getauxval(AT_HWCAP2) >> 1 & 1;  // HWCAP2_FSGSBASE
+  c.current_thread_state = value(offsets.current_thread_state);
+  c.restore_thread = value(offsets.restore_thread);
+  rlimit files{};
+  getrlimit(RLIMIT_NOFILE, &files);
+  c.descriptors = std::min<std::uint64_t>(files.rlim_cur, 1 << 20);
+  auto add_thread = [&](const ThreadRegisters& t) {
+    if (c.thread_count == std::size(c.thread_pointer)) return;
+    c.thread_pointer[c.thread_count] = value(t.thread_pointer);
+    c.stack_pointer[c.thread_count++] = value(t.stack_pointer);
+  };
+  for (const ThreadRegisters& t : capture.threads)
+    if (t.tid == main_thread) add_thread(t);
+  for (const ThreadRegisters& t : capture.threads)
+    if (t.tid != main_thread) add_thread(t);
+
+  plain_.plan = make_plan(false);
+  if (can_attach_) {
+    attached_.attached = true;
+    attached_.plan = make_plan(true);
+  }
+}
+
+void CopiedProcess::Impl::find_place(const Capture& capture) {
+  const Mappings own = parse_proc_maps(read_proc_file("/proc/self/maps"));
+  if (own.empty()) cannot("/proc/self/maps cannot be read");
+  constexpr std::uint64_t kMargin = 32 << 20;
+  block_ = std::uint64_t{1} << 40;
+  for (bool moved = true; moved;) {
+    moved = false;
+    for (const Mappings* mappings : {&own, &capture.mappings}) {
+      for (const Mapping& m : *mappings) {
+        if (value(m.start) >= block_ + stub::kBlock + kMargin || value(m.end) + kMargin <= block_) continue;
+        if (value(m.end) >= kUserEnd - 4 * kMargin) cannot("there is no room in its address space");
+        block_ = (value(m.end) + 2 * kMargin) / stub::kBlock * stub::kBlock;
+        moved = true;
+      }
+    }
+  }
+  auto& c = *control_.at<stub::Control>(stub::kControl);
+  std::vector<stub::Range> keep{{block_, block_ + stub::kBlock}};
+  for (const Mapping& m : own) {
+    if (m.path != "[vdso]" && !m.path.starts_with("[vvar")) continue;
+    keep.push_back({value(m.start), value(m.end)});
+    for (const Mapping& theirs : capture.mappings)
+      if (theirs.path == m.path && theirs.size() == m.size() && c.vdso_count < std::size(c.vdso))
+        c.vdso[c.vdso_count++] = {value(m.start), value(theirs.start), m.size()};
+  }
+  std::sort(keep.begin(), keep.end(), [](const auto& a, const auto& b) { return a.start < b.start; });
+  std::uint64_t at = kPage;
+  auto unmap_to = [&](std::uint64_t end) {
+    if (end > at && c.unmap_count < std::size(c.unmap)) c.unmap[c.unmap_count++] = {at, end};
+  };
+  for (const stub::Range& k : keep) {
+    unmap_to(k.start);
+    at = k.end;
+  }
+  unmap_to(kUserEnd);
+}
+
+void CopiedProcess::Impl::keep_changed_pages(const Capture& capture) {
+  std::uint64_t size = 0;
+  for (const Backing& b : capture.backing)
+    for (const auto& run : b.changed) size += run.size;
+  if (size == 0) return;
+  changed_ = std::make_unique<SharedMemory>("heapglass-changed", size);
+  std::uint64_t at = 0;
+  for (const Backing& b : capture.backing)
+    for (const auto& run : b.changed) {
+      if (!capture.image->read(run.start, {changed_->at<std::byte>(at), run.size})) cannot("the capture has holes");
+      at += run.size;
+    }
+}
+
+std::vector<stub::Map> CopiedProcess::Impl::make_plan(bool writable) const {
+  std::vector<stub::Map> plan;
+  auto add = [&](std::uint64_t start, std::uint64_t end, std::uint64_t offset, int protection, int descriptor) {
+    if (start >= end) return;
+    const int flags = MAP_PRIVATE | MAP_FIXED_NOREPLACE | MAP_NORESERVE | (descriptor < 0 ? MAP_ANONYMOUS : 0);
+    plan.push_back({start, end - start, offset, protection, flags, descriptor, 0});
+  };
+  const auto& c = *control_.at<stub::Control>(stub::kControl);
+  // Thread-local storage lies below the thread pointer, the library's own data of the thread above it.
+  const std::uint64_t tls_start = (c.thread_pointer[0] - (32 << 10)) / kPage * kPage;
+  const std::uint64_t tls_end = (c.thread_pointer[0] + 2 * kPage) / kPage * kPage;
+  std::uint64_t changed_at = 0, last_end = 0;
+  for (const Backing& b : capture_.backing) {
+    const std::uint64_t start = value(b.start), end = start + b.size;
+    const int read = PROT_READ | (b.executable ? PROT_EXEC : 0);
+    const std::uint64_t stack = c.stack_pointer[0];
+    if (writable && stack >= start && stack < end && !b.file)
+      // A stack grows when it is used: here it cannot, so that it gets its room at once.
+      add(std::max(last_end, start > (8 << 20) ? start - (8 << 20) : kPage), start, 0, PROT_READ | PROT_WRITE, -1);
+    last_end = end;
+    if (b.descriptor < 0) continue;
+    if (b.file) {
+      // Data of programs and libraries: the first call of a function writes its place there.
+      const int protection = read | (b.writable ? PROT_WRITE : 0);
+      std::uint64_t at = start;
+      for (const auto& run : b.changed) {
+        add(at, value(run.start), b.offset + (at - start), protection, b.descriptor);
+        add(value(run.start), value(run.start) + run.size, changed_at, protection, changed_->descriptor());
+        changed_at += run.size;
+        at = value(run.start) + run.size;
+      }
+      add(at, end, b.offset + (at - start), protection, b.descriptor);
+      continue;
+    }
+    if (writable || tls_end <= start || tls_start >= end) {
+      add(start, end, b.offset, read | (writable && b.writable ? PROT_WRITE : 0), b.descriptor);
+      continue;
+    }
+    const std::uint64_t from = std::max(start, tls_start), to = std::min(end, tls_end);
+    add(start, from, b.offset, read, b.descriptor);
+    add(from, to, b.offset + (from - start), read | PROT_WRITE, b.descriptor);
+    add(to, end, b.offset + (to - start), read, b.descriptor);
+  }
+  if (plan.size() * sizeof(stub::Map) > stub::kPlanSize) cannot("it has too many mappings");
+  return plan;
+}
+
+void CopiedProcess::Impl::prepare(const Pass& pass, std::uint64_t first) {
+  auto& c = *control_.at<stub::Control>(stub::kControl);
+  auto& r = *ring_.at<stub::RingHeader>(0);
+  c.first = first;
+  c.available = first;
+  c.taken = 0;
+  c.finish = 0;
+  r = {};
+  c.this_thread_state = pass.attached ? value(offsets_.this_thread_state) : 0;
+  std::copy(pass.plan.begin(), pass.plan.end(), control_.at<stub::Map>(stub::kPlan));
+  c.plan_count = pass.plan.size();
+  c.program.len = static_cast<unsigned short>(write_filter(c.filter, pass.attached));
+  c.program.filter = reinterpret_cast<sock_filter*>(block_ + stub::kControl + offsetof(stub::Control, filter));
+}
+
+pid_t CopiedProcess::Impl::start() {
+  const pid_t parent = getpid();
+  const pid_t child = fork();
+  if (child < 0) cannot("fork: " + std::string(std::strerror(errno)));
+  if (child != 0) return child;
+  drop_privileges(parent);
+  if (!forget_rseq()) _exit(stub::kExitNoRseq);
+  // The kernel would write here when the thread ends.
+  syscall(SYS_set_tid_address, nullptr);
+  syscall(SYS_set_robust_list, nullptr, 24);
+  auto map = [&](std::uint64_t at, std::uint64_t size, int protection, int flags, int descriptor, std::uint64_t offset) {
+    void* const wanted = reinterpret_cast<void*>(block_ + at);
+    if (mmap(wanted, size, protection, flags | MAP_FIXED_NOREPLACE, descriptor, static_cast<off_t>(offset)) != wanted)
+      _exit(stub::kExitNoBlock);
+  };
+  for (const auto& [at, size] : {std::pair(stub::kControl, stub::kControlSize), std::pair(stub::kPlan, stub::kPlanSize),
+                                 std::pair(stub::kObjects, stub::kObjectsSize)})
+    map(at, size, PROT_READ, MAP_SHARED, control_.descriptor(), at);
+  map(stub::kRing, stub::kRingSize, PROT_READ | PROT_WRITE, MAP_SHARED, ring_.descriptor(), 0);
+  for (const auto& [at, size] :
+       {std::pair(stub::kCode, stub::kCodeSize), std::pair(stub::kScratch, stub::kScratchSize),
+        std::pair(stub::kSignalStack, stub::kSignalStackSize), std::pair(stub::kStack, stub::kStackSize)})
+    map(at, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* const code = reinterpret_cast<void*>(block_ + stub::kCode);
+  std::memcpy(code, __start_heapglass_stub, static_cast<std::size_t>(__stop_heapglass_stub - __start_heapglass_stub));
+  if (mprotect(code, stub::kCodeSize, PROT_READ | PROT_EXEC) != 0) _exit(stub::kExitNoBlock);
+  const std::uint64_t enter = block_ + stub::kCode + (reinterpret_cast<std::uint64_t>(&heapglass_stub_enter) -
+                                                      reinterpret_cast<std::uint64_t>(__start_heapglass_stub));
+  __asm__ volatile(
+      "mov %0, %%rsp\n"
+      "xor %%ebp, %%ebp\n"
+      "call *%1\n"
+      :
+      : "r"(block_ + stub::kStack + stub::kStackSize - 64), "r"(enter), "D"(block_)
+      : "memory");
+  __builtin_unreachable();
+}
+
+namespace {
+
+// A child that is ended and waited for whatever happens.
+class Child {
+ public:
+  explicit Child(pid_t pid) : pid_(pid) {}
+  ~Child() { end(); }
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+  bool alive() {
+    if (pid_ > 0 && waitpid(pid_, &status_, WNOHANG) == pid_) pid_ = 0;
+    return pid_ > 0;
+  }
+  void alarm() const {
+    if (pid_ > 0) kill(pid_, SIGALRM);
+  }
+  void end() {
+    if (!alive()) return;
+    kill(pid_, SIGKILL);
+    while (waitpid(pid_, &status_, 0) < 0 && errno == EINTR) {
+    }
+    pid_ = 0;
+  }
+  int status() const { return status_; }
+
+ private:
+  pid_t pid_;
+  int status_ = 0;
+};
+
+}  // namespace
+
+void CopiedProcess::Impl::ask(const Pass& pass, std::span<const Address> objects, const Take& take) {
+  using Verdict = VisitRecords::Verdict;
+  auto& control = *control_.at<stub::Control>(stub::kControl);
+  auto& ring = *ring_.at<stub::RingHeader>(0);
+  std::uint64_t* const window = control_.at<std::uint64_t>(stub::kObjects);
+  const std::uint64_t* const words = ring_.at<std::uint64_t>(0x1000);
+  VisitRecords records(most_referents_);
+  const VisitRecords::Done done = [&](std::uint64_t index, int signal, std::span<const Address> referents) {
+    if (signal == 0) {
+      stats_.referents += referents.size();
+      take(index, Status::kDone, referents);
+    } else {
+      take(index, signal == SIGALRM ? Status::kTimedOut : Status::kFaulted, {});
+    }
+  };
+  const auto began = Clock::now();
+  auto time_left = [&] { return limits_.in_all - spent_ - (Clock::now() - began); };
+  unsigned barren = 0;  // children in a row that did not reach their first object
+
+  while (records.index() < objects.size() && time_left() > Clock::duration::zero() && children_ < limits_.children &&
+         barren < 3) {
+    records.restart(records.index());
+    const std::uint64_t first = records.index();
+    prepare(pass, first);
+    ++children_;
+    Child child(start());
+    std::uint64_t taken = 0, last_index = first;
+    bool last_in_object = false, alarmed = false, broken = false, too_many = false, overtime = false;
+    Clock::time_point since = Clock::now();
+    unsigned idle = 0;
+    while (records.index() < objects.size()) {
+      // Hand out, then see what has come; a child seen dead before the look has written all that it will.
+      std::uint64_t available = control.available;
+      const std::uint64_t want = std::min<std::uint64_t>(objects.size(), records.index() + stub::kObjectsWindow);
+      for (; available < want; ++available) window[available % stub::kObjectsWindow] = value(objects[available]);
+      __atomic_store_n(&control.available, available, __ATOMIC_RELEASE);
+      const bool was_alive = idle == 0 || child.alive();
+      const std::uint64_t head = __atomic_load_n(&ring.head, __ATOMIC_ACQUIRE);
+      if (!VisitRecords::plausible_head(taken, head, stub::kRingWords)) broken = true;
+      const bool news = !broken && head != taken;
+      for (; !broken && taken < head; ++taken) {
+        const std::uint64_t word = __atomic_load_n(&words[taken % stub::kRingWords], __ATOMIC_RELAXED);
+        const Verdict verdict = records.take(word, available, done);
+        broken = verdict == Verdict::kBroken;
+        too_many |= verdict == Verdict::kTooMany;
+        // Room is given back in pieces, so that the child need not wait for the last word.
+        if (taken % 4096 == 0) __atomic_store_n(&control.taken, taken, __ATOMIC_RELEASE);
+      }
+      __atomic_store_n(&control.taken, taken, __ATOMIC_RELEASE);
+      if (broken || (!was_alive && !news)) break;
+      if (records.index() == objects.size()) break;
+
+      const auto now = Clock::now();
+      if (records.index() != last_index || records.in_object() != last_in_object) {
+        last_index = records.index();
+        last_in_object = records.in_object();
+        since = now;
+        alarmed = too_many = false;
+      } else if (!alarmed && (now - since > limits_.an_object || too_many)) {
+        child.alarm();
+        alarmed = true;
+        since = now;
+      } else if (alarmed && now - since > limits_.an_object / 4) {
+        overtime = true;  // not even the alarm got through
+        break;
+      }
+      if (time_left() <= Clock::duration::zero()) break;
+      if (news) {
+        idle = 0;
+      } else if (++idle < 100) {
+        sched_yield();
+      } else {
+        const timespec nap{0, 50'000};
+        nanosleep(&nap, nullptr);
+      }
+    }
+    __atomic_store_n(&control.finish, 1, __ATOMIC_RELEASE);
+    const bool died = !child.alive();
+    child.end();
+    if (records.index() == objects.size()) break;
+    if (records.index() > first || records.in_object()) {
+      barren = 0;
+    } else {
+      ++barren;
+      if (died && WIFEXITED(child.status()) && WEXITSTATUS(child.status()) != 0)
+        cannot(describe_exit(WEXITSTATUS(child.status())));
+    }
+    if (records.in_object() && (died || broken || overtime)) {
+      ++stats_.deaths;
+      const std::uint64_t lost = records.index();
+      take(lost, overtime ? Status::kTimedOut : Status::kKilled, {});
+      records.restart(lost + 1);
+    }
+  }
+  if (barren == 3) {
+    spent_ += Clock::now() - began;
+    cannot("its processes die before they reach an object (stage " + std::to_string(ring.stage) + ")");
+  }
+  for (std::uint64_t i = records.index(); i < objects.size(); ++i) take(i, Status::kNotAsked, {});
+  spent_ += Clock::now() - began;
+}
+
+void CopiedProcess::Impl::run(std::span<const Address> objects, const Take& take) {
+  std::vector<Address> again;
+  std::vector<std::size_t> place;
+  auto count = [&](std::size_t i, Status status, std::span<const Address> referents) {
+    ++stats_.objects;
+    switch (status) {
+      case Status::kDone: break;
+      case Status::kFaulted: ++stats_.faults; break;
+      case Status::kTimedOut: ++stats_.timeouts; break;
+      case Status::kKilled: break;  // counted as it happened
+      case Status::kNotAsked: ++stats_.not_asked; break;
+    }
+    take(i, status, referents);
+  };
+  ask(plain_, objects, [&](std::size_t i, Status status, std::span<const Address> referents) {
+    if (status == Status::kFaulted && can_attach_) {
+      again.push_back(objects[i]);
+      place.push_back(i);
+    } else {
+      count(i, status, referents);
+    }
+  });
+  // Some need a thread state, or something of their own to write to.
+  stats_.retried += again.size();
+  ask(attached_, again, [&](std::size_t i, Status status, std::span<const Address> referents) {
+    count(place[i], status == Status::kNotAsked ? Status::kFaulted : status, referents);
+  });
+  stats_.ms = std::chrono::duration<double, std::milli>(spent_).count();
+}
+
+CopiedProcess::CopiedProcess(const Capture& capture, std::int32_t main_thread, const TraverseOffsets& offsets,
+                             const CopiedProcessLimits& limits)
+    : impl_(std::make_unique<Impl>(capture, main_thread, offsets, limits)) {}
+
+CopiedProcess::~CopiedProcess() = default;
+
+void CopiedProcess::run(std::span<const Address> objects, const Take& take) { impl_->run(objects, take); }
+
+const CopiedProcessStats& CopiedProcess::stats() const { return impl_->stats(); }
+
+}  // namespace heapglass
+
+#else
+
+namespace heapglass {
+
+class CopiedProcess::Impl {};
+
+CopiedProcess::CopiedProcess(const Capture&, std::int32_t, const TraverseOffsets&, const CopiedProcessLimits&) {
+  throw Error(ErrorKind::kUnreachable, "cannot run a copy of the target: that is done on x86-64 only",
+              "--resolve=scan guesses from the objects' bytes instead");
+}
+
+CopiedProcess::~CopiedProcess() = default;
+
+void CopiedProcess::run(std::span<const Address>, const Take&) {}  // nobody gets here: there is no CopiedProcess
+
+const CopiedProcessStats& CopiedProcess::stats() const {
+  static const CopiedProcessStats none;
+  return none;
+}
+
+}  // namespace heapglass
+
+#endif
