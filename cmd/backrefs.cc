@@ -9,6 +9,7 @@
 #include "lib/analysis/neighbourhood.h"
 #include "lib/base/error.h"
 #include "lib/python/describe.h"
+#include "lib/render/formats.h"
 
 namespace heapglass {
 namespace {
@@ -198,6 +199,11 @@ int run_graph(const std::vector<std::string>& arguments, bool holders) {
   if (types.empty() && ids.empty())
     throw Error(ErrorKind::kUsage, std::string(holders ? "backrefs" : "refs") + " needs objects to start at",
                 "give --type NAME or --id ADDRESS");
+  const CommonOptions& common = line.common();
+  if (common.format.empty() && !common.output.empty() && common.output != "-" &&
+      common.output.find('.', common.output.rfind('/') + 1) != std::string::npos && !format_of_file(common.output)) {
+    find_format(common.output.substr(common.output.rfind('.') + 1));  // throws, and lists what there is
+  }
   NeighbourhoodOptions how{.referrers = holders};
   how.max_depth = static_cast<int>(parse_count("--max-depth", max_depth, 0, 1000));
   how.too_many = static_cast<std::size_t>(parse_count("--too-many", too_many, 1, 1'000'000));

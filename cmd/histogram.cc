@@ -2,10 +2,12 @@
 #include "lib/analysis/histogram.h"
 
 #include <algorithm>
+#include <iostream>
 
 #include "cmd/session.h"
 #include "lib/base/edit_distance.h"
 #include "lib/base/error.h"
+#include "lib/render/utf8.h"
 
 namespace heapglass {
 
@@ -35,7 +37,9 @@ int run_histogram(const std::vector<std::string>& arguments) {
     for (const std::string& wanted : types)
       if (std::none_of(rows.begin(), rows.end(), [&](const TypeCount& r) { return type_matches(r.type, wanted); })) {
         const std::string meant = did_you_mean(near_names(wanted, session->type_names(), 3));
-        document.notes.push_back("there is no object of type '" + wanted + "'" + (meant.empty() ? "" : ": " + meant));
+        // On the standard error: who reads the table by a script sees it too.
+        std::cerr << "heapglass: there is no object of type '" << printable(wanted) << "'"
+                  << (meant.empty() ? "" : ": " + printable(meant)) << "\n";
       }
     std::erase_if(rows, [&](const TypeCount& r) {
       return std::none_of(types.begin(), types.end(), [&](const std::string& t) { return type_matches(r.type, t); });
