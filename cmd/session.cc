@@ -162,9 +162,14 @@ std::vector<std::string> Session::caveats() const {
                     (resolve_ == "layout" ? "left out where no layout tells them: " : "guessed from their bytes: ") + names);
     if (!why_not_run_.empty()) lines.push_back("not asked by running their code: " + why_not_run_);
   }
+  std::string distrusted;
+  std::size_t distrusted_types = 0;
   for (const auto& [name, count] : report_.distrusted)
-    lines.push_back("running the code of " + name + " failed for more than 1 % of its " + std::to_string(count) +
-                    " objects, so that none of its answers was taken");
+    if (++distrusted_types <= 8) distrusted += (distrusted.empty() ? "" : ", ") + name + " (" + std::to_string(count) + ")";
+  if (distrusted_types > 0)
+    lines.push_back("running their code failed for more than 1 % of the objects of some types, so that none of their "
+                    "answers was taken: " + distrusted +
+                    (distrusted_types > 8 ? " and " + std::to_string(distrusted_types - 8) + " more" : ""));
   if (ran_.timeouts || ran_.deaths)
     lines.push_back("code of the target that was run in a copy did not come to an end " +
                     std::to_string(ran_.timeouts) + " times and ended the copy " + std::to_string(ran_.deaths) + " times");

@@ -180,6 +180,7 @@ class CopiedProcess::Impl {
   std::vector<stub::Map> make_plan(bool writable) const;
   void prepare(const Pass& pass, std::uint64_t first);
   pid_t start();
+  void prove();
   void ask(const Pass& pass, std::span<const Address> objects, const Take& take);
 
   const Capture& capture_;
@@ -189,7 +190,7 @@ class CopiedProcess::Impl {
   std::unique_ptr<SharedMemory> changed_;
   std::uint64_t block_ = 0;
   std::uint64_t most_referents_ = 0;
-  bool can_attach_ = false;
+  bool can_attach_ = false, proven_ = false;
   Pass plain_, attached_;
   Clock::duration spent_{};
   unsigned children_ = 0;
@@ -423,6 +424,24 @@ class Child {
 
 }  // namespace
 
+// One child that is set up and asked nothing: where that fails it is not the target's doing, who has run no code yet.
+void CopiedProcess::Impl::prove() {
+  if (proven_) return;
+  prepare(plain_, 0);
+  control_.at<stub::Control>(stub::kControl)->finish = 1;
+  Child child(start());
+  const auto began = Clock::now();
+  while (child.alive() && Clock::now() - began < std::chrono::seconds(5)) {
+    const timespec nap{0, 50'000};
+    nanosleep(&nap, nullptr);
+  }
+  const std::string stage = " (stage " + std::to_string(ring_.at<stub::RingHeader>(0)->stage) + ")";
+  if (child.alive()) cannot("its process does not get ready" + stage);
+  if (WIFSIGNALED(child.status())) cannot("its process dies of signal " + std::to_string(WTERMSIG(child.status())) + stage);
+  if (WEXITSTATUS(child.status()) != 0) cannot(describe_exit(WEXITSTATUS(child.status())));
+  proven_ = true;
+}
+
 void CopiedProcess::Impl::ask(const Pass& pass, std::span<const Address> objects, const Take& take) {
   using Verdict = VisitRecords::Verdict;
   auto& control = *control_.at<stub::Control>(stub::kControl);
@@ -440,10 +459,10 @@ void CopiedProcess::Impl::ask(const Pass& pass, std::span<const Address> objects
   };
   const auto began = Clock::now();
   auto time_left = [&] { return limits_.in_all - spent_ - (Clock::now() - began); };
-  unsigned barren = 0;  // children in a row that did not reach their first object
-
-  while (records.index() < objects.size() && time_left() > Clock::duration::zero() && children_ < limits_.children &&
-         barren < 3) {
+  // What a child leaves behind when it ends badly may have been damaged by any object handed out to it. Up to here
+  // they are handed out one by one, so that the next bad end is that of one object.
+  std::uint64_t one_by_one = 0;
+  while (records.index() < objects.size() && time_left() > Clock::duration::zero() && children_ < limits_.children) {
     records.restart(records.index());
     const std::uint64_t first = records.index();
     prepare(pass, first);
@@ -456,7 +475,8 @@ void CopiedProcess::Impl::ask(const Pass& pass, std::span<const Address> objects
     while (records.index() < objects.size()) {
       // Hand out, then see what has come; a child seen dead before the look has written all that it will.
       std::uint64_t available = control.available;
-      const std::uint64_t want = std::min<std::uint64_t>(objects.size(), records.index() + stub::kObjectsWindow);
+      const std::uint64_t window_size = records.index() < one_by_one ? 1 : stub::kObjectsWindow;
+      const std::uint64_t want = std::min<std::uint64_t>(objects.size(), records.index() + window_size);
       for (; available < want; ++available) window[available % stub::kObjectsWindow] = value(objects[available]);
       __atomic_store_n(&control.available, available, __ATOMIC_RELEASE);
       const bool was_alive = idle == 0 || child.alive();
@@ -503,23 +523,19 @@ void CopiedProcess::Impl::ask(const Pass& pass, std::span<const Address> objects
     const bool died = !child.alive();
     child.end();
     if (records.index() == objects.size()) break;
-    if (records.index() > first || records.in_object()) {
-      barren = 0;
-    } else {
-      ++barren;
-      if (died && WIFEXITED(child.status()) && WEXITSTATUS(child.status()) != 0)
-        cannot(describe_exit(WEXITSTATUS(child.status())));
+    if (!died && !broken && !overtime) continue;  // out of time
+    ++stats_.deaths;
+    const std::uint64_t at = records.index();
+    // That children can be set up is proven: if no object seems to be in hand, one hid that.
+    const bool certain = control.available == at + 1 || (records.in_object() && !broken);
+    if (!certain) {
+      one_by_one = control.available;
+      records.restart(at);
+      continue;
     }
-    if (records.in_object() && (died || broken || overtime)) {
-      ++stats_.deaths;
-      const std::uint64_t lost = records.index();
-      take(lost, overtime ? Status::kTimedOut : Status::kKilled, {});
-      records.restart(lost + 1);
-    }
-  }
-  if (barren == 3) {
-    spent_ += Clock::now() - began;
-    cannot("its processes die before they reach an object (stage " + std::to_string(ring.stage) + ")");
+    one_by_one = 0;
+    take(at, overtime ? Status::kTimedOut : Status::kKilled, {});
+    records.restart(at + 1);
   }
   for (std::uint64_t i = records.index(); i < objects.size(); ++i) take(i, Status::kNotAsked, {});
   spent_ += Clock::now() - began;
@@ -539,6 +555,7 @@ void CopiedProcess::Impl::run(std::span<const Address> objects, const Take& take
     }
     take(i, status, referents);
   };
+  prove();
   ask(plain_, objects, [&](std::size_t i, Status status, std::span<const Address> referents) {
     if (status == Status::kFaulted && can_attach_) {
       again.push_back(objects[i]);
