@@ -10,6 +10,7 @@ ends, after --seconds N (600), or on Ctrl-C.
 import http.server
 import os
 import signal
+import socketserver
 import sys
 import threading
 
@@ -53,6 +54,7 @@ def login(name):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = 1 << 16  # head and body in one packet; in two, the second waits 40 ms for the first one's receipt
 
     def do_GET(self):
         if self.path.startswith("/login/"):
@@ -71,11 +73,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def server_bind(self):
+        # Not HTTPServer's own, which asks the name service who we are: offline, that takes until it gives up.
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.server_address
+
+
 def main():
     seconds = int(sys.argv[sys.argv.index("--seconds") + 1]) if "--seconds" in sys.argv else 600
     signal.alarm(seconds)  # its default action ends the process
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = Server(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print("READY http://127.0.0.1:%d %d" % (server.server_address[1], os.getpid()), flush=True)
     try:
