@@ -26,7 +26,10 @@ class Collected final : public EdgeSink {
 class PictureMaker {
  public:
   PictureMaker(Session& session, const Neighbourhood& around, const Referrers& referrers)
-      : s_(session), graph_(session.graph()), around_(around), referrers_(referrers),
+      : s_(session),
+        graph_(session.graph()),
+        around_(around),
+        referrers_(referrers),
         references_(session.types(), scratch_) {
     for (const NodeId n : proper_modules()) modules_.insert(index(n));
   }
@@ -51,9 +54,12 @@ class PictureMaker {
     const Address a = graph_.index->address(n.id);
     const TypeInfo& type = type_of(n.id);
     PictureNode out{.address = a};
-    if (type.body == Body::kModule) out.kind = PictureNode::Kind::kModule;
-    else if (type.flags & kTpTypeSubclass) out.kind = PictureNode::Kind::kClass;
-    else if (type.body == Body::kFrame) out.kind = PictureNode::Kind::kFrame;
+    if (type.body == Body::kModule)
+      out.kind = PictureNode::Kind::kModule;
+    else if (type.flags & kTpTypeSubclass)
+      out.kind = PictureNode::Kind::kClass;
+    else if (type.body == Body::kFrame)
+      out.kind = PictureNode::Kind::kFrame;
     out.lines.push_back(type.name.starts_with("builtins.") ? type.name.substr(9) : type.name);
     out.lines.push_back(short_repr(s_.types(), a, type, 40));
     out.lines.push_back(std::to_string(graph_.size[index(n.id)]) + " B");
@@ -61,8 +67,8 @@ class PictureMaker {
     out.more = n.more;
     out.start = n.depth == 0;
     out.untracked = !is_tracked(s_.objects(), a, type);
-    out.immortal = s_.python().rules.immortal_objects &&
-                   static_cast<std::int32_t>(s_.objects().refcount(a)) < 0;
+    out.immortal =
+        s_.python().rules.immortal_objects && static_cast<std::int32_t>(s_.objects().refcount(a)) < 0;
     return out;
   }
 
@@ -73,8 +79,10 @@ class PictureMaker {
       const TypeInfo& type = type_of(holder);
       const Address a = graph_.index->address(n);
       if (type.body == Body::kModule)
-        return s_.objects().pointer(graph_.index->address(holder), s_.objects().layout().PyModuleObject.md_dict) == a;
-      if (type.flags & kTpTypeSubclass && s_.types().type_dict(graph_.index->address(holder)) == a) return true;
+        return s_.objects().pointer(graph_.index->address(holder),
+                                    s_.objects().layout().PyModuleObject.md_dict) == a;
+      if (type.flags & kTpTypeSubclass && s_.types().type_dict(graph_.index->address(holder)) == a)
+        return true;
       if (type.dict != InstanceDict::kNone)
         for (const Edge& e : references_of(holder))
           if (e.kind == EdgeKind::kDict && e.referent == a) return true;
@@ -97,7 +105,8 @@ class PictureMaker {
     return at->second;
   }
 
-  // References that the graph has and the layouts do not tell: the object's own code has told them, nobody can name them.
+  // References that the graph has and the layouts do not tell: the object's own code has told them, nobody
+  // can name them.
   void add_told(NodeId n, std::vector<Edge>& edges) {
     const std::uint64_t first = graph_.first_edge[index(n)];
     const std::span<const NodeId> referents = graph_.referents(n);
@@ -150,8 +159,8 @@ class PictureMaker {
         out.depth = picture.nodes[at->second].depth + 1;
         picture.nodes.push_back(std::move(out));
       }
-      PictureEdge edge{.from = holder->second, .to = at->second,
-                       .label = edge_label(s_.types(), root.edge, true)};
+      PictureEdge edge{
+          .from = holder->second, .to = at->second, .label = edge_label(s_.types(), root.edge, true)};
       if (root.guess) edge.kind = PictureEdge::Kind::kGuess;
       picture.edges.push_back(std::move(edge));
     }
@@ -171,10 +180,12 @@ std::vector<NodeId> proper_modules(Session& s) {
   std::vector<NodeId> nodes;
   const Objects& o = s.objects();
   for (const PyInterpreter& interpreter : s.interpreters())
-    o.each_item(o.pointer(interpreter.state, o.layout().PyInterpreterState.modules), [&](Address, Address module) {
-      const NodeId n = s.graph().index->find(module);
-      if (n != kNoNode && s.graph().types[s.graph().type[index(n)]].info->body == Body::kModule) nodes.push_back(n);
-    });
+    o.each_item(o.pointer(interpreter.state, o.layout().PyInterpreterState.modules),
+                [&](Address, Address module) {
+                  const NodeId n = s.graph().index->find(module);
+                  if (n != kNoNode && s.graph().types[s.graph().type[index(n)]].info->body == Body::kModule)
+                    nodes.push_back(n);
+                });
   return nodes;
 }
 
@@ -189,7 +200,8 @@ int run_graph(const std::vector<std::string>& arguments, bool holders) {
   auto add = line.own().add_options();
   add("type", options::value(&types)->value_name("NAME"),
       "start at objects of this type, module.qualname or the bare name; again for more");
-  add("id", options::value(&ids)->value_name("ADDRESS"), "start at the object at this address; again for more");
+  add("id", options::value(&ids)->value_name("ADDRESS"),
+      "start at the object at this address; again for more");
   add("limit,n", options::value(&limit)->value_name("N"), "start at this many of them (default 3)");
   add("max-depth", options::value(&max_depth)->value_name("N"), "follow this many references (default 3)");
   add("too-many", options::value(&too_many)->value_name("N"),
@@ -201,7 +213,8 @@ int run_graph(const std::vector<std::string>& arguments, bool holders) {
                 "give --type NAME or --id ADDRESS");
   const CommonOptions& common = line.common();
   if (common.format.empty() && !common.output.empty() && common.output != "-" &&
-      common.output.find('.', common.output.rfind('/') + 1) != std::string::npos && !format_of_file(common.output)) {
+      common.output.find('.', common.output.rfind('/') + 1) != std::string::npos &&
+      !format_of_file(common.output)) {
     find_format(common.output.substr(common.output.rfind('.') + 1));  // throws, and lists what there is
   }
   NeighbourhoodOptions how{.referrers = holders};
@@ -222,7 +235,8 @@ int run_graph(const std::vector<std::string>& arguments, bool holders) {
   auto body_of = [&](NodeId n) { return graph.types[graph.type[index(n)]].info->body; };
   std::unordered_map<std::uint32_t, bool> held_by_module;
   if (holders) {
-    // The globals of a module are held by each of its functions: of those that says nothing, the module says it.
+    // The globals of a module are held by each of its functions: of those that says nothing, the module says
+    // it.
     how.rank = [&](NodeId held, NodeId holder) {
       if (body_of(holder) == Body::kModule) return 0;
       if (graph.types[graph.type[index(holder)]].name != "builtins.function") return 1;
@@ -236,8 +250,8 @@ int run_graph(const std::vector<std::string>& arguments, bool holders) {
 
   PictureMaker maker(*session, around, referrers);
   std::string what = types.empty() ? ids.front() : types.front();
-  Picture picture = maker.draw(std::string(holders ? "Who holds " : "What is held by ") + what + " in process " +
-                                   std::to_string(session->process().pid()),
+  Picture picture = maker.draw(std::string(holders ? "Who holds " : "What is held by ") + what +
+                                   " in process " + std::to_string(session->process().pid()),
                                holders, how.max_depth);
   if (in_all > starts.size())
     picture.notes.push_back("starting at " + std::to_string(starts.size()) + " of " + std::to_string(in_all) +

@@ -19,8 +19,11 @@ std::string format_names() {
 }  // namespace
 
 CommandLine::CommandLine(std::string_view command, std::string_view summary, bool takes_target)
-    : command_(command), summary_(summary), takes_target_(takes_target),
-      own_("Options of " + std::string(command)), shared_("Common options") {
+    : command_(command),
+      summary_(summary),
+      takes_target_(takes_target),
+      own_("Options of " + std::string(command)),
+      shared_("Common options") {
   auto add = shared_.add_options();
   add("format", options::value(&common_.format)->value_name("NAME"), ("output as " + format_names()).c_str());
   add("output,o", options::value(&common_.output)->value_name("FILE"),
@@ -28,11 +31,15 @@ CommandLine::CommandLine(std::string_view command, std::string_view summary, boo
   add("freeze", options::value(&common_.freeze)->value_name("MODE"),
       "how the target is held while its memory is taken: copy (default)");
   add("resolve", options::value(&common_.resolve)->value_name("HOW"),
-      "where references come from that no layout tells: run asks the target's own code, in a confined process made from "
-      "the copy; scan guesses from the bytes; layout leaves them out; auto (default) runs for targets of your own user, "
+      "where references come from that no layout tells: run asks the target's own code, in a confined "
+      "process made from "
+      "the copy; scan guesses from the bytes; layout leaves them out; auto (default) runs for targets of "
+      "your own user, "
       "else scans");
-  add("exact-bytes", options::bool_switch(&common_.exact_bytes), "sizes to the byte: 12,345,678 instead of 12.3 MB");
-  add("verbose,v", options::bool_switch(&common_.verbose), "say on the standard error what was done and how long it took");
+  add("exact-bytes", options::bool_switch(&common_.exact_bytes),
+      "sizes to the byte: 12,345,678 instead of 12.3 MB");
+  add("verbose,v", options::bool_switch(&common_.verbose),
+      "say on the standard error what was done and how long it took");
   add("help,h", "show this");
 }
 
@@ -85,8 +92,10 @@ bool CommandLine::parse(const std::vector<std::string>& arguments) {
   }
   if (takes_target_ && common_.target.empty())
     throw Error(ErrorKind::kUsage, command_ + " needs a target: the id of a process", see);
-  if (!common_.format.empty() && command_ != "export") find_format(common_.format);  // before anything is stopped
-  if (common_.resolve != "auto" && common_.resolve != "layout" && common_.resolve != "run" && common_.resolve != "scan")
+  if (!common_.format.empty() && command_ != "export")
+    find_format(common_.format);  // before anything is stopped
+  if (common_.resolve != "auto" && common_.resolve != "layout" && common_.resolve != "run" &&
+      common_.resolve != "scan")
     throw Error(ErrorKind::kUsage, "there is no way to resolve '" + common_.resolve + "'",
                 "it is auto, layout, run or scan");
   if (common_.freeze != "copy")

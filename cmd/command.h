@@ -29,8 +29,8 @@ struct CommonOptions {
   bool exact_bytes = false;
 };
 
-// The options of one command: common ones, its own, and TARGET. Numbers are parsed as signed and checked, so that -3
-// is an error and not 4294967293.
+// The options of one command: common ones, its own, and TARGET. Numbers are parsed as signed and checked, so
+// that -3 is an error and not 4294967293.
 class CommandLine {
  public:
   CommandLine(std::string_view command, std::string_view summary, bool takes_target = true);

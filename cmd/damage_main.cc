@@ -1,6 +1,6 @@
-// heapglass_damage PID ROUNDS [SEED]: reads a live process once, then ROUNDS times damages a copy of what was captured
-// and reads that: no crash, no hang, no unbounded memory whatever the bytes. For tests; prints the seed of a round
-// before it begins, so that the last line names the one that crashed.
+// heapglass_damage PID ROUNDS [SEED]: reads a live process once, then ROUNDS times damages a copy of what was
+// captured and reads that: no crash, no hang, no unbounded memory whatever the bytes. For tests; prints the
+// seed of a round before it begins, so that the last line names the one that crashed.
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -21,7 +21,8 @@
 namespace heapglass {
 namespace {
 
-constexpr unsigned kSecondsARound = 60;  // many times what a sound heap takes, on a busy machine under sanitizers
+constexpr unsigned kSecondsARound =
+    60;  // many times what a sound heap takes, on a busy machine under sanitizers
 
 class LabelSink final : public EdgeSink {
  public:
@@ -30,7 +31,8 @@ class LabelSink final : public EdgeSink {
 
  private:
   void take(const Edge* edges, std::size_t count) override {
-    for (std::size_t i = 0; i < count && i < 16; ++i) bytes += edge_label(types_, edges[i], i % 2 == 0).size();
+    for (std::size_t i = 0; i < count && i < 16; ++i)
+      bytes += edge_label(types_, edges[i], i % 2 == 0).size();
   }
   TypeTable& types_;
 };
@@ -129,11 +131,22 @@ int run(pid_t pid, long rounds, std::uint64_t seed) {
       }
       if (!p) continue;
       switch (r() % 5) {
-        case 0: change(p, [&](std::uint64_t w) { return w ^ std::uint64_t{1} << (r() % 64); }); break;
-        case 1: change(p, [&](std::uint64_t) { return r(); }); break;
-        case 2: change(p, [&](std::uint64_t) { return r() % 2 ? ~std::uint64_t{0} : std::uint64_t{1} << (r() % 63); }); break;
-        case 3: change(p, [&](std::uint64_t) { return value(whole.some[r() % whole.some.size()]); }); break;
-        default: change(p, [&](std::uint64_t w) { return w + 8 * (r() % 64) - 256; }); break;
+        case 0:
+          change(p, [&](std::uint64_t w) { return w ^ std::uint64_t{1} << (r() % 64); });
+          break;
+        case 1:
+          change(p, [&](std::uint64_t) { return r(); });
+          break;
+        case 2:
+          change(p,
+                 [&](std::uint64_t) { return r() % 2 ? ~std::uint64_t{0} : std::uint64_t{1} << (r() % 63); });
+          break;
+        case 3:
+          change(p, [&](std::uint64_t) { return value(whole.some[r() % whole.some.size()]); });
+          break;
+        default:
+          change(p, [&](std::uint64_t w) { return w + 8 * (r() % 64) - 256; });
+          break;
       }
     }
     const Reading damaged = read_heap(image, python, r);
@@ -143,8 +156,9 @@ int run(pid_t pid, long rounds, std::uint64_t seed) {
   alarm(0);
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  std::printf("%ld rounds on CPython %s: %u objects, at least %llu of the damaged; %ld MB at the peak\n", rounds,
-              python.version.c_str(), whole.objects, static_cast<unsigned long long>(least), usage.ru_maxrss / 1024);
+  std::printf("%ld rounds on CPython %s: %u objects, at least %llu of the damaged; %ld MB at the peak\n",
+              rounds, python.version.c_str(), whole.objects, static_cast<unsigned long long>(least),
+              usage.ru_maxrss / 1024);
   constexpr long kMostMegabytes = 1500;
   return usage.ru_maxrss / 1024 > kMostMegabytes ? 1 : 0;
 }
@@ -155,7 +169,8 @@ int run(pid_t pid, long rounds, std::uint64_t seed) {
 int main(int argc, char** argv) {
   if (argc < 3) return std::fprintf(stderr, "usage: heapglass_damage PID ROUNDS [SEED]\n"), 2;
   try {
-    return heapglass::run(std::atoi(argv[1]), std::atol(argv[2]), argc > 3 ? std::strtoull(argv[3], nullptr, 10) : 1);
+    return heapglass::run(std::atoi(argv[1]), std::atol(argv[2]),
+                          argc > 3 ? std::strtoull(argv[3], nullptr, 10) : 1);
   } catch (const heapglass::Error& error) {
     std::fprintf(stderr, "heapglass_damage: %s\n", error.what());
     return static_cast<int>(error.kind());

@@ -1,5 +1,5 @@
-// A thousand damaged heaps of each version of CPython: heapglass reads what is left, without a crash, a hang or
-// memory without bound.
+// A thousand damaged heaps of each version of CPython: heapglass reads what is left, without a crash, a hang
+// or memory without bound.
 
 #include <gtest/gtest.h>
 
@@ -19,7 +19,8 @@ TEST(DamagedHeaps, AreReadAsFarAsTheyGo) {
     PythonProgram target(interpreter.path, "suspended.py");
     const Outcome outcome = run_command({HEAPGLASS_DAMAGE_PROGRAM, target.target(), "130"});
     EXPECT_EQ(outcome.status, 0) << interpreter.name << ": " << outcome.err
-                                 << outcome.out.substr(outcome.out.size() < 200 ? 0 : outcome.out.size() - 200);
+                                 << outcome.out.substr(outcome.out.size() < 200 ? 0
+                                                                                : outcome.out.size() - 200);
     const std::size_t last = outcome.out.rfind('\n', outcome.out.size() - 2);
     std::cout << outcome.out.substr(last == std::string::npos ? 0 : last + 1);
   }

@@ -35,14 +35,16 @@ int run_histogram(const std::vector<std::string>& arguments) {
   Document document;
   if (!types.empty()) {
     for (const std::string& wanted : types)
-      if (std::none_of(rows.begin(), rows.end(), [&](const TypeCount& r) { return type_matches(r.type, wanted); })) {
+      if (std::none_of(rows.begin(), rows.end(),
+                       [&](const TypeCount& r) { return type_matches(r.type, wanted); })) {
         const std::string meant = did_you_mean(near_names(wanted, session->type_names(), 3));
         // On the standard error: who reads the table by a script sees it too.
         std::cerr << "heapglass: there is no object of type '" << printable(wanted) << "'"
                   << (meant.empty() ? "" : ": " + printable(meant)) << "\n";
       }
     std::erase_if(rows, [&](const TypeCount& r) {
-      return std::none_of(types.begin(), types.end(), [&](const std::string& t) { return type_matches(r.type, t); });
+      return std::none_of(types.begin(), types.end(),
+                          [&](const std::string& t) { return type_matches(r.type, t); });
     });
   }
   auto mean = [](const TypeCount& r) { return static_cast<double>(r.bytes) / static_cast<double>(r.count); };
@@ -55,8 +57,9 @@ int run_histogram(const std::vector<std::string>& arguments) {
   const std::size_t in_all = rows.size();
   if (most && rows.size() > most) rows.resize(most);
 
-  document.fields.push_back({{"total", "", Kind::kText, Audience::kPrograms},
-                             Record{{{"objects", "", Kind::kCount}, objects}, {{"bytes", "", Kind::kBytes}, bytes}}});
+  document.fields.push_back(
+      {{"total", "", Kind::kText, Audience::kPrograms},
+       Record{{{"objects", "", Kind::kCount}, objects}, {{"bytes", "", Kind::kBytes}, bytes}}});
   Table table{.key = "types",
               .columns = {{"type", "type", Kind::kText},
                           {"count", "objects", Kind::kCount},

@@ -27,7 +27,8 @@ void on_interrupt(int) {
 
 std::string usage() {
   std::string text =
-      "heapglass COMMAND PID [options]\n\nLooks into the heap of a running CPython process from outside: no code runs in it, nothing is installed there.\n\n";
+      "heapglass COMMAND PID [options]\n\nLooks into the heap of a running CPython process from outside: no "
+      "code runs in it, nothing is installed there.\n\n";
   for (const Command& c : commands())
     text += "  " + std::string(c.name) + std::string(12 - c.name.size(), ' ') + std::string(c.summary) + "\n";
   text += "\n`heapglass COMMAND --help` tells a command's options; --version the version.\n";
@@ -58,12 +59,14 @@ int dispatch(std::vector<std::string> arguments) {
   if (name.starts_with('-'))
     throw Error(ErrorKind::kUsage, "there is no option " + name + " before the command",
                 "the command comes first: see heapglass --help");
-  throw Error(ErrorKind::kUsage, "there is no command '" + name + "'", meant.empty() ? "see heapglass --help" : meant);
+  throw Error(ErrorKind::kUsage, "there is no command '" + name + "'",
+              meant.empty() ? "see heapglass --help" : meant);
 }
 
 int fail(int code, const std::string& what, const std::string& hint) {
   // One line, whatever the target or the command line put into it.
-  std::cerr << "heapglass: " << printable(what) << (hint.empty() ? "" : " (" + printable(hint) + ")") << std::endl;
+  std::cerr << "heapglass: " << printable(what) << (hint.empty() ? "" : " (" + printable(hint) + ")")
+            << std::endl;
   return code;
 }
 
@@ -82,7 +85,8 @@ int main(int argc, char** argv) {
   } catch (const Error& error) {
     code = fail(static_cast<int>(error.kind()), error.what(), error.hint());
   } catch (const std::bad_alloc&) {
-    code = fail(static_cast<int>(ErrorKind::kUnreachable), "not enough memory for a copy of the target and its graph",
+    code = fail(static_cast<int>(ErrorKind::kUnreachable),
+                "not enough memory for a copy of the target and its graph",
                 "it takes about 1.3 times what the target has resident");
   } catch (const std::exception& error) {
     code = fail(static_cast<int>(ErrorKind::kUnreachable), error.what(), "");

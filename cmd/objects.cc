@@ -61,8 +61,8 @@ int run_objects(const std::vector<std::string>& arguments) {
   for (const NodeId n : nodes) {
     const Address a = graph.index->address(n);
     const TypeInfo& type = *graph.types[graph.type[index(n)]].info;
-    table.rows.push_back({a, type.name, graph.size[index(n)], objects.refcount(a), is_tracked(objects, a, type),
-                          short_repr(session->types(), a, type)});
+    table.rows.push_back({a, type.name, graph.size[index(n)], objects.refcount(a),
+                          is_tracked(objects, a, type), short_repr(session->types(), a, type)});
   }
   if (shown < in_all)
     table.notes.push_back(std::to_string(in_all - shown) + " more objects: --limit 0 shows all");

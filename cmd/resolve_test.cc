@@ -1,8 +1,7 @@
 // --resolve=run against code that wishes us ill, and what each way of resolving says of itself.
 
-#include <gtest/gtest.h>
-
 #include <dirent.h>
+#include <gtest/gtest.h>
 
 #include <set>
 
@@ -65,8 +64,8 @@ class Hostile : public testing::Test {
     PythonProgram target(python_->path, "hostile/hostile.py", arguments);
     const std::string referent = target.ready_line().substr(6);
     const auto began = std::chrono::steady_clock::now();
-    out.outcome = run_command({HEAPGLASS_PROGRAM, "export", target.target(), "--format", "jsonl", "-o", exported,
-                               "--resolve=" + resolve});
+    out.outcome = run_command({HEAPGLASS_PROGRAM, "export", target.target(), "--format", "jsonl", "-o",
+                               exported, "--resolve=" + resolve});
     out.took = std::chrono::steady_clock::now() - began;
     std::ifstream lines(exported);
     std::getline(lines, out.header);
@@ -142,7 +141,9 @@ TEST_P(SelfCheck, LayoutsTellWhatTheCodeTells) {
 INSTANTIATE_TEST_SUITE_P(EveryPython, SelfCheck, testing::ValuesIn(supported_interpreters()),
                          [](const testing::TestParamInfo<Interpreter>& each) {
                            std::string name = each.param.name;
-                           std::replace_if(name.begin(), name.end(), [](unsigned char c) { return !std::isalnum(c); }, '_');
+                           std::replace_if(
+                               name.begin(), name.end(), [](unsigned char c) { return !std::isalnum(c); },
+                               '_');
                            return name;
                          });
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(SelfCheck);

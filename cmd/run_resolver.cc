@@ -5,7 +5,7 @@
 
 namespace heapglass {
 
-void RunResolver::run(std::span<const Address> objects, const CopiedProcess::Take& take) {
+void RunResolver::prepare() {
   if (!copied_) {
     const PyLayout& l = python_.layout;
     TraverseOffsets offsets;
@@ -23,9 +23,24 @@ void RunResolver::run(std::span<const Address> objects, const CopiedProcess::Tak
     offsets.this_thread_state = function({"PyGILState_GetThisThreadState"});
     offsets.current_thread_state = function({"PyThreadState_GetUnchecked", "_PyThreadState_UncheckedGet"});
     offsets.restore_thread = function({"PyEval_RestoreThread"});
+    if (const auto symbol = symbols.find("_PySys_GetSizeOf")) offsets.size_of = symbol->address;
     copied_ = std::make_unique<CopiedProcess>(capture_, main_thread_, offsets);
   }
+}
+
+void RunResolver::run(std::span<const Address> objects, const CopiedProcess::Take& take) {
+  prepare();
   copied_->run(objects, take);
+}
+
+void RunResolver::sizes(std::span<const Address> objects, const SizeAnswer& answer) {
+  try {
+    prepare();
+    copied_->sizes(objects, answer);
+  } catch (const Error& error) {
+    if (must_) throw;
+    why_not_ = error.what();
+  }
 }
 
 bool RunResolver::resolve(std::span<const Address> objects, const Answer& answer) {

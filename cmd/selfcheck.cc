@@ -1,5 +1,5 @@
-// heapglass selfcheck: every object by layouts and by its own tp_traverse. For developers: the layouts are right where
-// both agree.
+// heapglass selfcheck: every object by layouts and by its own tp_traverse. For developers: the layouts are
+// right where both agree.
 #include <algorithm>
 #include <map>
 
@@ -22,11 +22,11 @@ class Visited final : public EdgeSink {
 };
 
 struct Differences {
-  std::uint64_t objects = 0;    // asked
-  std::uint64_t unknown = 0;    // of them no layout tells the references
+  std::uint64_t objects = 0;  // asked
+  std::uint64_t unknown = 0;  // of them no layout tells the references
   std::uint64_t different = 0;
   std::uint64_t only_layout = 0, only_running = 0;  // references
-  std::uint64_t failed = 0;     // did not answer
+  std::uint64_t failed = 0;                         // did not answer
   Address example{};
 };
 
@@ -83,7 +83,8 @@ int run_selfcheck(const std::vector<std::string>& arguments) {
     }
     total += run.size();
     std::vector<std::uint64_t> only_layout, only_run;
-    std::set_difference(layout.begin(), layout.end(), run.begin(), run.end(), std::back_inserter(only_layout));
+    std::set_difference(layout.begin(), layout.end(), run.begin(), run.end(),
+                        std::back_inserter(only_layout));
     std::set_difference(run.begin(), run.end(), layout.begin(), layout.end(), std::back_inserter(only_run));
     if (only_layout.empty() && only_run.empty()) return;
     if (d.different++ == 0) d.example = objects[i];
@@ -105,19 +106,19 @@ int run_selfcheck(const std::vector<std::string>& arguments) {
   Table table;
   table.key = "types";
   table.columns = {{"type", "type", Kind::kText},
-                            {"objects", "objects", Kind::kCount},
-                            {"different", "different", Kind::kCount},
-                            {"only_layout", "only by layout", Kind::kCount},
-                            {"only_running", "only by running", Kind::kCount},
-                            {"failed", "failed", Kind::kCount},
-                            {"unknown", "no layout", Kind::kCount},
-                            {"example", "example", Kind::kAddress}};
+                   {"objects", "objects", Kind::kCount},
+                   {"different", "different", Kind::kCount},
+                   {"only_layout", "only by layout", Kind::kCount},
+                   {"only_running", "only by running", Kind::kCount},
+                   {"failed", "failed", Kind::kCount},
+                   {"unknown", "no layout", Kind::kCount},
+                   {"example", "example", Kind::kAddress}};
   bool same = true;
   for (const auto& [name, d] : by_type) {
     if (!d.different && !d.failed && !d.unknown) continue;
     same = same && !d.different && !d.failed;
     table.rows.push_back({name, d.objects, d.different, d.only_layout, d.only_running, d.failed, d.unknown,
-                                   is_null(d.example) ? Cell{} : Cell{d.example}});
+                          is_null(d.example) ? Cell{} : Cell{d.example}});
   }
   document.sections.push_back(std::move(table));
   s.write(std::move(document), common);

@@ -53,7 +53,8 @@ std::unique_ptr<Session> Session::open(const CommonOptions& common, const Sessio
   }
   s.find_ms_ = ms_since(s.began_);
 
-  // A stop in the middle of a collection shows lists half relinked: another moment is better, as long as one comes.
+  // A stop in the middle of a collection shows lists half relinked: another moment is better, as long as one
+  // comes.
   constexpr int kTries = 5;
   for (s.captures_ = 1;; ++s.captures_) {
     s.capture_ = (s.captures_ == 1 ? freeze.get() : std::make_unique<FreezeCopy>(*s.process_))->take();
@@ -98,17 +99,18 @@ void Session::log(bool verbose) const {
                 "heapglass: CPython %s found in %.1f ms by %s; layout from %s; %.1f MB copied; pause %.2f ms "
                 "(prepared in %.1f ms, capture %d); graph of %u objects in %.1f ms; %.1f ms so far\n",
                 python_.version.c_str(), find_ms_, python_.how_found.c_str(), python_.layout_source.c_str(),
-                static_cast<double>(capture_.bytes_copied) / 1e6, capture_.pause_ms, capture_.prepare_ms, captures_,
-                graph_.index ? graph_.nodes() : 0, graph_ms_, elapsed_ms());
+                static_cast<double>(capture_.bytes_copied) / 1e6, capture_.pause_ms, capture_.prepare_ms,
+                captures_, graph_.index ? graph_.nodes() : 0, graph_ms_, elapsed_ms());
   std::cerr << line;
   if (ran_.objects == 0) return;
-  std::snprintf(line, sizeof line,
-                "heapglass: %llu objects asked by running their code in %.2f ms: %llu references, %llu faults, %llu "
-                "retried, %llu timeouts, %llu deaths, %llu not asked\n",
-                static_cast<unsigned long long>(ran_.objects), ran_.ms, static_cast<unsigned long long>(ran_.referents),
-                static_cast<unsigned long long>(ran_.faults), static_cast<unsigned long long>(ran_.retried),
-                static_cast<unsigned long long>(ran_.timeouts), static_cast<unsigned long long>(ran_.deaths),
-                static_cast<unsigned long long>(ran_.not_asked));
+  std::snprintf(
+      line, sizeof line,
+      "heapglass: %llu objects asked by running their code in %.2f ms: %llu references, %llu faults, %llu "
+      "retried, %llu timeouts, %llu deaths, %llu not asked\n",
+      static_cast<unsigned long long>(ran_.objects), ran_.ms, static_cast<unsigned long long>(ran_.referents),
+      static_cast<unsigned long long>(ran_.faults), static_cast<unsigned long long>(ran_.retried),
+      static_cast<unsigned long long>(ran_.timeouts), static_cast<unsigned long long>(ran_.deaths),
+      static_cast<unsigned long long>(ran_.not_asked));
   std::cerr << line;
 }
 
@@ -119,7 +121,8 @@ std::vector<std::string> Session::type_names() const {
   return names;
 }
 
-std::vector<NodeId> Session::select(const std::vector<std::string>& types, const std::vector<std::string>& ids) const {
+std::vector<NodeId> Session::select(const std::vector<std::string>& types,
+                                    const std::vector<std::string>& ids) const {
   std::vector<NodeId> nodes;
   for (const std::string& id : ids) {
     const Address a = parse_address(id);
@@ -132,13 +135,14 @@ std::vector<NodeId> Session::select(const std::vector<std::string>& types, const
   for (const std::string& wanted : types) {
     std::vector<bool> matches(graph_.types.size());
     bool any = false;
-    for (std::size_t t = 0; t < graph_.types.size(); ++t) any |= matches[t] = type_matches(graph_.types[t].name, wanted);
+    for (std::size_t t = 0; t < graph_.types.size(); ++t)
+      any |= matches[t] = type_matches(graph_.types[t].name, wanted);
     const std::size_t before = nodes.size();
     for (std::uint32_t n = 0; any && n < graph_.nodes(); ++n)
       if (matches[graph_.type[n]]) nodes.push_back(NodeId{n});
     if (nodes.size() == before)
-      throw Error(ErrorKind::kUsage, "there is no object of type '" + wanted + "' in process " +
-                                         std::to_string(process_->pid()),
+      throw Error(ErrorKind::kUsage,
+                  "there is no object of type '" + wanted + "' in process " + std::to_string(process_->pid()),
                   did_you_mean(near_names(wanted, type_names(), 3)));
   }
   return nodes;
@@ -158,21 +162,26 @@ std::vector<std::string> Session::caveats() const {
     for (std::size_t i = 0; i < by_count.size() && i < 8; ++i)
       names += (i ? ", " : "") + by_count[i].second + " (" + std::to_string(by_count[i].first) + ")";
     if (by_count.size() > 8) names += " and " + std::to_string(by_count.size() - 8) + " more";
-    lines.push_back("the references of " + std::to_string(objects) + " objects are " +
-                    (resolve_ == "layout" ? "left out where no layout tells them: " : "guessed from their bytes: ") + names);
+    lines.push_back(
+        "the references of " + std::to_string(objects) + " objects are " +
+        (resolve_ == "layout" ? "left out where no layout tells them: " : "guessed from their bytes: ") +
+        names);
     if (!why_not_run_.empty()) lines.push_back("not asked by running their code: " + why_not_run_);
   }
   std::string distrusted;
   std::size_t distrusted_types = 0;
   for (const auto& [name, count] : report_.distrusted)
-    if (++distrusted_types <= 8) distrusted += (distrusted.empty() ? "" : ", ") + name + " (" + std::to_string(count) + ")";
+    if (++distrusted_types <= 8)
+      distrusted += (distrusted.empty() ? "" : ", ") + name + " (" + std::to_string(count) + ")";
   if (distrusted_types > 0)
-    lines.push_back("running their code failed for more than 1 % of the objects of some types, so that none of their "
-                    "answers was taken: " + distrusted +
-                    (distrusted_types > 8 ? " and " + std::to_string(distrusted_types - 8) + " more" : ""));
+    lines.push_back(
+        "running their code failed for more than 1 % of the objects of some types, so that none of their "
+        "answers was taken: " +
+        distrusted + (distrusted_types > 8 ? " and " + std::to_string(distrusted_types - 8) + " more" : ""));
   if (ran_.timeouts || ran_.deaths)
     lines.push_back("code of the target that was run in a copy did not come to an end " +
-                    std::to_string(ran_.timeouts) + " times and ended the copy " + std::to_string(ran_.deaths) + " times");
+                    std::to_string(ran_.timeouts) + " times and ended the copy " +
+                    std::to_string(ran_.deaths) + " times");
   std::string unsure;
   std::size_t unsure_types = 0;
   for (const GraphType& t : graph_.types)
@@ -181,13 +190,14 @@ std::vector<std::string> Session::caveats() const {
     lines.push_back("sizes are those of the bare object for types with a __sizeof__ of their own: " + unsure +
                     (unsure_types > 8 ? " and " + std::to_string(unsure_types - 8) + " more" : ""));
   if (report_.collecting)
-    lines.push_back("the process was in the middle of a garbage collection: objects that it had already taken off its "
-                    "lists and that nothing else holds are missing");
+    lines.push_back(
+        "the process was in the middle of a garbage collection: objects that it had already taken off its "
+        "lists and that nothing else holds are missing");
   for (unsigned i = 0; i < static_cast<unsigned>(Skip::kCount); ++i) {
     const Skip why = static_cast<Skip>(i);
     if (const std::uint64_t count = health_.count(why))
-      lines.push_back("skipped: " + std::to_string(count) + " " + std::string(describe(why)) + ", the first at " +
-                      to_hex(health_.example(why)));
+      lines.push_back("skipped: " + std::to_string(count) + " " + std::string(describe(why)) +
+                      ", the first at " + to_hex(health_.example(why)));
   }
   return lines;
 }

@@ -21,7 +21,7 @@
 namespace heapglass {
 
 struct SessionOptions {
-  bool graph = true;          // false: no more than interpreters, threads and frames
+  bool graph = true;  // false: no more than interpreters, threads and frames
   bool references = true;
 };
 
@@ -43,12 +43,14 @@ class Session {
 
   // The objects that --type and --id ask for, in order of address. Throws Error kUsage where there are none,
   // with names that are near.
-  std::vector<NodeId> select(const std::vector<std::string>& types, const std::vector<std::string>& ids) const;
+  std::vector<NodeId> select(const std::vector<std::string>& types,
+                             const std::vector<std::string>& ids) const;
   std::vector<std::string> type_names() const;
   // A line each: what is not exact in this graph, and what was skipped. For under every report.
   std::vector<std::string> caveats() const;
   // Writes the document where the common options want it, with the caveats as notes.
-  void write(Document document, const CommonOptions& common, const std::string& default_format = "text") const;
+  void write(Document document, const CommonOptions& common,
+             const std::string& default_format = "text") const;
 
  private:
   Session() = default;

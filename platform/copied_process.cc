@@ -34,7 +34,8 @@
 #include "platform/visit_records.h"
 
 #ifndef MAP_FIXED_NOREPLACE
-#define MAP_FIXED_NOREPLACE 0x100000  // Linux 4.17; older kernels take it for a hint, and the result is checked
+#define MAP_FIXED_NOREPLACE \
+  0x100000  // Linux 4.17; older kernels take it for a hint, and the result is checked
 #endif
 
 namespace heapglass {
@@ -73,8 +74,8 @@ class SharedMemory {
   void* base_ = nullptr;
 };
 
-// exit_group, and for everything else a signal that costs the object. A thread of the interpreter (`attached`) gets
-// answers that its allocator and locks can do without: no more memory, nobody waits.
+// exit_group, and for everything else a signal that costs the object. A thread of the interpreter
+// (`attached`) gets answers that its allocator and locks can do without: no more memory, nobody waits.
 unsigned write_filter(sock_filter* f, bool attached) {
   unsigned n = 0;
   auto load = [&](unsigned offset) { f[n++] = BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offset); };
@@ -105,14 +106,15 @@ unsigned write_filter(sock_filter* f, bool attached) {
   return n;
 }
 
-// glibc has registered an area of each thread's with the kernel, which writes there when the thread is preempted. Once
-// that area is unmapped the first preemption would kill us outside of any handler.
+// glibc has registered an area of each thread's with the kernel, which writes there when the thread is
+// preempted. Once that area is unmapped the first preemption would kill us outside of any handler.
 bool forget_rseq() {
 #if __has_include(<sys/rseq.h>)
   if (__rseq_size == 0) return true;
   char* area = static_cast<char*>(__builtin_thread_pointer()) + __rseq_offset;
   // Which length it was registered with is not told by every release.
-  const std::uint64_t lengths[] = {32, (__rseq_size + 31u) / 32 * 32, __rseq_size, getauxval(27 /* AT_RSEQ_FEATURE_SIZE */)};
+  const std::uint64_t lengths[] = {32, (__rseq_size + 31u) / 32 * 32, __rseq_size,
+                                   getauxval(27 /* AT_RSEQ_FEATURE_SIZE */)};
   for (const std::uint64_t length : lengths)
     if (syscall(SYS_rseq, area, length, 1 /* RSEQ_FLAG_UNREGISTER */, RSEQ_SIG) == 0) return true;
   return false;
@@ -143,18 +145,23 @@ void drop_privileges(pid_t parent) {
   prctl(PR_SET_DUMPABLE, 0);
   if (getppid() != parent) _exit(stub::kExitNoUser);
   const rlimit none{0, 0}, minute{60, 60};
-  if (setrlimit(RLIMIT_CORE, &none) != 0 || setrlimit(RLIMIT_FSIZE, &none) != 0 || setrlimit(RLIMIT_NPROC, &none) != 0 ||
-      setrlimit(RLIMIT_CPU, &minute) != 0)
+  if (setrlimit(RLIMIT_CORE, &none) != 0 || setrlimit(RLIMIT_FSIZE, &none) != 0 ||
+      setrlimit(RLIMIT_NPROC, &none) != 0 || setrlimit(RLIMIT_CPU, &minute) != 0)
     _exit(stub::kExitNoUser);
 }
 
 std::string describe_exit(int code) {
   switch (code) {
-    case stub::kExitNoFilter: return "the kernel refuses the seccomp filter";
-    case stub::kExitNoVdso: return "the kernel does not let the vdso be moved";
-    case stub::kExitNoUser: return "its privileges cannot be dropped here";
-    case stub::kExitNoBlock: return "its memory cannot be mapped";
-    case stub::kExitNoRseq: return "the C library's restartable sequences cannot be ended";
+    case stub::kExitNoFilter:
+      return "the kernel refuses the seccomp filter";
+    case stub::kExitNoVdso:
+      return "the kernel does not let the vdso be moved";
+    case stub::kExitNoUser:
+      return "its privileges cannot be dropped here";
+    case stub::kExitNoBlock:
+      return "its memory cannot be mapped";
+    case stub::kExitNoRseq:
+      return "the C library's restartable sequences cannot be ended";
   }
   return "it ended with exit code " + std::to_string(code);
 }
@@ -167,12 +174,14 @@ class CopiedProcess::Impl {
        const CopiedProcessLimits& limits);
 
   void run(std::span<const Address> objects, const Take& take);
+  void sizes(std::span<const Address> objects, const TakeSize& take);
   const CopiedProcessStats& stats() const { return stats_; }
 
  private:
   // How the objects of one pass are asked.
   struct Pass {
     bool attached = false;  // as a thread of the interpreter, and able to write its copy of the heap
+    std::uint64_t size_of = 0;
     std::vector<stub::Map> plan;
   };
   void find_place(const Capture& capture);
@@ -204,7 +213,8 @@ CopiedProcess::Impl::Impl(const Capture& capture, std::int32_t main_thread, cons
       limits_(limits),
       control_("heapglass-control", stub::kRing),
       ring_("heapglass-ring", stub::kRingSize) {
-  if (capture.backing.empty() || capture.threads.empty()) cannot("the capture does not say what its memory is made of");
+  if (capture.backing.empty() || capture.threads.empty())
+    cannot("the capture does not say what its memory is made of");
   // Every referent stands in a word somewhere.
   most_referents_ = std::min<std::uint64_t>(capture.bytes_copied / 8 + 4096, 64 << 20);
   find_place(capture);
@@ -287,16 +297,19 @@ void CopiedProcess::Impl::keep_changed_pages(const Capture& capture) {
   std::uint64_t at = 0;
   for (const Backing& b : capture.backing)
     for (const auto& run : b.changed) {
-      if (!capture.image->read(run.start, {changed_->at<std::byte>(at), run.size})) cannot("the capture has holes");
+      if (!capture.image->read(run.start, {changed_->at<std::byte>(at), run.size}))
+        cannot("the capture has holes");
       at += run.size;
     }
 }
 
 std::vector<stub::Map> CopiedProcess::Impl::make_plan(bool writable) const {
   std::vector<stub::Map> plan;
-  auto add = [&](std::uint64_t start, std::uint64_t end, std::uint64_t offset, int protection, int descriptor) {
+  auto add = [&](std::uint64_t start, std::uint64_t end, std::uint64_t offset, int protection,
+                 int descriptor) {
     if (start >= end) return;
-    const int flags = MAP_PRIVATE | MAP_FIXED_NOREPLACE | MAP_NORESERVE | (descriptor < 0 ? MAP_ANONYMOUS : 0);
+    const int flags =
+        MAP_PRIVATE | MAP_FIXED_NOREPLACE | MAP_NORESERVE | (descriptor < 0 ? MAP_ANONYMOUS : 0);
     plan.push_back({start, end - start, offset, protection, flags, descriptor, 0});
   };
   const auto& c = *control_.at<stub::Control>(stub::kControl);
@@ -310,7 +323,8 @@ std::vector<stub::Map> CopiedProcess::Impl::make_plan(bool writable) const {
     const std::uint64_t stack = c.stack_pointer[0];
     if (writable && stack >= start && stack < end && !b.file)
       // A stack grows when it is used: here it cannot, so that it gets its room at once.
-      add(std::max(last_end, start > (8 << 20) ? start - (8 << 20) : kPage), start, 0, PROT_READ | PROT_WRITE, -1);
+      add(std::max(last_end, start > (8 << 20) ? start - (8 << 20) : kPage), start, 0, PROT_READ | PROT_WRITE,
+          -1);
     last_end = end;
     if (b.descriptor < 0) continue;
     if (b.file) {
@@ -347,11 +361,13 @@ void CopiedProcess::Impl::prepare(const Pass& pass, std::uint64_t first) {
   c.taken = 0;
   c.finish = 0;
   r = {};
+  c.size_of = pass.size_of;
   c.this_thread_state = pass.attached ? value(offsets_.this_thread_state) : 0;
   std::copy(pass.plan.begin(), pass.plan.end(), control_.at<stub::Map>(stub::kPlan));
   c.plan_count = pass.plan.size();
   c.program.len = static_cast<unsigned short>(write_filter(c.filter, pass.attached));
-  c.program.filter = reinterpret_cast<sock_filter*>(block_ + stub::kControl + offsetof(stub::Control, filter));
+  c.program.filter =
+      reinterpret_cast<sock_filter*>(block_ + stub::kControl + offsetof(stub::Control, filter));
 }
 
 pid_t CopiedProcess::Impl::start() {
@@ -364,13 +380,16 @@ pid_t CopiedProcess::Impl::start() {
   // The kernel would write here when the thread ends.
   syscall(SYS_set_tid_address, nullptr);
   syscall(SYS_set_robust_list, nullptr, 24);
-  auto map = [&](std::uint64_t at, std::uint64_t size, int protection, int flags, int descriptor, std::uint64_t offset) {
+  auto map = [&](std::uint64_t at, std::uint64_t size, int protection, int flags, int descriptor,
+                 std::uint64_t offset) {
     void* const wanted = reinterpret_cast<void*>(block_ + at);
-    if (mmap(wanted, size, protection, flags | MAP_FIXED_NOREPLACE, descriptor, static_cast<off_t>(offset)) != wanted)
+    if (mmap(wanted, size, protection, flags | MAP_FIXED_NOREPLACE, descriptor, static_cast<off_t>(offset)) !=
+        wanted)
       _exit(stub::kExitNoBlock);
   };
-  for (const auto& [at, size] : {std::pair(stub::kControl, stub::kControlSize), std::pair(stub::kPlan, stub::kPlanSize),
-                                 std::pair(stub::kObjects, stub::kObjectsSize)})
+  for (const auto& [at, size] :
+       {std::pair(stub::kControl, stub::kControlSize), std::pair(stub::kPlan, stub::kPlanSize),
+        std::pair(stub::kObjects, stub::kObjectsSize)})
     map(at, size, PROT_READ, MAP_SHARED, control_.descriptor(), at);
   map(stub::kRing, stub::kRingSize, PROT_READ | PROT_WRITE, MAP_SHARED, ring_.descriptor(), 0);
   for (const auto& [at, size] :
@@ -378,10 +397,12 @@ pid_t CopiedProcess::Impl::start() {
         std::pair(stub::kSignalStack, stub::kSignalStackSize), std::pair(stub::kStack, stub::kStackSize)})
     map(at, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   void* const code = reinterpret_cast<void*>(block_ + stub::kCode);
-  std::memcpy(code, __start_heapglass_stub, static_cast<std::size_t>(__stop_heapglass_stub - __start_heapglass_stub));
+  std::memcpy(code, __start_heapglass_stub,
+              static_cast<std::size_t>(__stop_heapglass_stub - __start_heapglass_stub));
   if (mprotect(code, stub::kCodeSize, PROT_READ | PROT_EXEC) != 0) _exit(stub::kExitNoBlock);
-  const std::uint64_t enter = block_ + stub::kCode + (reinterpret_cast<std::uint64_t>(&heapglass_stub_enter) -
-                                                      reinterpret_cast<std::uint64_t>(__start_heapglass_stub));
+  const std::uint64_t enter = block_ + stub::kCode +
+                              (reinterpret_cast<std::uint64_t>(&heapglass_stub_enter) -
+                               reinterpret_cast<std::uint64_t>(__start_heapglass_stub));
   __asm__ volatile(
       "mov %0, %%rsp\n"
       "xor %%ebp, %%ebp\n"
@@ -424,7 +445,8 @@ class Child {
 
 }  // namespace
 
-// One child that is set up and asked nothing: where that fails it is not the target's doing, who has run no code yet.
+// One child that is set up and asked nothing: where that fails it is not the target's doing, who has run no
+// code yet.
 void CopiedProcess::Impl::prove() {
   if (proven_) return;
   prepare(plain_, 0);
@@ -437,7 +459,8 @@ void CopiedProcess::Impl::prove() {
   }
   const std::string stage = " (stage " + std::to_string(ring_.at<stub::RingHeader>(0)->stage) + ")";
   if (child.alive()) cannot("its process does not get ready" + stage);
-  if (WIFSIGNALED(child.status())) cannot("its process dies of signal " + std::to_string(WTERMSIG(child.status())) + stage);
+  if (WIFSIGNALED(child.status()))
+    cannot("its process dies of signal " + std::to_string(WTERMSIG(child.status())) + stage);
   if (WEXITSTATUS(child.status()) != 0) cannot(describe_exit(WEXITSTATUS(child.status())));
   proven_ = true;
 }
@@ -459,10 +482,11 @@ void CopiedProcess::Impl::ask(const Pass& pass, std::span<const Address> objects
   };
   const auto began = Clock::now();
   auto time_left = [&] { return limits_.in_all - spent_ - (Clock::now() - began); };
-  // What a child leaves behind when it ends badly may have been damaged by any object handed out to it. Up to here
-  // they are handed out one by one, so that the next bad end is that of one object.
+  // What a child leaves behind when it ends badly may have been damaged by any object handed out to it. Up to
+  // here they are handed out one by one, so that the next bad end is that of one object.
   std::uint64_t one_by_one = 0;
-  while (records.index() < objects.size() && time_left() > Clock::duration::zero() && children_ < limits_.children) {
+  while (records.index() < objects.size() && time_left() > Clock::duration::zero() &&
+         children_ < limits_.children) {
     records.restart(records.index());
     const std::uint64_t first = records.index();
     prepare(pass, first);
@@ -477,7 +501,8 @@ void CopiedProcess::Impl::ask(const Pass& pass, std::span<const Address> objects
       std::uint64_t available = control.available;
       const std::uint64_t window_size = records.index() < one_by_one ? 1 : stub::kObjectsWindow;
       const std::uint64_t want = std::min<std::uint64_t>(objects.size(), records.index() + window_size);
-      for (; available < want; ++available) window[available % stub::kObjectsWindow] = value(objects[available]);
+      for (; available < want; ++available)
+        window[available % stub::kObjectsWindow] = value(objects[available]);
       __atomic_store_n(&control.available, available, __ATOMIC_RELEASE);
       const bool was_alive = idle == 0 || child.alive();
       const std::uint64_t head = __atomic_load_n(&ring.head, __ATOMIC_ACQUIRE);
@@ -524,6 +549,9 @@ void CopiedProcess::Impl::ask(const Pass& pass, std::span<const Address> objects
     child.end();
     if (records.index() == objects.size()) break;
     if (!died && !broken && !overtime) continue;  // out of time
+    if (pass.size_of && !broken && !records.in_object() && WIFEXITED(child.status()) &&
+        WEXITSTATUS(child.status()) == stub::kExitSpoilt && records.index() > first)
+      continue;  // the object that spoilt it has been told
     ++stats_.deaths;
     const std::uint64_t at = records.index();
     // That children can be set up is proven: if no object seems to be in hand, one hid that.
@@ -547,11 +575,19 @@ void CopiedProcess::Impl::run(std::span<const Address> objects, const Take& take
   auto count = [&](std::size_t i, Status status, std::span<const Address> referents) {
     ++stats_.objects;
     switch (status) {
-      case Status::kDone: break;
-      case Status::kFaulted: ++stats_.faults; break;
-      case Status::kTimedOut: ++stats_.timeouts; break;
-      case Status::kKilled: break;  // counted as it happened
-      case Status::kNotAsked: ++stats_.not_asked; break;
+      case Status::kDone:
+        break;
+      case Status::kFaulted:
+        ++stats_.faults;
+        break;
+      case Status::kTimedOut:
+        ++stats_.timeouts;
+        break;
+      case Status::kKilled:
+        break;  // counted as it happened
+      case Status::kNotAsked:
+        ++stats_.not_asked;
+        break;
     }
     take(i, status, referents);
   };
@@ -572,6 +608,17 @@ void CopiedProcess::Impl::run(std::span<const Address> objects, const Take& take
   stats_.ms = std::chrono::duration<double, std::milli>(spent_).count();
 }
 
+void CopiedProcess::Impl::sizes(std::span<const Address> objects, const TakeSize& take) {
+  if (!can_attach_ || is_null(offsets_.size_of)) return;
+  prove();
+  Pass pass = attached_;
+  pass.size_of = value(offsets_.size_of);
+  ask(pass, objects, [&](std::size_t i, Status status, std::span<const Address> told) {
+    if (status == Status::kDone && told.size() == 1 && !is_null(told[0])) take(i, value(told[0]));
+  });
+  stats_.ms = std::chrono::duration<double, std::milli>(spent_).count();
+}
+
 CopiedProcess::CopiedProcess(const Capture& capture, std::int32_t main_thread, const TraverseOffsets& offsets,
                              const CopiedProcessLimits& limits)
     : impl_(std::make_unique<Impl>(capture, main_thread, offsets, limits)) {}
@@ -579,6 +626,8 @@ CopiedProcess::CopiedProcess(const Capture& capture, std::int32_t main_thread, c
 CopiedProcess::~CopiedProcess() = default;
 
 void CopiedProcess::run(std::span<const Address> objects, const Take& take) { impl_->run(objects, take); }
+
+void CopiedProcess::sizes(std::span<const Address> objects, const TakeSize& take) { impl_->sizes(objects, take); }
 
 const CopiedProcessStats& CopiedProcess::stats() const { return impl_->stats(); }
 
@@ -590,14 +639,18 @@ namespace heapglass {
 
 class CopiedProcess::Impl {};
 
-CopiedProcess::CopiedProcess(const Capture&, std::int32_t, const TraverseOffsets&, const CopiedProcessLimits&) {
+CopiedProcess::CopiedProcess(const Capture&, std::int32_t, const TraverseOffsets&,
+                             const CopiedProcessLimits&) {
   throw Error(ErrorKind::kUnreachable, "cannot run a copy of the target: that is done on x86-64 only",
               "--resolve=scan guesses from the objects' bytes instead");
 }
 
 CopiedProcess::~CopiedProcess() = default;
 
-void CopiedProcess::run(std::span<const Address>, const Take&) {}  // nobody gets here: there is no CopiedProcess
+void CopiedProcess::run(std::span<const Address>, const Take&) {
+}  // nobody gets here: there is no CopiedProcess
+
+void CopiedProcess::sizes(std::span<const Address>, const TakeSize&) {}
 
 const CopiedProcessStats& CopiedProcess::stats() const {
   static const CopiedProcessStats none;

@@ -1,7 +1,7 @@
-// The code that stays when a forked heapglass has unmapped itself and become a copy of the target. It is copied to
-// another address, so it may use nothing outside its own section: no constants that a compiler puts elsewhere (strings,
-// jump tables, arrays), no library, no thread-local storage. The flags of this file in CMakeLists.txt see to the rest,
-// and a test disassembles it.
+// The code that stays when a forked heapglass has unmapped itself and become a copy of the target. It is
+// copied to another address, so it may use nothing outside its own section: no constants that a compiler puts
+// elsewhere (strings, jump tables, arrays), no library, no thread-local storage. The flags of this file in
+// CMakeLists.txt see to the rest, and a test disassembles it.
 #include "platform/copied_process_stub.h"
 
 #if defined(__x86_64__)
@@ -23,7 +23,7 @@ struct Scratch {
   u64 room_until;  // as far as the parent was known to have taken
   u64 next;        // index of the object in hand or to come
   u64 in_object;
-  u64 attached;    // faults before this are of the attaching
+  u64 attached;  // faults before this are of the attaching
   int signal;
   void* jump[5];
 };
@@ -83,8 +83,8 @@ STUB int heapglass_stub_visit(void* object, void* s) {
   return 0;
 }
 
-// Never returns: sigreturn is a system call. The kernel has switched to the signal stack, so that it works whatever
-// the stack pointer was.
+// Never returns: sigreturn is a system call. The kernel has switched to the signal stack, so that it works
+// whatever the stack pointer was.
 STUB void heapglass_stub_on_signal(int signal) {
   Scratch* s = scratch();
   s->signal = signal;
@@ -93,6 +93,11 @@ STUB void heapglass_stub_on_signal(int signal) {
 
 STUB void heapglass_stub_traverse(Scratch* s, u64 object) {
   const Control* c = control();
+  if (c->size_of) {
+    // -1 is an error, and no size is as large as the end of the address space.
+    heapglass_stub_visit(reinterpret_cast<void*>(reinterpret_cast<u64 (*)(u64)>(c->size_of)(object)), s);
+    return;
+  }
   const u64 type = word(object, c->ob_type);
   if (!(word(type, c->tp_flags) & c->have_gc)) return;
   if (const u64 is_gc = word(type, c->tp_is_gc)) {
@@ -127,11 +132,13 @@ STUB void heapglass_stub_loop() {
       heapglass_stub_put(s, kEnd | static_cast<u64>(s->signal));
       ++s->next;
       publish(s);
+      if (control()->size_of) leave(kExitSpoilt);
     }  // else an alarm that came too late for its object
   }
 }
 
-// Becomes the thread that holds the interpreter's lock. Where nobody does, takes it as the first thread would.
+// Becomes the thread that holds the interpreter's lock. Where nobody does, takes it as the first thread
+// would.
 STUB u64 heapglass_stub_attach() {
   const Control* c = control();
   const auto own = reinterpret_cast<u64 (*)()>(c->this_thread_state);
@@ -152,7 +159,8 @@ STUB void heapglass_stub_run() {
   // A lock that nobody will give up any more ends the attaching with a signal: then without.
   if (__builtin_setjmp(scratch()->jump) == 0) stack = heapglass_stub_attach();
   ring()->stage = kAttached;
-  // On that thread's own stack, below what it uses: some code compares the stack pointer with the thread's limits.
+  // On that thread's own stack, below what it uses: some code compares the stack pointer with the thread's
+  // limits.
   if (stack) {
     __asm__ volatile(
         "mov %0, %%rsp\n"
@@ -175,7 +183,8 @@ STUB void heapglass_stub_enter(u64 at) {
   // By way of a place that is surely free: the old and the new may overlap.
   u64 staging = at + kStaging;
   for (u64 i = 0; i < c->vdso_count; ++i) {
-    if (call(SYS_mremap, c->vdso[i].from, c->vdso[i].size, c->vdso[i].size, MREMAP_MAYMOVE | MREMAP_FIXED, staging) < 0)
+    if (call(SYS_mremap, c->vdso[i].from, c->vdso[i].size, c->vdso[i].size, MREMAP_MAYMOVE | MREMAP_FIXED,
+             staging) < 0)
       leave(kExitNoVdso);
     staging += c->vdso[i].size;
   }
@@ -188,8 +197,8 @@ STUB void heapglass_stub_enter(u64 at) {
   const Map* plan = reinterpret_cast<const Map*>(at + kPlan);
   for (u64 i = 0; i < c->plan_count; ++i) {
     const long got = call(SYS_mmap, plan[i].address, plan[i].size, static_cast<u64>(plan[i].protection),
-                          static_cast<u64>(plan[i].flags), static_cast<u64>(static_cast<long>(plan[i].descriptor)),
-                          plan[i].offset);
+                          static_cast<u64>(plan[i].flags),
+                          static_cast<u64>(static_cast<long>(plan[i].descriptor)), plan[i].offset);
     if (got != static_cast<long>(plan[i].address)) ++r->not_mapped;  // what needs it faults
   }
   r->stage = kMapped;
@@ -198,8 +207,8 @@ STUB void heapglass_stub_enter(u64 at) {
   u64 stack[3] = {at + kSignalStack, 0, kSignalStackSize};
   call(SYS_sigaltstack, reinterpret_cast<u64>(stack));
   for (int i = 1; i < 64; ++i) {
-    const u64 ours = 1u << SIGSEGV | 1u << SIGBUS | 1u << SIGILL | 1u << SIGFPE | 1u << SIGSYS | 1u << SIGALRM |
-                     1u << SIGTRAP | 1u << SIGABRT;
+    const u64 ours = 1u << SIGSEGV | 1u << SIGBUS | 1u << SIGILL | 1u << SIGFPE | 1u << SIGSYS |
+                     1u << SIGALRM | 1u << SIGTRAP | 1u << SIGABRT;
     KernelSigaction action;
     const bool handled = i < 32 && ours >> i & 1;
     action.handler = handled ? reinterpret_cast<void*>(heapglass_stub_on_signal) : nullptr;

@@ -26,7 +26,8 @@ namespace {
 
 constexpr std::uint64_t kPage = 4096;
 constexpr std::uint64_t kHuge = 2u << 20;
-// Room on both sides of a mapping's buffer: what grows between the look and the stop stays contiguous with it.
+// Room on both sides of a mapping's buffer: what grows between the look and the stop stays contiguous with
+// it.
 constexpr std::uint64_t kSlack = 8u << 20;
 constexpr std::uint64_t kLongestMapping = std::uint64_t{1} << 40;
 
@@ -39,7 +40,8 @@ struct Range {
   std::uint64_t size() const { return end - start; }
 };
 
-// /proc/PID/pagemap, Documentation/admin-guide/mm/pagemap.rst: bit 63 present, 62 swapped, 61 file page or shared.
+// /proc/PID/pagemap, Documentation/admin-guide/mm/pagemap.rst: bit 63 present, 62 swapped, 61 file page or
+// shared.
 class PageMap {
  public:
   explicit PageMap(pid_t pid)
@@ -52,8 +54,7 @@ class PageMap {
     std::vector<std::uint64_t> entries(std::min<std::uint64_t>(range.size() / kPage, 1 << 16));
     for (std::uint64_t at = range.start; at < range.end;) {
       const std::uint64_t want = std::min<std::uint64_t>((range.end - at) / kPage, entries.size());
-      const ssize_t got =
-          pread(fd_.get(), entries.data(), want * 8, static_cast<off_t>(at / kPage * 8));
+      const ssize_t got = pread(fd_.get(), entries.data(), want * 8, static_cast<off_t>(at / kPage * 8));
       if (got <= 0) return;
       const std::uint64_t n = static_cast<std::uint64_t>(got) / 8;
       for (std::uint64_t i = 0; i < n; ++i) visit(at + i * kPage, entries[i]);
@@ -98,8 +99,8 @@ std::vector<Range> gaps_of(const std::vector<Range>& runs, Range whole) {
 // What is done with a mapping.
 enum class Treatment {
   kSkip,
-  kCopy,      // writable or anonymous private memory: every page it has
-  kFile,      // a private view of a file: the file's bytes, and copies of the pages changed since
+  kCopy,  // writable or anonymous private memory: every page it has
+  kFile,  // a private view of a file: the file's bytes, and copies of the pages changed since
 };
 
 Treatment treatment(const Mapping& m) {
@@ -112,15 +113,15 @@ Treatment treatment(const Mapping& m) {
 
 // One planned mapping: where its bytes will stand with us.
 struct Planned {
-  Range range;                  // in the target
+  Range range;  // in the target
   Treatment what = Treatment::kSkip;
   bool writable = false;
-  std::byte* buffer = nullptr;  // of range.start
+  std::byte* buffer = nullptr;       // of range.start
   std::byte* buffer_low = nullptr;   // slack before, included
   std::byte* buffer_high = nullptr;  // end, slack behind included
-  std::vector<Range> runs;      // pages to copy in the stop
-  int descriptor = -1;          // of what backs the buffer: the arena or the target's file
-  std::uint64_t offset = 0;     // of range.start in it
+  std::vector<Range> runs;           // pages to copy in the stop
+  int descriptor = -1;               // of what backs the buffer: the arena or the target's file
+  std::uint64_t offset = 0;          // of range.start in it
 };
 
 // Memory in a memfd: a later step maps the same bytes elsewhere without copying them.
@@ -137,8 +138,9 @@ class Arena {
   Arena& operator=(const Arena&) = delete;
   std::byte* base() const { return static_cast<std::byte*>(base_); }
   int descriptor() const { return fd_.get(); }
-  // From here on nobody can map it to write, nor change its size: what is mapped from it later is what was captured.
-  // A kernel before 5.1 knows no such seal for a file that is mapped; the descriptor never leaves us either way.
+  // From here on nobody can map it to write, nor change its size: what is mapped from it later is what was
+  // captured. A kernel before 5.1 knows no such seal for a file that is mapped; the descriptor never leaves
+  // us either way.
   void seal() const {
     constexpr int kFutureWrite = 0x10;  // F_SEAL_FUTURE_WRITE
     if (fcntl(fd_.get(), F_ADD_SEALS, kFutureWrite | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) != 0)
@@ -157,9 +159,11 @@ class Arena {
 };
 
 void prefault(std::byte* start, std::uint64_t size) {
-  // Huge pages inside (where the system allows them for memfds), then every page made now rather than in the stop.
+  // Huge pages inside (where the system allows them for memfds), then every page made now rather than in the
+  // stop.
   const auto from = reinterpret_cast<std::uintptr_t>(start);
-  const std::uintptr_t huge_from = (from + kHuge - 1) / kHuge * kHuge, huge_to = (from + size) / kHuge * kHuge;
+  const std::uintptr_t huge_from = (from + kHuge - 1) / kHuge * kHuge,
+                       huge_to = (from + size) / kHuge * kHuge;
   if (huge_to > huge_from) madvise(reinterpret_cast<void*>(huge_from), huge_to - huge_from, MADV_HUGEPAGE);
   if (madvise(start, size, MADV_POPULATE_WRITE) != 0) {
     for (std::uint64_t i = 0; i < size; i += kPage) {
@@ -176,7 +180,8 @@ struct CopyJob {
 };
 
 // Copies what can be copied; a page that is gone by now leaves zeros and is counted.
-void copy_range(const Process& process, const CopyJob* jobs, std::size_t count, std::atomic<std::uint64_t>& lost) {
+void copy_range(const Process& process, const CopyJob* jobs, std::size_t count,
+                std::atomic<std::uint64_t>& lost) {
   constexpr std::size_t kVector = 64;
   std::size_t job = 0;
   std::uint64_t offset = 0;
@@ -333,15 +338,17 @@ void FreezeCopy::Copier::plan() {
     p.buffer_high = p.buffer + p.range.size() + kSlack;
     for (const Range& run : p.runs)
       for (std::uint64_t at = run.start; at < run.end; at += 32u << 20)
-        to_fault.emplace_back(p.buffer + (at - p.range.start), std::min<std::uint64_t>(run.end - at, 32u << 20));
+        to_fault.emplace_back(p.buffer + (at - p.range.start),
+                              std::min<std::uint64_t>(run.end - at, 32u << 20));
     if (p.what == Treatment::kFile) {
       // A writable view: pages that the target has never touched are still the file's.
       if (const int file = file_of(*of[i]); file >= 0) {
         for (const Range& gap : gaps_of(p.runs, p.range)) {
           std::uint64_t done = 0;
           while (done < gap.size()) {
-            const ssize_t n = pread(file, p.buffer + (gap.start - p.range.start) + done, gap.size() - done,
-                                    static_cast<off_t>(of[i]->file_offset + (gap.start - p.range.start) + done));
+            const ssize_t n =
+                pread(file, p.buffer + (gap.start - p.range.start) + done, gap.size() - done,
+                      static_cast<off_t>(of[i]->file_offset + (gap.start - p.range.start) + done));
             if (n <= 0) break;
             done += static_cast<std::uint64_t>(n);
           }
@@ -349,7 +356,8 @@ void FreezeCopy::Copier::plan() {
       }
     }
   }
-  parallel_for(to_fault.size(), [&](std::size_t i, unsigned) { prefault(to_fault[i].first, to_fault[i].second); });
+  parallel_for(to_fault.size(),
+               [&](std::size_t i, unsigned) { prefault(to_fault[i].first, to_fault[i].second); });
 }
 
 void FreezeCopy::Copier::plan_file(Planned& p, const Mapping& m, int file) {
@@ -373,7 +381,8 @@ void FreezeCopy::Copier::plan_file(Planned& p, const Mapping& m, int file) {
   p.buffer_high = p.buffer + length;
   p.descriptor = file;
   p.offset = m.file_offset;
-  // Relocated data that was made read-only, and text that somebody has patched: those pages are the target's own.
+  // Relocated data that was made read-only, and text that somebody has patched: those pages are the target's
+  // own.
   p.runs = page_runs(pages_, p.range, PageMap::is_private_copy);
   for (const Range& run : p.runs) prefault(p.buffer + (run.start - p.range.start), run.size());
 }
@@ -398,13 +407,15 @@ void FreezeCopy::Copier::in_stop(const Mappings& now) {
     Range rest{value(m.start), value(m.end)};
     while (rest.start < rest.end) {
       while (next < planned_.size() && planned_[next].range.end <= rest.start) ++next;
-      Planned* p = next < planned_.size() && planned_[next].range.start < rest.end ? &planned_[next] : nullptr;
+      Planned* p =
+          next < planned_.size() && planned_[next].range.start < rest.end ? &planned_[next] : nullptr;
       if (p && p->range.start <= rest.start) {
         // As planned.
         const Range here{rest.start, std::min(rest.end, p->range.end)};
         auto add_run = [&](const Range& run) {
           const Range cut{std::max(run.start, here.start), std::min(run.end, here.end)};
-          if (cut.start < cut.end) jobs.push_back({cut.start, p->buffer + (cut.start - p->range.start), cut.size()});
+          if (cut.start < cut.end)
+            jobs.push_back({cut.start, p->buffer + (cut.start - p->range.start), cut.size()});
         };
         for (const Range& run : p->runs) add_run(run);
         if (pages_ && (p->what == Treatment::kCopy || p->writable)) {
@@ -417,7 +428,8 @@ void FreezeCopy::Copier::in_stop(const Mappings& now) {
         }
         add_piece(here, p->buffer + (here.start - p->range.start), what == Treatment::kCopy || p->writable);
         const bool view = p->descriptor != arena_->descriptor();
-        backed_.push_back({here, &m, p->descriptor, p->offset + (here.start - p->range.start), view ? p : nullptr});
+        backed_.push_back(
+            {here, &m, p->descriptor, p->offset + (here.start - p->range.start), view ? p : nullptr});
         rest.start = here.end;
         continue;
       }
@@ -439,9 +451,8 @@ void FreezeCopy::Copier::in_stop(const Mappings& now) {
         to = extra_.back()->base();
         backed.descriptor = extra_.back()->descriptor();
       }
-      backed.offset = extra_.empty() || to != extra_.back()->base()
-                          ? static_cast<std::uint64_t>(to - arena_->base())
-                          : 0;
+      backed.offset =
+          extra_.empty() || to != extra_.back()->base() ? static_cast<std::uint64_t>(to - arena_->base()) : 0;
       for (const Range& run : page_runs(pages_, here, PageMap::has_page))
         jobs.push_back({run.start, to + (run.start - here.start), run.size()});
       add_piece(here, to, true);
@@ -456,7 +467,9 @@ void FreezeCopy::Copier::in_stop(const Mappings& now) {
 
 void FreezeCopy::Copier::build(Capture& capture, const std::shared_ptr<void>& owner) {
   for (const Piece& piece : pieces_)
-    capture.image->add({.start = Address{piece.range.start}, .size = piece.range.size(), .bytes = piece.bytes,
+    capture.image->add({.start = Address{piece.range.start},
+                        .size = piece.range.size(),
+                        .bytes = piece.bytes,
                         .heap = piece.heap},
                        owner);
   capture.image->seal();
@@ -480,7 +493,8 @@ void FreezeCopy::Copier::build(Capture& capture, const std::shared_ptr<void>& ow
   }
 }
 
-FreezeCopy::FreezeCopy(const Process& process) : process_(process), copier_(std::make_shared<Copier>(process)) {
+FreezeCopy::FreezeCopy(const Process& process)
+    : process_(process), copier_(std::make_shared<Copier>(process)) {
   const auto began = std::chrono::steady_clock::now();
   copier_->plan();
   prepare_ms_ = ms_since(began);

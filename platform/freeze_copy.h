@@ -13,9 +13,9 @@ struct FreezeOptions {
   std::chrono::milliseconds stop_deadline{2000};  // for all threads to have stopped
 };
 
-// Everything that needs no stopped target comes before the stop, in the constructor (maps, page map, pre-faulted
-// buffers); everything that can wait comes after. Pages that the target has not got are not read, so none is made
-// for it. Both throw Error kUnreachable.
+// Everything that needs no stopped target comes before the stop, in the constructor (maps, page map,
+// pre-faulted buffers); everything that can wait comes after. Pages that the target has not got are not read,
+// so none is made for it. Both throw Error kUnreachable.
 class FreezeCopy {
  public:
   explicit FreezeCopy(const Process& process);  // borrowed

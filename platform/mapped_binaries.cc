@@ -14,7 +14,8 @@ namespace {
 
 class MappedBinary final : public Binary {
  public:
-  MappedBinary(const Process& process, std::string path, std::shared_ptr<const ElfFile> file, std::uint64_t bias)
+  MappedBinary(const Process& process, std::string path, std::shared_ptr<const ElfFile> file,
+               std::uint64_t bias)
       : path_(std::move(path)),
         root_("/proc/" + std::to_string(process.pid()) + "/root"),
         file_(std::move(file)),

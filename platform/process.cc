@@ -36,7 +36,8 @@ std::string permission_hint(pid_t pid) {
   }
   const std::string yama = read_proc_file("/proc/sys/kernel/yama/ptrace_scope");
   if (!yama.empty() && yama[0] != '0')
-    hint += "; kernel.yama.ptrace_scope is " + yama.substr(0, 1) + ", 0 lets a user look at their own processes";
+    hint +=
+        "; kernel.yama.ptrace_scope is " + yama.substr(0, 1) + ", 0 lets a user look at their own processes";
   return hint;
 }
 
@@ -88,7 +89,8 @@ Process Process::open(pid_t pid) {
   Process process;
   process.pid_ = pid;
   const std::string status = read_proc_file(proc(pid, "status"));
-  if (const std::uint64_t group = status_number(status, "Tgid"); group && group != static_cast<std::uint64_t>(pid)) {
+  if (const std::uint64_t group = status_number(status, "Tgid");
+      group && group != static_cast<std::uint64_t>(pid)) {
     process.pid_ = static_cast<pid_t>(group);  // the id of one of its threads
     if (!read_proc_stat(process.pid_, stat))
       throw Error(ErrorKind::kUnreachable, "cannot look at " + who + ": its process is gone");
@@ -115,10 +117,11 @@ Process Process::open(pid_t pid) {
 void Process::check_alive() const {
   ProcStat stat;
   if (!read_proc_stat(pid_, stat) || stat.state == 'Z' || stat.state == 'X')
-    throw Error(ErrorKind::kUnreachable, "process " + std::to_string(pid_) + " exited while it was looked at");
-  if (stat.start_time != start_time_)
     throw Error(ErrorKind::kUnreachable,
-                "process " + std::to_string(pid_) + " exited while it was looked at, and its pid is another's now");
+                "process " + std::to_string(pid_) + " exited while it was looked at");
+  if (stat.start_time != start_time_)
+    throw Error(ErrorKind::kUnreachable, "process " + std::to_string(pid_) +
+                                             " exited while it was looked at, and its pid is another's now");
 }
 
 std::string Process::executable() const {
@@ -155,7 +158,8 @@ Mappings Process::mappings() const {
 
 FileDescriptor Process::open_mapped_file(const Mapping& mapping) const {
   char name[64];
-  std::snprintf(name, sizeof name, "map_files/%" PRIx64 "-%" PRIx64, value(mapping.start), value(mapping.end));
+  std::snprintf(name, sizeof name, "map_files/%" PRIx64 "-%" PRIx64, value(mapping.start),
+                value(mapping.end));
   // map_files is the mapped file itself, deleted or not, in whatever mount namespace; it needs a capability.
   FileDescriptor fd(::open(proc(pid_, name).c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
   if (fd) return fd;
@@ -163,8 +167,8 @@ FileDescriptor Process::open_mapped_file(const Mapping& mapping) const {
     // A replaced executable can still be had by the process's own link to it.
     fd = FileDescriptor(::open(proc(pid_, "exe").c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
   } else {
-    fd = FileDescriptor(::open((proc(pid_, "root") + mapping.path).c_str(),
-                               O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+    fd = FileDescriptor(
+        ::open((proc(pid_, "root") + mapping.path).c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
   }
   struct stat file;
   // Device numbers of maps and stat differ on some file systems (btrfs, overlayfs); the inode has to agree.

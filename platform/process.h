@@ -32,20 +32,21 @@ class Process final : public MemoryReader {
   // zombie, a kernel thread, not permitted.
   static Process open(pid_t pid);
 
-  pid_t pid() const { return pid_; }                    // of the whole process, where a thread's id was given
+  pid_t pid() const { return pid_; }  // of the whole process, where a thread's id was given
   std::uint64_t start_time() const { return start_time_; }  // clock ticks since boot: tells a reused pid
-  std::string executable() const;                       // /proc/PID/exe's target
-  std::string command_line() const;                     // arguments joined by spaces
-  std::uint64_t resident_bytes() const;                 // RSS
-  bool owned_by_caller() const;                         // same effective user
-  Mappings mappings() const;                            // throws Error kUnreachable
+  std::string executable() const;                           // /proc/PID/exe's target
+  std::string command_line() const;                         // arguments joined by spaces
+  std::uint64_t resident_bytes() const;                     // RSS
+  bool owned_by_caller() const;                             // same effective user
+  Mappings mappings() const;                                // throws Error kUnreachable
   // A file as the target sees it, checked to be the mapped one; invalid where it cannot be had.
   FileDescriptor open_mapped_file(const Mapping& mapping) const;
 
   // process_vm_readv, then /proc/PID/mem for what only ptrace may read.
   bool read(Address from, std::span<std::byte> to) const override;
 
-  // Throws Error kUnreachable "exited" where the process that was opened is gone, or its pid is another's now.
+  // Throws Error kUnreachable "exited" where the process that was opened is gone, or its pid is another's
+  // now.
   void check_alive() const;
 
  private:

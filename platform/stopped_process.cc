@@ -59,7 +59,8 @@ std::string tracer_of(pid_t pid) {
 [[noreturn]] void refuse(pid_t pid, int error) {
   const std::string who = "process " + std::to_string(pid);
   if (const std::string tracer = tracer_of(pid); !tracer.empty())
-    throw Error(ErrorKind::kUnreachable, "cannot stop " + who + ": it is traced by process " + tracer + " already",
+    throw Error(ErrorKind::kUnreachable,
+                "cannot stop " + who + ": it is traced by process " + tracer + " already",
                 "end that debugger or tracer first");
   throw Error(ErrorKind::kUnreachable, "cannot stop " + who + ": " + std::strerror(error),
               "ptrace needs the same user or CAP_SYS_PTRACE; a container's seccomp profile may refuse it");

@@ -1,5 +1,5 @@
-// All threads of a process held by ptrace. Whatever way this ends, the threads go on as they were: the destructor
-// lets them go, and where this process dies the kernel does.
+// All threads of a process held by ptrace. Whatever way this ends, the threads go on as they were: the
+// destructor lets them go, and where this process dies the kernel does.
 #pragma once
 
 #include <sys/types.h>
@@ -13,9 +13,9 @@ namespace heapglass {
 
 class StoppedProcess {
  public:
-  // Seizes every thread first, then asks them to stop: sleepers first, running threads last, so that those wait
-  // shortest. Throws Error kUnreachable where tracing is refused, the process goes away, or a thread cannot stop
-  // within `deadline` (vfork, uninterruptible sleep); then nothing is held any more.
+  // Seizes every thread first, then asks them to stop: sleepers first, running threads last, so that those
+  // wait shortest. Throws Error kUnreachable where tracing is refused, the process goes away, or a thread
+  // cannot stop within `deadline` (vfork, uninterruptible sleep); then nothing is held any more.
   StoppedProcess(pid_t pid, std::chrono::milliseconds deadline);
   ~StoppedProcess() { resume(); }
   StoppedProcess(const StoppedProcess&) = delete;

@@ -28,7 +28,8 @@ VisitRecords::Verdict VisitRecords::take(std::uint64_t word, std::uint64_t avail
       in_object_ = false;
       done(index_++, static_cast<int>(low), referents_);
       return Verdict::kFine;
-    default: return Verdict::kBroken;
+    default:
+      return Verdict::kBroken;
   }
 }
 

@@ -1,5 +1,5 @@
-// What a copied process writes about the objects it was asked for, checked word by word: the code that wrote it may be
-// hostile. Addresses are data, nothing here follows them.
+// What a copied process writes about the objects it was asked for, checked word by word: the code that wrote
+// it may be hostile. Addresses are data, nothing here follows them.
 #pragma once
 
 #include <cstdint>

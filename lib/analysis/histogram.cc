@@ -12,7 +12,8 @@ std::vector<TypeCount> histogram(const HeapGraph& graph) {
   std::vector<TypeCount> rows;
   for (std::size_t t = 0; t < by_type.size(); ++t) {  // graph.types is sorted by name
     if (by_type[t].count == 0) continue;
-    if (rows.empty() || rows.back().type != graph.types[t].name) rows.push_back({.type = graph.types[t].name});
+    if (rows.empty() || rows.back().type != graph.types[t].name)
+      rows.push_back({.type = graph.types[t].name});
     rows.back().count += by_type[t].count;
     rows.back().bytes += by_type[t].bytes;
     rows.back().size_unsure |= graph.types[t].size_unsure;

@@ -10,10 +10,10 @@
 namespace heapglass {
 
 struct TypeCount {
-  std::string type;            // types of one name are one row
+  std::string type;  // types of one name are one row
   std::uint64_t count = 0;
-  std::uint64_t bytes = 0;     // shallow: sys.getsizeof
-  bool size_unsure = false;    // of at least one of its types
+  std::uint64_t bytes = 0;   // shallow: sys.getsizeof
+  bool size_unsure = false;  // of at least one of its types
 };
 
 // By name; every object is in exactly one row.

@@ -6,8 +6,8 @@
 
 namespace heapglass {
 
-Neighbourhood neighbourhood(const HeapGraph& graph, const Referrers& referrers, const std::vector<NodeId>& starts,
-                            const NeighbourhoodOptions& options) {
+Neighbourhood neighbourhood(const HeapGraph& graph, const Referrers& referrers,
+                            const std::vector<NodeId>& starts, const NeighbourhoodOptions& options) {
   Neighbourhood out;
   std::unordered_map<std::uint32_t, std::uint32_t> place;
   auto add = [&](NodeId id, int depth) {
@@ -33,7 +33,8 @@ Neighbourhood neighbourhood(const HeapGraph& graph, const Referrers& referrers, 
     for (const NodeId n : options.referrers ? referrers.of(node.id) : graph.referents(node.id))
       if (seen.insert(index(n)).second && !(options.ignore && options.ignore(n))) neighbours.push_back(n);
     // What is drawn already costs nothing more.
-    std::stable_partition(neighbours.begin(), neighbours.end(), [&](NodeId n) { return place.count(index(n)) > 0; });
+    std::stable_partition(neighbours.begin(), neighbours.end(),
+                          [&](NodeId n) { return place.count(index(n)) > 0; });
     if (options.rank) {
       std::unordered_map<std::uint32_t, int> ranks;
       for (const NodeId n : neighbours) ranks[index(n)] = options.rank(node.id, n);
@@ -57,7 +58,8 @@ Neighbourhood neighbourhood(const HeapGraph& graph, const Referrers& referrers, 
   if (!options.connect) return out;
   for (const std::uint32_t i : frontier) {
     std::unordered_set<std::uint32_t> seen;
-    for (const NodeId n : options.referrers ? referrers.of(out.nodes[i].id) : graph.referents(out.nodes[i].id)) {
+    for (const NodeId n :
+         options.referrers ? referrers.of(out.nodes[i].id) : graph.referents(out.nodes[i].id)) {
       const auto at = place.find(index(n));
       if (at != place.end() && seen.insert(at->second).second) connect(i, at->second);
     }

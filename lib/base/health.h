@@ -11,24 +11,31 @@
 namespace heapglass {
 
 enum class Skip : unsigned {
-  kBadReference,      // a field that should hold an object holds none: caught half made, or damaged
-  kUnreadable,        // memory that an object points to was not captured
-  kImplausibleSize,   // a count or size that cannot be true
-  kBadType,           // a type object that contradicts itself
-  kBrokenList,        // a list of the collector that does not close
-  kTooMany,           // a limit was reached
+  kBadReference,     // a field that should hold an object holds none: caught half made, or damaged
+  kUnreadable,       // memory that an object points to was not captured
+  kImplausibleSize,  // a count or size that cannot be true
+  kBadType,          // a type object that contradicts itself
+  kBrokenList,       // a list of the collector that does not close
+  kTooMany,          // a limit was reached
   kCount
 };
 
 constexpr std::string_view describe(Skip skip) {
   switch (skip) {
-    case Skip::kBadReference: return "references that lead to no object";
-    case Skip::kUnreadable: return "parts of objects that could not be read";
-    case Skip::kImplausibleSize: return "objects with an impossible size";
-    case Skip::kBadType: return "type objects that contradict themselves";
-    case Skip::kBrokenList: return "collector lists that do not close";
-    case Skip::kTooMany: return "limits reached";
-    case Skip::kCount: break;
+    case Skip::kBadReference:
+      return "references that lead to no object";
+    case Skip::kUnreadable:
+      return "parts of objects that could not be read";
+    case Skip::kImplausibleSize:
+      return "objects with an impossible size";
+    case Skip::kBadType:
+      return "type objects that contradict themselves";
+    case Skip::kBrokenList:
+      return "collector lists that do not close";
+    case Skip::kTooMany:
+      return "limits reached";
+    case Skip::kCount:
+      break;
   }
   return "";
 }

@@ -1,5 +1,5 @@
-// Addresses of objects to dense ids in order of address, and back: a bit for every 8 bytes of captured heap, and a
-// count for every 512 of them. 1/64 of the heap, about 20 to 40 ns a look-up.
+// Addresses of objects to dense ids in order of address, and back: a bit for every 8 bytes of captured heap,
+// and a count for every 512 of them. 1/64 of the heap, about 20 to 40 ns a look-up.
 #pragma once
 
 #include <atomic>
@@ -50,7 +50,8 @@ class AddressIndex {
     if (!test(bit)) return kNoNode;
     std::uint32_t rank = ranks_[bit >> 9];
     for (std::uint64_t w = bit >> 9 << 3; w < bit >> 6; ++w) rank += popcount(words_[w]);
-    const std::uint64_t below = words_[bit >> 6].load(std::memory_order_relaxed) & ((std::uint64_t{1} << (bit & 63)) - 1);
+    const std::uint64_t below =
+        words_[bit >> 6].load(std::memory_order_relaxed) & ((std::uint64_t{1} << (bit & 63)) - 1);
     return NodeId{rank + static_cast<std::uint32_t>(__builtin_popcountll(below))};
   }
   Address address(NodeId node) const;

@@ -96,8 +96,15 @@ class Marker final : public EdgeSink {
  public:
   // `unknown` takes the objects whose references no layout tells, where that is asked for.
   Marker(AddressIndex& index, TypeTable& types, Health& health, WorkPool& pool, std::vector<Address>* unknown)
-      : index_(index), types_(types), objects_(types.objects()), cache_(types), references_(types, health),
-        health_(health), pool_(pool), unknown_(unknown), ob_type_(objects_.layout().PyObject.ob_type) {}
+      : index_(index),
+        types_(types),
+        objects_(types.objects()),
+        cache_(types),
+        references_(types, health),
+        health_(health),
+        pool_(pool),
+        unknown_(unknown),
+        ob_type_(objects_.layout().PyObject.ob_type) {}
 
   // Marks an object that a reference of whatever kind leads to. False: there is no object.
   bool mark(Address object) {
@@ -187,10 +194,10 @@ struct AskedCount {
 };
 using AskedCounts = std::map<const TypeInfo*, AskedCount>;
 
-// Asks about the objects found since it was last asked. Those that are referred to go to `told`. False where it cannot
-// be asked again.
-bool ask_resolver(Resolver& resolver, TypeTable& types, std::vector<std::vector<Address>>& unknown, Resolved& resolved,
-                  AskedCounts& asked, std::vector<Address>& told) {
+// Asks about the objects found since it was last asked. Those that are referred to go to `told`. False where
+// it cannot be asked again.
+bool ask_resolver(Resolver& resolver, TypeTable& types, std::vector<std::vector<Address>>& unknown,
+                  Resolved& resolved, AskedCounts& asked, std::vector<Address>& told) {
   std::vector<Address> objects;
   for (std::vector<Address>& of_worker : unknown) {
     objects.insert(objects.end(), of_worker.begin(), of_worker.end());
@@ -283,10 +290,11 @@ void mark_everything(AddressIndex& index, TypeTable& types, const std::vector<Py
 }
 
 struct Chunk {
-  std::vector<std::uint32_t> counts;    // edges by node
+  std::vector<std::uint32_t> counts;  // edges by node
   std::vector<NodeId> referents;
   std::vector<EdgeClass> classes;
   std::vector<std::pair<std::uint32_t, std::uint64_t>> large;  // node, bytes
+  std::vector<std::pair<std::uint32_t, Address>> unsized;      // their own code alone knows their size
   std::map<std::string, std::uint64_t> unresolved;
 };
 
@@ -319,6 +327,33 @@ class Filler final : public EdgeSink {
   std::uint64_t bits_[256];
 };
 
+// Objects whose __sizeof__ is C code that no rule describes: that code tells.
+void ask_sizes(Resolver* resolver, const std::vector<Chunk>& chunks, HeapGraph& graph) {
+  std::vector<Address> objects;
+  std::vector<std::uint32_t> nodes;
+  for (const Chunk& chunk : chunks) {
+    for (const auto& [node, object] : chunk.unsized) {
+      nodes.push_back(node);
+      objects.push_back(object);
+    }
+  }
+  if (objects.empty()) return;
+  std::vector<bool> told(objects.size());
+  resolver->sizes(objects, [&](std::size_t i, std::uint64_t bytes) {
+    told[i] = true;
+    if (bytes < SizeColumn::kLarge) {
+      graph.size.set_small(nodes[i], static_cast<std::uint32_t>(bytes));
+    } else {
+      graph.size.set_large(nodes[i], bytes);
+    }
+  });
+  std::vector<bool> sure(graph.types.size(), true);
+  for (std::size_t i = 0; i < nodes.size(); ++i)
+    if (!told[i]) sure[graph.type[nodes[i]]] = false;
+  for (const std::uint32_t node : nodes)
+    if (sure[graph.type[node]]) graph.types[graph.type[node]].size_unsure = false;
+}
+
 }  // namespace
 
 bool unknown_references(TypeTable& types, Address object, const TypeInfo& type) {
@@ -327,8 +362,8 @@ bool unknown_references(TypeTable& types, Address object, const TypeInfo& type) 
 }
 
 HeapGraph build_graph(std::shared_ptr<const Image> image, TypeTable& types,
-                      const std::vector<PyInterpreter>& interpreters, const BuildOptions& options, Health& health,
-                      BuildReport& report) {
+                      const std::vector<PyInterpreter>& interpreters, const BuildOptions& options,
+                      Health& health, BuildReport& report) {
   HeapGraph graph;
   graph.index = std::make_unique<AddressIndex>(image);
   AddressIndex& index = *graph.index;
@@ -348,7 +383,8 @@ HeapGraph build_graph(std::shared_ptr<const Image> image, TypeTable& types,
   });
   for (std::uint32_t i = 0; i < found.size(); ++i) {
     graph_type[found[i]->index] = i;
-    graph.types.push_back({found[i]->name, found[i]->address, found[i]->resolution, found[i]->size_unsure, found[i]});
+    graph.types.push_back(
+        {found[i]->name, found[i]->address, found[i]->resolution, found[i]->size_unsure, found[i]});
   }
 
   const std::uint32_t n = index.count();
@@ -373,6 +409,7 @@ HeapGraph build_graph(std::shared_ptr<const Image> image, TypeTable& types,
       const TypeInfo* type = cache.get(objects.type_of(object));
       graph.type[node] = graph_type[type->index];
       if (options.sizes) {
+        if (type->size_by_c && options.resolver) chunk.unsized.emplace_back(node, object);
         const std::uint64_t bytes = size_of(objects, object, *type).bytes;
         if (bytes < SizeColumn::kLarge) {
           graph.size.set_small(node, static_cast<std::uint32_t>(bytes));
@@ -408,6 +445,7 @@ HeapGraph build_graph(std::shared_ptr<const Image> image, TypeTable& types,
     for (const auto& [node, bytes] : chunk.large) graph.size.set_large(node, bytes);
     for (const auto& [name, count] : chunk.unresolved) report.unresolved[name] += count;
   }
+  ask_sizes(options.resolver, chunks, graph);
   if (options.references) {
     std::uint64_t edges = 0;
     for (const Chunk& chunk : chunks) edges += chunk.referents.size();
@@ -416,7 +454,8 @@ HeapGraph build_graph(std::shared_ptr<const Image> image, TypeTable& types,
     graph.edge_class.reserve(edges);
     graph.first_edge.push_back(0);
     for (Chunk& chunk : chunks) {
-      for (const std::uint32_t count : chunk.counts) graph.first_edge.push_back(graph.first_edge.back() + count);
+      for (const std::uint32_t count : chunk.counts)
+        graph.first_edge.push_back(graph.first_edge.back() + count);
       graph.referent.insert(graph.referent.end(), chunk.referents.begin(), chunk.referents.end());
       graph.edge_class.insert(graph.edge_class.end(), chunk.classes.begin(), chunk.classes.end());
       chunk = Chunk();  // each chunk's memory goes back before the next is copied
@@ -424,7 +463,8 @@ HeapGraph build_graph(std::shared_ptr<const Image> image, TypeTable& types,
   }
   for (PyRoot& root : roots) {
     const NodeId node = index.find(root.object);
-    if (node != kNoNode) graph.roots.push_back({node, root.kind, std::move(root.holder), root.edge, root.guess});
+    if (node != kNoNode)
+      graph.roots.push_back({node, root.kind, std::move(root.holder), root.edge, root.guess});
   }
   return graph;
 }

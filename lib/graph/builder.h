@@ -21,21 +21,23 @@ struct BuildOptions {
 };
 
 struct BuildReport {
-  std::uint64_t tracked = 0;       // objects on the collector's lists
+  std::uint64_t tracked = 0;  // objects on the collector's lists
   bool lists_closed = true;
-  bool collecting = false;         // caught in the middle of a collection
+  bool collecting = false;  // caught in the middle of a collection
   // Objects whose references are not known exactly, by what they are: extension types, modules with C state.
   std::map<std::string, std::uint64_t> unresolved;
-  // Objects whose references the resolver told; types of which it could tell too few, so that it was not believed.
+  // Objects whose references the resolver told; types of which it could tell too few, so that it was not
+  // believed.
   std::uint64_t resolved = 0;
   std::map<std::string, std::uint64_t> distrusted;
 };
 
-// Does no layout tell what this object refers to? Its type's tp_traverse, or the module's m_traverse, is not described.
+// Does no layout tell what this object refers to? Its type's tp_traverse, or the module's m_traverse, is not
+// described.
 bool unknown_references(TypeTable& types, Address object, const TypeInfo& type);
 
 HeapGraph build_graph(std::shared_ptr<const Image> image, TypeTable& types,
-                      const std::vector<PyInterpreter>& interpreters, const BuildOptions& options, Health& health,
-                      BuildReport& report);
+                      const std::vector<PyInterpreter>& interpreters, const BuildOptions& options,
+                      Health& health, BuildReport& report);
 
 }  // namespace heapglass

@@ -37,7 +37,7 @@ class SizeColumn {
 };
 
 struct GraphType {
-  std::string name;              // module.qualname
+  std::string name;  // module.qualname
   Address address{};
   Resolution resolution = Resolution::kExact;
   bool size_unsure = false;
@@ -54,13 +54,13 @@ struct GraphRoot {
 
 struct HeapGraph {
   std::unique_ptr<AddressIndex> index;
-  std::vector<GraphType> types;          // by name, then address
-  std::vector<std::uint32_t> type;       // by node: which of types
-  SizeColumn size;                       // by node: sys.getsizeof
+  std::vector<GraphType> types;     // by name, then address
+  std::vector<std::uint32_t> type;  // by node: which of types
+  SizeColumn size;                  // by node: sys.getsizeof
   // References, where they were asked for: node n owns [first_edge[n], first_edge[n + 1]).
   std::vector<std::uint64_t> first_edge;
-  std::vector<NodeId> referent;          // by edge
-  std::vector<EdgeClass> edge_class;     // by edge
+  std::vector<NodeId> referent;       // by edge
+  std::vector<EdgeClass> edge_class;  // by edge
   std::vector<GraphRoot> roots;
 
   std::uint32_t nodes() const { return index->count(); }

@@ -23,7 +23,8 @@ void verify(const HeapGraph& graph) {
     require(graph.first_edge.front() == 0 && graph.first_edge.back() == graph.referent.size(),
             "lists that cover all references");
     require(graph.edge_class.size() == graph.referent.size(), "a class for each reference");
-    for (std::uint32_t i = 0; i < n; ++i) require(graph.first_edge[i] <= graph.first_edge[i + 1], "lists in order");
+    for (std::uint32_t i = 0; i < n; ++i)
+      require(graph.first_edge[i] <= graph.first_edge[i + 1], "lists in order");
     for (const NodeId to : graph.referent) require(index(to) < n, "references to objects that exist");
   }
   for (const GraphRoot& root : graph.roots) require(index(root.node) < n, "roots that exist");

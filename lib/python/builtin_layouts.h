@@ -14,8 +14,8 @@ namespace heapglass {
 // is no substitute by itself: whoever takes one has to check what it says against the process.
 const StructSource* builtin_layout(std::uint32_t hexversion, bool py_debug);
 
-// The tables of the same minor version, nearest micro release first: candidates for a release that has none, each to
-// be checked against the process.
+// The tables of the same minor version, nearest micro release first: candidates for a release that has none,
+// each to be checked against the process.
 std::vector<const StructSource*> builtin_layouts_of_minor(std::uint32_t hexversion, bool py_debug);
 
 // Ascending, with the lowest byte 0: 0x030b0700 is 3.11.7.

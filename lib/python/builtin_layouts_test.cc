@@ -75,9 +75,12 @@ TEST(BuiltinLayouts, BitFieldsKeepTheirBits) {
 }
 
 TEST(BuiltinLayouts, NearestIsOfTheSameMinorVersion) {
-  EXPECT_EQ(builtin_layouts_of_minor(version(3, 11, 9), false).front(), builtin_layout(version(3, 11, 7), false));
-  EXPECT_EQ(builtin_layouts_of_minor(version(3, 11, 0), false).front(), builtin_layout(version(3, 11, 2), false));
-  EXPECT_EQ(builtin_layouts_of_minor(version(3, 13, 1), false).front(), builtin_layout(version(3, 13, 0), false));
+  EXPECT_EQ(builtin_layouts_of_minor(version(3, 11, 9), false).front(),
+            builtin_layout(version(3, 11, 7), false));
+  EXPECT_EQ(builtin_layouts_of_minor(version(3, 11, 0), false).front(),
+            builtin_layout(version(3, 11, 2), false));
+  EXPECT_EQ(builtin_layouts_of_minor(version(3, 13, 1), false).front(),
+            builtin_layout(version(3, 13, 0), false));
   EXPECT_EQ(builtin_layouts_of_minor(version(3, 13, 3), false).size(), 3u);
   EXPECT_TRUE(builtin_layouts_of_minor(version(3, 6, 15), false).empty());
   EXPECT_TRUE(builtin_layouts_of_minor(version(3, 11, 9), true).empty());

@@ -40,9 +40,9 @@ enum class Body : std::uint8_t {
   // `type` rounded up to 16, if StgInfo.initialized: proto argtypes converters restype checker module and,
   // from 3.14 on, pointer_type.
   kCTypesType,
-  kPickler,  // memo not null: me_key of memo->mt_table[0..mt_allocated), some null; visited from 3.11.7 on,
-             // but not in 3.12.0 (bpo-41422), owned before
-  kUnpickler,         // memo not null: memo[0..memo_size), some null; visited and owned as kPickler's
+  kPickler,    // memo not null: me_key of memo->mt_table[0..mt_allocated), some null; visited from 3.11.7 on,
+               // but not in 3.12.0 (bpo-41422), owned before
+  kUnpickler,  // memo not null: memo[0..memo_size), some null; visited and owned as kPickler's
   kSqliteConnection,  // 3.11+: callable module of *trace_ctx *progress_ctx *authorizer_ctx (each a
                       // callback_context*)
   kSqliteCache,       // each pysqlite_Node from first by next
@@ -112,8 +112,8 @@ enum class SizeRule : std::uint8_t {
   kArray,        // tp_basicsize + allocated * itemsize of the descr
   kBytesIO,      // tp_basicsize + getsizeof(buf) where nobody else holds buf
   kBuffered,     // tp_basicsize + buffer_size where there is a buffer
-  kPickler,  // tp_basicsize; memo: sizeof(PyMemoTable) + sizeof(PyMemoEntry) * mt_allocated; output_buffer:
-             // what sys.getsizeof says of it, the collector's head (none: it is bytes) included
+  kPickler,    // tp_basicsize; memo: sizeof(PyMemoTable) + sizeof(PyMemoEntry) * mt_allocated; output_buffer:
+               // what sys.getsizeof says of it, the collector's head (none: it is bytes) included
   kUnpickler,  // tp_basicsize; memo: 8 * memo_size; marks: 8 * marks_size; input_line, encoding and errors, C
                // strings: their length and 1 each. Nothing for what is null
   kStruct,     // tp_basicsize + sizeof(formatcode) * (1 + the entries of s_codes before the one with fmtdef

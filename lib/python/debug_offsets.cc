@@ -10,7 +10,8 @@
 namespace heapglass {
 namespace {
 
-// One group of words: the struct it is about, then field paths in order. "size" is sizeof; '-' is passed over.
+// One group of words: the struct it is about, then field paths in order. "size" is sizeof; '-' is passed
+// over.
 struct Group {
   std::string_view structure;
   std::string_view fields;
@@ -18,8 +19,7 @@ struct Group {
 
 constexpr Group k313[] = {
     {"_PyRuntimeState", "- - interpreters.head"},
-    {"PyInterpreterState",
-     "size id next threads.head gc imports.modules sysdict builtins ceval.gil - - - -"},
+    {"PyInterpreterState", "size id next threads.head gc imports.modules sysdict builtins ceval.gil - - - -"},
     {"PyThreadState", "size prev next interp current_frame thread_id native_thread_id datastack_chunk -"},
     {"_PyInterpreterFrame", "size previous f_executable instr_ptr localsplus owner"},
     {"PyCodeObject",
@@ -65,7 +65,8 @@ constexpr Group k315[] = {
     {"PyInterpreterState",
      "size id next threads.head threads.main gc imports.modules sysdict builtins ceval.gil - - - - - -"},
     {"PyThreadState",
-     "size prev next interp current_frame base_frame - - thread_id native_thread_id datastack_chunk - holds_gil "
+     "size prev next interp current_frame base_frame - - thread_id native_thread_id datastack_chunk - "
+     "holds_gil "
      "gil_requested current_exception exc_state"},
     {"", "-"},  // err_stackitem
     {"_PyInterpreterFrame", "size previous f_executable instr_ptr localsplus owner stackpointer -"},
@@ -91,10 +92,14 @@ constexpr std::uint64_t kLargestStruct = 64u << 20;  // sizeof(_PyRuntime) is un
 
 std::span<const Group> groups_for(std::uint32_t hexversion) {
   switch (hexversion >> 16) {
-    case 0x30d: return k313;
-    case 0x30e: return k314;
-    case 0x30f: return k315;
-    default: return {};
+    case 0x30d:
+      return k313;
+    case 0x30e:
+      return k314;
+    case 0x30f:
+      return k315;
+    default:
+      return {};
   }
 }
 

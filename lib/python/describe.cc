@@ -11,8 +11,8 @@ namespace {
 bool is_identifier(const std::string& s) {
   if (s.empty() || (s[0] >= '0' && s[0] <= '9')) return false;
   for (const char c : s) {
-    const bool word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-                      static_cast<unsigned char>(c) >= 0x80;
+    const bool word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                      c == '_' || static_cast<unsigned char>(c) >= 0x80;
     if (!word) return false;
   }
   return true;
@@ -36,7 +36,8 @@ std::string integer(const Objects& o, Address object) {
   if (digits > 4) return "an int of about " + std::to_string(digits * 30) + " bits";
   unsigned __int128 v = 0;
   for (std::uint64_t i = digits; i-- > 0;)
-    v = v << 30 | o.load<std::uint32_t>(object, l.PyLongObject.ob_digit + static_cast<std::int32_t>(4 * i)).value_or(0);
+    v = v << 30 |
+        o.load<std::uint32_t>(object, l.PyLongObject.ob_digit + static_cast<std::int32_t>(4 * i)).value_or(0);
   std::string text;
   do {
     text.insert(text.begin(), static_cast<char>('0' + static_cast<int>(v % 10)));
@@ -74,15 +75,20 @@ std::string quoted(const std::string& text, std::size_t limit) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const unsigned char c = static_cast<unsigned char>(text[i]);
     if ((c & 0xc0) != 0x80 && shown++ == limit) return out + "...'";
-    if (c == '\n') out += "\\n";
-    else if (c == '\t') out += "\\t";
-    else if (c == '\r') out += "\\r";
-    else if (c == '\'' || c == '\\') (out += '\\') += text[i];
+    if (c == '\n')
+      out += "\\n";
+    else if (c == '\t')
+      out += "\\t";
+    else if (c == '\r')
+      out += "\\r";
+    else if (c == '\'' || c == '\\')
+      (out += '\\') += text[i];
     else if (c < 0x20 || c == 0x7f) {
       char escape[8];
       std::snprintf(escape, sizeof escape, "\\x%02x", c);
       out += escape;
-    } else out += text[i];
+    } else
+      out += text[i];
   }
   return out + "'";
 }
@@ -91,7 +97,9 @@ std::string short_repr(TypeTable& types, Address object, const TypeInfo& type, s
   const Objects& o = types.objects();
   const PyLayout& l = o.layout();
   const std::string& name = type.name;
-  auto text_of = [&](std::int32_t offset) { return o.str(o.pointer(object, offset), limit).value_or(std::string()); };
+  auto text_of = [&](std::int32_t offset) {
+    return o.str(o.pointer(object, offset), limit).value_or(std::string());
+  };
   if (type.flags & kTpUnicodeSubclass) {
     const auto text = o.str(object, limit + 1);
     if (!text) return {};
@@ -113,26 +121,35 @@ std::string short_repr(TypeTable& types, Address object, const TypeInfo& type, s
     return text;
   }
   if (type.flags & kTpBytesSubclass)
-    return bytes_repr(o, object + static_cast<std::uint64_t>(l.PyBytesObject.ob_sval), o.ob_size(object), limit);
+    return bytes_repr(o, object + static_cast<std::uint64_t>(l.PyBytesObject.ob_sval), o.ob_size(object),
+                      limit);
   if (name == "builtins.bytearray") return std::to_string(o.ob_size(object)) + " bytes";
-  if (type.flags & kTpDictSubclass) return items(o.load<std::int64_t>(object, l.PyDictObject.ma_used).value_or(0));
+  if (type.flags & kTpDictSubclass)
+    return items(o.load<std::int64_t>(object, l.PyDictObject.ma_used).value_or(0));
   if (type.flags & (kTpListSubclass | kTpTupleSubclass)) return items(o.ob_size(object));
   switch (type.body) {
-    case Body::kSet: return items(o.load<std::int64_t>(object, l.PySetObject.used).value_or(0));
-    case Body::kDeque: return items(o.ob_size(object));
-    case Body::kModule: return text_of(l.PyModuleObject.md_name);
+    case Body::kSet:
+      return items(o.load<std::int64_t>(object, l.PySetObject.used).value_or(0));
+    case Body::kDeque:
+      return items(o.ob_size(object));
+    case Body::kModule:
+      return text_of(l.PyModuleObject.md_name);
     case Body::kBuiltinMethod:
       return o.c_string(o.pointer(o.pointer(object, l.PyCFunctionObject.m_ml), l.PyMethodDef.ml_name), 200)
           .value_or(std::string());
     case Body::kFrame: {
       const Address iframe = o.pointer(object, l.PyFrameObject.f_frame);
-      const Address code = is_null(iframe) ? o.pointer(object, l.PyFrameObject.f_code)
-                                           : Address{value(o.pointer(iframe, l.PyInterpreterFrame.f_code)) & ~std::uint64_t{3}};
+      const Address code =
+          is_null(iframe)
+              ? o.pointer(object, l.PyFrameObject.f_code)
+              : Address{value(o.pointer(iframe, l.PyInterpreterFrame.f_code)) & ~std::uint64_t{3}};
       return o.str(o.pointer(code, l.PyCodeObject.co_filename), 200).value_or("?") + " in " +
              o.str(o.pointer(code, l.PyCodeObject.co_name), 200).value_or("?");
     }
-    case Body::kGenerator: return text_of(l.PyGenObject.gi_qualname);
-    default: break;
+    case Body::kGenerator:
+      return text_of(l.PyGenObject.gi_qualname);
+    default:
+      break;
   }
   if (name == "builtins.function") return text_of(l.PyFunctionObject.func_qualname);
   if (name == "builtins.code") return text_of(l.PyCodeObject.co_name);
@@ -153,20 +170,33 @@ std::string edge_label(TypeTable& types, const Edge& edge, bool in_namespace) {
   auto field = [&] { return reinterpret_cast<const FieldName*>(edge.payload)->name; };
   auto name_of_str = [&]() -> std::string { return o.str(Address{edge.payload}, 60).value_or("?"); };
   switch (edge.kind) {
-    case EdgeKind::kField: return field();
-    case EdgeKind::kState: return "state." + field();
-    case EdgeKind::kSlot: return o.c_string(Address{edge.payload}, 200).value_or("?");
+    case EdgeKind::kField:
+      return field();
+    case EdgeKind::kState:
+      return "state." + field();
+    case EdgeKind::kSlot:
+      return o.c_string(Address{edge.payload}, 200).value_or("?");
     case EdgeKind::kAttribute:
-    case EdgeKind::kLocal: return name_of_str();
-    case EdgeKind::kIndex: return "[" + std::to_string(edge.payload) + "]";
-    case EdgeKind::kKey: return "key";
-    case EdgeKind::kElement: return "element";
-    case EdgeKind::kStack: return "stack[" + std::to_string(edge.payload) + "]";
-    case EdgeKind::kType: return "type";
-    case EdgeKind::kDict: return "__dict__";
-    case EdgeKind::kLink: return "link";
-    case EdgeKind::kUnknown: return {};
-    case EdgeKind::kValue: break;
+    case EdgeKind::kLocal:
+      return name_of_str();
+    case EdgeKind::kIndex:
+      return "[" + std::to_string(edge.payload) + "]";
+    case EdgeKind::kKey:
+      return "key";
+    case EdgeKind::kElement:
+      return "element";
+    case EdgeKind::kStack:
+      return "stack[" + std::to_string(edge.payload) + "]";
+    case EdgeKind::kType:
+      return "type";
+    case EdgeKind::kDict:
+      return "__dict__";
+    case EdgeKind::kLink:
+      return "link";
+    case EdgeKind::kUnknown:
+      return {};
+    case EdgeKind::kValue:
+      break;
   }
   const Address key{edge.payload};
   const TypeInfo* type = types.get(o.type_of(key));
@@ -177,7 +207,11 @@ std::string edge_label(TypeTable& types, const Edge& edge, bool in_namespace) {
   }
   const std::string repr = short_repr(types, key, *type, 40);
   const std::string short_name = type->name.substr(type->name.rfind('.') + 1);
-  return "[" + (repr.empty() || repr.ends_with("items") || repr.ends_with("item") ? short_name + (repr.empty() ? "" : " of " + repr) : repr) + "]";
+  return "[" +
+         (repr.empty() || repr.ends_with("items") || repr.ends_with("item")
+              ? short_name + (repr.empty() ? "" : " of " + repr)
+              : repr) +
+         "]";
 }
 
 }  // namespace heapglass

@@ -21,7 +21,8 @@ PyFrame describe_frame(const Objects& o, Address frame, Address code, std::int64
   return f;
 }
 
-void interpreter_frames(const Objects& o, Address tstate, const Limits& limits, Health& health, PyThread& thread) {
+void interpreter_frames(const Objects& o, Address tstate, const Limits& limits, Health& health,
+                        PyThread& thread) {
   const PyLayout& l = o.layout();
   Address frame;
   if (o.python().rules.cframe) {
@@ -80,8 +81,10 @@ std::vector<PyInterpreter> read_interpreters(const Objects& o, const Limits& lim
     interpreter.gc = l.PyInterpreterState.gc != kAbsent
                          ? state + static_cast<std::uint64_t>(l.PyInterpreterState.gc)
                          : o.python().runtime + static_cast<std::uint64_t>(l.PyRuntimeState.gc);
-    interpreter.collecting = o.load<std::int32_t>(interpreter.gc, l.gc_runtime_state.collecting).value_or(0) != 0;
-    interpreter.gc_enabled = o.load<std::int32_t>(interpreter.gc, l.gc_runtime_state.enabled).value_or(1) != 0;
+    interpreter.collecting =
+        o.load<std::int32_t>(interpreter.gc, l.gc_runtime_state.collecting).value_or(0) != 0;
+    interpreter.gc_enabled =
+        o.load<std::int32_t>(interpreter.gc, l.gc_runtime_state.enabled).value_or(1) != 0;
     std::unordered_set<std::uint64_t> threads;
     Address tstate = o.pointer(state, l.PyInterpreterState.threads_head);
     for (; !is_null(tstate); tstate = o.pointer(tstate, l.PyThreadState.next)) {
@@ -121,7 +124,8 @@ int line_of(const Objects& o, Address code, std::int64_t offset) {
   std::int64_t line = *first;
 
   if (l.co_code_adaptive == kAbsent) {
-    // co_lnotab (3.7-3.9) and co_linetable of 3.10: pairs of a step in bytes of code and a signed step in lines.
+    // co_lnotab (3.7-3.9) and co_linetable of 3.10: pairs of a step in bytes of code and a signed step in
+    // lines.
     std::int64_t at = 0;
     for (std::int64_t i = 0; i + 1 < n; i += 2) {
       const int delta = static_cast<signed char>(byte(i + 1));
@@ -138,8 +142,8 @@ int line_of(const Objects& o, Address code, std::int64_t offset) {
     return static_cast<int>(line);
   }
 
-  // The location table of 3.11+, CPython Objects/locations.md: entries of one byte 1cccc lll, the code's length in
-  // units of two bytes less one, and operands by code.
+  // The location table of 3.11+, CPython Objects/locations.md: entries of one byte 1cccc lll, the code's
+  // length in units of two bytes less one, and operands by code.
   if (offset < 0) return *first;
   std::int64_t i = 0, at = 0;
   auto varint = [&]() -> std::uint32_t {

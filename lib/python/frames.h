@@ -12,26 +12,26 @@
 namespace heapglass {
 
 struct PyFrame {
-  Address frame{};           // _PyInterpreterFrame (3.11+) or PyFrameObject
+  Address frame{};  // _PyInterpreterFrame (3.11+) or PyFrameObject
   Address code{};
   std::string file, function;
-  int line = 0;              // 0: unknown
+  int line = 0;  // 0: unknown
 };
 
 struct PyThread {
   Address tstate{};
-  std::uint64_t native_id = 0;   // as the target counts (its pid namespace); 0: not told by this version
-  std::uint64_t thread_id = 0;   // pthread_t
-  std::vector<PyFrame> frames;   // innermost first
+  std::uint64_t native_id = 0;  // as the target counts (its pid namespace); 0: not told by this version
+  std::uint64_t thread_id = 0;  // pthread_t
+  std::vector<PyFrame> frames;  // innermost first
 };
 
 struct PyInterpreter {
   Address state{};
   std::int64_t id = 0;
-  Address gc{};                  // _gc_runtime_state
-  bool collecting = false;       // a collection is going on
+  Address gc{};             // _gc_runtime_state
+  bool collecting = false;  // a collection is going on
   bool gc_enabled = true;
-  std::vector<PyThread> threads; // newest first, as the interpreter links them
+  std::vector<PyThread> threads;  // newest first, as the interpreter links them
 };
 
 // Every interpreter, main last as the runtime links them.

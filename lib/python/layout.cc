@@ -92,11 +92,12 @@ LoadedLayout load_layout(const LayoutSources& sources) {
   std::string_view structure_names;
   auto settle_size = [&](std::int32_t& out, const char* member, std::string_view names) {
     structure_names = names;
-    settle(out, std::string("sizeof ") + member, [&](const StructSource& source) -> std::optional<std::uint64_t> {
-      const StructLayout* s = find_struct(source, names);
-      if (!s || s->size == 0) return std::nullopt;
-      return s->size;
-    });
+    settle(out, std::string("sizeof ") + member,
+           [&](const StructSource& source) -> std::optional<std::uint64_t> {
+             const StructLayout* s = find_struct(source, names);
+             if (!s || s->size == 0) return std::nullopt;
+             return s->size;
+           });
   };
   auto settle_field = [&](std::int32_t& out, std::string field, std::string_view paths) {
     settle(out, std::move(field), [&](const StructSource& source) -> std::optional<std::uint64_t> {
@@ -106,10 +107,10 @@ LoadedLayout load_layout(const LayoutSources& sources) {
       return f->offset;
     });
   };
-#define STRUCT(member, names)                               \
-  {                                                         \
-    auto& structure = loaded.layout.member;                 \
-    const std::string prefix = #member ".";                 \
+#define STRUCT(member, names)               \
+  {                                         \
+    auto& structure = loaded.layout.member; \
+    const std::string prefix = #member "."; \
     settle_size(structure.size, #member, names);
 #define FIELD(member, paths) settle_field(structure.member, prefix + #member, paths);
 #define END_STRUCT(member) }
@@ -123,8 +124,9 @@ LoadedLayout load_layout(const LayoutSources& sources) {
 std::vector<LayoutField> layout_fields(const PyLayout& layout) {
   std::vector<LayoutField> rows;
   std::string_view structure_names;
-#define STRUCT(member, names) {                \
-    const auto& structure = layout.member;     \
+#define STRUCT(member, names)              \
+  {                                        \
+    const auto& structure = layout.member; \
     structure_names = names;
 #define FIELD(member, paths) rows.push_back({structure_names, paths, #member, structure.member});
 #define END_STRUCT(member) }

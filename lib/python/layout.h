@@ -33,7 +33,8 @@ struct PyLayout {
 // The names of every struct of fields.def, alternatives apart: what a StructSource has to look for.
 std::vector<std::string> layout_struct_names();
 
-// Several sources of one process's layout, most trusted first: each field is taken from the first that knows it.
+// Several sources of one process's layout, most trusted first: each field is taken from the first that knows
+// it.
 class LayoutSources {
  public:
   explicit LayoutSources(std::vector<const StructSource*> sources) : sources_(std::move(sources)) {}
@@ -49,8 +50,8 @@ class LayoutSources {
 
 // A field on which two sources differ: reason to trust neither.
 struct LayoutConflict {
-  std::string field;          // "PyDictObject.ma_keys"
-  std::uint64_t first = 0;    // what the more trusted source says
+  std::string field;        // "PyDictObject.ma_keys"
+  std::uint64_t first = 0;  // what the more trusted source says
   std::uint64_t second = 0;
   std::string first_source, second_source;
 };

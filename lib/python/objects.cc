@@ -3,7 +3,8 @@
 namespace heapglass {
 namespace {
 
-// PyASCIIObject.state, a word of bit-fields: interned 2, kind 3, compact 1, ascii 1 (CPython unicodeobject.h).
+// PyASCIIObject.state, a word of bit-fields: interned 2, kind 3, compact 1, ascii 1 (CPython
+// unicodeobject.h).
 struct StrState {
   unsigned kind;
   bool compact, ascii;
@@ -52,7 +53,8 @@ std::optional<DictKeys> Objects::keys(Address at) const {
     const auto log2_size = load<std::uint8_t>(at, l.dk_log2_size);
     const auto log2_index = load<std::uint8_t>(at, l.dk_log2_index_bytes);
     const auto kind = load<std::uint8_t>(at, l.dk_kind);
-    if (!log2_size || !log2_index || !kind || *log2_size > 44 || *log2_index > 47 || *kind > 2) return std::nullopt;
+    if (!log2_size || !log2_index || !kind || *log2_size > 44 || *log2_index > 47 || *kind > 2)
+      return std::nullopt;
     slots = std::uint64_t{1} << *log2_size;
     index_bytes = std::uint64_t{1} << *log2_index;
     k.general = *kind == 0;
@@ -101,7 +103,8 @@ std::optional<std::string> Objects::str(Address object, std::size_t limit) const
   unsigned kind = state.kind;
   Address data;
   if (state.compact) {
-    data = object + static_cast<std::uint64_t>(state.ascii ? ascii.size : layout_.PyCompactUnicodeObject.size);
+    data =
+        object + static_cast<std::uint64_t>(state.ascii ? ascii.size : layout_.PyCompactUnicodeObject.size);
   } else {
     data = pointer(object, layout_.PyUnicodeObject.data);
     if (is_null(data) && ascii.wstr != kAbsent) {  // a legacy string that nobody has made ready

@@ -1,4 +1,5 @@
-// Plain reads of objects in an image: headers, dict keys, strings. No knowledge of particular types beyond the core.
+// Plain reads of objects in an image: headers, dict keys, strings. No knowledge of particular types beyond
+// the core.
 #pragma once
 
 #include <cstdint>
@@ -13,13 +14,13 @@
 namespace heapglass {
 
 // tp_flags, CPython Include/object.h.
-constexpr std::uint64_t kTpStaticBuiltin = 1u << 1;   // 3.12+
-constexpr std::uint64_t kTpInlineValues = 1u << 2;    // 3.13+
-constexpr std::uint64_t kTpManagedDict = 1u << 4;     // 3.11+
+constexpr std::uint64_t kTpStaticBuiltin = 1u << 1;  // 3.12+
+constexpr std::uint64_t kTpInlineValues = 1u << 2;   // 3.13+
+constexpr std::uint64_t kTpManagedDict = 1u << 4;    // 3.11+
 constexpr std::uint64_t kTpHeapType = 1u << 9;
 constexpr std::uint64_t kTpReady = 1u << 12;
 constexpr std::uint64_t kTpHaveGc = 1u << 14;
-constexpr std::uint64_t kTpItemsAtEnd = 1u << 23;     // 3.12+
+constexpr std::uint64_t kTpItemsAtEnd = 1u << 23;  // 3.12+
 constexpr std::uint64_t kTpLongSubclass = 1u << 24;
 constexpr std::uint64_t kTpListSubclass = 1u << 25;
 constexpr std::uint64_t kTpTupleSubclass = 1u << 26;
@@ -35,12 +36,12 @@ constexpr std::uint32_t kTpIsGcBehindTraverse = 18 * 8;
 struct DictKeys {
   const std::byte* entries = nullptr;  // ours
   std::uint64_t nentries = 0;
-  std::uint32_t entry_size = 0;        // bytes
+  std::uint32_t entry_size = 0;                    // bytes
   std::uint32_t key_offset = 0, value_offset = 0;  // in an entry
-  bool general = false;                // keys may be anything: tp_traverse visits them
+  bool general = false;                            // keys may be anything: tp_traverse visits them
   std::int64_t refcnt = 0;
-  std::uint64_t bytes = 0;             // of the whole table, as __sizeof__ counts it
-  std::uint64_t usable_and_used = 0;   // slots of a values array made for it
+  std::uint64_t bytes = 0;            // of the whole table, as __sizeof__ counts it
+  std::uint64_t usable_and_used = 0;  // slots of a values array made for it
   Address key(std::uint64_t i) const { return word(i, key_offset); }
   Address entry_value(std::uint64_t i) const { return word(i, value_offset); }
 
@@ -54,7 +55,8 @@ struct DictKeys {
 
 class Objects {
  public:
-  Objects(const Image& image, const PyRuntime& python) : image_(image), python_(python), layout_(python.layout) {}
+  Objects(const Image& image, const PyRuntime& python)
+      : image_(image), python_(python), layout_(python.layout) {}
 
   const Image& image() const { return image_; }
   const PyRuntime& python() const { return python_; }
@@ -63,7 +65,8 @@ class Objects {
   template <class T = std::uint64_t>
   std::optional<T> load(Address base, std::int32_t offset) const {
     T out;
-    if (offset == kAbsent || !image_.load(base + static_cast<std::uint64_t>(offset), out)) return std::nullopt;
+    if (offset == kAbsent || !image_.load(base + static_cast<std::uint64_t>(offset), out))
+      return std::nullopt;
     return out;
   }
   // A pointer field; null Address where it is NULL, absent or unreadable.
@@ -83,8 +86,8 @@ class Objects {
   std::uint64_t refcount(Address object) const;
 
   std::optional<DictKeys> keys(Address keys_object) const;
-  // Of a dict (or subclass): calls visit(key, value) for every item, insertion order not kept. Split tables and
-  // values embedded in an instance included.
+  // Of a dict (or subclass): calls visit(key, value) for every item, insertion order not kept. Split tables
+  // and values embedded in an instance included.
   template <class Visit>
   void each_item(Address dict, Visit visit) const {
     const auto table = keys(pointer(dict, layout_.PyDictObject.ma_keys));
@@ -104,7 +107,8 @@ class Objects {
     }
   }
   std::uint64_t values_offset() const {
-    return layout_.PyDictValues.values == kAbsent ? 0 : static_cast<std::uint64_t>(layout_.PyDictValues.values);
+    return layout_.PyDictValues.values == kAbsent ? 0
+                                                  : static_cast<std::uint64_t>(layout_.PyDictValues.values);
   }
   // The value under a str key, by its text.
   Address item(Address dict, std::string_view key) const;

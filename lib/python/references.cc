@@ -16,10 +16,13 @@ std::string_view short_name(std::string_view name) { return name.substr(name.rfi
 
 // Pickler and Unpickler tell their memo from 3.11.7 and 3.12.1 on.
 bool memo_is_visited(std::uint32_t hexversion) {
-  return hexversion >= version(3, 11, 7) && !(hexversion >= version(3, 12, 0) && hexversion < version(3, 12, 1));
+  return hexversion >= version(3, 11, 7) &&
+         !(hexversion >= version(3, 12, 0) && hexversion < version(3, 12, 1));
 }
 
-Address at(Address base, std::int32_t offset) { return base + static_cast<std::uint64_t>(std::int64_t{offset}); }
+Address at(Address base, std::int32_t offset) {
+  return base + static_cast<std::uint64_t>(std::int64_t{offset});
+}
 
 }  // namespace
 
@@ -50,48 +53,78 @@ void References::visit(Address object, const TypeInfo& type, EdgeSink& sink) con
   }
   if (type.dict != InstanceDict::kNone) instance_dict(object, type, sink);
   switch (type.body) {
-    case Body::kNone: break;
+    case Body::kNone:
+      break;
     case Body::kTuple: {
       const std::int64_t n = objects_.ob_size(object);
       if (n < 0) return health_.skip(Skip::kImplausibleSize, object);
       return tuple(object, static_cast<std::uint64_t>(n), sink);
     }
-    case Body::kStructSequence: return struct_sequence(object, type, sink);
-    case Body::kList: return list(object, sink);
-    case Body::kDict: return dict(object, sink);
-    case Body::kSet: return set(object, sink);
-    case Body::kDeque: return deque(object, sink);
-    case Body::kOrderedDict: return ordered_dict(object, sink);
-    case Body::kType: return type_object(object, sink);
-    case Body::kModule: return module(object, sink);
-    case Body::kCode: break;
-    case Body::kFrame: return frame_object(object, sink);
-    case Body::kGenerator: return generator(object, sink);
-    case Body::kLruCache: return lru_cache(object, sink);
-    case Body::kBuiltinMethod: return builtin_method(object, sink);
-    case Body::kElement: return element(object, sink);
-    case Body::kTeeData: return tee_data(object, sink);
-    case Body::kSimpleQueue: return simple_queue(object, sink);
+    case Body::kStructSequence:
+      return struct_sequence(object, type, sink);
+    case Body::kList:
+      return list(object, sink);
+    case Body::kDict:
+      return dict(object, sink);
+    case Body::kSet:
+      return set(object, sink);
+    case Body::kDeque:
+      return deque(object, sink);
+    case Body::kOrderedDict:
+      return ordered_dict(object, sink);
+    case Body::kType:
+      return type_object(object, sink);
+    case Body::kModule:
+      return module(object, sink);
+    case Body::kCode:
+      break;
+    case Body::kFrame:
+      return frame_object(object, sink);
+    case Body::kGenerator:
+      return generator(object, sink);
+    case Body::kLruCache:
+      return lru_cache(object, sink);
+    case Body::kBuiltinMethod:
+      return builtin_method(object, sink);
+    case Body::kElement:
+      return element(object, sink);
+    case Body::kTeeData:
+      return tee_data(object, sink);
+    case Body::kSimpleQueue:
+      return simple_queue(object, sink);
     case Body::kHamtBitmap:
     case Body::kHamtArray:
-    case Body::kHamtCollision: return hamt_node(object, type.body, sink);
-    case Body::kMemoryView: break;
-    case Body::kCTypesType: return ctypes_type(object, sink);
-    case Body::kPickler: return pickler_memo(object, sink);
-    case Body::kUnpickler: return unpickler_memo(object, sink);
-    case Body::kSqliteConnection: return sqlite_connection(object, sink);
-    case Body::kSqliteCache: return sqlite_cache(object, sink);
+    case Body::kHamtCollision:
+      return hamt_node(object, type.body, sink);
+    case Body::kMemoryView:
+      break;
+    case Body::kCTypesType:
+      return ctypes_type(object, sink);
+    case Body::kPickler:
+      return pickler_memo(object, sink);
+    case Body::kUnpickler:
+      return unpickler_memo(object, sink);
+    case Body::kSqliteConnection:
+      return sqlite_connection(object, sink);
+    case Body::kSqliteCache:
+      return sqlite_cache(object, sink);
     case Body::kXmlParser:
       // expat's table of handlers: a slot for each event, most of them NULL.
-      return pointers(objects_.pointer(object, layout_.xmlparseobject.handlers), 22, EdgeKind::kIndex, sink, object);
-    case Body::kElementIterator: return element_iterator(object, sink);
-    case Body::kRegexTemplate: return regex_template(object, sink);
-    case Body::kCapsule: return capsule(object, sink);
-    case Body::kTimeZone: return time_zone(object, type, sink);
-    case Body::kExecutor:      // machine code of the JIT: its exits hold executors, which nothing else needs
-    case Body::kAtexit:        // the rest are bodies of module states
+      return pointers(objects_.pointer(object, layout_.xmlparseobject.handlers), 22, EdgeKind::kIndex, sink,
+                      object);
+    case Body::kElementIterator:
+      return element_iterator(object, sink);
+    case Body::kRegexTemplate:
+      return regex_template(object, sink);
+    case Body::kCapsule:
+      return capsule(object, sink);
+    case Body::kTimeZone:
+      return time_zone(object, type, sink);
+    case Body::kExecutor:  // machine code of the JIT: its exits hold executors, which nothing else needs
+    case Body::kAtexit:    // the rest are bodies of module states
     case Body::kDecimalState:
-    case Body::kZoneInfoState: break;
+    case Body::kZoneInfoState:
+      break;
   }
 }
 
@@ -110,7 +143,8 @@ void References::scan(Address object, const TypeInfo& type, EdgeSink& sink) cons
   }
 }
 
-void References::inline_values(Address values, std::uint64_t count, const TypeInfo& type, EdgeSink& sink) const {
+void References::inline_values(Address values, std::uint64_t count, const TypeInfo& type,
+                               EdgeSink& sink) const {
   const auto names = objects_.keys(objects_.pointer(type.address, layout_.PyHeapTypeObject.ht_cached_keys));
   if (!names) return;
   const std::byte* slots = objects_.image().at(values, count * 8);
@@ -144,7 +178,8 @@ void References::instance_dict(Address object, const TypeInfo& type, EdgeSink& s
     return k ? k->nentries : 0;
   };
   switch (objects_.python().rules.values) {
-    case Values::kDictPointer: return;
+    case Values::kDictPointer:
+      return;
     case Values::kPreHeaderPair: {
       const Address values{objects_.load<std::uint64_t>(object - before - 8, 0).value_or(0)};
       if (!is_null(values)) return inline_values(values, cached_count(), type, sink);
@@ -177,7 +212,8 @@ void References::dict(Address object, EdgeSink& sink) const {
   const auto keys = objects_.keys(keys_at);
   if (!keys) return health_.skip(Skip::kImplausibleSize, object);
   if (is_null(values)) {
-    const bool general = keys->general || types_.is_general_lookup(objects_.pointer(keys_at, layout_.PyDictKeysObject.dk_lookup));
+    const bool general = keys->general || types_.is_general_lookup(
+                                              objects_.pointer(keys_at, layout_.PyDictKeysObject.dk_lookup));
     const EdgeClass key_class = general ? EdgeClass::kVisited : EdgeClass::kOwned;
     for (std::uint64_t i = 0; i < keys->nentries; ++i) {
       const Address v = keys->entry_value(i);
@@ -202,10 +238,11 @@ void References::dict(Address object, EdgeSink& sink) const {
 void References::list(Address object, EdgeSink& sink) const {
   const std::int64_t n = objects_.ob_size(object);
   const auto allocated = objects_.load<std::int64_t>(object, layout_.PyListObject.allocated);
-  if (n == 0 && allocated == -1) return;  // being sorted: list.sort has taken the items away for as long as it runs
+  if (n == 0 && allocated == -1)
+    return;  // being sorted: list.sort has taken the items away for as long as it runs
   if (n < 0 || !allocated || n > *allocated) return health_.skip(Skip::kImplausibleSize, object);
-  pointers(objects_.pointer(object, layout_.PyListObject.ob_item), static_cast<std::uint64_t>(n), EdgeKind::kIndex,
-           sink, object);
+  pointers(objects_.pointer(object, layout_.PyListObject.ob_item), static_cast<std::uint64_t>(n),
+           EdgeKind::kIndex, sink, object);
 }
 
 void References::tuple(Address object, std::uint64_t count, EdgeSink& sink) const {
@@ -259,8 +296,9 @@ void References::deque(Address object, EdgeSink& sink) const {
   std::int64_t index = *left;
   for (std::int64_t done = 0; done < n;) {
     const std::int64_t here = std::min(n - done, block_len - index);
-    const std::byte* items = objects_.image().at(at(block, layout_.block.data) + static_cast<std::uint64_t>(index) * 8,
-                                                 static_cast<std::uint64_t>(here) * 8);
+    const std::byte* items =
+        objects_.image().at(at(block, layout_.block.data) + static_cast<std::uint64_t>(index) * 8,
+                            static_cast<std::uint64_t>(here) * 8);
     if (!items) return health_.skip(Skip::kUnreadable, object);
     for (std::int64_t i = 0; i < here; ++i)
       sink.add(Address{word_at(items, static_cast<std::uint64_t>(i))}, EdgeKind::kIndex,
@@ -300,10 +338,11 @@ void References::type_object(Address object, EdgeSink& sink) const {
   // type_traverse tells nothing of a static type, though it holds the same things.
   const EdgeClass cls = is_heap ? EdgeClass::kVisited : EdgeClass::kOwned;
   auto field = [&](std::int32_t offset, const char* name, EdgeClass c) {
-    static const FieldName kNames[] = {{"__dict__"}, {"__mro__"}, {"__bases__"}, {"__base__"}, {"tp_cache"},
-                                       {"ht_module"}, {"__name__"}, {"__qualname__"}, {"__slots__"}};
-    const Address referent = std::strcmp(name, "__dict__") == 0 ? types_.type_dict(object)
-                                                                : objects_.pointer(object, offset);
+    static const FieldName kNames[] = {{"__dict__"}, {"__mro__"},      {"__bases__"},
+                                       {"__base__"}, {"tp_cache"},     {"ht_module"},
+                                       {"__name__"}, {"__qualname__"}, {"__slots__"}};
+    const Address referent =
+        std::strcmp(name, "__dict__") == 0 ? types_.type_dict(object) : objects_.pointer(object, offset);
     for (const FieldName& n : kNames)
       if (n.name == name) return sink.add(referent, EdgeKind::kField, reinterpret_cast<std::uint64_t>(&n), c);
   };
@@ -322,7 +361,8 @@ void References::type_object(Address object, EdgeSink& sink) const {
   if (is_null(keys_at)) return;
   const auto keys = objects_.keys(keys_at);
   if (!keys) return health_.skip(Skip::kImplausibleSize, object);
-  for (std::uint64_t i = 0; i < keys->nentries; ++i) sink.add(keys->key(i), EdgeKind::kKey, 0, EdgeClass::kOwned);
+  for (std::uint64_t i = 0; i < keys->nentries; ++i)
+    sink.add(keys->key(i), EdgeKind::kKey, 0, EdgeClass::kOwned);
 }
 
 void References::module(Address object, EdgeSink& sink) const {
@@ -332,8 +372,8 @@ void References::module(Address object, EdgeSink& sink) const {
            EdgeClass::kVisited);
   const Address name = objects_.pointer(object, l.md_name);
   sink.add(name, EdgeKind::kField, reinterpret_cast<std::uint64_t>(&kNameName), EdgeClass::kOwned);
-  // CPython Objects/moduleobject.c module_traverse: the definition's m_traverse, unless it wants a state (m_size > 0)
-  // that is not there yet.
+  // CPython Objects/moduleobject.c module_traverse: the definition's m_traverse, unless it wants a state
+  // (m_size > 0) that is not there yet.
   const Address state = objects_.pointer(object, l.md_state);
   if (l.md_def != kAbsent) {
     const Address def = objects_.pointer(object, l.md_def);
@@ -381,9 +421,10 @@ void References::visit_interpreter_frame(Address frame, EdgeSink& sink) const {
   const Address code = untag(value(objects_.pointer(frame, l.f_code)));
   std::int64_t top = 0;
   if (l.stacktop != kAbsent) {
-    top = objects_.load<std::int32_t>(frame, l.stacktop).value_or(0);  // -1: executing, the depth is in a register
+    top = objects_.load<std::int32_t>(frame, l.stacktop)
+              .value_or(0);  // -1: executing, the depth is in a register
   } else {
-    const Address pointer = objects_.pointer(frame, l.stackpointer);   // NULL: executing
+    const Address pointer = objects_.pointer(frame, l.stackpointer);  // NULL: executing
     const Address first = at(frame, l.localsplus);
     if (!is_null(pointer)) {
       if (value(pointer) < value(first)) return health_.skip(Skip::kImplausibleSize, frame);
@@ -434,9 +475,10 @@ void References::old_frame(Address object, EdgeSink& sink) const {
   for (std::size_t g = 0; g < 3; ++g) {
     if (counts[g] < 0 || counts[g] > 1 << 20) return health_.skip(Skip::kImplausibleSize, object);
     for (std::int64_t i = 0; i < counts[g]; ++i, slot += 8, ++total) {
-      const Address name = i < length(groups[g])
-                               ? objects_.pointer(groups[g], layout_.PyTupleObject.ob_item + static_cast<std::int32_t>(8 * i))
-                               : Address{};
+      const Address name =
+          i < length(groups[g])
+              ? objects_.pointer(groups[g], layout_.PyTupleObject.ob_item + static_cast<std::int32_t>(8 * i))
+              : Address{};
       sink.add(objects_.pointer(object, slot), EdgeKind::kLocal, value(name), EdgeClass::kVisited);
     }
   }
@@ -456,8 +498,8 @@ void References::old_frame(Address object, EdgeSink& sink) const {
 void References::frame_object(Address object, EdgeSink& sink) const {
   const auto& l = layout_.PyFrameObject;
   if (l.f_frame == kAbsent) return old_frame(object, sink);
-  static const FieldName kBack{"f_back"}, kTrace{"f_trace"}, kExtra{"f_extra_locals"}, kCache{"f_locals_cache"},
-      kOverwritten{"f_overwritten_fast_locals"};
+  static const FieldName kBack{"f_back"}, kTrace{"f_trace"}, kExtra{"f_extra_locals"},
+      kCache{"f_locals_cache"}, kOverwritten{"f_overwritten_fast_locals"};
   auto field = [&](std::int32_t offset, const FieldName& name) {
     sink.add(objects_.pointer(object, offset), EdgeKind::kField, reinterpret_cast<std::uint64_t>(&name),
              EdgeClass::kVisited);
@@ -479,8 +521,8 @@ void References::generator(Address object, EdgeSink& sink) const {
   const Rules& rules = objects_.python().rules;
   const auto state = objects_.load<std::int8_t>(object, l.gi_frame_state);
   if (!state) return health_.skip(Skip::kUnreadable, object);
-  const bool cleared = rules.gen_cleared_at_or_above ? *state >= rules.gen_frame_cleared
-                                                     : *state == rules.gen_frame_cleared;
+  const bool cleared =
+      rules.gen_cleared_at_or_above ? *state >= rules.gen_frame_cleared : *state == rules.gen_frame_cleared;
   const Address frame = at(object, l.gi_iframe);
   if (!cleared) {
     visit_interpreter_frame(frame, sink);
@@ -493,7 +535,8 @@ void References::generator(Address object, EdgeSink& sink) const {
 }
 
 void References::lru_cache(Address object, EdgeSink& sink) const {
-  // The links of a bounded cache are no objects for the collector: lru_cache_tp_traverse visits what they hold.
+  // The links of a bounded cache are no objects for the collector: lru_cache_tp_traverse visits what they
+  // hold.
   const auto& l = layout_.lru_cache_object;
   const auto& link = layout_.lru_list_elem;
   const Address root = at(object, l.root);
@@ -540,7 +583,8 @@ void References::element(Address object, EdgeSink& sink) const {
            EdgeClass::kVisited);
   const auto n = objects_.load<std::int64_t>(extra, l.length);
   if (!n || *n < 0) return health_.skip(Skip::kImplausibleSize, object);
-  pointers(objects_.pointer(extra, l.children), static_cast<std::uint64_t>(*n), EdgeKind::kIndex, sink, object);
+  pointers(objects_.pointer(extra, l.children), static_cast<std::uint64_t>(*n), EdgeKind::kIndex, sink,
+           object);
 }
 
 void References::tee_data(Address object, EdgeSink& sink) const {
@@ -564,16 +608,16 @@ void References::simple_queue(Address object, EdgeSink& sink) const {
   const Address items = objects_.pointer(object, l.items);
   const std::int64_t first = std::min(*n, *cap - *get);  // up to the end of the ring, then from its start
   if (first > 0)
-    pointers(items + static_cast<std::uint64_t>(*get) * 8, static_cast<std::uint64_t>(first), EdgeKind::kIndex, sink,
-             object);
+    pointers(items + static_cast<std::uint64_t>(*get) * 8, static_cast<std::uint64_t>(first),
+             EdgeKind::kIndex, sink, object);
   if (*n > first)
     pointers(items, static_cast<std::uint64_t>(*n - first), EdgeKind::kIndex, sink, object,
              static_cast<std::uint64_t>(first));
 }
 
 void References::ctypes_type(Address object, EdgeSink& sink) const {
-  static const FieldName kProto{"proto"}, kArgtypes{"argtypes"}, kConverters{"converters"}, kRestype{"restype"},
-      kChecker{"checker"}, kModule{"module"}, kPointerType{"pointer_type"};
+  static const FieldName kProto{"proto"}, kArgtypes{"argtypes"}, kConverters{"converters"},
+      kRestype{"restype"}, kChecker{"checker"}, kModule{"module"}, kPointerType{"pointer_type"};
   auto field = [&](Address base, std::int32_t offset, const FieldName& name, EdgeClass cls) {
     sink.add(objects_.pointer(base, offset), EdgeKind::kField, reinterpret_cast<std::uint64_t>(&name), cls);
   };
@@ -602,20 +646,23 @@ void References::ctypes_type(Address object, EdgeSink& sink) const {
 }
 
 void References::pickler_memo(Address object, EdgeSink& sink) const {
-  const EdgeClass cls = memo_is_visited(objects_.python().hexversion) ? EdgeClass::kVisited : EdgeClass::kOwned;
+  const EdgeClass cls =
+      memo_is_visited(objects_.python().hexversion) ? EdgeClass::kVisited : EdgeClass::kOwned;
   const Address memo = objects_.pointer(object, layout_.PicklerObject.memo);
   if (is_null(memo)) return;
   const auto n = objects_.load<std::uint64_t>(memo, layout_.PyMemoTable.mt_allocated);
   const std::uint64_t entry = static_cast<std::uint64_t>(layout_.PyMemoEntry.size);
   if (!n || *n > std::uint64_t{1} << 40) return health_.skip(Skip::kImplausibleSize, object);
-  const std::byte* entries = objects_.image().at(objects_.pointer(memo, layout_.PyMemoTable.mt_table), *n * entry);
+  const std::byte* entries =
+      objects_.image().at(objects_.pointer(memo, layout_.PyMemoTable.mt_table), *n * entry);
   if (!entries) return health_.skip(Skip::kUnreadable, object);
   for (std::uint64_t i = 0; i < *n; ++i)
     sink.add(Address{word_at(entries + i * entry + layout_.PyMemoEntry.me_key, 0)}, EdgeKind::kKey, 0, cls);
 }
 
 void References::unpickler_memo(Address object, EdgeSink& sink) const {
-  const EdgeClass cls = memo_is_visited(objects_.python().hexversion) ? EdgeClass::kVisited : EdgeClass::kOwned;
+  const EdgeClass cls =
+      memo_is_visited(objects_.python().hexversion) ? EdgeClass::kVisited : EdgeClass::kOwned;
   const Address memo = objects_.pointer(object, layout_.UnpicklerObject.memo);
   if (is_null(memo)) return;
   const auto n = objects_.load<std::uint64_t>(object, layout_.UnpicklerObject.memo_size);
@@ -640,7 +687,8 @@ void References::sqlite_connection(Address object, EdgeSink& sink) const {
 
 void References::sqlite_cache(Address object, EdgeSink& sink) const {
   // To 3.10 a chain of nodes from the most used on; they are objects of their own.
-  const EdgeClass cls = objects_.python().hexversion >= version(3, 10) ? EdgeClass::kVisited : EdgeClass::kOwned;
+  const EdgeClass cls =
+      objects_.python().hexversion >= version(3, 10) ? EdgeClass::kVisited : EdgeClass::kOwned;
   Address node = objects_.pointer(object, layout_.pysqlite_Cache.first);
   for (std::uint64_t i = 0; !is_null(node) && i < 1'000'000; ++i) {
     sink.add(node, EdgeKind::kLink, i, cls);
@@ -684,7 +732,8 @@ void References::capsule(Address object, EdgeSink& sink) const {
 void References::time_zone(Address object, const TypeInfo& type, EdgeSink& sink) const {
   static const FieldName kZone{"tzinfo"};
   const bool is_time = type.basicsize == layout_.PyDateTime_Time.size;
-  const std::int32_t has = is_time ? layout_.PyDateTime_Time.hastzinfo : layout_.PyDateTime_DateTime.hastzinfo;
+  const std::int32_t has =
+      is_time ? layout_.PyDateTime_Time.hastzinfo : layout_.PyDateTime_DateTime.hastzinfo;
   const std::int32_t zone = is_time ? layout_.PyDateTime_Time.tzinfo : layout_.PyDateTime_DateTime.tzinfo;
   if (objects_.load<std::uint8_t>(object, has).value_or(0))
     sink.add(objects_.pointer(object, zone), EdgeKind::kField, reinterpret_cast<std::uint64_t>(&kZone),
@@ -692,7 +741,8 @@ void References::time_zone(Address object, const TypeInfo& type, EdgeSink& sink)
 }
 
 void References::module_state_body(Address state, Body body, EdgeSink& sink) const {
-  static const FieldName kException{"ex"}, kKey{"key"}, kZone{"zone"}, kFunc{"func"}, kArgs{"args"}, kKwargs{"kwargs"};
+  static const FieldName kException{"ex"}, kKey{"key"}, kZone{"zone"}, kFunc{"func"}, kArgs{"args"},
+      kKwargs{"kwargs"};
   auto field = [&](Address base, std::int32_t offset, const FieldName& name) {
     sink.add(objects_.pointer(base, offset), EdgeKind::kState, reinterpret_cast<std::uint64_t>(&name),
              EdgeClass::kVisited);
@@ -701,10 +751,13 @@ void References::module_state_body(Address state, Body body, EdgeSink& sink) con
   if (body == Body::kDecimalState) {
     const std::uint64_t entry = static_cast<std::uint64_t>(layout_.DecCondMap.size);
     for (const bool conditions : {false, true}) {
-      Address map = objects_.pointer(state, conditions ? layout_.decimal_state.cond_map : layout_.decimal_state.signal_map);
+      Address map = objects_.pointer(
+          state, conditions ? layout_.decimal_state.cond_map : layout_.decimal_state.signal_map);
       if (is_null(map)) continue;
-      for (int i = 0; i < 64 && !is_null(objects_.pointer(map, layout_.DecCondMap.name)); ++i, map = map + entry)
-        if (!conditions || i > 0) field(map, layout_.DecCondMap.ex, kException);  // the first condition is also a signal
+      for (int i = 0; i < 64 && !is_null(objects_.pointer(map, layout_.DecCondMap.name));
+           ++i, map = map + entry)
+        if (!conditions || i > 0)
+          field(map, layout_.DecCondMap.ex, kException);  // the first condition is also a signal
     }
   } else if (body == Body::kZoneInfoState) {
     Address node = objects_.pointer(state, layout_.zoneinfo_state.strong_cache);
@@ -733,8 +786,8 @@ void References::hamt_node(Address object, Body body, EdgeSink& sink) const {
       return pointers(at(object, layout_.PyHamtNode_Array.a_array), 32, EdgeKind::kIndex, sink, object);
     case Body::kHamtBitmap:
       if (n < 0) return health_.skip(Skip::kImplausibleSize, object);
-      return pointers(at(object, layout_.PyHamtNode_Bitmap.b_array), static_cast<std::uint64_t>(n), EdgeKind::kIndex,
-                      sink, object);
+      return pointers(at(object, layout_.PyHamtNode_Bitmap.b_array), static_cast<std::uint64_t>(n),
+                      EdgeKind::kIndex, sink, object);
     default:
       if (n < 0) return health_.skip(Skip::kImplausibleSize, object);
       return pointers(at(object, layout_.PyHamtNode_Collision.c_array), static_cast<std::uint64_t>(n),

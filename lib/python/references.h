@@ -12,8 +12,8 @@ class References {
   References(TypeTable& types, Health& health)
       : types_(types), objects_(types.objects()), layout_(objects_.layout()), health_(health) {}
 
-  // Adds every reference of `object` to `sink`, which keeps the last batch until it is drained. Visited references
-  // are those of gc.get_referents, with multiplicity.
+  // Adds every reference of `object` to `sink`, which keeps the last batch until it is drained. Visited
+  // references are those of gc.get_referents, with multiplicity.
   void visit(Address object, const TypeInfo& type, EdgeSink& sink) const;
   // The references that a running or suspended interpreter frame holds (3.11+).
   void visit_interpreter_frame(Address frame, EdgeSink& sink) const;

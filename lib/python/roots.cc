@@ -6,20 +6,51 @@ namespace heapglass {
 namespace {
 
 // Pointer fields of PyInterpreterState that hold a reference, by their names over the versions.
-constexpr std::string_view kInterpreterFields[] = {
-    "modules|imports.modules", "modules_by_index|imports.modules_by_index", "sysdict", "builtins",
-    "importlib|imports.importlib", "import_func|imports.import_func", "codec_search_path|codecs.search_path",
-    "codec_search_cache|codecs.search_cache", "codec_error_registry|codecs.error_registry", "dict", "builtins_copy",
-    "sysdict_copy", "before_forkers", "after_forkers_parent", "after_forkers_child", "audit_hooks",
-    "warnings.filters", "warnings.once_registry", "warnings.default_action", "warnings.context", "gc.garbage",
-    "gc.callbacks", "pyexitmodule", "cached_objects.interned_strings", "cached_objects.str_replace_inf",
-    "imports.lazy_import_func", "imports.lazy_imports_filter", "imports.lazy_modules",
-    "imports.lazy_pending_submodules", "atexit.callbacks"};
+constexpr std::string_view kInterpreterFields[] = {"modules|imports.modules",
+                                                   "modules_by_index|imports.modules_by_index",
+                                                   "sysdict",
+                                                   "builtins",
+                                                   "importlib|imports.importlib",
+                                                   "import_func|imports.import_func",
+                                                   "codec_search_path|codecs.search_path",
+                                                   "codec_search_cache|codecs.search_cache",
+                                                   "codec_error_registry|codecs.error_registry",
+                                                   "dict",
+                                                   "builtins_copy",
+                                                   "sysdict_copy",
+                                                   "before_forkers",
+                                                   "after_forkers_parent",
+                                                   "after_forkers_child",
+                                                   "audit_hooks",
+                                                   "warnings.filters",
+                                                   "warnings.once_registry",
+                                                   "warnings.default_action",
+                                                   "warnings.context",
+                                                   "gc.garbage",
+                                                   "gc.callbacks",
+                                                   "pyexitmodule",
+                                                   "cached_objects.interned_strings",
+                                                   "cached_objects.str_replace_inf",
+                                                   "imports.lazy_import_func",
+                                                   "imports.lazy_imports_filter",
+                                                   "imports.lazy_modules",
+                                                   "imports.lazy_pending_submodules",
+                                                   "atexit.callbacks"};
 
-constexpr std::string_view kThreadFields[] = {
-    "dict", "async_exc", "current_exception", "curexc_type", "curexc_value", "curexc_traceback",
-    "exc_state.exc_type", "exc_state.exc_value", "exc_state.exc_traceback", "context", "async_gen_firstiter",
-    "async_gen_finalizer", "c_profileobj", "c_traceobj"};
+constexpr std::string_view kThreadFields[] = {"dict",
+                                              "async_exc",
+                                              "current_exception",
+                                              "curexc_type",
+                                              "curexc_value",
+                                              "curexc_traceback",
+                                              "exc_state.exc_type",
+                                              "exc_state.exc_value",
+                                              "exc_state.exc_traceback",
+                                              "context",
+                                              "async_gen_firstiter",
+                                              "async_gen_finalizer",
+                                              "c_profileobj",
+                                              "c_traceobj"};
 
 class FrameRoots final : public EdgeSink {
  public:
@@ -38,7 +69,8 @@ std::string base_name(const std::string& path) { return path.substr(path.rfind('
 
 }  // namespace
 
-std::vector<PyRoot> read_roots(TypeTable& types, const std::vector<PyInterpreter>& interpreters, Health& health) {
+std::vector<PyRoot> read_roots(TypeTable& types, const std::vector<PyInterpreter>& interpreters,
+                               Health& health) {
   const Objects& o = types.objects();
   const PyLayout& l = o.layout();
   const LayoutSources sources(o.python().sources);
@@ -61,32 +93,39 @@ std::vector<PyRoot> read_roots(TypeTable& types, const std::vector<PyInterpreter
         names.push_back(std::make_unique<FieldName>(FieldName{name}));
         known = std::prev(names.end());
       }
-      roots.push_back({object, kind, holder,
-                       {object, reinterpret_cast<std::uint64_t>(known->get()), EdgeKind::kField, EdgeClass::kOwned},
-                       false});
+      roots.push_back(
+          {object,
+           kind,
+           holder,
+           {object, reinterpret_cast<std::uint64_t>(known->get()), EdgeKind::kField, EdgeClass::kOwned},
+           false});
     }
   };
 
   for (const PyInterpreter& interpreter : interpreters) {
     const std::string holder = "interpreter " + std::to_string(interpreter.id);
-    fields_of(interpreter.state, "PyInterpreterState|_is", kInterpreterFields, RootKind::kInterpreter, holder);
+    fields_of(interpreter.state, "PyInterpreterState|_is", kInterpreterFields, RootKind::kInterpreter,
+              holder);
     for (const PyThread& thread : interpreter.threads) {
       const std::string thread_name =
           "thread " + std::to_string(thread.native_id ? thread.native_id : thread.thread_id);
       fields_of(thread.tstate, "PyThreadState|_ts", kThreadFields, RootKind::kThreadState, thread_name);
       if (o.python().rules.frames == Frames::kObjects) {
         if (!thread.frames.empty())
-          roots.push_back({thread.frames.front().frame, RootKind::kFrame, thread_name,
-                           {thread.frames.front().frame, 0, EdgeKind::kUnknown, EdgeClass::kOwned}, false});
+          roots.push_back({thread.frames.front().frame,
+                           RootKind::kFrame,
+                           thread_name,
+                           {thread.frames.front().frame, 0, EdgeKind::kUnknown, EdgeClass::kOwned},
+                           false});
         continue;
       }
       for (const PyFrame& frame : thread.frames) {
-        FrameRoots sink(roots, thread_name + ": " + base_name(frame.file) + ":" + std::to_string(frame.line) + " in " +
-                                   frame.function);
+        FrameRoots sink(roots, thread_name + ": " + base_name(frame.file) + ":" + std::to_string(frame.line) +
+                                   " in " + frame.function);
         references.visit_interpreter_frame(frame.frame, sink);
         sink.drain();
-        // While a frame executes, how deep its value stack is stands in a register only, and so do the locals'
-        // bounds: locals are read by the code's count, the stack's words as guesses.
+        // While a frame executes, how deep its value stack is stands in a register only, and so do the
+        // locals' bounds: locals are read by the code's count, the stack's words as guesses.
         const bool has_top = l.PyInterpreterFrame.stacktop != kAbsent;
         const bool executing =
             has_top ? o.load<std::int32_t>(frame.frame, l.PyInterpreterFrame.stacktop).value_or(0) < 0
@@ -97,16 +136,19 @@ std::vector<PyRoot> read_roots(TypeTable& types, const std::vector<PyInterpreter
         if (locals < 0 || stack < 0 || locals > 1 << 20 || stack > 1 << 20) continue;
         const Address names = o.pointer(frame.code, l.PyCodeObject.co_localsplusnames);
         const std::int64_t name_count = is_null(names) ? 0 : o.ob_size(names);
-        const std::string where = thread_name + ": " + base_name(frame.file) + ":" + std::to_string(frame.line) +
-                                  " in " + frame.function;
+        const std::string where = thread_name + ": " + base_name(frame.file) + ":" +
+                                  std::to_string(frame.line) + " in " + frame.function;
         for (std::int32_t i = 0; i < locals + stack; ++i) {
           std::uint64_t word = value(o.pointer(frame.frame, l.PyInterpreterFrame.localsplus + 8 * i));
           if (o.python().rules.tagged_stack_refs) word = (word & 3) >= 2 ? 0 : word & ~std::uint64_t{3};
           const Address object{word};
           if (is_null(object)) continue;
           const bool local = i < locals;
-          const Address name = local && i < name_count ? o.pointer(names, l.PyTupleObject.ob_item + 8 * i) : Address{};
-          roots.push_back({object, RootKind::kFrame, where,
+          const Address name =
+              local && i < name_count ? o.pointer(names, l.PyTupleObject.ob_item + 8 * i) : Address{};
+          roots.push_back({object,
+                           RootKind::kFrame,
+                           where,
                            {object, local ? value(name) : static_cast<std::uint64_t>(i - locals),
                             local ? EdgeKind::kLocal : EdgeKind::kStack, EdgeClass::kOwned},
                            !local});
@@ -121,23 +163,27 @@ std::vector<PyRoot> read_roots(TypeTable& types, const std::vector<PyInterpreter
                                         std::pair{l.PyInterpreterState.extension_types, 10}}) {
       if (offset == kAbsent) continue;
       for (int i = 0; i < count; ++i) {
-        const Address type = o.pointer(main, offset + i * l.static_type_state.size + l.static_type_state.type);
+        const Address type =
+            o.pointer(main, offset + i * l.static_type_state.size + l.static_type_state.type);
         if (!is_null(type) && types.get(o.type_of(type)))
-          roots.push_back({type, RootKind::kStaticType, "static type",
-                           {type, 0, EdgeKind::kUnknown, EdgeClass::kOwned}, false});
+          roots.push_back({type,
+                           RootKind::kStaticType,
+                           "static type",
+                           {type, 0, EdgeKind::kUnknown, EdgeClass::kOwned},
+                           false});
       }
     }
   }
   return roots;
 }
 
-bool each_tracked(const Objects& o, const PyInterpreter& interpreter, const std::function<void(Address)>& visit,
-                  Health& health) {
+bool each_tracked(const Objects& o, const PyInterpreter& interpreter,
+                  const std::function<void(Address)>& visit, Health& health) {
   const PyLayout& l = o.layout();
   const auto& gc = l.gc_runtime_state;
   std::vector<Address> heads;
-  // generation0 points at the first head: it says where the array is better than any offset (3.13.0 and 3.13.18
-  // differ by four bytes).
+  // generation0 points at the first head: it says where the array is better than any offset (3.13.0
+  // and 3.13.18 differ by four bytes).
   Address generations = gc.generation0 != kAbsent ? o.pointer(interpreter.gc, gc.generation0) : Address{};
   if (is_null(generations) && gc.generations != kAbsent)
     generations = interpreter.gc + static_cast<std::uint64_t>(gc.generations);

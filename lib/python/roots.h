@@ -11,27 +11,28 @@
 namespace heapglass {
 
 enum class RootKind : std::uint8_t {
-  kInterpreter,   // a field of PyInterpreterState
-  kThreadState,   // a field of PyThreadState
-  kFrame,         // a local or stack entry of a running frame
-  kStaticType,    // a type that nobody frees
+  kInterpreter,  // a field of PyInterpreterState
+  kThreadState,  // a field of PyThreadState
+  kFrame,        // a local or stack entry of a running frame
+  kStaticType,   // a type that nobody frees
 };
 
 struct PyRoot {
   Address object{};
   RootKind kind = RootKind::kInterpreter;
-  std::string holder;   // "interpreter 0", "thread 4711: app.py:42 in handle"
-  Edge edge;            // kind and payload of the reference
-  bool guess = false;   // a word on a value stack whose depth is not known: may be stale
+  std::string holder;  // "interpreter 0", "thread 4711: app.py:42 in handle"
+  Edge edge;           // kind and payload of the reference
+  bool guess = false;  // a word on a value stack whose depth is not known: may be stale
 };
 
 // The strong references that interpreters, thread states and running frames hold.
-std::vector<PyRoot> read_roots(TypeTable& types, const std::vector<PyInterpreter>& interpreters, Health& health);
+std::vector<PyRoot> read_roots(TypeTable& types, const std::vector<PyInterpreter>& interpreters,
+                               Health& health);
 
-// Calls visit for every object on the collector's lists, the frozen ones included. False where a list does not
-// close: then what came before was delivered, and the objects behind have to be found by references.
-bool each_tracked(const Objects& objects, const PyInterpreter& interpreter, const std::function<void(Address)>& visit,
-                  Health& health);
+// Calls visit for every object on the collector's lists, the frozen ones included. False where a list does
+// not close: then what came before was delivered, and the objects behind have to be found by references.
+bool each_tracked(const Objects& objects, const PyInterpreter& interpreter,
+                  const std::function<void(Address)>& visit, Health& health);
 
 // Is the object on a list of the collector? (gc.is_tracked)
 bool is_tracked(const Objects& objects, Address object, const TypeInfo& type);

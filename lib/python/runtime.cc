@@ -17,9 +17,9 @@ struct Found {
   std::string how;
 };
 
-// Where each file says its _PyRuntime is: the symbol, which every build exports, or the section that holds nothing
-// else (3.10+). The full symbol tables are searched only where no file exports it: reading those of every library
-// takes longer than all the rest.
+// Where each file says its _PyRuntime is: the symbol, which every build exports, or the section that holds
+// nothing else (3.10+). The full symbol tables are searched only where no file exports it: reading those of
+// every library takes longer than all the rest.
 std::vector<Found> candidates(const std::vector<const Binary*>& binaries) {
   std::vector<Found> found;
   for (const Binary* binary : binaries) {
@@ -58,8 +58,8 @@ std::optional<std::uint32_t> version_in_name(const std::string& path) {
 std::string supported_text() {
   const auto versions = supported_versions();
   const Version &first = versions.front(), &last = versions.back();
-  return std::to_string(first.major) + "." + std::to_string(first.minor) + " to " + std::to_string(last.major) +
-         "." + std::to_string(last.minor);
+  return std::to_string(first.major) + "." + std::to_string(first.minor) + " to " +
+         std::to_string(last.major) + "." + std::to_string(last.minor);
 }
 
 // Several files of one build: a struct is that of the first that has it.
@@ -81,7 +81,8 @@ class FirstOf final : public StructSource {
   std::vector<const StructSource*> sources_;
 };
 
-// sys.hexversion, by the interpreter's own dict: the word of versions that export no number (to 3.10). 0: not found.
+// sys.hexversion, by the interpreter's own dict: the word of versions that export no number (to 3.10). 0: not
+// found.
 std::uint32_t hexversion_in_sys(const MemoryReader& memory, const PyLayout& l, Address runtime) {
   auto word = [&](Address base, std::int32_t offset) {
     return read_as<std::uint64_t>(memory, base + static_cast<std::uint64_t>(offset)).value_or(0);
@@ -93,15 +94,19 @@ std::uint32_t hexversion_in_sys(const MemoryReader& memory, const PyLayout& l, A
   const std::uint64_t entries = word(keys, l.PyDictKeysObject.dk_nentries);
   if (slots > 1 << 16 || entries > slots) return 0;
   constexpr std::uint64_t kEntry = 24;  // {hash, key, value}
-  const Address first = keys + static_cast<std::uint64_t>(l.PyDictKeysObject.dk_indices) + slots * (slots <= 0xff ? 1 : 2);
+  const Address first =
+      keys + static_cast<std::uint64_t>(l.PyDictKeysObject.dk_indices) + slots * (slots <= 0xff ? 1 : 2);
   for (std::uint64_t i = 0; i < entries; ++i) {
     const Address key{word(first + i * kEntry, 8)};
     if (word(key, l.PyASCIIObject.length) != 10) continue;
-    if (read_c_string(memory, key + static_cast<std::uint64_t>(l.PyASCIIObject.size), 11) != "hexversion") continue;
+    if (read_c_string(memory, key + static_cast<std::uint64_t>(l.PyASCIIObject.size), 11) != "hexversion")
+      continue;
     // An int of two digits of 30 bits.
     const Address number{word(first + i * kEntry, 16)};
-    const auto low = read_as<std::uint32_t>(memory, number + static_cast<std::uint64_t>(l.PyLongObject.ob_digit));
-    const auto high = read_as<std::uint32_t>(memory, number + static_cast<std::uint64_t>(l.PyLongObject.ob_digit) + 4);
+    const auto low =
+        read_as<std::uint32_t>(memory, number + static_cast<std::uint64_t>(l.PyLongObject.ob_digit));
+    const auto high =
+        read_as<std::uint32_t>(memory, number + static_cast<std::uint64_t>(l.PyLongObject.ob_digit) + 4);
     if (!low || !high || *low >> 30) return 0;
     const bool two = word(number, l.PyVarObject.ob_size) == 2;
     return two ? *high << 30 | *low : *low;
@@ -131,8 +136,9 @@ std::vector<std::string> wanted_structs() {
 PyRuntime PyRuntime::find(const MemoryReader& memory, const std::vector<const Binary*>& binaries) {
   const std::vector<Found> all = candidates(binaries);
   if (all.empty())
-    throw Error(ErrorKind::kNotPython, "no CPython in this process: none of its " + std::to_string(binaries.size()) +
-                                           " programs and libraries has _PyRuntime",
+    throw Error(ErrorKind::kNotPython,
+                "no CPython in this process: none of its " + std::to_string(binaries.size()) +
+                    " programs and libraries has _PyRuntime",
                 "CPython 3.7 and newer have it; is this the right process?");
   std::string reasons;
   for (const Found& found : all) {
@@ -222,7 +228,8 @@ PyRuntime PyRuntime::find(const MemoryReader& memory, const std::vector<const Bi
       for (const StructSource* source : python.sources)
         if (python.layout_source.size() < 200)
           python.layout_source += (python.layout_source.empty() ? "" : " + ") + source->description();
-      if (table && table != builtin) python.layout_source += ", nearest to " + python.version + " of those that fit";
+      if (table && table != builtin)
+        python.layout_source += ", nearest to " + python.version + " of those that fit";
       const LoadedLayout loaded = load_layout(LayoutSources(python.sources));
       std::string wrong;
       if (!loaded.conflicts.empty()) {
@@ -241,8 +248,9 @@ PyRuntime PyRuntime::find(const MemoryReader& memory, const std::vector<const Bi
     }
     refuse("no layout fits: " + why_not);
   }
-  throw Error(ErrorKind::kNotPython, "cannot read the CPython in this process: " + reasons,
-              "see the README for supported versions; debug information of the interpreter (python3-dbg) may help");
+  throw Error(
+      ErrorKind::kNotPython, "cannot read the CPython in this process: " + reasons,
+      "see the README for supported versions; debug information of the interpreter (python3-dbg) may help");
 }
 
 std::string PyRuntime::self_check(const MemoryReader& memory) const {
@@ -257,8 +265,9 @@ std::string PyRuntime::self_check(const MemoryReader& memory) const {
   };
   for (const Needed& n :
        {Needed{l.PyObject.ob_type, "PyObject.ob_type"}, Needed{l.PyVarObject.ob_size, "PyVarObject.ob_size"},
-        Needed{l.PyTypeObject.tp_flags, "PyTypeObject.tp_flags"}, Needed{l.PyGC_Head.size, "sizeof(PyGC_Head)"},
-        Needed{l.PyDictObject.ma_keys, "PyDictObject.ma_keys"}, Needed{l.PyListObject.ob_item, "PyListObject.ob_item"},
+        Needed{l.PyTypeObject.tp_flags, "PyTypeObject.tp_flags"},
+        Needed{l.PyGC_Head.size, "sizeof(PyGC_Head)"}, Needed{l.PyDictObject.ma_keys, "PyDictObject.ma_keys"},
+        Needed{l.PyListObject.ob_item, "PyListObject.ob_item"},
         Needed{l.PyTupleObject.ob_item, "PyTupleObject.ob_item"},
         Needed{l.PyDictKeysObject.dk_nentries, "PyDictKeysObject.dk_nentries"},
         Needed{l.PyASCIIObject.state, "PyASCIIObject.state"},
@@ -282,10 +291,13 @@ std::string PyRuntime::self_check(const MemoryReader& memory) const {
     if (pointer(metatype, l.PyObject.ob_type) != metatype) return "the type of type is not type";
     const auto meta_name = read_c_string(memory, pointer(metatype, l.PyTypeObject.tp_name), 64);
     if (meta_name != "type") return "the type of dict is not called type";
-    const auto basicsize = read_as<std::int64_t>(memory, type + static_cast<std::uint64_t>(l.PyTypeObject.tp_basicsize));
+    const auto basicsize =
+        read_as<std::int64_t>(memory, type + static_cast<std::uint64_t>(l.PyTypeObject.tp_basicsize));
     if (basicsize != l.PyDictObject.size) return "dict's tp_basicsize is not sizeof(PyDictObject)";
-    const auto used = read_as<std::int64_t>(memory, dict + static_cast<std::uint64_t>(l.PyDictObject.ma_used));
-    if (!used || *used < 3 || *used > 10'000'000) return std::string(name) + " has an impossible number of entries";
+    const auto used =
+        read_as<std::int64_t>(memory, dict + static_cast<std::uint64_t>(l.PyDictObject.ma_used));
+    if (!used || *used < 3 || *used > 10'000'000)
+      return std::string(name) + " has an impossible number of entries";
     const Address keys = pointer(dict, l.PyDictObject.ma_keys);
     const auto entries =
         read_as<std::int64_t>(memory, keys + static_cast<std::uint64_t>(l.PyDictKeysObject.dk_nentries));

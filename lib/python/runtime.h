@@ -12,27 +12,27 @@
 #include "lib/base/limits.h"
 #include "lib/python/layout.h"
 #include "lib/python/versions.h"
-#include "lib/target/memory_reader.h"
 #include "lib/target/binary.h"
+#include "lib/target/memory_reader.h"
 
 namespace heapglass {
 
 struct PyRuntime {
   std::uint32_t hexversion = 0;
-  std::string version;              // "3.12.1"
-  bool py_debug = false;            // Py_DEBUG build
+  std::string version;    // "3.12.1"
+  bool py_debug = false;  // Py_DEBUG build
   bool free_threaded = false;
-  Address runtime{};                // &_PyRuntime
-  const Binary* binary = nullptr;   // where it was found
-  std::string how_found;            // "symbol _PyRuntime in .dynsym"
+  Address runtime{};               // &_PyRuntime
+  const Binary* binary = nullptr;  // where it was found
+  std::string how_found;           // "symbol _PyRuntime in .dynsym"
   PyLayout layout;
   Rules rules;
-  std::string layout_source;        // "_Py_DebugOffsets + DWARF of /usr/lib/libpython3.13.so.1.0"
+  std::string layout_source;  // "_Py_DebugOffsets + DWARF of /usr/lib/libpython3.13.so.1.0"
   std::vector<std::shared_ptr<const StructSource>> owned_sources;
   std::vector<const StructSource*> sources;  // for the rows of c_types.cc
 
-  // Finds the interpreter in a live or captured process and loads its layout. Throws Error kNotPython with what
-  // was looked for where there is none, or one of a version that is not supported, or no layout fits.
+  // Finds the interpreter in a live or captured process and loads its layout. Throws Error kNotPython with
+  // what was looked for where there is none, or one of a version that is not supported, or no layout fits.
   static PyRuntime find(const MemoryReader& memory, const std::vector<const Binary*>& binaries);
 
   // The first thing that a plain look at the process contradicts, or empty: the layout may be used.

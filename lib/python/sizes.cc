@@ -15,36 +15,61 @@ class Sizer {
   // Without the pre-header.
   std::uint64_t bytes() {
     switch (type_.size_rule) {
-      case SizeRule::kObject: return basic() + items();
-      case SizeRule::kType: return type_object();
-      case SizeRule::kList: return list();
-      case SizeRule::kDict: return dict();
-      case SizeRule::kSet: return set();
-      case SizeRule::kStr: return str();
-      case SizeRule::kByteArray: return byte_array();
-      case SizeRule::kInt: return integer();
-      case SizeRule::kCode: return code();
-      case SizeRule::kFrame: return frame();
-      case SizeRule::kGenerator: return generator();
-      case SizeRule::kDeque: return deque();
-      case SizeRule::kOrderedDict: return ordered_dict();
-      case SizeRule::kArray: return array();
-      case SizeRule::kBytesIO: return bytes_io();
-      case SizeRule::kBuffered: return buffered();
-      case SizeRule::kPickler: return pickler();
-      case SizeRule::kUnpickler: return unpickler();
-      case SizeRule::kStruct: return struct_codes();
-      case SizeRule::kElement: return element();
-      case SizeRule::kDecimal: return decimal();
-      case SizeRule::kIndices: return basic() + 8 * count(l_.combinationsobject.r);
+      case SizeRule::kObject:
+        return basic() + items();
+      case SizeRule::kType:
+        return type_object();
+      case SizeRule::kList:
+        return list();
+      case SizeRule::kDict:
+        return dict();
+      case SizeRule::kSet:
+        return set();
+      case SizeRule::kStr:
+        return str();
+      case SizeRule::kByteArray:
+        return byte_array();
+      case SizeRule::kInt:
+        return integer();
+      case SizeRule::kCode:
+        return code();
+      case SizeRule::kFrame:
+        return frame();
+      case SizeRule::kGenerator:
+        return generator();
+      case SizeRule::kDeque:
+        return deque();
+      case SizeRule::kOrderedDict:
+        return ordered_dict();
+      case SizeRule::kArray:
+        return array();
+      case SizeRule::kBytesIO:
+        return bytes_io();
+      case SizeRule::kBuffered:
+        return buffered();
+      case SizeRule::kPickler:
+        return pickler();
+      case SizeRule::kUnpickler:
+        return unpickler();
+      case SizeRule::kStruct:
+        return struct_codes();
+      case SizeRule::kElement:
+        return element();
+      case SizeRule::kDecimal:
+        return decimal();
+      case SizeRule::kIndices:
+        return basic() + 8 * count(l_.combinationsobject.r);
       case SizeRule::kPermutations:
         return basic() + 8 * count(l_.permutationsobject.r) + 8 * length_of(l_.permutationsobject.pool);
-      case SizeRule::kProduct: return basic() + 8 * length_of(l_.productobject.pools);
-      case SizeRule::kSimpleQueue: return basic() + 8 * count(l_.simplequeueobject.items_cap);
+      case SizeRule::kProduct:
+        return basic() + 8 * length_of(l_.productobject.pools);
+      case SizeRule::kSimpleQueue:
+        return basic() + 8 * count(l_.simplequeueobject.items_cap);
       case SizeRule::kStgDict:
         return dict() + static_cast<std::uint64_t>(l_.StgDictObject.size - l_.PyDictObject.size) +
                ctypes_parts(at_, l_.StgDictObject);
-      case SizeRule::kCTypesType: return ctypes_type();
+      case SizeRule::kCTypesType:
+        return ctypes_type();
     }
     unsure_ = true;
     return basic();
@@ -105,8 +130,8 @@ class Sizer {
   }
   std::uint64_t set() {
     const std::uint64_t entries = count(l_.PySetObject.mask) + 1;
-    const bool small = o_.pointer(at_, l_.PySetObject.table) ==
-                       at_ + static_cast<std::uint64_t>(l_.PySetObject.smalltable);
+    const bool small =
+        o_.pointer(at_, l_.PySetObject.table) == at_ + static_cast<std::uint64_t>(l_.PySetObject.smalltable);
     return basic() + (small ? 0 : entries * static_cast<std::uint64_t>(l_.setentry.size));
   }
   std::uint64_t str() {
@@ -163,9 +188,8 @@ class Sizer {
       digits = 0;
     }
     if (digits == 0 && (rules.int_tag || rules.int_zero_has_digit)) digits = 1;
-    const std::uint64_t head = rules.int_size_ignores_basicsize
-                                   ? static_cast<std::uint64_t>(l_.PyLongObject.ob_digit)
-                                   : basic();
+    const std::uint64_t head =
+        rules.int_size_ignores_basicsize ? static_cast<std::uint64_t>(l_.PyLongObject.ob_digit) : basic();
     return head + 4 * digits;
   }
   std::uint64_t code() {
@@ -269,9 +293,11 @@ class Sizer {
     const Address memo = o_.pointer(at_, l_.PicklerObject.memo);
     if (!is_null(memo))
       size += static_cast<std::uint64_t>(l_.PyMemoTable.size) +
-              static_cast<std::uint64_t>(l_.PyMemoEntry.size) * checked(get<std::int64_t>(memo, l_.PyMemoTable.mt_allocated));
+              static_cast<std::uint64_t>(l_.PyMemoEntry.size) *
+                  checked(get<std::int64_t>(memo, l_.PyMemoTable.mt_allocated));
     const Address buffer = o_.pointer(at_, l_.PicklerObject.output_buffer);
-    if (!is_null(buffer)) size += static_cast<std::uint64_t>(l_.PyBytesObject.ob_sval) + 1 + checked(o_.ob_size(buffer));
+    if (!is_null(buffer))
+      size += static_cast<std::uint64_t>(l_.PyBytesObject.ob_sval) + 1 + checked(o_.ob_size(buffer));
     return size;
   }
   std::uint64_t unpickler() {
@@ -279,7 +305,8 @@ class Sizer {
     std::uint64_t size = basic();
     if (!is_null(o_.pointer(at_, l.memo))) size += 8 * count(l.memo_size);
     if (!is_null(o_.pointer(at_, l.marks))) size += 8 * count(l.marks_size);
-    for (const std::int32_t text : {l.input_line, l.encoding, l.errors}) size += c_string_bytes(o_.pointer(at_, text));
+    for (const std::int32_t text : {l.input_line, l.encoding, l.errors})
+      size += c_string_bytes(o_.pointer(at_, text));
     return size;
   }
   std::uint64_t struct_codes() {
@@ -303,7 +330,8 @@ class Sizer {
     return size;
   }
   std::uint64_t decimal() {
-    constexpr std::uint8_t kStaticData = 0xe0;  // MPD_STATIC, MPD_STATIC_DATA ...: the digits lie in the object
+    constexpr std::uint8_t kStaticData =
+        0xe0;  // MPD_STATIC, MPD_STATIC_DATA ...: the digits lie in the object
     if (get<std::uint8_t>(at_, l_.PyDecObject.flags) & kStaticData) return basic();
     return basic() + 8 * count(l_.PyDecObject.alloc);
   }

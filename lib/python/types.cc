@@ -37,7 +37,11 @@ struct TypeTable::Rows {
 };
 
 TypeTable::TypeTable(const Objects& objects, const Limits& limits, Health& health)
-    : objects_(objects), limits_(limits), health_(health), sources_(objects.python().sources), rows_(new Rows) {
+    : objects_(objects),
+      limits_(limits),
+      health_(health),
+      sources_(objects.python().sources),
+      rows_(new Rows) {
   const std::uint32_t running = objects.python().hexversion;
   auto serves = [&](std::uint32_t since, std::uint32_t until) {
     return running >= since && (until == 0 || running < until);
@@ -58,8 +62,8 @@ TypeTable::TypeTable(const Objects& objects, const Limits& limits, Health& healt
   }
   const Address modules = objects.pointer(interpreter, l.PyInterpreterState.modules);
   type_type_ = objects.type_of(objects.type_of(modules));
-  // The bootstrap of import is there in every process, and ModuleSpec is a plain Python class: its tp_traverse
-  // is subtype_traverse, under whatever name the linker has left it.
+  // The bootstrap of import is there in every process, and ModuleSpec is a plain Python class: its
+  // tp_traverse is subtype_traverse, under whatever name the linker has left it.
   const Address bootstrap = objects.item(modules, "_frozen_importlib");
   const Address bootstrap_dict = objects.pointer(bootstrap, l.PyModuleObject.md_dict);
   const Address spec = objects.item(bootstrap_dict, "ModuleSpec");
@@ -74,7 +78,8 @@ TypeTable::TypeTable(const Objects& objects, const Limits& limits, Health& healt
 TypeTable::~TypeTable() = default;
 
 Address TypeTable::find_lookdict() const {
-  // Of a dict whose keys are no str: `object` keeps its subclasses in one by address, ints, from its first class on.
+  // Of a dict whose keys are no str: `object` keeps its subclasses in one by address, ints, from its first
+  // class on.
   const PyLayout& l = objects_.layout();
   Address base = type_type_;
   for (std::uint64_t i = 0; i < limits_.base_chain; ++i) {
@@ -117,8 +122,8 @@ std::vector<const TypeInfo*> TypeTable::all() const {
 Address TypeTable::type_field(Address type, std::int32_t in_type, std::int32_t in_state) const {
   const PyLayout& l = objects_.layout();
   if (!is_null(static_types_) && objects_.type_flags(type) & kTpStaticBuiltin) {
-    // tp_subclasses of a static builtin type is its index in the interpreter's state, plus one; which of the two
-    // arrays it counts in shows by the entry's own type pointer.
+    // tp_subclasses of a static builtin type is its index in the interpreter's state, plus one; which of the
+    // two arrays it counts in shows by the entry's own type pointer.
     const std::uint64_t index = value(objects_.pointer(type, l.PyTypeObject.tp_subclasses));
     if (index == 0 || index > 4096) return Address{};
     for (const Address array : {static_types_, extension_types_}) {
@@ -158,8 +163,8 @@ std::unique_ptr<TypeInfo> TypeTable::build(Address type) {
   const auto basicsize = objects_.load<std::int64_t>(type, l.PyTypeObject.tp_basicsize);
   const auto itemsize = objects_.load<std::int64_t>(type, l.PyTypeObject.tp_itemsize);
   const auto flags = objects_.load<std::uint64_t>(type, l.PyTypeObject.tp_flags);
-  if (!basicsize || !itemsize || !flags || *basicsize < l.PyObject.size || *basicsize > 1 << 30 || *itemsize < 0 ||
-      *itemsize > 1 << 20) {
+  if (!basicsize || !itemsize || !flags || *basicsize < l.PyObject.size || *basicsize > 1 << 30 ||
+      *itemsize < 0 || *itemsize > 1 << 20) {
     return nullptr;
   }
   auto info = std::make_unique<TypeInfo>();
@@ -192,8 +197,8 @@ std::uint64_t TypeTable::field_name(std::string_view name) {
   return reinterpret_cast<std::uint64_t>(slot.get());
 }
 
-bool TypeTable::parse_fields(std::string_view structure, std::string_view fields, EdgeKind kind, EdgeClass cls,
-                             std::vector<ObjectField>& out) {
+bool TypeTable::parse_fields(std::string_view structure, std::string_view fields, EdgeKind kind,
+                             EdgeClass cls, std::vector<ObjectField>& out) {
   if (fields.empty()) return true;
   if (!structure.empty() && !sources_.size(structure)) return false;
   each_word(fields, [&](std::string_view word) {
@@ -232,32 +237,52 @@ bool TypeTable::can_read(Body body) const {
   };
   switch (body) {
     case Body::kDeque:
-      return known({l.dequeobject.leftblock, l.dequeobject.leftindex, l.block.data, l.block.rightlink, l.block.size});
-    case Body::kOrderedDict: return known({l.PyODictObject.od_first, l.ODictNode.key, l.ODictNode.next});
-    case Body::kSet: return known({l.PySetObject.table, l.PySetObject.mask, l.setentry.key, l.setentry.hash});
-    case Body::kLruCache: return known({l.lru_cache_object.root, l.lru_list_elem.next, l.lru_list_elem.key});
+      return known(
+          {l.dequeobject.leftblock, l.dequeobject.leftindex, l.block.data, l.block.rightlink, l.block.size});
+    case Body::kOrderedDict:
+      return known({l.PyODictObject.od_first, l.ODictNode.key, l.ODictNode.next});
+    case Body::kSet:
+      return known({l.PySetObject.table, l.PySetObject.mask, l.setentry.key, l.setentry.hash});
+    case Body::kLruCache:
+      return known({l.lru_cache_object.root, l.lru_list_elem.next, l.lru_list_elem.key});
     case Body::kElement:
       return known({l.ElementObject.text, l.ElementObject.extra, l.ElementObjectExtra.children});
-    case Body::kTeeData: return known({l.teedataobject.numread, l.teedataobject.values, l.teedataobject.size});
-    case Body::kSimpleQueue: return l.simplequeueobject.items == kAbsent || known({l.simplequeueobject.get_idx});
-    case Body::kHamtBitmap: return known({l.PyHamtNode_Bitmap.b_array});
-    case Body::kHamtArray: return known({l.PyHamtNode_Array.a_array});
-    case Body::kHamtCollision: return known({l.PyHamtNode_Collision.c_array});
-    case Body::kPickler: return known({l.PicklerObject.memo, l.PyMemoTable.mt_table, l.PyMemoEntry.size});
-    case Body::kUnpickler: return known({l.UnpicklerObject.memo, l.UnpicklerObject.memo_size});
-    case Body::kXmlParser: return known({l.xmlparseobject.handlers});
-    case Body::kElementIterator: return known({l.ElementIterObject.parent_stack});
-    case Body::kRegexTemplate: return known({l.TemplateObject.items});
-    case Body::kCTypesType: return known({l.StgDictObject.proto}) || known({l.StgInfo.proto});
-    case Body::kDecimalState: return known({l.decimal_state.signal_map, l.DecCondMap.ex, l.DecCondMap.size});
-    case Body::kZoneInfoState: return known({l.zoneinfo_state.strong_cache, l.StrongCacheNode.next});
-    case Body::kAtexit: return known({l.atexitmodule_state.atexit_callbacks, l.atexit_callback.func});
-    default: return true;  // structs without which nothing of this version is read at all
+    case Body::kTeeData:
+      return known({l.teedataobject.numread, l.teedataobject.values, l.teedataobject.size});
+    case Body::kSimpleQueue:
+      return l.simplequeueobject.items == kAbsent || known({l.simplequeueobject.get_idx});
+    case Body::kHamtBitmap:
+      return known({l.PyHamtNode_Bitmap.b_array});
+    case Body::kHamtArray:
+      return known({l.PyHamtNode_Array.a_array});
+    case Body::kHamtCollision:
+      return known({l.PyHamtNode_Collision.c_array});
+    case Body::kPickler:
+      return known({l.PicklerObject.memo, l.PyMemoTable.mt_table, l.PyMemoEntry.size});
+    case Body::kUnpickler:
+      return known({l.UnpicklerObject.memo, l.UnpicklerObject.memo_size});
+    case Body::kXmlParser:
+      return known({l.xmlparseobject.handlers});
+    case Body::kElementIterator:
+      return known({l.ElementIterObject.parent_stack});
+    case Body::kRegexTemplate:
+      return known({l.TemplateObject.items});
+    case Body::kCTypesType:
+      return known({l.StgDictObject.proto}) || known({l.StgInfo.proto});
+    case Body::kDecimalState:
+      return known({l.decimal_state.signal_map, l.DecCondMap.ex, l.DecCondMap.size});
+    case Body::kZoneInfoState:
+      return known({l.zoneinfo_state.strong_cache, l.StrongCacheNode.next});
+    case Body::kAtexit:
+      return known({l.atexitmodule_state.atexit_callbacks, l.atexit_callback.func});
+    default:
+      return true;  // structs without which nothing of this version is read at all
   }
 }
 
 void TypeTable::add_slots(Address type, std::vector<ObjectField>& out) const {
-  // The PyMemberDefs of __slots__ lie behind the type object, whose size its metatype tells; ob_size counts them.
+  // The PyMemberDefs of __slots__ lie behind the type object, whose size its metatype tells; ob_size counts
+  // them.
   const PyLayout& l = objects_.layout();
   const std::int64_t count = objects_.ob_size(type);
   const auto meta_size = objects_.load<std::int64_t>(objects_.type_of(type), l.PyTypeObject.tp_basicsize);
@@ -327,14 +352,16 @@ void TypeTable::plan_references(TypeInfo& info) {
   if (row) {
     // Without the collector's support the type has no tp_traverse that anybody calls: what it holds is owned.
     const EdgeClass cls = visits ? EdgeClass::kVisited : EdgeClass::kOwned;
-    bool known = parse_fields(row->structure, row->visits, EdgeKind::kField, cls, info.fields) && can_read(row->body);
+    bool known =
+        parse_fields(row->structure, row->visits, EdgeKind::kField, cls, info.fields) && can_read(row->body);
     parse_fields(row->structure, row->owns, EdgeKind::kField, EdgeClass::kOwned, info.fields);
     if (visits && row->visits_type_since && objects_.python().hexversion >= row->visits_type_since)
       info.fields.push_back({l.PyObject.ob_type, EdgeKind::kType, EdgeClass::kVisited, 0});
     if (can_read(row->body)) info.body = row->body;
     if (visits && !known) info.resolution = Resolution::kUnknown;
     if (row->structure == "PyWeakReference" && l.PyWeakReference.wr_object != kAbsent)
-      info.fields.push_back({l.PyWeakReference.wr_object, EdgeKind::kField, EdgeClass::kWeak, field_name("wr_object")});
+      info.fields.push_back(
+          {l.PyWeakReference.wr_object, EdgeKind::kField, EdgeClass::kWeak, field_name("wr_object")});
   } else if (visits && !is_null(structseq_traverse_) && traverse == structseq_traverse_) {
     info.body = Body::kStructSequence;
   } else if (visits) {
@@ -343,8 +370,8 @@ void TypeTable::plan_references(TypeInfo& info) {
   if (info.body == Body::kStructSequence && base == info.address && info.flags & kTpHeapType &&
       !rules.type_edge_always)
     info.fields.push_back({l.PyObject.ob_type, EdgeKind::kType, EdgeClass::kVisited, 0});
-  info.has_references = !info.fields.empty() || info.dict != InstanceDict::kNone || info.body != Body::kNone ||
-                        info.resolution == Resolution::kUnknown;
+  info.has_references = !info.fields.empty() || info.dict != InstanceDict::kNone ||
+                        info.body != Body::kNone || info.resolution == Resolution::kUnknown;
 }
 
 void TypeTable::plan_size(TypeInfo& info) {
@@ -353,8 +380,7 @@ void TypeTable::plan_size(TypeInfo& info) {
   const Address mro = objects_.pointer(info.address, l.PyTypeObject.tp_mro);
   const std::int64_t count = is_null(mro) ? 0 : objects_.ob_size(mro);
   for (std::int64_t i = 0; i < count && i < static_cast<std::int64_t>(limits_.base_chain); ++i) {
-    const Address cls =
-        objects_.pointer(mro, l.PyTupleObject.ob_item + static_cast<std::int32_t>(8 * i));
+    const Address cls = objects_.pointer(mro, l.PyTupleObject.ob_item + static_cast<std::int32_t>(8 * i));
     const Address method = objects_.item(type_dict(cls), "__sizeof__");
     if (is_null(method)) continue;
     const auto rule = rows_->size_by_owner.find(name_of(cls, objects_.type_flags(cls)));
@@ -362,6 +388,8 @@ void TypeTable::plan_size(TypeInfo& info) {
       info.size_rule = rule->second;
     } else {
       info.size_unsure = true;
+      const Address kind = objects_.type_of(method);
+      info.size_by_c = name_of(kind, objects_.type_flags(kind)) == "builtins.method_descriptor";
     }
     return;
   }

@@ -40,9 +40,9 @@ enum class Resolution : std::uint8_t {
 
 struct TypeInfo {
   Address address{};
-  std::uint32_t index = 0;            // in order of discovery; NodeIds and reports use the graph's own order
-  std::string name;                   // module.qualname, "builtins.dict"
-  std::uint64_t flags = 0;            // tp_flags
+  std::uint32_t index = 0;  // in order of discovery; NodeIds and reports use the graph's own order
+  std::string name;         // module.qualname, "builtins.dict"
+  std::uint64_t flags = 0;  // tp_flags
   std::int64_t basicsize = 0, itemsize = 0, dictoffset = 0, weaklistoffset = 0;
   Address tp_traverse{}, base{};
   bool has_gc = false;
@@ -56,6 +56,7 @@ struct TypeInfo {
   // The plan for sizes.
   SizeRule size_rule = SizeRule::kObject;
   bool size_unsure = false;           // a __sizeof__ that we do not know, or one written in Python
+  bool size_by_c = false;             // of those: written in C
   std::uint32_t pre_header_size = 0;  // bytes in front of the object that sys.getsizeof adds
   // True where an instance has outgoing references at all: others need only be marked.
   bool has_references = false;
@@ -85,7 +86,8 @@ class TypeTable {
   const ModuleState* module_state(const std::string& md_name);
   // The PyMemberDefs of a heap type that hold objects.
   void add_slots(Address type, std::vector<ObjectField>& out) const;
-  // To 3.10: is a table looked up by this function one for keys of every kind? Then tp_traverse visits its keys.
+  // To 3.10: is a table looked up by this function one for keys of every kind? Then tp_traverse visits its
+  // keys.
   bool is_general_lookup(Address dk_lookup) const { return !is_null(lookdict_) && dk_lookup == lookdict_; }
   Address subtype_traverse() const { return subtype_traverse_; }
   Address type_type() const { return type_type_; }
@@ -112,9 +114,9 @@ class TypeTable {
   std::unique_ptr<Rows> rows_;
   Address subtype_traverse_{};
   Address type_type_{};
-  Address lookdict_{};                // to 3.10
-  Address structseq_traverse_{};      // tp_traverse of all struct sequences, from 3.8 on their own
-  Address static_types_{};            // managed_static_type_state[] of the main interpreter
+  Address lookdict_{};            // to 3.10
+  Address structseq_traverse_{};  // tp_traverse of all struct sequences, from 3.8 on their own
+  Address static_types_{};        // managed_static_type_state[] of the main interpreter
   Address extension_types_{};
   mutable std::shared_mutex mutex_;
   std::unordered_map<std::uint64_t, std::unique_ptr<TypeInfo>> by_address_;

@@ -5,14 +5,15 @@ namespace {
 
 constexpr std::uint64_t kManagedWeakref = 1u << 3, kManagedDict = 1u << 4;
 
-// To add a version: the row here, its layout table in layouts/ (unless it describes itself), the interpreter in
-// scripts/pythons; then scripts/exactness shows what is left.
+// To add a version: the row here, its layout table in layouts/ (unless it describes itself), the interpreter
+// in scripts/pythons; then scripts/exactness shows what is left.
 constexpr Version kVersions[] = {
     {3, 7, {.type_edge_always = true, .int_size_ignores_basicsize = true}},
     {3, 8, {.type_edge_always = true, .int_size_ignores_basicsize = true}},
     {3, 9, {.int_size_ignores_basicsize = true}},
     {3, 10, {.int_size_ignores_basicsize = true}},
-    {3, 11,
+    {3,
+     11,
      {.values = Values::kPreHeaderPair,
       .frames = Frames::kInterpreter,
       .log2_keys = true,
@@ -24,7 +25,8 @@ constexpr Version kVersions[] = {
       .generator_visits_gi_code = true,
       .int_size_ignores_basicsize = true,
       .int_zero_has_digit = true}},
-    {3, 12,
+    {3,
+     12,
      {.values = Values::kTaggedWord,
       .frames = Frames::kInterpreter,
       .log2_keys = true,
@@ -37,7 +39,8 @@ constexpr Version kVersions[] = {
       .int_tag = true,
       .gen_frame_cleared = 4,
       .gen_cleared_at_or_above = true}},
-    {3, 13,
+    {3,
+     13,
      {.values = Values::kInline,
       .frames = Frames::kInterpreter,
       .log2_keys = true,
@@ -49,7 +52,8 @@ constexpr Version kVersions[] = {
       .gen_frame_cleared = 4,
       .gen_cleared_at_or_above = true,
       .structseq_by_basicsize = true}},
-    {3, 14,
+    {3,
+     14,
      {.values = Values::kInline,
       .frames = Frames::kInterpreter,
       .log2_keys = true,
@@ -65,7 +69,8 @@ constexpr Version kVersions[] = {
       .gen_cleared_at_or_above = true,
       .gen_keeps_code = true,
       .structseq_by_basicsize = true}},
-    {3, 15,
+    {3,
+     15,
      {.values = Values::kInline,
       .frames = Frames::kInterpreter,
       .log2_keys = true,
@@ -89,10 +94,14 @@ std::string version_text(std::uint32_t hexversion) {
   std::string text = std::to_string(hexversion >> 24) + "." + std::to_string(hexversion >> 16 & 255) + "." +
                      std::to_string(hexversion >> 8 & 255);
   switch (hexversion >> 4 & 15) {
-    case 0xa: return text + "a" + std::to_string(hexversion & 15);
-    case 0xb: return text + "b" + std::to_string(hexversion & 15);
-    case 0xc: return text + "rc" + std::to_string(hexversion & 15);
-    default: return text;
+    case 0xa:
+      return text + "a" + std::to_string(hexversion & 15);
+    case 0xb:
+      return text + "b" + std::to_string(hexversion & 15);
+    case 0xc:
+      return text + "rc" + std::to_string(hexversion & 15);
+    default:
+      return text;
   }
 }
 

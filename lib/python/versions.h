@@ -30,27 +30,28 @@ enum class Frames : std::uint8_t {
 struct Rules {
   Values values = Values::kDictPointer;
   Frames frames = Frames::kObjects;
-  bool log2_keys = false;             // 3.11+: PyDictKeysObject with dk_log2_size, dk_kind
-  // A dict over a live object's inline values: does the dict tell them and the object only the dict (gh-130327),
-  // or the object the values and the dict nothing?
+  bool log2_keys = false;  // 3.11+: PyDictKeysObject with dk_log2_size, dk_kind
+  // A dict over a live object's inline values: does the dict tell them and the object only the dict
+  // (gh-130327), or the object the values and the dict nothing?
   bool dict_visits_inline_values = false;
-  std::uint64_t pre_header_flags = 0;  // tp_flags of which any adds two words in front of the GC head
+  std::uint64_t pre_header_flags = 0;       // tp_flags of which any adds two words in front of the GC head
   bool static_types_count_gc_head = false;  // sys.getsizeof of a static type adds a GC head it does not have
-  bool type_edge_always = false;      // to 3.8 subtype_traverse visits the type whatever the base does
-  bool cframe = false;                // current frame through tstate.cframe
-  std::uint8_t shim_owner = 0;        // frames with an owner from here on are entry shims of the C stack; 0: none
-  bool tagged_stack_refs = false;     // 3.14+: frame slots are _PyStackRef
-  bool refcount_is_32_bit = false;    // 3.14+: the upper half of the word holds flags
-  bool immortal_objects = false;      // 3.12+: a refcount whose lower half is negative never changes
-  bool static_type_state = false;     // 3.12+: dict and subclasses of builtin static types live in the interpreter
-  bool int_tag = false;               // 3.12+: lv_tag in place of a signed ob_size
-  std::int8_t gen_frame_cleared = 0;  // gi_frame_state: the generator has no frame any more if (state
-  bool gen_cleared_at_or_above = false;  // >= cleared) or, where false, (state == cleared)
-  bool gen_keeps_code = false;        // 3.14+: a finished generator's frame still gives its executable
+  bool type_edge_always = false;            // to 3.8 subtype_traverse visits the type whatever the base does
+  bool cframe = false;                      // current frame through tstate.cframe
+  std::uint8_t shim_owner = 0;  // frames with an owner from here on are entry shims of the C stack; 0: none
+  bool tagged_stack_refs = false;   // 3.14+: frame slots are _PyStackRef
+  bool refcount_is_32_bit = false;  // 3.14+: the upper half of the word holds flags
+  bool immortal_objects = false;    // 3.12+: a refcount whose lower half is negative never changes
+  bool static_type_state =
+      false;             // 3.12+: dict and subclasses of builtin static types live in the interpreter
+  bool int_tag = false;  // 3.12+: lv_tag in place of a signed ob_size
+  std::int8_t gen_frame_cleared = 0;      // gi_frame_state: the generator has no frame any more if (state
+  bool gen_cleared_at_or_above = false;   // >= cleared) or, where false, (state == cleared)
+  bool gen_keeps_code = false;            // 3.14+: a finished generator's frame still gives its executable
   bool generator_visits_gi_code = false;  // 3.11: and the frame's code again
-  bool structseq_by_basicsize = false;  // 3.13+: hidden fields of a struct sequence counted from basicsize
+  bool structseq_by_basicsize = false;    // 3.13+: hidden fields of a struct sequence counted from basicsize
   bool int_size_ignores_basicsize = false;  // to 3.11
-  bool int_zero_has_digit = false;    // sizeof of 0 counts a digit (3.11.? on)
+  bool int_zero_has_digit = false;          // sizeof of 0 counts a digit (3.11.? on)
 };
 
 struct Version {

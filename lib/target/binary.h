@@ -14,8 +14,8 @@ namespace heapglass {
 // An ELF file mapped into the target, as far as finding the interpreter needs it.
 struct Binary {
   virtual ~Binary() = default;
-  virtual const std::string& path() const = 0;       // as the target sees it
-  virtual std::string build_id() const = 0;          // hex; empty: none
+  virtual const std::string& path() const = 0;  // as the target sees it
+  virtual std::string build_id() const = 0;     // hex; empty: none
   virtual const SymbolSource& symbols() const = 0;
   virtual std::optional<Symbol> section(std::string_view name) const = 0;  // in the target
   // The file's own or separate debug information, asked for these structs; nullptr: there is none.

@@ -13,25 +13,25 @@
 namespace heapglass {
 
 struct ThreadRegisters {
-  std::int32_t tid = 0;           // as this system counts, not the target's pid namespace
-  char state = '?';               // of /proc/PID/task/TID/stat before the stop: R, S, D, T ...
+  std::int32_t tid = 0;  // as this system counts, not the target's pid namespace
+  char state = '?';      // of /proc/PID/task/TID/stat before the stop: R, S, D, T ...
   Address stack_pointer{};
   Address instruction_pointer{};
-  Address thread_pointer{};       // fs base on x86-64, tpidr_el0 on aarch64: pthread_t on glibc
+  Address thread_pointer{};  // fs base on x86-64, tpidr_el0 on aarch64: pthread_t on glibc
 };
 
-// A mapping of the target and where its bytes can be mapped from again: a file of the target's, or the capture's own
-// copy, which is sealed.
+// A mapping of the target and where its bytes can be mapped from again: a file of the target's, or the
+// capture's own copy, which is sealed.
 struct Backing {
   Address start{};
   std::uint64_t size = 0;
-  bool writable = false;          // as the target had it
+  bool writable = false;  // as the target had it
   bool executable = false;
-  bool file = false;              // a view of a file, not anonymous memory
-  int descriptor = -1;            // valid as long as the image lives; -1: cannot be mapped again
-  std::uint64_t offset = 0;       // in the descriptor
-  // Pages that are the target's own though the rest is the file's (relocated data, patched text): their bytes are in
-  // the image.
+  bool file = false;         // a view of a file, not anonymous memory
+  int descriptor = -1;       // valid as long as the image lives; -1: cannot be mapped again
+  std::uint64_t offset = 0;  // in the descriptor
+  // Pages that are the target's own though the rest is the file's (relocated data, patched text): their bytes
+  // are in the image.
   struct Changed {
     Address start{};
     std::uint64_t size = 0;
@@ -41,14 +41,14 @@ struct Backing {
 
 struct Capture {
   std::shared_ptr<Image> image;
-  Mappings mappings;              // as they were in the stop
-  std::vector<Backing> backing;   // in order of address
+  Mappings mappings;             // as they were in the stop
+  std::vector<Backing> backing;  // in order of address
   std::vector<ThreadRegisters> threads;
-  std::string freeze;             // "copy"
-  double pause_ms = 0;            // from the first thread asked to stop until the last was let go
+  std::string freeze;   // "copy"
+  double pause_ms = 0;  // from the first thread asked to stop until the last was let go
   double prepare_ms = 0;
   std::uint64_t bytes_copied = 0;
-  bool was_stopped = false;       // by job control, and is so again
+  bool was_stopped = false;  // by job control, and is so again
 };
 
 }  // namespace heapglass

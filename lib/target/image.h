@@ -17,10 +17,10 @@ class Image final : public MemoryReader {
  public:
   struct Segment {
     Address start{};
-    std::uint64_t size = 0;                 // bytes
+    std::uint64_t size = 0;  // bytes
     const std::byte* bytes = nullptr;
-    bool heap = false;                      // captured writable memory: objects can live here
-    std::uint64_t position = 0;             // heap segments: bytes of heap segments before this one, 512-aligned
+    bool heap = false;           // captured writable memory: objects can live here
+    std::uint64_t position = 0;  // heap segments: bytes of heap segments before this one, 512-aligned
   };
 
   Image();
@@ -69,7 +69,7 @@ class Image final : public MemoryReader {
   std::vector<Segment> segments_;
   std::vector<std::shared_ptr<void>> owners_;
   std::unique_ptr<std::uint32_t[]> top_;
-  std::vector<std::uint32_t> leaves_;           // first segment that reaches into each 1 MiB piece
+  std::vector<std::uint32_t> leaves_;  // first segment that reaches into each 1 MiB piece
   std::uint64_t heap_positions_ = 0;
 };
 

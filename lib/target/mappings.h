@@ -11,16 +11,16 @@ namespace heapglass {
 
 struct Mapping {
   Address start{};
-  Address end{};               // one past the last byte
+  Address end{};  // one past the last byte
   bool readable = false;
   bool writable = false;
   bool executable = false;
-  bool shared = false;         // MAP_SHARED
+  bool shared = false;  // MAP_SHARED
   std::uint64_t file_offset = 0;
-  std::uint64_t device = 0;    // st_dev of the file
-  std::uint64_t inode = 0;     // 0: no file
-  std::string path;            // file path as the target sees it, "[heap]", "[stack]" ...; " (deleted)" is cut off
-  bool deleted = false;        // the file was unlinked or replaced
+  std::uint64_t device = 0;  // st_dev of the file
+  std::uint64_t inode = 0;   // 0: no file
+  std::string path;      // file path as the target sees it, "[heap]", "[stack]" ...; " (deleted)" is cut off
+  bool deleted = false;  // the file was unlinked or replaced
 
   std::uint64_t size() const { return end - start; }
   bool has_file() const { return inode != 0; }

@@ -1,4 +1,5 @@
-// The narrow reader: bytes of a target, apart from where they come from (live process, captured image, core, test).
+// The narrow reader: bytes of a target, apart from where they come from (live process, captured image, core,
+// test).
 #pragma once
 
 #include <cstddef>
@@ -20,8 +21,7 @@ struct MemoryReader {
 };
 
 template <class T>
-  requires std::is_trivially_copyable_v<T>
-std::optional<T> read_as(const MemoryReader& memory, Address from) {
+requires std::is_trivially_copyable_v<T> std::optional<T> read_as(const MemoryReader& memory, Address from) {
   T out;
   if (!memory.read(from, std::as_writable_bytes(std::span(&out, 1)))) return std::nullopt;
   return out;

@@ -11,10 +11,10 @@
 namespace heapglass {
 
 struct FieldLayout {
-  std::uint64_t offset = 0;     // bytes from the start of the struct; of a bit-field: of the byte it begins in
-  std::uint64_t size = 0;       // bytes; of an array: of the whole array
-  std::uint32_t bit_offset = 0; // bits from `offset` upwards, bit-fields only
-  std::uint32_t bit_size = 0;   // 0: not a bit-field
+  std::uint64_t offset = 0;  // bytes from the start of the struct; of a bit-field: of the byte it begins in
+  std::uint64_t size = 0;    // bytes; of an array: of the whole array
+  std::uint32_t bit_offset = 0;  // bits from `offset` upwards, bit-fields only
+  std::uint32_t bit_size = 0;    // 0: not a bit-field
 };
 
 // Nested structs and unions are flattened with dots, anonymous ones add no name: "ob_base.ob_type",

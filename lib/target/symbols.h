@@ -10,8 +10,8 @@
 namespace heapglass {
 
 struct Symbol {
-  Address address{};        // in the target: the load bias is added
-  std::uint64_t size = 0;   // bytes; 0 where the table does not say
+  Address address{};       // in the target: the load bias is added
+  std::uint64_t size = 0;  // bytes; 0 where the table does not say
 };
 
 struct SymbolSource {

@@ -1,5 +1,5 @@
-// Functions that hostile.py makes the tp_traverse of its classes: what an extension could do to whoever calls it.
-// Needs nothing of Python's. x86-64 Linux.
+// Functions that hostile.py makes the tp_traverse of its classes: what an extension could do to whoever calls
+// it. Needs nothing of Python's. x86-64 Linux.
 #include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
@@ -11,9 +11,9 @@ typedef int (*visitproc)(void*, void*);
 
 extern "C" {
 
-void* referent;        // an object that honest functions visit
-uint64_t* victim;      // another object, to be damaged
-const char* file_path; // of a file that must never be
+void* referent;         // an object that honest functions visit
+uint64_t* victim;       // another object, to be damaged
+const char* file_path;  // of a file that must never be
 
 static long call(long number, long a = 0, long b = 0, long c = 0) {
   long result;
@@ -31,7 +31,10 @@ int opens_plainly(void*, visitproc, void*) {
 
 int opens_as_32_bit(void*, visitproc, void*) {  // the kernel's other door
   int result;
-  __asm__ volatile("int $0x80" : "=a"(result) : "a"(5), "b"(0), "c"(O_CREAT | O_WRONLY), "d"(0600) : "memory");
+  __asm__ volatile("int $0x80"
+                   : "=a"(result)
+                   : "a"(5), "b"(0), "c"(O_CREAT | O_WRONLY), "d"(0600)
+                   : "memory");
   return result;
 }
 
@@ -92,7 +95,8 @@ int loses_its_stack(void*, visitproc, void*) {
 int forges_the_record(void*, visitproc, void* arg) {
   // All that it can write in the caller's block of memory, wherever that may be.
   const uint64_t block = reinterpret_cast<uint64_t>(arg) & ~uint64_t{(16 << 20) - 1};
-  for (uint64_t i = 0; i < (4 << 20) / 8; ++i) reinterpret_cast<volatile uint64_t*>(block + 0xa00000)[i] = ~uint64_t{0};
+  for (uint64_t i = 0; i < (4 << 20) / 8; ++i)
+    reinterpret_cast<volatile uint64_t*>(block + 0xa00000)[i] = ~uint64_t{0};
   while (true) __asm__ volatile("pause");
 }
 
@@ -102,7 +106,8 @@ int damages_the_caller(void*, visitproc, void* arg) {
 }
 
 int damages_the_limits(void*, visitproc, void* arg) {
-  *reinterpret_cast<volatile uint64_t*>(reinterpret_cast<uint64_t>(arg) & ~uint64_t{(16 << 20) - 1}) = ~uint64_t{0};
+  *reinterpret_cast<volatile uint64_t*>(reinterpret_cast<uint64_t>(arg) & ~uint64_t{(16 << 20) - 1}) =
+      ~uint64_t{0};
   return 0;
 }
 
