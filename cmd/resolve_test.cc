@@ -126,6 +126,24 @@ TEST(Resolve, AnUnknownWayIsRefused) {
   EXPECT_NE(outcome.err.find("auto, layout, run or scan"), std::string::npos) << outcome.err;
 }
 
+// The code that stays in the child is copied to another address: it may refer to nothing outside of itself.
+TEST(Resolve, TheStubStandsAlone) {
+  const Outcome outcome = run_command({"objdump", "-d", "-j", "heapglass_stub", HEAPGLASS_PROGRAM});
+  if (outcome.status == 127) GTEST_SKIP() << "there is no objdump";
+#if defined(__x86_64__)
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  ASSERT_NE(outcome.out.find("<heapglass_stub_enter>:"), std::string::npos);
+#endif
+  std::istringstream lines(outcome.out);
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t target = line.find('<');
+    const bool refers = line.find("(%rip)") != std::string::npos ||
+                        (target != std::string::npos && line.find('\t') != std::string::npos);
+    if (refers) EXPECT_NE(line.find("<heapglass_stub_"), std::string::npos) << line;
+    EXPECT_EQ(line.find("%xmm"), std::string::npos) << line;
+  }
+}
+
 class SelfCheck : public testing::TestWithParam<Interpreter> {};
 
 // Every object by layouts and by its own tp_traverse.

@@ -474,7 +474,7 @@ void CopiedProcess::Impl::ask(const Pass& pass, std::span<const Address> objects
   VisitRecords records(most_referents_);
   const VisitRecords::Done done = [&](std::uint64_t index, int signal, std::span<const Address> referents) {
     if (signal == 0) {
-      stats_.referents += referents.size();
+      if (pass.size_of == 0) stats_.referents += referents.size();
       take(index, Status::kDone, referents);
     } else {
       take(index, signal == SIGALRM ? Status::kTimedOut : Status::kFaulted, {});
@@ -627,7 +627,9 @@ CopiedProcess::~CopiedProcess() = default;
 
 void CopiedProcess::run(std::span<const Address> objects, const Take& take) { impl_->run(objects, take); }
 
-void CopiedProcess::sizes(std::span<const Address> objects, const TakeSize& take) { impl_->sizes(objects, take); }
+void CopiedProcess::sizes(std::span<const Address> objects, const TakeSize& take) {
+  impl_->sizes(objects, take);
+}
 
 const CopiedProcessStats& CopiedProcess::stats() const { return impl_->stats(); }
 
