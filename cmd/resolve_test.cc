@@ -139,7 +139,9 @@ TEST(Resolve, TheStubStandsAlone) {
     const std::size_t target = line.find('<');
     const bool refers = line.find("(%rip)") != std::string::npos ||
                         (target != std::string::npos && line.find('\t') != std::string::npos);
-    if (refers) EXPECT_NE(line.find("<heapglass_stub_"), std::string::npos) << line;
+    if (refers) {
+      EXPECT_NE(line.find("<heapglass_stub_"), std::string::npos) << line;
+    }
     EXPECT_EQ(line.find("%xmm"), std::string::npos) << line;
   }
 }
