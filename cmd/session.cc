@@ -23,6 +23,16 @@ double ms_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 
+// That a process is ending says more than that it cannot be read, which is what it looks like on its way out:
+// its memory goes before it is a zombie. Throws Error kUnreachable when it is gone within a moment.
+void throw_if_leaving(const Process& process) {
+  for (int i = 0; i < 20; ++i) {
+    process.check_alive();
+    process.mappings();  // throws where there are none any more
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+}
+
 pid_t parse_target(const std::string& target) {
   pid_t pid = 0;
   const auto [end, error] = std::from_chars(target.data(), target.data() + target.size(), pid);
@@ -48,7 +58,7 @@ std::unique_ptr<Session> Session::open(const CommonOptions& common, const Sessio
     s.python_ = PyRuntime::find(*s.process_, binaries);
   } catch (const Error&) {
     freeze.wait();
-    s.process_->check_alive();  // that it exited says more than that it could not be read
+    throw_if_leaving(*s.process_);
     throw;
   }
   s.find_ms_ = ms_since(s.began_);
@@ -58,9 +68,11 @@ std::unique_ptr<Session> Session::open(const CommonOptions& common, const Sessio
   constexpr int kTries = 5;
   for (s.captures_ = 1;; ++s.captures_) {
     s.capture_ = (s.captures_ == 1 ? freeze.get() : std::make_unique<FreezeCopy>(*s.process_))->take();
-    if (const std::string wrong = s.python_.self_check(*s.capture_.image); !wrong.empty())
+    if (const std::string wrong = s.python_.self_check(*s.capture_.image); !wrong.empty()) {
+      throw_if_leaving(*s.process_);
       throw Error(ErrorKind::kNotPython, "the captured memory contradicts the layout: " + wrong,
                   "is the process starting up or ending? try again");
+    }
     s.objects_ = std::make_unique<Objects>(*s.capture_.image, s.python_);
     s.interpreters_ = read_interpreters(*s.objects_, s.limits_, s.health_);
     bool collecting = false;

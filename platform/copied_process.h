@@ -61,8 +61,8 @@ class CopiedProcess {
   // kUnreachable where no child can be set up.
   void run(std::span<const Address> objects, const Take& take);
 
-  // Calls size_of, as a thread of the interpreter that can write its copy of the heap; `take` for those that answer. A
-  // child that met a fault is replaced: it may have left a lock taken. Throws as run() does.
+  // Calls size_of, as a thread of the interpreter that can write its copy of the heap; `take` for those that
+  // answer. A child that met a fault is replaced: it may have left a lock taken. Throws as run() does.
   using TakeSize = std::function<void(std::size_t index, std::uint64_t bytes)>;
   void sizes(std::span<const Address> objects, const TakeSize& take);
 

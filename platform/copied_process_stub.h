@@ -81,7 +81,8 @@ enum Stage : std::uint64_t { kStarted = 1, kUnmapped, kMapped, kConfined, kAttac
 enum Exit : int {
   kExitFinished = 0,
   kExitNoFilter = 4,
-  kExitNoVdso = 5, kExitSpoilt = 6,
+  kExitNoVdso = 5,
+  kExitSpoilt = 6,
   kExitNoUser = 8,
   kExitNoBlock = 9,
   kExitNoRseq = 10
