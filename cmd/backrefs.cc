@@ -30,12 +30,7 @@ class PictureMaker {
         graph_(session.graph()),
         around_(around),
         referrers_(referrers),
-        references_(session.types(), scratch_) {
-    for (const NodeId n : proper_modules()) modules_.insert(index(n));
-  }
-
-  // Modules that sys.modules holds: where a chain of holders comes to its natural end.
-  std::vector<NodeId> proper_modules() const;
+        references_(session.types(), scratch_) {}
 
   Picture draw(const std::string& title, bool holders, int max_depth) {
     Picture picture{.title = title,
@@ -173,9 +168,9 @@ class PictureMaker {
   Health scratch_;
   References references_;
   std::unordered_map<std::uint32_t, std::vector<Edge>> edges_;
-  std::unordered_set<std::uint32_t> modules_;
 };
 
+// Modules that sys.modules holds: where a chain of holders comes to its natural end.
 std::vector<NodeId> proper_modules(Session& s) {
   std::vector<NodeId> nodes;
   const Objects& o = s.objects();
@@ -188,8 +183,6 @@ std::vector<NodeId> proper_modules(Session& s) {
                 });
   return nodes;
 }
-
-std::vector<NodeId> PictureMaker::proper_modules() const { return heapglass::proper_modules(s_); }
 
 int run_graph(const std::vector<std::string>& arguments, bool holders) {
   CommandLine line(holders ? "backrefs" : "refs",

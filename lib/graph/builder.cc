@@ -103,8 +103,7 @@ class Marker final : public EdgeSink {
         references_(types, health),
         health_(health),
         pool_(pool),
-        unknown_(unknown),
-        ob_type_(objects_.layout().PyObject.ob_type) {}
+        unknown_(unknown) {}
 
   // Marks an object that a reference of whatever kind leads to. False: there is no object.
   bool mark(Address object) {
@@ -184,7 +183,6 @@ class Marker final : public EdgeSink {
   Health& health_;
   WorkPool& pool_;
   std::vector<Address>* const unknown_;
-  const std::int32_t ob_type_;
   std::vector<Address> stack_;
   std::size_t collected_ = 0;
 };
