@@ -243,9 +243,9 @@ int run_graph(const std::vector<std::string>& arguments, bool holders) {
 
   PictureMaker maker(*session, around, referrers);
   std::string what = types.empty() ? ids.front() : types.front();
-  Picture picture = maker.draw(std::string(holders ? "Who holds " : "What is held by ") + what +
-                                   " in process " + std::to_string(session->process().pid()),
-                               holders, how.max_depth);
+  Picture picture = maker.draw(
+      std::string(holders ? "Who holds " : "What is held by ") + what + " in " + session->target().name(),
+      holders, how.max_depth);
   if (in_all > starts.size())
     picture.notes.push_back("starting at " + std::to_string(starts.size()) + " of " + std::to_string(in_all) +
                             " objects: --limit N takes more");

@@ -15,8 +15,7 @@
 #include "lib/graph/builder.h"
 #include "lib/graph/verify.h"
 #include "lib/python/describe.h"
-#include "platform/freeze_copy.h"
-#include "platform/mapped_binaries.h"
+#include "platform/live_target.h"
 
 namespace heapglass {
 namespace {
@@ -75,12 +74,9 @@ struct Change {
 };
 
 int run(pid_t pid, long rounds, std::uint64_t seed) {
-  const Process process = Process::open(pid);
-  const auto owned = mapped_binaries(process, process.mappings());
-  std::vector<const Binary*> binaries;
-  for (const auto& b : owned) binaries.push_back(b.get());
-  const PyRuntime python = PyRuntime::find(process, binaries);
-  const Capture capture = FreezeCopy(process).take();
+  LiveTarget target(pid);
+  const PyRuntime python = PyRuntime::find(target.memory(), target.binaries());
+  const Capture capture = target.capture();
 
   auto image = std::make_shared<Image>();
   std::vector<Image::Segment> heap;

@@ -31,7 +31,7 @@ int run_export(const std::vector<std::string>& arguments) {
   const Objects& objects = s.objects();
 
   std::string text = R"({"kind":"header","tool":"heapglass","pid":)";
-  append_number(text, static_cast<std::uint64_t>(s.process().pid()));
+  append_number(text, static_cast<std::uint64_t>(s.target().pid()));
   text += ",\"python\":" + json_string(s.python().version);
   text += std::string(",\"build\":\"") + (s.python().py_debug ? "debug" : "release") + "\"";
   text += ",\"layout_source\":" + json_string(s.python().layout_source) + ",\"notes\":[";

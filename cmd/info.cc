@@ -32,9 +32,9 @@ int run_info(const std::vector<std::string>& arguments) {
   auto add = [&](const char* key, const char* title, Kind kind, Cell value) {
     document.fields.push_back({{key, title, kind}, std::move(value)});
   };
-  add("pid", "process", Kind::kPlainNumber, std::uint64_t(s.process().pid()));
-  add("command", "command", Kind::kText, s.process().command_line());
-  add("executable", "executable", Kind::kText, s.process().executable());
+  add("pid", "process", Kind::kPlainNumber, std::uint64_t(s.target().pid()));
+  add("command", "command", Kind::kText, s.target().command_line());
+  add("executable", "executable", Kind::kText, s.target().executable());
   add("python", "Python", Kind::kText, python.version);
   add("build", "build", Kind::kText, std::string(python.py_debug ? "debug" : "release"));
   add("binary", "interpreter in", Kind::kText, python.binary->path());
@@ -52,7 +52,7 @@ int run_info(const std::vector<std::string>& arguments) {
   add("references", "references", Kind::kCount, references);
   if (!no_heap) add("resolved_by_running", "told by running their code", Kind::kCount, s.report().resolved);
   add("bytes", "bytes of objects", Kind::kBytes, total);
-  add("rss", "resident memory", Kind::kBytes, s.process().resident_bytes());
+  if (const auto rss = s.target().resident_bytes()) add("rss", "resident memory", Kind::kBytes, *rss);
   add("bytes_copied", "copied", Kind::kBytes, s.capture().bytes_copied);
   add("freeze", "held by", Kind::kText, s.capture().freeze);
   add("pause_ms", "paused for", Kind::kMilliseconds, s.capture().pause_ms);

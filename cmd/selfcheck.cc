@@ -58,7 +58,7 @@ int run_selfcheck(const std::vector<std::string>& arguments) {
     return graph.index->bit_of(Address{a}) && s.types().get(type) && s.objects().refcount(Address{a}) != 0;
   };
   std::map<std::string, Differences> by_type;
-  RunResolver resolver(s.capture(), s.python(), s.process().pid(), true);
+  RunResolver resolver(s.capture(), s.python(), s.target().pid(), true);
   std::uint64_t total = 0, not_objects = 0;
   resolver.run(objects, [&](std::size_t i, CopiedProcess::Status status, std::span<const Address> told) {
     const TypeInfo& type = *graph.types[types[i]].info;

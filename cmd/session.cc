@@ -11,8 +11,7 @@
 #include "lib/base/error.h"
 #include "lib/graph/verify.h"
 #include "lib/render/write_report.h"
-#include "platform/freeze_copy.h"
-#include "platform/mapped_binaries.h"
+#include "platform/live_target.h"
 
 namespace heapglass {
 namespace {
@@ -23,23 +22,14 @@ double ms_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 
-// That a process is ending says more than that it cannot be read, which is what it looks like on its way out:
-// its memory goes before it is a zombie. Throws Error kUnreachable when it is gone within a moment.
-void throw_if_leaving(const Process& process) {
-  for (int i = 0; i < 20; ++i) {
-    process.check_alive();
-    process.mappings();  // throws where there are none any more
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-}
-
-pid_t parse_target(const std::string& target) {
+// What TARGET names is told by looking.
+std::unique_ptr<Target> open_target(const std::string& target) {
   pid_t pid = 0;
   const auto [end, error] = std::from_chars(target.data(), target.data() + target.size(), pid);
   if (error != std::errc() || end != target.data() + target.size() || pid <= 0)
     throw Error(ErrorKind::kUsage, "the target '" + target + "' is not a process id",
                 "give the pid of a running Python, as `pgrep -af python` shows it");
-  return pid;
+  return std::make_unique<LiveTarget>(pid);
 }
 
 }  // namespace
@@ -47,18 +37,16 @@ pid_t parse_target(const std::string& target) {
 std::unique_ptr<Session> Session::open(const CommonOptions& common, const SessionOptions& options) {
   std::unique_ptr<Session> session(new Session);
   Session& s = *session;
-  s.process_ = std::make_unique<Process>(Process::open(parse_target(common.target)));
-  // All that can be known without stopping anything.
-  s.binaries_ = mapped_binaries(*s.process_, s.process_->mappings());
-  std::vector<const Binary*> binaries;
-  for (const auto& binary : s.binaries_) binaries.push_back(binary.get());
-  // The buffers for the copy are made meanwhile, on another core.
-  auto freeze = std::async(std::launch::async, [&] { return std::make_unique<FreezeCopy>(*s.process_); });
+  s.target_ = open_target(common.target);
+  Target& target = *s.target_;
+  // All that can be known without stopping anything. The buffers for the copy are made meanwhile, on another
+  // core.
+  auto prepared = std::async(std::launch::async, [&] { target.prepare(); });
   try {
-    s.python_ = PyRuntime::find(*s.process_, binaries);
+    s.python_ = PyRuntime::find(target.memory(), target.binaries());
   } catch (const Error&) {
-    freeze.wait();
-    throw_if_leaving(*s.process_);
+    prepared.wait();
+    target.check();
     throw;
   }
   s.find_ms_ = ms_since(s.began_);
@@ -67,9 +55,10 @@ std::unique_ptr<Session> Session::open(const CommonOptions& common, const Sessio
   // comes.
   constexpr int kTries = 5;
   for (s.captures_ = 1;; ++s.captures_) {
-    s.capture_ = (s.captures_ == 1 ? freeze.get() : std::make_unique<FreezeCopy>(*s.process_))->take();
+    if (s.captures_ == 1) prepared.get();
+    s.capture_ = target.capture();
     if (const std::string wrong = s.python_.self_check(*s.capture_.image); !wrong.empty()) {
-      throw_if_leaving(*s.process_);
+      target.check();
       throw Error(ErrorKind::kNotPython, "the captured memory contradicts the layout: " + wrong,
                   "is the process starting up or ending? try again");
     }
@@ -77,15 +66,15 @@ std::unique_ptr<Session> Session::open(const CommonOptions& common, const Sessio
     s.interpreters_ = read_interpreters(*s.objects_, s.limits_, s.health_);
     bool collecting = false;
     for (const PyInterpreter& i : s.interpreters_) collecting |= i.collecting;
-    if (!collecting || s.captures_ == kTries || s.capture_.was_stopped) break;
+    if (!collecting || s.captures_ == kTries || !target.runs()) break;
     std::this_thread::sleep_for(std::chrono::milliseconds(5 << s.captures_));
   }
   s.types_ = std::make_unique<TypeTable>(*s.objects_, s.limits_, s.health_);
   if (options.graph) {
     const auto building = Clock::now();
-    const bool own = s.process_->owned_by_caller();
+    const bool own = target.owned_by_caller();
     s.resolve_ = common.resolve != "auto" ? common.resolve : own ? "run" : "scan";
-    RunResolver resolver(s.capture_, s.python_, s.process_->pid(), common.resolve == "run");
+    RunResolver resolver(s.capture_, s.python_, target.pid(), common.resolve == "run");
     s.graph_ = build_graph(s.capture_.image, *s.types_, s.interpreters_,
                            {.references = options.references,
                             .resolver = s.resolve_ == "run" ? &resolver : nullptr,
@@ -153,8 +142,7 @@ std::vector<NodeId> Session::select(const std::vector<std::string>& types,
     for (std::uint32_t n = 0; any && n < graph_.nodes(); ++n)
       if (matches[graph_.type[n]]) nodes.push_back(NodeId{n});
     if (nodes.size() == before)
-      throw Error(ErrorKind::kUsage,
-                  "there is no object of type '" + wanted + "' in process " + std::to_string(process_->pid()),
+      throw Error(ErrorKind::kUsage, "there is no object of type '" + wanted + "' in " + target_->name(),
                   did_you_mean(near_names(wanted, type_names(), 3)));
   }
   return nodes;

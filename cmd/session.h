@@ -14,9 +14,7 @@
 #include "lib/python/frames.h"
 #include "lib/python/types.h"
 #include "lib/render/report.h"
-#include "lib/target/binary.h"
-#include "lib/target/capture.h"
-#include "platform/process.h"
+#include "lib/target/target.h"
 
 namespace heapglass {
 
@@ -29,7 +27,7 @@ class Session {
  public:
   static std::unique_ptr<Session> open(const CommonOptions& common, const SessionOptions& options);
 
-  const Process& process() const { return *process_; }
+  const Target& target() const { return *target_; }
   const PyRuntime& python() const { return python_; }
   const Capture& capture() const { return capture_; }
   const std::vector<PyInterpreter>& interpreters() const { return interpreters_; }
@@ -57,8 +55,7 @@ class Session {
   void log(bool verbose) const;
 
   std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
-  std::unique_ptr<Process> process_;
-  std::vector<std::unique_ptr<Binary>> binaries_;
+  std::unique_ptr<Target> target_;
   PyRuntime python_;
   Capture capture_;
   Limits limits_;

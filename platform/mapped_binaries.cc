@@ -14,10 +14,10 @@ namespace {
 
 class MappedBinary final : public Binary {
  public:
-  MappedBinary(const Process& process, std::string path, std::shared_ptr<const ElfFile> file,
+  MappedBinary(std::string root_prefix, std::string path, std::shared_ptr<const ElfFile> file,
                std::uint64_t bias)
       : path_(std::move(path)),
-        root_("/proc/" + std::to_string(process.pid()) + "/root"),
+        root_(std::move(root_prefix)),
         file_(std::move(file)),
         bias_(bias),
         symbols_(file_, bias, [this] { return debug_file(); }) {}
@@ -67,7 +67,9 @@ int rank(const std::string& path, const std::string& executable) {
 
 }  // namespace
 
-std::vector<std::unique_ptr<Binary>> mapped_binaries(const Process& process, const Mappings& mappings) {
+std::vector<std::unique_ptr<Binary>> mapped_binaries(const Mappings& mappings, const std::string& executable,
+                                                     const std::string& root_prefix,
+                                                     const OpenMappedFile& open_file) {
   std::vector<const Mapping*> files;
   std::set<std::pair<std::uint64_t, std::uint64_t>> seen;
   for (const Mapping& m : mappings)
@@ -75,20 +77,19 @@ std::vector<std::unique_ptr<Binary>> mapped_binaries(const Process& process, con
         seen.insert({m.device, m.inode}).second) {
       files.push_back(&m);
     }
-  const std::string executable = process.executable();
   std::stable_sort(files.begin(), files.end(), [&](const Mapping* a, const Mapping* b) {
     return rank(a->path, executable) < rank(b->path, executable);
   });
   std::vector<std::unique_ptr<Binary>> binaries;
   for (const Mapping* m : files) {
-    const FileDescriptor fd = process.open_mapped_file(*m);
+    const FileDescriptor fd = open_file(*m);
     if (!fd) continue;
     std::string why;
     std::shared_ptr<const ElfFile> file = ElfFile::open(fd.get(), m->path, why);
     if (!file) continue;
     const auto bias = file->load_bias(mappings, *m);
     if (!bias) continue;
-    binaries.push_back(std::make_unique<MappedBinary>(process, m->path, std::move(file), *bias));
+    binaries.push_back(std::make_unique<MappedBinary>(root_prefix, m->path, std::move(file), *bias));
   }
   return binaries;
 }

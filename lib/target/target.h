@@ -1,0 +1,43 @@
+// What is looked at: something that has a CPython's memory in it, alive or kept in a file.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lib/target/binary.h"
+#include "lib/target/capture.h"
+#include "lib/target/memory_reader.h"
+
+namespace heapglass {
+
+class Target {
+ public:
+  virtual ~Target() = default;
+
+  virtual std::string name() const = 0;          // "process 4711", "core file svc.core of process 4711"
+  virtual std::int32_t pid() const = 0;          // as the system counted that it runs or ran on
+  virtual std::string command_line() const = 0;  // arguments joined by spaces; a core has the first 80 bytes
+  virtual std::string executable() const = 0;    // as the target sees it
+  virtual std::optional<std::uint64_t> resident_bytes() const = 0;
+  // Whether what is in it is the caller's own, so that its code may be run (in a copy) without being asked
+  // for.
+  virtual bool owned_by_caller() const = 0;
+  // Whether another capture shows another moment.
+  virtual bool runs() const = 0;
+
+  virtual const MemoryReader& memory() const = 0;
+  // Programs and libraries, likeliest to be the interpreter first. Borrowed, opened once.
+  virtual std::vector<const Binary*> binaries() = 0;
+  // Everything of a capture that needs no stopped target; from any thread, before capture().
+  virtual void prepare() = 0;
+  // Takes the bytes; again for a later moment. Throws Error kUnreachable.
+  virtual Capture capture() = 0;
+  // After something contradicted itself: throws Error kUnreachable where that is because the target is going
+  // away.
+  virtual void check() const = 0;
+};
+
+}  // namespace heapglass

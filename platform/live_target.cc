@@ -1,0 +1,43 @@
+#include "platform/live_target.h"
+
+#include <chrono>
+#include <thread>
+
+#include "platform/mapped_binaries.h"
+
+namespace heapglass {
+
+LiveTarget::LiveTarget(pid_t pid) : process_(Process::open(pid)) {}
+LiveTarget::~LiveTarget() = default;
+
+std::vector<const Binary*> LiveTarget::binaries() {
+  if (binaries_.empty())
+    binaries_ = mapped_binaries(process_.mappings(), process_.executable(),
+                                "/proc/" + std::to_string(process_.pid()) + "/root",
+                                [this](const Mapping& m) { return process_.open_mapped_file(m); });
+  std::vector<const Binary*> borrowed;
+  for (const auto& binary : binaries_) borrowed.push_back(binary.get());
+  return borrowed;
+}
+
+void LiveTarget::prepare() { prepared_ = std::make_unique<FreezeCopy>(process_); }
+
+Capture LiveTarget::capture() {
+  if (!prepared_) prepare();
+  Capture capture = prepared_->take();
+  prepared_.reset();
+  was_stopped_ = capture.was_stopped;
+  return capture;
+}
+
+// That a process is ending says more than that it cannot be read, which is what it looks like on its way out:
+// its memory goes before it is a zombie.
+void LiveTarget::check() const {
+  for (int i = 0; i < 20; ++i) {
+    process_.check_alive();
+    process_.mappings();  // throws where there are none any more
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+}
+
+}  // namespace heapglass

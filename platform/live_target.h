@@ -1,0 +1,36 @@
+// A live process as a Target.
+#pragma once
+
+#include "lib/target/target.h"
+#include "platform/freeze_copy.h"
+#include "platform/process.h"
+
+namespace heapglass {
+
+class LiveTarget final : public Target {
+ public:
+  // Throws Error kUnreachable.
+  explicit LiveTarget(pid_t pid);
+  ~LiveTarget() override;
+
+  std::string name() const override { return "process " + std::to_string(process_.pid()); }
+  std::int32_t pid() const override { return process_.pid(); }
+  std::string command_line() const override { return process_.command_line(); }
+  std::string executable() const override { return process_.executable(); }
+  std::optional<std::uint64_t> resident_bytes() const override { return process_.resident_bytes(); }
+  bool owned_by_caller() const override { return process_.owned_by_caller(); }
+  bool runs() const override { return !was_stopped_; }
+  const MemoryReader& memory() const override { return process_; }
+  std::vector<const Binary*> binaries() override;
+  void prepare() override;
+  Capture capture() override;
+  void check() const override;
+
+ private:
+  Process process_;
+  std::vector<std::unique_ptr<Binary>> binaries_;
+  std::unique_ptr<FreezeCopy> prepared_;
+  bool was_stopped_ = false;
+};
+
+}  // namespace heapglass
