@@ -36,6 +36,8 @@ CommandLine::CommandLine(std::string_view command, std::string_view summary, boo
       "the copy; scan guesses from the bytes; layout leaves them out; auto (default) runs for targets of "
       "your own user, "
       "else scans");
+  add("sysroot", options::value(&common_.sysroot)->value_name("DIR"),
+      "for core files: the folder that has the programs and libraries of the machine they were made on");
   add("exact-bytes", options::bool_switch(&common_.exact_bytes),
       "sizes to the byte: 12,345,678 instead of 12.3 MB");
   add("verbose,v", options::bool_switch(&common_.verbose),
@@ -52,7 +54,7 @@ std::vector<const options::option_description*> CommandLine::all() const {
 
 std::string CommandLine::help() const {
   std::ostringstream out;
-  out << "heapglass " << command_ << (takes_target_ ? " PID" : "") << " [options]: " << summary_ << "\n";
+  out << "heapglass " << command_ << (takes_target_ ? " TARGET" : "") << " [options]: " << summary_ << "\n";
   if (!own_.options().empty()) out << "\n" << own_;
   out << "\n" << shared_;
   return out.str();

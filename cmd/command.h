@@ -25,6 +25,7 @@ struct CommonOptions {
   std::string output;
   std::string freeze = "copy";
   std::string resolve = "auto";
+  std::string sysroot;
   bool verbose = false;
   bool exact_bytes = false;
 };

@@ -27,8 +27,9 @@ void on_interrupt(int) {
 
 std::string usage() {
   std::string text =
-      "heapglass COMMAND PID [options]\n\nLooks into the heap of a running CPython process from outside: no "
-      "code runs in it, nothing is installed there.\n\n";
+      "heapglass COMMAND TARGET [options]\n\nLooks into the heap of a running CPython process from outside: "
+      "no "
+      "code runs in it, nothing is installed there.\nTARGET is a process id or a core file.\n\n";
   for (const Command& c : commands())
     text += "  " + std::string(c.name) + std::string(12 - c.name.size(), ' ') + std::string(c.summary) + "\n";
   text += "\n`heapglass COMMAND --help` tells a command's options; --version the version.\n";

@@ -1,5 +1,7 @@
 #include "cmd/session.h"
 
+#include <unistd.h>
+
 #include <charconv>
 #include <cstdio>
 #include <future>
@@ -11,6 +13,7 @@
 #include "lib/base/error.h"
 #include "lib/graph/verify.h"
 #include "lib/render/write_report.h"
+#include "platform/core_target.h"
 #include "platform/live_target.h"
 
 namespace heapglass {
@@ -22,14 +25,19 @@ double ms_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 
-// What TARGET names is told by looking.
-std::unique_ptr<Target> open_target(const std::string& target) {
+// What TARGET names is told by looking: digits are a process id, whatever files there are.
+std::unique_ptr<Target> open_target(const CommonOptions& common) {
+  const std::string& target = common.target;
   pid_t pid = 0;
   const auto [end, error] = std::from_chars(target.data(), target.data() + target.size(), pid);
-  if (error != std::errc() || end != target.data() + target.size() || pid <= 0)
-    throw Error(ErrorKind::kUsage, "the target '" + target + "' is not a process id",
-                "give the pid of a running Python, as `pgrep -af python` shows it");
-  return std::make_unique<LiveTarget>(pid);
+  if (end != target.data() && end == target.data() + target.size()) {
+    if (error == std::errc() && pid > 0) return std::make_unique<LiveTarget>(pid);
+  } else if (access(target.c_str(), F_OK) == 0) {
+    return std::make_unique<CoreTarget>(target, common.sysroot);
+  }
+  throw Error(ErrorKind::kUsage,
+              "the target '" + target + "' is not a process id, nor a core file that is there",
+              "give the pid of a running Python, as `pgrep -af python` shows it");
 }
 
 }  // namespace
@@ -37,7 +45,7 @@ std::unique_ptr<Target> open_target(const std::string& target) {
 std::unique_ptr<Session> Session::open(const CommonOptions& common, const SessionOptions& options) {
   std::unique_ptr<Session> session(new Session);
   Session& s = *session;
-  s.target_ = open_target(common.target);
+  s.target_ = open_target(common);
   Target& target = *s.target_;
   // All that can be known without stopping anything. The buffers for the copy are made meanwhile, on another
   // core.
@@ -149,7 +157,7 @@ std::vector<NodeId> Session::select(const std::vector<std::string>& types,
 }
 
 std::vector<std::string> Session::caveats() const {
-  std::vector<std::string> lines;
+  std::vector<std::string> lines = capture_.notes;
   if (!report_.unresolved.empty()) {
     std::uint64_t objects = 0;
     std::vector<std::pair<std::uint64_t, std::string>> by_count;

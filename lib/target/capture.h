@@ -44,11 +44,12 @@ struct Capture {
   Mappings mappings;             // as they were in the stop
   std::vector<Backing> backing;  // in order of address
   std::vector<ThreadRegisters> threads;
-  std::string freeze;   // "copy"
+  std::string freeze;   // "copy"; "core" where nothing had to be held
   double pause_ms = 0;  // from the first thread asked to stop until the last was let go
   double prepare_ms = 0;
   std::uint64_t bytes_copied = 0;
-  bool was_stopped = false;  // by job control, and is so again
+  bool was_stopped = false;        // by job control, and is so again
+  std::vector<std::string> notes;  // for people: what of the target's memory is not there
 };
 
 }  // namespace heapglass
