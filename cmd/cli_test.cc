@@ -83,23 +83,32 @@ TEST_P(WrongCommandLine, IsRefusedInOneLineWithExitCode2) {
   EXPECT_TRUE(has(outcome.err, GetParam().says)) << outcome.err;
 }
 
-INSTANTIATE_TEST_SUITE_P(CommandLine, WrongCommandLine,
-                         testing::Values(WrongLine{{}, "--help"},                                       //
-                                         WrongLine{{"histogramm", "1"}, "did you mean"},                //
-                                         WrongLine{{"histogramm", "1"}, "histogram"},                   //
-                                         WrongLine{{"zzzzzz"}, "no command"},                           //
-                                         WrongLine{{"histogram", "1", "--limt", "3"}, "did you mean"},  //
-                                         WrongLine{{"histogram", "1", "--limt", "3"}, "--limit"},       //
-                                         WrongLine{{"histogram", "1", "--zzzzzzzz"}, "--zzzzzzzz"},     //
-                                         WrongLine{{"histogram", "1", "-n", "-3"}, "-3"},               //
-                                         WrongLine{{"histogram", "1", "--limit", "many"}, "many"},      //
-                                         WrongLine{{"histogram", "1", "-n", "99999999999999999999"},
-                                                   "99999"},                                           //
-                                         WrongLine{{"histogram", "1", "--format", "yaml"}, "yaml"},    //
-                                         WrongLine{{"histogram", "1", "--sort", "colour"}, "colour"},  //
-                                         WrongLine{{"histogram", "1", "2"}, "one target"},             //
-                                         WrongLine{{"histogram"}, "target"},                           //
-                                         WrongLine{{"info", "1", "--freeze", "ice"}, "ice"}));
+INSTANTIATE_TEST_SUITE_P(
+    CommandLine, WrongCommandLine,
+    testing::Values(WrongLine{{}, "--help"},                                               //
+                    WrongLine{{"histogramm", "1"}, "did you mean"},                        //
+                    WrongLine{{"histogramm", "1"}, "histogram"},                           //
+                    WrongLine{{"zzzzzz"}, "no command"},                                   //
+                    WrongLine{{"histogram", "1", "--limt", "3"}, "did you mean"},          //
+                    WrongLine{{"histogram", "1", "--limt", "3"}, "--limit"},               //
+                    WrongLine{{"histogram", "1", "--zzzzzzzz"}, "--zzzzzzzz"},             //
+                    WrongLine{{"histogram", "1", "-n", "-3"}, "-3"},                       //
+                    WrongLine{{"histogram", "1", "--limit", "many"}, "many"},              //
+                    WrongLine{{"histogram", "1", "-n", "99999999999999999999"}, "99999"},  //
+                    WrongLine{{"histogram", "1", "--format", "yaml"}, "yaml"},             //
+                    WrongLine{{"histogram", "1", "--sort", "colour"}, "colour"},           //
+                    WrongLine{{"histogram", "1", "2"}, "one target"},                      //
+                    WrongLine{{"histogram"}, "target"},                                    //
+                    WrongLine{{"objects", "1", "--where", "size >> 3"}, "column 7"},       //
+                    WrongLine{{"objects", "1", "--where", "size > x"}, "\n         ^"},  //
+                    WrongLine{{"objects", "1", "--where", "retained > 1MB"}, "retained"},  //
+                    WrongLine{{"info", "1", "--freeze", "ice"}, "ice"}));
+
+TEST(CommandLine, HelpsWithExpressions) {
+  const Outcome outcome = heapglass({"help", "expressions"});
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_TRUE(has(outcome.out, "refcount") && has(outcome.out, "--where")) << outcome.out;
+}
 
 // ---- one target for all that follow: the service of the quickstart, with something leaked
 
@@ -200,6 +209,23 @@ TEST_F(OnService, ObjectsAreListed) {
   EXPECT_TRUE(json_holds(outcome.out,
                          "all(set('id type size refcount repr'.split()) <= set(o) and o['size'] > 0 and "
                          "o['type'] == 'leaky_service.Session' for o in d['objects'])"));
+}
+
+TEST_F(OnService, ObjectsOfWhichSomethingIsTrue) {
+  for (const auto& [where, expected] :
+       {std::pair{"is leaky_service.Session and .user == '7'", "len(d['objects']) == 1"},
+        {"type == Session and .basket[0].price < 1", "d['matches'] == 50"},
+        {"is str and self ~ 'user:4?'",
+         "{o['repr'] for o in d['objects']} == {\"'user:4%d'\" % i for i in range(10)}"},
+        {"proper_module and .__name__ == 'leaky_service'",
+         "[o['repr'] for o in d['objects']] == ['leaky_service']"},
+        {"['user:3'].user == '3' and length == 50", "[o['length'] for o in d['objects']] == [50]"},
+        {"size > 2kB and tracked",
+         "d['objects'] and all(o['size'] > 2000 and o['gc'] for o in d['objects'])"}}) {
+    const Outcome outcome = on_service("objects", {"--where", where, "--format", "json", "--limit", "0"});
+    ASSERT_EQ(outcome.status, 0) << outcome.err;
+    EXPECT_TRUE(json_holds(outcome.out, expected)) << where;
+  }
 }
 
 TEST_F(OnService, ExportIsOneObjectALine) {

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/analysis/expression.h"
 #include "lib/render/report.h"
 
 namespace heapglass {
@@ -55,6 +56,9 @@ class CommandLine {
 
 // Throws Error kUsage naming the option where `text` is no whole number or below `least`.
 long long parse_count(std::string_view option, const std::string& text, long long least, long long most);
+// Of an option's value; nullopt where it is empty. Throws Error kUsage that points at the wrong place, and
+// where it asks for what no command computes yet.
+std::optional<Expression> parse_expression(const std::string& text, std::string_view option);
 // "0x7f31c0de", "139872341" -> address. Throws Error kUsage.
 Address parse_address(const std::string& text);
 

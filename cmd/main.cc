@@ -2,10 +2,12 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <iostream>
 #include <new>
 
 #include "cmd/command.h"
+#include "lib/analysis/expression.h"
 #include "lib/base/edit_distance.h"
 #include "lib/base/error.h"
 #include "lib/render/output.h"
@@ -32,7 +34,9 @@ std::string usage() {
       "code runs in it, nothing is installed there.\nTARGET is a process id or a core file.\n\n";
   for (const Command& c : commands())
     text += "  " + std::string(c.name) + std::string(12 - c.name.size(), ' ') + std::string(c.summary) + "\n";
-  text += "\n`heapglass COMMAND --help` tells a command's options; --version the version.\n";
+  text +=
+      "\n`heapglass COMMAND --help` tells a command's options; --version the version.\n"
+      "`heapglass help expressions` tells how --where, --filter and --highlight are written.\n";
   return text;
 }
 
@@ -50,6 +54,10 @@ int dispatch(std::vector<std::string> arguments) {
       return kExitDone;
     }
     name = arguments.front();  // help COMMAND
+    if (name == "expressions") {
+      std::cout << expression_help();
+      return kExitDone;
+    }
     arguments = {"--help"};
   }
   for (const Command& c : commands())
@@ -64,10 +72,15 @@ int dispatch(std::vector<std::string> arguments) {
               meant.empty() ? "see heapglass --help" : meant);
 }
 
-int fail(int code, const std::string& what, const std::string& hint) {
+int fail(int code, const std::string& what, const std::string& hint, std::string_view detail = {}) {
   // One line, whatever the target or the command line put into it.
   std::cerr << "heapglass: " << printable(what) << (hint.empty() ? "" : " (" + printable(hint) + ")")
             << std::endl;
+  while (!detail.empty()) {
+    const std::size_t end = std::min(detail.find('\n'), detail.size());
+    std::cerr << "  " << printable(detail.substr(0, end)) << std::endl;
+    detail.remove_prefix(std::min(end + 1, detail.size()));
+  }
   return code;
 }
 
@@ -84,7 +97,7 @@ int main(int argc, char** argv) {
     std::cout.flush();
     if (!std::cout) throw Error(ErrorKind::kFile, "cannot write to the standard output");
   } catch (const Error& error) {
-    code = fail(static_cast<int>(error.kind()), error.what(), error.hint());
+    code = fail(static_cast<int>(error.kind()), error.what(), error.hint(), error.detail());
   } catch (const std::bad_alloc&) {
     code = fail(static_cast<int>(ErrorKind::kUnreachable),
                 "not enough memory for a copy of the target and its graph",

@@ -1,29 +1,36 @@
-// heapglass objects: the objects of a type, one a line.
+// heapglass objects: the objects of a type or that a condition holds for, one a line.
 #include <algorithm>
 
 #include "cmd/session.h"
+#include "lib/analysis/expression.h"
+#include "lib/analysis/heap_objects.h"
 #include "lib/base/error.h"
 #include "lib/python/describe.h"
 
 namespace heapglass {
 
 int run_objects(const std::vector<std::string>& arguments) {
-  CommandLine line("objects", "the objects of a type, one a line");
+  CommandLine line("objects", "the objects of a type, or of which something is true, one a line");
   std::vector<std::string> types, ids;
-  std::string limit = "50", sort = "size";
+  std::string limit = "50", sort = "size", where;
   auto add = line.own().add_options();
   add("type", options::value(&types)->value_name("NAME"),
       "of this type, module.qualname or the bare name; again for more");
   add("id", options::value(&ids)->value_name("ADDRESS"), "the object at this address; again for more");
+  add("where", options::value(&where)->value_name("EXPR"),
+      "only those of which this is true, as in \"size > 1MB and .user.name == 'bob'\": see heapglass help "
+      "expressions");
   add("limit,n", options::value(&limit)->value_name("N"), "this many (default 50), 0: all");
-  add("sort", options::value(&sort)->value_name("KEY"), "size (default), refcount or id");
+  add("sort", options::value(&sort)->value_name("KEY"), "size (default), refcount, length or id");
   if (!line.parse(arguments)) return kExitDone;
-  if (sort != "size" && sort != "refcount" && sort != "id")
-    throw Error(ErrorKind::kUsage, "--sort '" + sort + "' is none of size, refcount, id");
+  if (sort != "size" && sort != "refcount" && sort != "id" && sort != "length")
+    throw Error(ErrorKind::kUsage, "--sort '" + sort + "' is none of size, refcount, length, id");
   const auto most = static_cast<std::size_t>(parse_count("--limit", limit, 0, 1'000'000'000));
+  const auto condition = parse_expression(where, "--where");
   const auto session = Session::open(line.common(), {.references = false});
   const HeapGraph& graph = session->graph();
   const Objects& objects = session->objects();
+  const HeapObjects values(session->types(), graph, session->interpreters());
 
   std::vector<NodeId> nodes;
   if (types.empty() && ids.empty()) {
@@ -32,37 +39,46 @@ int run_objects(const std::vector<std::string>& arguments) {
   } else {
     nodes = session->select(types, ids);
   }
+  if (condition)
+    std::erase_if(nodes, [&](NodeId n) { return !condition->matches(values, graph.index->address(n)); });
+
   const std::size_t in_all = nodes.size();
-  auto refcount = [&](NodeId n) { return objects.refcount(graph.index->address(n)); };
   const std::size_t shown = most ? std::min(most, nodes.size()) : nodes.size();
-  auto first = [&](auto before) {
-    std::partial_sort(nodes.begin(), nodes.begin() + static_cast<std::ptrdiff_t>(shown), nodes.end(), before);
-  };
-  if (sort == "size")
-    first([&](NodeId a, NodeId b) {
-      const std::uint64_t x = graph.size[index(a)], y = graph.size[index(b)];
-      return x != y ? x > y : index(a) < index(b);
-    });
-  else if (sort == "refcount")
-    first([&](NodeId a, NodeId b) {
-      const std::uint64_t x = refcount(a), y = refcount(b);
-      return x != y ? x > y : index(a) < index(b);
-    });
+  if (sort != "id") {
+    // The key once for each object, not once for each comparison.
+    std::vector<std::pair<std::uint64_t, std::uint32_t>> keys(nodes.size());
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      const Address a = graph.index->address(nodes[i]);
+      keys[i] = {sort == "size"       ? graph.size[index(nodes[i])]
+                 : sort == "refcount" ? objects.refcount(a)
+                                      : values.length(a).value_or(0),
+                 index(nodes[i])};
+    }
+    std::partial_sort(keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(shown), keys.end(),
+                      [](const auto& a, const auto& b) {
+                        return a.first != b.first ? a.first > b.first : a.second < b.second;
+                      });
+    for (std::size_t i = 0; i < shown; ++i) nodes[i] = NodeId{keys[i].second};
+  }
   nodes.resize(shown);
 
   Document document;
+  document.fields.push_back({{"matches", "", Kind::kCount, Audience::kPrograms}, std::uint64_t{in_all}});
   Table table{.key = "objects",
               .columns = {{"id", "id", Kind::kAddress},
                           {"type", "type", Kind::kText},
                           {"size", "size", Kind::kBytes},
                           {"refcount", "refcount", Kind::kCount},
+                          {"length", "length", Kind::kCount, Audience::kPrograms},
                           {"gc", "gc", Kind::kText},
                           {"repr", "repr", Kind::kText}}};
   for (const NodeId n : nodes) {
     const Address a = graph.index->address(n);
     const TypeInfo& type = *graph.types[graph.type[index(n)]].info;
+    const auto length = values.length(a);
     table.rows.push_back({a, type.name, graph.size[index(n)], objects.refcount(a),
-                          is_tracked(objects, a, type), short_repr(session->types(), a, type)});
+                          length ? Cell(*length) : Cell(), is_tracked(objects, a, type),
+                          short_repr(session->types(), a, type)});
   }
   if (shown < in_all)
     table.notes.push_back(std::to_string(in_all - shown) + " more objects: --limit 0 shows all");

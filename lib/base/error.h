@@ -15,17 +15,23 @@ enum class ErrorKind {
   kFile = 5,
 };
 
-// One line for people: what was tried, what was found, what to do. `hint` may be empty.
+// One line for people: what was tried, what was found, what to do. `hint` may be empty; `detail` is for what
+// needs lines of its own below, as a mark under the wrong place of a text.
 class Error : public std::runtime_error {
  public:
-  Error(ErrorKind error_kind, const std::string& what, std::string error_hint = {})
-      : std::runtime_error(what), kind_(error_kind), hint_(std::move(error_hint)) {}
+  Error(ErrorKind error_kind, const std::string& what, std::string error_hint = {},
+        std::string error_detail = {})
+      : std::runtime_error(what),
+        kind_(error_kind),
+        hint_(std::move(error_hint)),
+        detail_(std::move(error_detail)) {}
   ErrorKind kind() const { return kind_; }
   const std::string& hint() const { return hint_; }
+  const std::string& detail() const { return detail_; }
 
  private:
   ErrorKind kind_;
-  std::string hint_;
+  std::string hint_, detail_;
 };
 
 }  // namespace heapglass
