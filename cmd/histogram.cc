@@ -7,6 +7,7 @@
 #include "cmd/session.h"
 #include "lib/base/edit_distance.h"
 #include "lib/base/error.h"
+#include "lib/render/numbers.h"
 #include "lib/render/utf8.h"
 
 namespace heapglass {
@@ -16,21 +17,23 @@ int run_histogram(const std::vector<std::string>& arguments) {
   std::string sort = "bytes", limit = "20";
   std::vector<std::string> types;
   auto add = line.own().add_options();
-  add("sort", options::value(&sort)->value_name("KEY"), "bytes (default), count, mean or type");
+  add("sort", options::value(&sort)->value_name("KEY"), "bytes (default), count, external, mean or type");
   add("limit,n", options::value(&limit)->value_name("N"), "this many types (default 20), 0: all");
   add("type", options::value(&types)->value_name("NAME"),
       "only this type, module.qualname or the bare name; again for more");
   if (!line.parse(arguments)) return kExitDone;
-  if (sort != "bytes" && sort != "count" && sort != "mean" && sort != "type")
-    throw Error(ErrorKind::kUsage, "--sort '" + sort + "' is none of bytes, count, mean, type");
+  if (sort != "bytes" && sort != "count" && sort != "external" && sort != "mean" && sort != "type")
+    throw Error(ErrorKind::kUsage, "--sort '" + sort + "' is none of bytes, count, external, mean, type");
   const auto most = static_cast<std::size_t>(parse_count("--limit", limit, 0, 1'000'000'000));
   const auto session = Session::open(line.common(), {.references = false});
 
-  std::vector<TypeCount> rows = histogram(session->graph());
-  std::uint64_t objects = 0, bytes = 0;
+  std::vector<TypeCount> rows = histogram(session->graph(), &session->objects());
+  std::uint64_t objects = 0, bytes = 0, external = 0, beyond = 0;
   for (const TypeCount& r : rows) {
     objects += r.count;
     bytes += r.bytes;
+    external += r.external_bytes;
+    beyond += r.beyond_bytes;
   }
   Document document;
   if (!types.empty()) {
@@ -49,7 +52,8 @@ int run_histogram(const std::vector<std::string>& arguments) {
   }
   auto mean = [](const TypeCount& r) { return static_cast<double>(r.bytes) / static_cast<double>(r.count); };
   std::stable_sort(rows.begin(), rows.end(), [&](const TypeCount& a, const TypeCount& b) {
-    if (sort == "bytes") return a.bytes > b.bytes;
+    if (sort == "bytes") return a.bytes + a.beyond_bytes > b.bytes + b.beyond_bytes;
+    if (sort == "external") return a.external_bytes > b.external_bytes;
     if (sort == "count") return a.count > b.count;
     if (sort == "mean") return mean(a) > mean(b);
     return a.type < b.type;
@@ -57,20 +61,30 @@ int run_histogram(const std::vector<std::string>& arguments) {
   const std::size_t in_all = rows.size();
   if (most && rows.size() > most) rows.resize(most);
 
-  document.fields.push_back(
-      {{"total", "", Kind::kText, Audience::kPrograms},
-       Record{{{"objects", "", Kind::kCount}, objects}, {{"bytes", "", Kind::kBytes}, bytes}}});
+  document.fields.push_back({{"total", "", Kind::kText, Audience::kPrograms},
+                             Record{{{"objects", "", Kind::kCount}, objects},
+                                    {{"bytes", "", Kind::kBytes}, bytes},
+                                    {{"external_bytes", "", Kind::kBytes}, external}}});
   Table table{.key = "types",
               .columns = {{"type", "type", Kind::kText},
                           {"count", "objects", Kind::kCount},
                           {"bytes", "bytes", Kind::kBytes},
+                          {"external_bytes", "external", Kind::kBytes},
                           {"mean", "mean", Kind::kBytes},
                           {"share", "share", Kind::kPercent}}};
   for (const TypeCount& r : rows)
-    table.rows.push_back({r.type, r.count, r.bytes, static_cast<std::uint64_t>(mean(r) + 0.5),
+    table.rows.push_back({r.type, r.count, r.bytes, r.external_bytes,
+                          static_cast<std::uint64_t>(mean(r) + 0.5),
                           bytes ? static_cast<double>(r.bytes) / static_cast<double>(bytes) : 0.0});
-  table.totals = Row{"all objects", objects, bytes,
-                     objects ? Cell(static_cast<std::uint64_t>(bytes / objects)) : Cell(), 1.0};
+  table.totals = Row{"all objects",
+                     objects,
+                     bytes,
+                     external,
+                     objects ? Cell(static_cast<std::uint64_t>(bytes / objects)) : Cell(),
+                     1.0};
+  if (beyond > 0)
+    table.notes.push_back("external: in buffers apart from the objects' own blocks; " + human_bytes(beyond) +
+                          " of it are not in the column bytes, since sys.getsizeof does not count them");
   if (rows.size() < in_all)
     table.notes.push_back(std::to_string(in_all - rows.size()) + " more types: --limit 0 shows all");
   document.sections.push_back(std::move(table));

@@ -63,6 +63,13 @@ constexpr std::uint32_t version(unsigned major, unsigned minor, unsigned micro =
   return major << 24 | minor << 16 | micro << 8;
 }
 
+// Memory of an object that its __sizeof__ says nothing of.
+enum class BufferRule : std::uint8_t {
+  kNone,
+  kMmap,   // `size` bytes at `data`, where it is not closed (data not null)
+  kCData,  // ctypes: b_size bytes at b_ptr where b_needsfree, the object's own and not a view of another's
+};
+
 // `visits` and `owns` are field paths of `structure`, separated by spaces, in the order of tp_traverse.
 // Structure and paths may be alternatives by '|'. A field that the version's struct does not have is passed
 // over. A field may carry bounds: "dict@3.10" visited from 3.10 on and owned before, "wbits@-3.12" only
@@ -79,6 +86,7 @@ struct CTypeRow {
   Body body = Body::kNone;          // read after the fields
   // From this hexversion on tp_traverse visits Py_TYPE(self) too; 0: never.
   std::uint32_t visits_type_since = 0;
+  BufferRule buffer = BufferRule::kNone;
 };
 
 // The C state behind module objects whose definition has m_traverse: fields as above, of the struct at

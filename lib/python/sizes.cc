@@ -1,6 +1,8 @@
 #include "lib/python/sizes.h"
 
+#include <algorithm>
 #include <cstdlib>
+#include <optional>
 
 namespace heapglass {
 namespace {
@@ -369,6 +371,56 @@ ObjectSize size_of(const Objects& objects, Address object, const TypeInfo& type)
     bytes -= static_cast<std::uint64_t>(objects.layout().PyGC_Head.size);
   }
   return {bytes, sizer.unsure() || type.size_unsure};
+}
+
+ExternalBytes external_of(const Objects& objects, Address object, const TypeInfo& type, std::uint64_t size) {
+  const PyLayout& l = objects.layout();
+  constexpr ExternalBytes kNone;
+  // What a process has mapped at most; more is a damaged field.
+  const auto plausible = [](std::optional<std::int64_t> n) {
+    return n && *n > 0 && static_cast<std::uint64_t>(*n) < kMost ? static_cast<std::uint64_t>(*n) : 0;
+  };
+  if (type.buffer == BufferRule::kMmap) {
+    if (is_null(objects.pointer(object, l.mmap_object.data))) return kNone;
+    return {plausible(objects.load<std::int64_t>(object, l.mmap_object.mapped_size)), false};
+  }
+  if (type.buffer == BufferRule::kCData) {
+    const Address data = objects.pointer(object, l.CDataObject.b_ptr);
+    const bool inside = data >= object && data - object < size;
+    if (inside || !objects.load<std::int32_t>(object, l.CDataObject.b_needsfree).value_or(0)) return kNone;
+    return {plausible(objects.load<std::int64_t>(object, l.CDataObject.b_size)), false};
+  }
+  std::uint64_t block = static_cast<std::uint64_t>(type.basicsize) + type.pre_header_size;
+  switch (type.size_rule) {
+    case SizeRule::kInt:
+    case SizeRule::kCode:
+    case SizeRule::kFrame:
+    case SizeRule::kGenerator:
+      return kNone;  // all in one block, whatever tp_basicsize says
+    case SizeRule::kType:
+      if (!(objects.type_flags(object) & kTpHeapType)) return kNone;
+      block = static_cast<std::uint64_t>(l.PyHeapTypeObject.size) + type.pre_header_size;
+      break;
+    case SizeRule::kStr: {
+      const std::uint32_t state = objects.load<std::uint32_t>(object, l.PyASCIIObject.state).value_or(0);
+      const std::uint64_t kind = state >> 2 & 7;
+      const bool compact = state >> 5 & 1, ascii = state >> 6 & 1;
+      const std::uint64_t n = plausible(objects.load<std::int64_t>(object, l.PyASCIIObject.length));
+      block = static_cast<std::uint64_t>(!compact ? l.PyUnicodeObject.size
+                                         : ascii  ? l.PyASCIIObject.size
+                                                  : l.PyCompactUnicodeObject.size) +
+              type.pre_header_size;
+      if (compact) block += (n + 1) * (ascii ? 1 : kind);
+      break;
+    }
+    default: {
+      if (type.size_rule == SizeRule::kObject && !type.size_unsure) return kNone;
+      const std::int64_t n = type.itemsize > 0 ? objects.ob_size(object) : 0;
+      block +=
+          plausible(n < 0 ? -n : n) * static_cast<std::uint64_t>(std::max<std::int64_t>(type.itemsize, 0));
+    }
+  }
+  return {size > block ? size - block : 0};
 }
 
 }  // namespace heapglass

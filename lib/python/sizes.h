@@ -13,4 +13,20 @@ struct ObjectSize {
 // Collector head and other pre-header words included, as sys.getsizeof includes them.
 ObjectSize size_of(const Objects& objects, Address object, const TypeInfo& type);
 
+// Memory of an object in buffers of its own, apart from the block that the object itself is in: a list's
+// items, a dict's tables, a deque's blocks, the data of a bytearray, array, mmap or numpy array.
+struct ExternalBytes {
+  std::uint64_t bytes = 0;
+  bool in_size = true;  // false: sys.getsizeof says nothing of them
+};
+
+// False where external_of has nothing to tell of any instance, without a look at them.
+inline bool may_have_buffers(const TypeInfo& type) {
+  return type.size_rule != SizeRule::kObject || type.size_unsure || type.buffer != BufferRule::kNone;
+}
+
+// `size` is the object's sys.getsizeof, known from wherever: what it counts beyond the object's own block is
+// external.
+ExternalBytes external_of(const Objects& objects, Address object, const TypeInfo& type, std::uint64_t size);
+
 }  // namespace heapglass

@@ -358,6 +358,7 @@ void TypeTable::plan_references(TypeInfo& info) {
     if (visits && row->visits_type_since && objects_.python().hexversion >= row->visits_type_since)
       info.fields.push_back({l.PyObject.ob_type, EdgeKind::kType, EdgeClass::kVisited, 0});
     if (can_read(row->body)) info.body = row->body;
+    info.buffer = row->buffer;
     if (visits && !known) info.resolution = Resolution::kUnknown;
     if (row->structure == "PyWeakReference" && l.PyWeakReference.wr_object != kAbsent)
       info.fields.push_back(

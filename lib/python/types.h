@@ -55,9 +55,10 @@ struct TypeInfo {
 
   // The plan for sizes.
   SizeRule size_rule = SizeRule::kObject;
-  bool size_unsure = false;           // a __sizeof__ that we do not know, or one written in Python
-  bool size_by_c = false;             // of those: written in C
-  std::uint32_t pre_header_size = 0;  // bytes in front of the object that sys.getsizeof adds
+  bool size_unsure = false;               // a __sizeof__ that we do not know, or one written in Python
+  bool size_by_c = false;                 // of those: written in C
+  BufferRule buffer = BufferRule::kNone;  // memory that __sizeof__ says nothing of
+  std::uint32_t pre_header_size = 0;      // bytes in front of the object that sys.getsizeof adds
   // True where an instance has outgoing references at all: others need only be marked.
   bool has_references = false;
 };
