@@ -100,7 +100,7 @@ INSTANTIATE_TEST_SUITE_P(
                     WrongLine{{"histogram", "1", "2"}, "one target"},                      //
                     WrongLine{{"histogram"}, "target"},                                    //
                     WrongLine{{"objects", "1", "--where", "size >> 3"}, "column 7"},       //
-                    WrongLine{{"objects", "1", "--where", "size > x"}, "\n         ^"},  //
+                    WrongLine{{"objects", "1", "--where", "size > x"}, "\n         ^"},    //
                     WrongLine{{"objects", "1", "--where", "retained > 1MB"}, "retained"},  //
                     WrongLine{{"info", "1", "--freeze", "ice"}, "ice"}));
 

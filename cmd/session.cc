@@ -210,9 +210,9 @@ std::vector<std::string> Session::caveats() const {
   return lines;
 }
 
-void Session::write(Document document, const CommonOptions& common, const std::string& default_format) const {
+void Session::write(Document document, const CommonOptions& common, const std::string& default_format,
+                    RenderOptions render) const {
   for (std::string& line : caveats()) document.notes.push_back(std::move(line));
-  RenderOptions render;
   render.exact_bytes = common.exact_bytes;
   for (const std::string& warning :
        write_report(document, {common.output, common.format, default_format, 0644}, render))

@@ -13,6 +13,7 @@
 #include "lib/graph/builder.h"
 #include "lib/python/frames.h"
 #include "lib/python/types.h"
+#include "lib/render/formats.h"
 #include "lib/render/report.h"
 #include "lib/target/target.h"
 
@@ -47,8 +48,8 @@ class Session {
   // A line each: what is not exact in this graph, and what was skipped. For under every report.
   std::vector<std::string> caveats() const;
   // Writes the document where the common options want it, with the caveats as notes.
-  void write(Document document, const CommonOptions& common,
-             const std::string& default_format = "text") const;
+  void write(Document document, const CommonOptions& common, const std::string& default_format = "text",
+             RenderOptions render = {}) const;
 
  private:
   Session() = default;

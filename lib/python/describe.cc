@@ -67,6 +67,58 @@ std::string bytes_repr(const Objects& o, Address data, std::int64_t n, std::size
   return text;
 }
 
+// What Python code calls a field of a C struct; its own name where nothing else is known.
+std::string_view python_name(std::string_view field) {
+  static constexpr std::pair<std::string_view, std::string_view> kNames[] = {
+      {"im_self", "__self__"},
+      {"im_func", "__func__"},
+      {"m_self", "__self__"},
+      {"m_module", "__module__"},
+      {"func_code", "__code__"},
+      {"func_globals", "__globals__"},
+      {"func_builtins", "__builtins__"},
+      {"func_module", "__module__"},
+      {"func_defaults", "__defaults__"},
+      {"func_kwdefaults", "__kwdefaults__"},
+      {"func_doc", "__doc__"},
+      {"func_name", "__name__"},
+      {"func_qualname", "__qualname__"},
+      {"func_dict", "__dict__"},
+      {"func_closure", "__closure__"},
+      {"func_annotations", "__annotations__"},
+      {"func_annotate", "__annotate__"},
+      {"func_typeparams", "__type_params__"},
+      {"ob_ref", "cell_contents"},
+      {"wr_object", "referent"},
+      {"wr_callback", "__callback__"},
+      {"d_common.d_type", "__objclass__"},
+      {"prop_get", "fget"},
+      {"prop_set", "fset"},
+      {"prop_del", "fdel"},
+      {"sm_callable", "__func__"},
+      {"cm_callable", "__func__"},
+      {"task_coro", "coroutine"},
+      {"task_fut_waiter", "waits for"},
+      {"task_loop", "loop"},
+      {"fut_loop", "loop"},
+      {"task_callback0", "callback"},
+      {"fut_callback0", "callback"},
+      {"task_callbacks", "callbacks"},
+      {"fut_callbacks", "callbacks"},
+      {"task_context", "context"},
+      {"task_name", "name"},
+      {"task_result", "result"},
+      {"fut_result", "result"},
+      {"task_exception", "exception"},
+      {"fut_exception", "exception"},
+      {"f_func", "function"},
+      {"frame_obj", "frame"},
+  };
+  for (const auto& [c, python] : kNames)
+    if (field == c) return python;
+  return field;
+}
+
 }  // namespace
 
 std::string quoted(const std::string& text, std::size_t limit) {
@@ -167,7 +219,9 @@ std::string short_repr(TypeTable& types, Address object, const TypeInfo& type, s
 
 std::string edge_label(TypeTable& types, const Edge& edge, bool in_namespace) {
   const Objects& o = types.objects();
-  auto field = [&] { return reinterpret_cast<const FieldName*>(edge.payload)->name; };
+  auto field = [&] {
+    return std::string(python_name(reinterpret_cast<const FieldName*>(edge.payload)->name));
+  };
   auto name_of_str = [&]() -> std::string { return o.str(Address{edge.payload}, 60).value_or("?"); };
   switch (edge.kind) {
     case EdgeKind::kField:

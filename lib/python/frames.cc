@@ -107,6 +107,22 @@ std::vector<PyInterpreter> read_interpreters(const Objects& o, const Limits& lim
   return all;
 }
 
+PyFrame read_frame_object(const Objects& o, Address object) {
+  const PyLayout& l = o.layout();
+  if (l.PyFrameObject.f_frame == kAbsent) {
+    const std::int64_t lasti = o.load<std::int32_t>(object, l.PyFrameObject.f_lasti).value_or(-1);
+    return describe_frame(o, object, o.pointer(object, l.PyFrameObject.f_code),
+                          l.PyCodeObject.co_linetable != kAbsent ? lasti * 2 : lasti);
+  }
+  const Address frame = o.pointer(object, l.PyFrameObject.f_frame);
+  const Address code = untag(o, o.pointer(frame, l.PyInterpreterFrame.f_code));
+  const Address instruction = o.pointer(frame, l.PyInterpreterFrame.prev_instr);
+  return describe_frame(
+      o, object, code,
+      static_cast<std::int64_t>(instruction -
+                                (code + static_cast<std::uint64_t>(l.PyCodeObject.co_code_adaptive))));
+}
+
 int line_of(const Objects& o, Address code, std::int64_t offset) {
   const auto& l = o.layout().PyCodeObject;
   const auto first = o.load<std::int32_t>(code, l.co_firstlineno);

@@ -37,6 +37,9 @@ struct PyInterpreter {
 // Every interpreter, main last as the runtime links them.
 std::vector<PyInterpreter> read_interpreters(const Objects& objects, const Limits& limits, Health& health);
 
+// What a frame object stands for, running or not.
+PyFrame read_frame_object(const Objects& objects, Address frame_object);
+
 // The line that a code object's instruction at `offset` bytes stands on; 0: none.
 int line_of(const Objects& objects, Address code, std::int64_t offset);
 

@@ -178,7 +178,7 @@ std::vector<PyRoot> read_roots(TypeTable& types, const std::vector<PyInterpreter
 }
 
 bool each_tracked(const Objects& o, const PyInterpreter& interpreter,
-                  const std::function<void(Address)>& visit, Health& health) {
+                  const std::function<void(Address)>& visit, Health& health, bool frozen) {
   const PyLayout& l = o.layout();
   const auto& gc = l.gc_runtime_state;
   std::vector<Address> heads;
@@ -190,7 +190,7 @@ bool each_tracked(const Objects& o, const PyInterpreter& interpreter,
   if (!is_null(generations))
     for (std::uint64_t i = 0; i < 3; ++i)
       heads.push_back(generations + i * static_cast<std::uint64_t>(l.gc_generation.size));
-  if (gc.permanent_generation != kAbsent)
+  if (frozen && gc.permanent_generation != kAbsent)
     heads.push_back(interpreter.gc + static_cast<std::uint64_t>(gc.permanent_generation));
   const std::uint64_t head_size = static_cast<std::uint64_t>(l.PyGC_Head.size);
   // A list longer than the memory has room for goes in circles.

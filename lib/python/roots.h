@@ -29,10 +29,11 @@ struct PyRoot {
 std::vector<PyRoot> read_roots(TypeTable& types, const std::vector<PyInterpreter>& interpreters,
                                Health& health);
 
-// Calls visit for every object on the collector's lists, the frozen ones included. False where a list does
-// not close: then what came before was delivered, and the objects behind have to be found by references.
+// Calls visit for every object on the collector's lists, youngest generation first, and `frozen` ones last
+// (gc.get_objects leaves those out). False where a list does not close: then what came before was delivered,
+// and the objects behind have to be found by references.
 bool each_tracked(const Objects& objects, const PyInterpreter& interpreter,
-                  const std::function<void(Address)>& visit, Health& health);
+                  const std::function<void(Address)>& visit, Health& health, bool frozen = true);
 
 // Is the object on a list of the collector? (gc.is_tracked)
 bool is_tracked(const Objects& objects, Address object, const TypeInfo& type);
