@@ -106,6 +106,14 @@ class PythonProgram {
     return write(in_, line.data(), line.size()) == static_cast<ssize_t>(line.size()) && read_line() == "DONE";
   }
 
+  // Whether it answers one byte with another.
+  bool answers(char question, char expected) {
+    char byte = 0;
+    pollfd ready{out_, POLLIN, 0};
+    return write(in_, &question, 1) == 1 && poll(&ready, 1, 180000) == 1 && read(out_, &byte, 1) == 1 &&
+           byte == expected;
+  }
+
   // Its exit code when its input ends.
   int finish() {
     close(in_);

@@ -351,6 +351,10 @@ void References::type_object(Address object, EdgeSink& sink) const {
   field(l.tp_mro, "__mro__", cls);
   field(l.tp_bases, "__bases__", cls);
   field(l.tp_base, "__base__", cls);
+  // A dict of weak references, which nobody else holds.
+  static const FieldName kSubclasses{"tp_subclasses"};
+  sink.add(types_.type_field(object, l.tp_subclasses, layout_.static_type_state.tp_subclasses),
+           EdgeKind::kField, reinterpret_cast<std::uint64_t>(&kSubclasses), EdgeClass::kOwned);
   if (!is_heap) return;
   field(heap.ht_module, "ht_module", cls);
   field(heap.ht_name, "__name__", EdgeClass::kOwned);

@@ -1,0 +1,38 @@
+#include "lib/analysis/held_from_outside.h"
+
+namespace heapglass {
+namespace {
+
+// 3.11 gives objects that are part of the program file this count (_PyObject_IMMORTAL_REFCNT, object.h), and
+// counts on from there.
+constexpr std::uint64_t kFrozenIntoTheProgram = 999'000'000;
+
+}  // namespace
+
+HeldFromOutside held_from_outside(const HeapGraph& graph, const Objects& objects) {
+  HeldFromOutside out;
+  out.held.resize(graph.nodes());
+  // Counts above 2^31 saturate: who is referred to that often is held, whatever is missing.
+  std::vector<std::uint32_t> found(graph.nodes());
+  for (std::size_t e = 0; e < graph.referent.size(); ++e)
+    if (graph.edge_class[e] != EdgeClass::kWeak) ++found[index(graph.referent[e])];
+  std::vector<bool> root(graph.nodes());
+  for (const GraphRoot& r : graph.roots) {
+    // A word of a value stack may be stale: then the count tells.
+    if (!r.guess) root[index(r.node)] = true;
+  }
+  const bool immortals = objects.python().rules.immortal_objects;
+  for (std::uint32_t n = 0; n < graph.nodes(); ++n) {
+    const std::uint64_t count = objects.refcount(graph.index->address(NodeId{n}));
+    const bool immortal =
+        (immortals && static_cast<std::int32_t>(count) < 0) || count >= kFrozenIntoTheProgram;
+    out.held[n] = root[n] || immortal || count > found[n];
+    if (root[n] || immortal || count <= found[n]) continue;
+    ++out.counted_objects;
+    out.counted_references += count - found[n];
+    ++out.by_type[graph.types[graph.type[n]].name];
+  }
+  return out;
+}
+
+}  // namespace heapglass
