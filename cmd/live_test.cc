@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "cmd/live_results.h"
 #include "cmd/python_program.h"
 
 namespace heapglass {
@@ -15,18 +16,11 @@ const std::string kZoo[] = {
     "tasks.py",        "threads.py",     "library.py",     "subinterpreters.py", "frozen.py",
     "gc_off.py",       "deep.py",        "big.py",         "bench_heap.py"};
 
-// Left where scripts/coverage looks for it: what became of this test.
-void record(const Interpreter& interpreter, const std::string& program, const std::string& outcome) {
-  if (const char* folder = std::getenv("HEAPGLASS_LIVE_RESULTS")) {
-    std::ofstream(std::string(folder) + "/" + interpreter.name + "--" + program) << outcome << "\n";
-  }
-}
-
 class EveryPython : public testing::TestWithParam<std::tuple<Interpreter, std::string>> {};
 
 TEST_P(EveryPython, IsExportedAsItSeesItself) {
   const auto& [interpreter, program] = GetParam();
-  record(interpreter, program, "failed");
+  const LiveResult result(interpreter, program);
   const TemporaryFolder folder;
   const std::string truth = folder.file("truth"), exported = folder.file("exported");
   PythonProgram target(interpreter.path, program, {"--truth", truth});
@@ -45,14 +39,8 @@ TEST_P(EveryPython, IsExportedAsItSeesItself) {
   EXPECT_EQ(verdict.status, 0) << verdict.out << verdict.err;
   if (!HasFailure()) {
     std::cout << interpreter.name << " " << program << ": " << verdict.out;
-    record(interpreter, program, "passed\n" + verdict.out);
   }
-}
-
-std::string as_identifier(std::string name) {
-  std::replace_if(
-      name.begin(), name.end(), [](unsigned char c) { return !std::isalnum(c); }, '_');
-  return name;
+  result.ended(HasFailure(), verdict.out);
 }
 
 std::string test_name(const testing::TestParamInfo<EveryPython::ParamType>& each) {

@@ -73,13 +73,14 @@ inline std::vector<Interpreter> supported_interpreters() {
 class PythonProgram {
  public:
   PythonProgram(const std::string& interpreter, const std::string& program,
-                const std::vector<std::string>& arguments = {}) {
+                const std::vector<std::string>& arguments = {})
+      : PythonProgram(command_of(interpreter, program, arguments)) {}
+  // One that is started in some other way.
+  explicit PythonProgram(const std::vector<std::string>& command) {
     int in[2], out[2];
     if (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0) {
-      throw std::runtime_error("no pipe for " + program);
+      throw std::runtime_error("no pipe for " + command.front());
     }
-    std::vector<std::string> command{interpreter, "-B", "-W", "ignore", kPrograms + program};
-    command.insert(command.end(), arguments.begin(), arguments.end());
     child_ = std::make_unique<ChildProcess>(command, ChildProcess::Streams{in[0], out[1], 2});
     close(in[0]);
     close(out[1]);
@@ -88,8 +89,11 @@ class PythonProgram {
     ready_line_ = read_line();
     if (ready_line_.rfind("READY", 0) != 0) {
       close_pipes();
-      throw std::runtime_error(program + " under " + interpreter +
-                               " did not get ready; it said: " + ready_line_);
+      std::string told;
+      for (const std::string& word : command) {
+        told += word + " ";
+      }
+      throw std::runtime_error(told + "did not get ready; it said: " + ready_line_);
     }
   }
   ~PythonProgram() { close_pipes(); }
@@ -129,6 +133,12 @@ class PythonProgram {
   }
 
  private:
+  static std::vector<std::string> command_of(const std::string& interpreter, const std::string& program,
+                                             const std::vector<std::string>& arguments) {
+    std::vector<std::string> command{interpreter, "-B", "-W", "ignore", kPrograms + program};
+    command.insert(command.end(), arguments.begin(), arguments.end());
+    return command;
+  }
   std::string read_line() {
     std::string line;
     for (char byte = 0;;) {

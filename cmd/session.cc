@@ -83,11 +83,11 @@ std::unique_ptr<Session> Session::open(const CommonOptions& common, const Sessio
     const bool own = target.owned_by_caller();
     s.resolve_ = common.resolve != "auto" ? common.resolve : own ? "run" : "scan";
     RunResolver resolver(s.capture_, s.python_, target.pid(), common.resolve == "run");
-    s.graph_ = build_graph(s.capture_.image, *s.types_, s.interpreters_,
-                           {.references = options.references,
-                            .resolver = s.resolve_ == "run" ? &resolver : nullptr,
-                            .scan = s.resolve_ != "layout"},
-                           s.health_, s.report_);
+    BuildOptions build{.references = options.references,
+                       .resolver = s.resolve_ == "run" ? &resolver : nullptr,
+                       .scan = s.resolve_ != "layout"};
+    for (const ThreadRegisters& t : s.capture_.threads) build.stack_pointers.push_back(t.stack_pointer);
+    s.graph_ = build_graph(s.capture_.image, *s.types_, s.interpreters_, build, s.health_, s.report_);
     s.ran_ = resolver.stats();
     s.why_not_run_ = resolver.why_not();
     if (common.resolve == "auto" && !own)
@@ -198,9 +198,10 @@ std::vector<std::string> Session::caveats() const {
     lines.push_back("sizes are those of the bare object for types with a __sizeof__ of their own: " + unsure +
                     (unsure_types > 8 ? " and " + std::to_string(unsure_types - 8) + " more" : ""));
   if (report_.collecting)
-    lines.push_back(
-        "the process was in the middle of a garbage collection: objects that it had already taken off its "
-        "lists and that nothing else holds are missing");
+    lines.push_back("the process was in the middle of a garbage collection" +
+                    (report_.loose ? ": " + std::to_string(report_.loose) +
+                                         " objects stood on its own lists of what may be garbage"
+                                   : std::string()));
   for (unsigned i = 0; i < static_cast<unsigned>(Skip::kCount); ++i) {
     const Skip why = static_cast<Skip>(i);
     if (const std::uint64_t count = health_.count(why))

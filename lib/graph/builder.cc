@@ -8,6 +8,7 @@
 #include <unordered_set>
 
 #include "lib/base/parallel.h"
+#include "lib/graph/loose_lists.h"
 #include "lib/python/sizes.h"
 
 namespace heapglass {
@@ -222,13 +223,13 @@ bool ask_resolver(Resolver& resolver, TypeTable& types, std::vector<std::vector<
 }
 
 void mark_everything(AddressIndex& index, TypeTable& types, const std::vector<PyInterpreter>& interpreters,
-                     const std::vector<PyRoot>& roots, Resolver* resolver, Resolved& resolved, Health& health,
-                     BuildReport& report) {
+                     const std::vector<PyRoot>& roots, Resolver* resolver, Resolved& resolved,
+                     LooseLists* loose, Health& health, BuildReport& report) {
   std::atomic<bool> more{true};
   std::size_t types_marked = 0;
   bool first = true;
   std::vector<std::vector<Address>> unknown(worker_count());
-  std::vector<Address> told;  // by the resolver, and to be marked
+  std::vector<Address> told;  // by the resolver or a list of the running collection, and to be marked
   AskedCounts asked;
   while (more) {
     more = false;
@@ -248,6 +249,7 @@ void mark_everything(AddressIndex& index, TypeTable& types, const std::vector<Py
               types.objects(), interpreter,
               [&](Address object) {
                 if (!marker.mark(object)) health.skip(Skip::kBadReference, object);
+                if (loose) loose->know(object);
                 if (++n % 256 == 0) marker.share();
               },
               health);
@@ -273,6 +275,12 @@ void mark_everything(AddressIndex& index, TypeTable& types, const std::vector<Py
     // Types are objects too, and what hangs on them may be of new types.
     if (types.all().size() > types_marked) more = true;
     if (resolver && !ask_resolver(*resolver, types, unknown, resolved, asked, told)) resolver = nullptr;
+    if (loose) {
+      const std::vector<Address> members = loose->find(index);
+      report.loose += members.size();
+      report.tracked += members.size();
+      told.insert(told.end(), members.begin(), members.end());
+    }
     if (!told.empty()) more = true;
   }
   std::unordered_set<std::uint32_t> distrusted;
@@ -370,7 +378,10 @@ HeapGraph build_graph(std::shared_ptr<const Image> image, TypeTable& types,
 
   std::vector<PyRoot> roots = read_roots(types, interpreters, health);
   Resolved resolved;
-  mark_everything(index, types, interpreters, roots, options.resolver, resolved, health, report);
+  std::optional<LooseLists> loose;
+  if (report.collecting) loose.emplace(image, types, options.stack_pointers);
+  mark_everything(index, types, interpreters, roots, options.resolver, resolved, loose ? &*loose : nullptr,
+                  health, report);
   index.freeze();
 
   // Types in an order that does not depend on which worker came first.

@@ -18,12 +18,15 @@ struct BuildOptions {
   bool references = true;
   Resolver* resolver = nullptr;  // asked about objects whose references no layout tells; borrowed
   bool scan = true;              // guess the references of those that stay unknown from their bytes
+  // Of the target's threads: a collection that goes on has lists on one of their stacks.
+  std::vector<Address> stack_pointers;
 };
 
 struct BuildReport {
   std::uint64_t tracked = 0;  // objects on the collector's lists
   bool lists_closed = true;
   bool collecting = false;  // caught in the middle of a collection
+  std::uint64_t loose = 0;  // objects found on that collection's own lists alone
   // Objects whose references are not known exactly, by what they are: extension types, modules with C state.
   std::map<std::string, std::uint64_t> unresolved;
   // Objects whose references the resolver told; types of which it could tell too few, so that it was not

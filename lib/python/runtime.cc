@@ -131,6 +131,27 @@ std::vector<std::string> wanted_structs() {
   return names;
 }
 
+// The release, of versions that export no number (to 3.10): the first layout with which the process tells one
+// that the layout is for. `known` is major and minor, or 0. 0: not found.
+std::uint32_t hexversion_by_layouts(const MemoryReader& memory, Address runtime, std::uint32_t known,
+                                    bool py_debug, const StructSource* dwarf) {
+  for (const Version& version : supported_versions()) {
+    const std::uint32_t minor = hexversion_of(version.major, version.minor);
+    if (known ? known != minor : minor >= hexversion_of(3, 11)) continue;
+    std::vector<const StructSource*> tries = builtin_layouts_of_minor(minor, py_debug);
+    if (dwarf) tries.insert(tries.begin(), dwarf);
+    for (const StructSource* source : tries) {
+      PyRuntime python;
+      python.runtime = runtime;
+      python.layout = load_layout(LayoutSources({source})).layout;
+      if (!python.self_check(memory).empty()) continue;
+      const std::uint32_t said = hexversion_in_sys(memory, python.layout, runtime);
+      if (said >> 16 == minor >> 16) return said;
+    }
+  }
+  return 0;
+}
+
 }  // namespace
 
 PyRuntime PyRuntime::find(const MemoryReader& memory, const std::vector<const Binary*>& binaries) {
@@ -160,6 +181,22 @@ PyRuntime PyRuntime::find(const MemoryReader& memory, const std::vector<const Bi
     auto refuse = [&](const std::string& why) {
       reasons += (reasons.empty() ? "" : "; ") + found.binary->path() + " (" + python.version + "): " + why;
     };
+    // Py_DEBUG builds export the total of reference counts.
+    python.py_debug = found.binary->symbols().find_exported("_Py_RefTotal").has_value() ||
+                      found.binary->symbols().find_exported("_Py_NegativeRefcount").has_value();
+
+    const StructSource* dwarf = nullptr;
+    if (!own && (python.hexversion & 0xffff) == 0) {
+      // At most major and minor are known, from the file's name, and not even those of a program that has the
+      // interpreter inside. Which release it is the process itself says, to whoever can read its sys: with
+      // the layout of any near release, since these fields keep their places.
+      dwarf = found.binary->structs(wanted_structs());
+      if (const std::uint32_t said =
+              hexversion_by_layouts(memory, python.runtime, python.hexversion, python.py_debug, dwarf)) {
+        python.hexversion = said;
+        python.version = version_text(said);
+      }
+    }
     if (python.hexversion == 0) {
       python.version = "version unknown";
       refuse("its version cannot be told");
@@ -173,27 +210,7 @@ PyRuntime PyRuntime::find(const MemoryReader& memory, const std::vector<const Bi
       refuse("free-threaded builds are not supported yet");
       continue;
     }
-    // Py_DEBUG builds export the total of reference counts.
-    python.py_debug = found.binary->symbols().find_exported("_Py_RefTotal").has_value() ||
-                      found.binary->symbols().find_exported("_Py_NegativeRefcount").has_value();
-
-    const StructSource* dwarf = found.binary->structs(wanted_structs());
-    if (!own && (python.hexversion & 0xffff) == 0) {
-      // Only major and minor are known, from the file's name. Which release it is the process itself says, to
-      // whoever can read its sys: with the layout of any near release, since these fields keep their places.
-      std::vector<const StructSource*> tries = builtin_layouts_of_minor(python.hexversion, python.py_debug);
-      if (dwarf) tries.insert(tries.begin(), dwarf);
-      for (const StructSource* source : tries) {
-        python.layout = load_layout(LayoutSources({source})).layout;
-        if (!python.self_check(memory).empty()) continue;
-        const std::uint32_t said = hexversion_in_sys(memory, python.layout, found.runtime);
-        if (said >> 16 != python.hexversion >> 16) continue;
-        python.hexversion = said;
-        python.version = version_text(said);
-        rules_for(said, python.rules);
-        break;
-      }
-    }
+    if (!dwarf) dwarf = found.binary->structs(wanted_structs());
     std::vector<const StructSource*> certain;  // of exactly this build
     if (own) {
       python.owned_sources.push_back(own);
