@@ -10,11 +10,8 @@
 #include <random>
 #include <vector>
 
-#include "lib/analysis/histogram.h"
 #include "lib/base/error.h"
-#include "lib/graph/builder.h"
-#include "lib/graph/verify.h"
-#include "lib/python/describe.h"
+#include "lib/graph/heap_exercise.h"
 #include "platform/live_target.h"
 
 namespace heapglass {
@@ -22,51 +19,6 @@ namespace {
 
 constexpr unsigned kSecondsARound =
     60;  // many times what a sound heap takes, on a busy machine under sanitizers
-
-class LabelSink final : public EdgeSink {
- public:
-  explicit LabelSink(TypeTable& types) : types_(types) {}
-  std::size_t bytes = 0;
-
- private:
-  void take(const Edge* edges, std::size_t count) override {
-    for (std::size_t i = 0; i < count && i < 16; ++i)
-      bytes += edge_label(types_, edges[i], i % 2 == 0).size();
-  }
-  TypeTable& types_;
-};
-
-// Everything that a command does with an image, but for running or printing.
-struct Reading {
-  std::uint32_t objects = 0;
-  std::vector<Address> some;  // a sample of them
-};
-Reading read_heap(const std::shared_ptr<Image>& image, const PyRuntime& python, std::mt19937_64& random) {
-  Reading out;
-  const Limits limits;
-  Health health;
-  const Objects objects(*image, python);
-  if (!python.self_check(*image).empty()) return out;  // a command would have said so and ended
-  TypeTable types(objects, limits, health);
-  const std::vector<PyInterpreter> interpreters = read_interpreters(objects, limits, health);
-  BuildReport report;
-  const HeapGraph graph = build_graph(image, types, interpreters, {}, health, report);
-  verify(graph);
-  out.objects = graph.nodes();
-  if (histogram(graph).size() > graph.types.size()) std::abort();
-  const References references(types, health);
-  LabelSink labels(types);
-  for (unsigned i = 0; i < 300 && graph.nodes() > 0; ++i) {
-    const NodeId node{static_cast<std::uint32_t>(random() % graph.nodes())};
-    const Address a = graph.index->address(node);
-    const TypeInfo& type = *graph.types[graph.type[index(node)]].info;
-    if (short_repr(types, a, type).size() > 1 << 20) std::abort();
-    if (i < 100) references.visit(a, type, labels);
-    out.some.push_back(a);
-  }
-  labels.drain();
-  return out;
-}
 
 struct Change {
   std::byte* at;
@@ -93,7 +45,8 @@ int run(pid_t pid, long rounds, std::uint64_t seed) {
   }
   image->seal();
   std::mt19937_64 random(seed);
-  const Reading whole = read_heap(image, python, random);
+  const HeapReading whole = exercise_heap(image, python, 1);
+  const std::uint32_t step = whole.objects / 300 + 1;
   if (whole.objects == 0) return std::fprintf(stderr, "nothing was read of the sound heap\n"), 1;
 
   auto writable = [&](Address a) -> std::byte* {
@@ -120,7 +73,7 @@ int run(pid_t pid, long rounds, std::uint64_t seed) {
     for (unsigned i = 0; i < count; ++i) {
       std::byte* p = nullptr;
       if (r() % 2) {  // in or right in front of an object: counts, sizes, types, pointers
-        p = writable(whole.some[r() % whole.some.size()] + 8 * (r() % 14) - 32);
+        p = writable(whole.described[r() % whole.described.size()] + 8 * (r() % 14) - 32);
       } else {
         const Image::Segment& s = heap[r() % heap.size()];
         if (s.size >= 16) p = writable(s.start + r() % (s.size / 8 - 1) * 8);
@@ -138,14 +91,14 @@ int run(pid_t pid, long rounds, std::uint64_t seed) {
                  [&](std::uint64_t) { return r() % 2 ? ~std::uint64_t{0} : std::uint64_t{1} << (r() % 63); });
           break;
         case 3:
-          change(p, [&](std::uint64_t) { return value(whole.some[r() % whole.some.size()]); });
+          change(p, [&](std::uint64_t) { return value(whole.described[r() % whole.described.size()]); });
           break;
         default:
           change(p, [&](std::uint64_t w) { return w + 8 * (r() % 64) - 256; });
           break;
       }
     }
-    const Reading damaged = read_heap(image, python, r);
+    const HeapReading damaged = exercise_heap(image, python, step);
     if (damaged.objects && damaged.objects < least) least = damaged.objects;
     for (auto c = changes.rbegin(); c != changes.rend(); ++c) std::memcpy(c->at, &c->before, 8);
   }

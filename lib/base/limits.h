@@ -12,7 +12,7 @@ struct Limits {
   std::uint64_t types = 4'000'000;                     // distinct types of a process
   std::uint64_t threads = 100'000;
   std::uint64_t interpreters = 10'000;
-  std::uint64_t frames_a_thread = 1'000'000;
+  std::uint64_t frames = 4'000'000;  // of all threads
   std::uint64_t base_chain = 1'000;  // tp_base links from a type up to object
 };
 

@@ -93,10 +93,28 @@ class Resolved {
   std::vector<Entry> entries_;
 };
 
+// A word of memory refers once, so that there are no more references than words, but for those that a
+// resolver tells. Lists whose damaged sizes make each of them claim all of memory would be as many as their
+// product.
+class EdgeBudget {
+ public:
+  explicit EdgeBudget(const Image& image)
+      : left_(static_cast<std::int64_t>(image.heap_positions() / 8 * kTimes + kTimes * 4096)) {}
+  // False: no more.
+  bool spend(std::size_t edges) {
+    return left_.fetch_sub(static_cast<std::int64_t>(edges), std::memory_order_relaxed) > 0;
+  }
+
+ private:
+  static constexpr std::uint64_t kTimes = 4;  // two readers may tell one word; the rest is for doubt
+  std::atomic<std::int64_t> left_;
+};
+
 class Marker final : public EdgeSink {
  public:
   // `unknown` takes the objects whose references no layout tells, where that is asked for.
-  Marker(AddressIndex& index, TypeTable& types, Health& health, WorkPool& pool, std::vector<Address>* unknown)
+  Marker(AddressIndex& index, TypeTable& types, Health& health, WorkPool& pool, EdgeBudget& budget,
+         std::vector<Address>* unknown)
       : index_(index),
         types_(types),
         objects_(types.objects()),
@@ -104,6 +122,7 @@ class Marker final : public EdgeSink {
         references_(types, health),
         health_(health),
         pool_(pool),
+        budget_(budget),
         unknown_(unknown) {}
 
   // Marks an object that a reference of whatever kind leads to. False: there is no object.
@@ -157,6 +176,11 @@ class Marker final : public EdgeSink {
  private:
   bool pending() const { return collected_ > 0; }
   void take(const Edge* edges, std::size_t count) override {
+    if (full_) return;
+    if (!budget_.spend(count)) {
+      full_ = true;
+      return health_.skip(Skip::kTooMany, edges[0].referent);
+    }
     std::uint64_t bits[256];
     for (std::size_t i = 0; i < count; ++i) {
       bits[i] = ~std::uint64_t{0};
@@ -183,6 +207,7 @@ class Marker final : public EdgeSink {
   References references_;
   Health& health_;
   WorkPool& pool_;
+  EdgeBudget& budget_;
   std::vector<Address>* const unknown_;
   std::vector<Address> stack_;
   std::size_t collected_ = 0;
@@ -231,11 +256,12 @@ void mark_everything(AddressIndex& index, TypeTable& types, const std::vector<Py
   std::vector<std::vector<Address>> unknown(worker_count());
   std::vector<Address> told;  // by the resolver or a list of the running collection, and to be marked
   AskedCounts asked;
+  EdgeBudget budget(types.objects().image());
   while (more) {
     more = false;
     WorkPool pool(worker_count());
     on_each_worker([&](unsigned worker) {
-      Marker marker(index, types, health, pool, resolver ? &unknown[worker] : nullptr);
+      Marker marker(index, types, health, pool, budget, resolver ? &unknown[worker] : nullptr);
       if (worker == 0 && first) {
         for (const PyRoot& root : roots) {
           if (root.guess) continue;
@@ -306,7 +332,8 @@ struct Chunk {
 
 class Filler final : public EdgeSink {
  public:
-  Filler(const AddressIndex& index, Chunk& chunk) : index_(index), chunk_(chunk) {}
+  Filler(const AddressIndex& index, EdgeBudget& budget, Chunk& chunk)
+      : index_(index), budget_(budget), chunk_(chunk) {}
   // Whether visited references count: not those of an object that has told its own.
   void take_visited(bool yes) {
     drain();
@@ -315,6 +342,7 @@ class Filler final : public EdgeSink {
 
  private:
   void take(const Edge* edges, std::size_t count) override {
+    if (full_ || (full_ = !budget_.spend(count))) return;  // counted while marking, which came this far too
     for (std::size_t i = 0; i < count; ++i) {
       bits_[i] = index_.bit_of(edges[i].referent).value_or(~std::uint64_t{0});
       if (bits_[i] != ~std::uint64_t{0}) index_.prefetch(bits_[i]);
@@ -328,6 +356,7 @@ class Filler final : public EdgeSink {
     }
   }
   const AddressIndex& index_;
+  EdgeBudget& budget_;
   Chunk& chunk_;
   bool visited_ = true;
   std::uint64_t bits_[256];
@@ -407,19 +436,22 @@ HeapGraph build_graph(std::shared_ptr<const Image> image, TypeTable& types,
   cuts.push_back(index.blocks());
   std::vector<Chunk> chunks(cuts.size() - 1);
   Health seen_before;  // the same losses were counted while marking
+  EdgeBudget budget(*image);
   parallel_for(chunks.size(), [&](std::size_t c, unsigned) {
     Chunk& chunk = chunks[c];
     TypeCache cache(types);
     const References references(types, seen_before);
     std::uint32_t node = index.rank(cuts[c]);
     if (options.references) chunk.counts.reserve(index.rank(cuts[c + 1]) - node);
-    Filler filler(index, chunk);
+    Filler filler(index, budget, chunk);
     index.each_in_blocks(cuts[c], cuts[c + 1], [&](Address object) {
       const TypeInfo* type = cache.get(objects.type_of(object));
       graph.type[node] = graph_type[type->index];
       if (options.sizes) {
         if (type->size_by_c && options.resolver) chunk.unsized.emplace_back(node, object);
-        const std::uint64_t bytes = size_of(objects, object, *type).bytes;
+        const ObjectSize size = size_of(objects, object, *type);
+        if (size.impossible) health.skip(Skip::kImplausibleSize, object);
+        const std::uint64_t bytes = size.bytes;
         if (bytes < SizeColumn::kLarge) {
           graph.size.set_small(node, static_cast<std::uint32_t>(bytes));
         } else {

@@ -29,9 +29,8 @@ std::string integer(const Objects& o, Address object) {
     digits = tag >> 3;
     negative = (tag & 3) == 2;
   } else {
-    const std::int64_t n = o.ob_size(object);
-    digits = static_cast<std::uint64_t>(n < 0 ? -n : n);
-    negative = n < 0;
+    digits = o.item_count(object);
+    negative = o.ob_size(object) < 0;
   }
   if (digits > 4) return "an int of about " + std::to_string(digits * 30) + " bits";
   unsigned __int128 v = 0;

@@ -55,8 +55,12 @@ class EdgeSink {
     if (count_) take(edges_.data(), count_);
     count_ = 0;
   }
+  // Takes no more: there were more references than memory has words. What would tell them may as well not
+  // read.
+  bool full() const { return full_; }
 
  protected:
+  bool full_ = false;
   virtual void take(const Edge* edges, std::size_t count) = 0;
 
  private:

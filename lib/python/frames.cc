@@ -21,7 +21,11 @@ PyFrame describe_frame(const Objects& o, Address frame, Address code, std::int64
   return f;
 }
 
-void interpreter_frames(const Objects& o, Address tstate, const Limits& limits, Health& health,
+// `seen` holds the frames of all threads: each is in one place, and damaged links may lead from many into
+// one.
+using Seen = std::unordered_set<std::uint64_t>;
+
+void interpreter_frames(const Objects& o, Address tstate, const Limits& limits, Health& health, Seen& seen,
                         PyThread& thread) {
   const PyLayout& l = o.layout();
   Address frame;
@@ -30,9 +34,8 @@ void interpreter_frames(const Objects& o, Address tstate, const Limits& limits, 
   } else {
     frame = o.pointer(tstate, l.PyThreadState.current_frame);
   }
-  std::unordered_set<std::uint64_t> seen;
-  for (std::uint64_t n = 0; !is_null(frame); ++n) {
-    if (n >= limits.frames_a_thread || !seen.insert(value(frame)).second)
+  while (!is_null(frame)) {
+    if (seen.size() >= limits.frames || !seen.insert(value(frame)).second)
       return health.skip(Skip::kTooMany, frame);
     const auto owner = o.load<std::uint8_t>(frame, l.PyInterpreterFrame.owner);
     if (!owner) return health.skip(Skip::kUnreadable, frame);
@@ -48,12 +51,12 @@ void interpreter_frames(const Objects& o, Address tstate, const Limits& limits, 
   }
 }
 
-void frame_objects(const Objects& o, Address tstate, const Limits& limits, Health& health, PyThread& thread) {
+void frame_objects(const Objects& o, Address tstate, const Limits& limits, Health& health, Seen& seen,
+                   PyThread& thread) {
   const PyLayout& l = o.layout();
   Address frame = o.pointer(tstate, l.PyThreadState.frame);
-  std::unordered_set<std::uint64_t> seen;
-  for (std::uint64_t n = 0; !is_null(frame); ++n) {
-    if (n >= limits.frames_a_thread || !seen.insert(value(frame)).second)
+  while (!is_null(frame)) {
+    if (seen.size() >= limits.frames || !seen.insert(value(frame)).second)
       return health.skip(Skip::kTooMany, frame);
     const std::int64_t lasti = o.load<std::int32_t>(frame, l.PyFrameObject.f_lasti).value_or(-1);
     // 3.10 counts instructions of two bytes.
@@ -69,7 +72,7 @@ std::vector<PyInterpreter> read_interpreters(const Objects& o, const Limits& lim
   const PyLayout& l = o.layout();
   const Rules& rules = o.python().rules;
   std::vector<PyInterpreter> all;
-  std::unordered_set<std::uint64_t> seen;
+  Seen seen, threads, frames;
   Address state = o.pointer(o.python().runtime, l.PyRuntimeState.interpreters_head);
   for (; !is_null(state); state = o.pointer(state, l.PyInterpreterState.next)) {
     if (all.size() >= limits.interpreters || !seen.insert(value(state)).second) {
@@ -85,7 +88,6 @@ std::vector<PyInterpreter> read_interpreters(const Objects& o, const Limits& lim
         o.load<std::int32_t>(interpreter.gc, l.gc_runtime_state.collecting).value_or(0) != 0;
     interpreter.gc_enabled =
         o.load<std::int32_t>(interpreter.gc, l.gc_runtime_state.enabled).value_or(1) != 0;
-    std::unordered_set<std::uint64_t> threads;
     Address tstate = o.pointer(state, l.PyInterpreterState.threads_head);
     for (; !is_null(tstate); tstate = o.pointer(tstate, l.PyThreadState.next)) {
       if (threads.size() >= limits.threads || !threads.insert(value(tstate)).second) {
@@ -96,9 +98,9 @@ std::vector<PyInterpreter> read_interpreters(const Objects& o, const Limits& lim
       thread.native_id = o.load<std::uint64_t>(tstate, l.PyThreadState.native_thread_id).value_or(0);
       thread.thread_id = o.load<std::uint64_t>(tstate, l.PyThreadState.thread_id).value_or(0);
       if (rules.frames == Frames::kInterpreter) {
-        interpreter_frames(o, tstate, limits, health, thread);
+        interpreter_frames(o, tstate, limits, health, frames, thread);
       } else {
-        frame_objects(o, tstate, limits, health, thread);
+        frame_objects(o, tstate, limits, health, frames, thread);
       }
       interpreter.threads.push_back(std::move(thread));
     }

@@ -78,6 +78,12 @@ class Objects {
   std::int64_t ob_size(Address object) const {
     return load<std::int64_t>(object, layout_.PyVarObject.ob_size).value_or(0);
   }
+  // Items of a variable-size object: |ob_size|, whose sign means other things. Up to 2^63, nothing is
+  // checked.
+  std::uint64_t item_count(Address object) const {
+    const std::uint64_t n = static_cast<std::uint64_t>(ob_size(object));
+    return n >> 63 ? ~n + 1 : n;
+  }
   std::uint64_t type_flags(Address type) const {
     return load<std::uint64_t>(type, layout_.PyTypeObject.tp_flags).value_or(0);
   }

@@ -37,13 +37,14 @@ void References::pointers(Address array, std::uint64_t count, EdgeKind kind, Edg
 }
 
 void References::visit(Address object, const TypeInfo& type, EdgeSink& sink) const {
+  if (sink.full()) return;
   for (const ObjectField& field : type.fields) {
     std::uint64_t w;
     Address place = at(object, field.offset);
     if (field.after_items) {
-      const std::int64_t n = std::abs(objects_.ob_size(object));
-      if (n > std::int64_t{1} << 40) return health_.skip(Skip::kImplausibleSize, object);
-      place = place + static_cast<std::uint64_t>(n * type.itemsize);
+      const std::uint64_t n = objects_.item_count(object);
+      if (n > std::uint64_t{1} << 40) return health_.skip(Skip::kImplausibleSize, object);
+      place = place + n * static_cast<std::uint64_t>(type.itemsize);
     }
     if (!objects_.image().load(place, w)) {
       health_.skip(Skip::kUnreadable, object);
@@ -129,10 +130,10 @@ void References::visit(Address object, const TypeInfo& type, EdgeSink& sink) con
 }
 
 void References::scan(Address object, const TypeInfo& type, EdgeSink& sink) const {
-  const std::int64_t items = type.itemsize ? std::abs(objects_.ob_size(object)) : 0;
-  if (items > std::int64_t{1} << 40) return;
+  const std::uint64_t items = type.itemsize ? objects_.item_count(object) : 0;
+  if (items > std::uint64_t{1} << 40) return health_.skip(Skip::kImplausibleSize, object);
   const std::uint64_t bytes =
-      static_cast<std::uint64_t>(type.basicsize) + static_cast<std::uint64_t>(items * type.itemsize);
+      static_cast<std::uint64_t>(type.basicsize) + items * static_cast<std::uint64_t>(type.itemsize);
   const std::byte* body = objects_.image().at(object, bytes);
   if (!body) return health_.skip(Skip::kUnreadable, object);
   const std::uint64_t head = static_cast<std::uint64_t>(layout_.PyObject.size);
@@ -160,9 +161,9 @@ void References::instance_dict(Address object, const TypeInfo& type, EdgeSink& s
     std::int64_t offset = type.dictoffset;
     if (offset < 0) {
       // Behind the items of a variable-size object, rounded up (CPython _PyObject_ComputedDictPointer).
-      const std::int64_t n = std::abs(objects_.ob_size(object));
-      if (n > std::int64_t{1} << 40) return health_.skip(Skip::kImplausibleSize, object);
-      offset += (type.basicsize + n * type.itemsize + 7) / 8 * 8;
+      const std::uint64_t n = objects_.item_count(object);
+      if (n > std::uint64_t{1} << 40) return health_.skip(Skip::kImplausibleSize, object);
+      offset += (type.basicsize + static_cast<std::int64_t>(n) * type.itemsize + 7) / 8 * 8;
       if (offset < 0) return health_.skip(Skip::kBadType, type.address);
     }
     std::uint64_t w;
@@ -251,6 +252,7 @@ void References::tuple(Address object, std::uint64_t count, EdgeSink& sink) cons
 
 void References::struct_sequence(Address object, const TypeInfo& type, EdgeSink& sink) const {
   std::int64_t n = objects_.ob_size(object);
+  if (n < 0 || n > std::int64_t{1} << 40) return health_.skip(Skip::kImplausibleSize, object);
   if (objects_.python().rules.structseq_by_basicsize) {
     n += (type.basicsize - layout_.PyTupleObject.ob_item) / 8;
   } else {
@@ -437,15 +439,17 @@ void References::visit_interpreter_frame(Address frame, EdgeSink& sink) const {
   }
   if (top <= 0) return;
   if (top > 1 << 24) return health_.skip(Skip::kImplausibleSize, frame);
-  const auto locals = objects_.load<std::int32_t>(code, layout_.PyCodeObject.co_nlocalsplus).value_or(0);
+  const std::int64_t locals =
+      objects_.load<std::int32_t>(code, layout_.PyCodeObject.co_nlocalsplus).value_or(0);
   const Address names = objects_.pointer(code, layout_.PyCodeObject.co_localsplusnames);
   const std::byte* slots = objects_.image().at(at(frame, l.localsplus), static_cast<std::uint64_t>(top) * 8);
   if (!slots) return health_.skip(Skip::kUnreadable, frame);
   const std::int64_t name_count = is_null(names) ? 0 : objects_.ob_size(names);
-  for (std::int32_t i = 0; i < top; ++i) {
+  for (std::int64_t i = 0; i < top; ++i) {
     const Address referent = untag(word_at(slots, static_cast<std::uint64_t>(i)));
     if (i < locals && i < name_count) {
-      const Address name = objects_.pointer(names, layout_.PyTupleObject.ob_item + 8 * i);
+      const Address name =
+          objects_.pointer(names, layout_.PyTupleObject.ob_item + static_cast<std::int32_t>(8 * i));
       sink.add(referent, EdgeKind::kLocal, value(name), EdgeClass::kVisited);
     } else {
       sink.add(referent, EdgeKind::kStack, static_cast<std::uint64_t>(i - locals), EdgeClass::kVisited);
@@ -474,17 +478,25 @@ void References::old_frame(Address object, EdgeSink& sink) const {
                             objects_.pointer(code, c.co_freevars)};
   const std::int64_t locals = objects_.load<std::int32_t>(code, c.co_nlocals).value_or(0);
   const std::int64_t counts[] = {locals, length(groups[1]), length(groups[2])};
-  std::int32_t slot = l.f_localsplus;
-  std::int64_t total = 0;
+  // The frame's own size has room for all of them and the stack, whatever its code has come to say.
+  const std::int64_t room = objects_.ob_size(object);
+  std::int64_t slot = 0;
+  const Address first = at(object, l.f_localsplus);
   for (std::size_t g = 0; g < 3; ++g) {
-    if (counts[g] < 0 || counts[g] > 1 << 20) return health_.skip(Skip::kImplausibleSize, object);
-    for (std::int64_t i = 0; i < counts[g]; ++i, slot += 8, ++total) {
+    if (counts[g] < 0 || counts[g] > room - slot) return health_.skip(Skip::kImplausibleSize, object);
+    const std::byte* slots = objects_.image().at(first + static_cast<std::uint64_t>(slot) * 8,
+                                                 static_cast<std::uint64_t>(counts[g]) * 8);
+    if (!slots && counts[g]) return health_.skip(Skip::kUnreadable, object);
+    const std::int64_t names = length(groups[g]);
+    for (std::int64_t i = 0; i < counts[g]; ++i) {
       const Address name =
-          i < length(groups[g])
+          i < names
               ? objects_.pointer(groups[g], layout_.PyTupleObject.ob_item + static_cast<std::int32_t>(8 * i))
               : Address{};
-      sink.add(objects_.pointer(object, slot), EdgeKind::kLocal, value(name), EdgeClass::kVisited);
+      sink.add(Address{word_at(slots, static_cast<std::uint64_t>(i))}, EdgeKind::kLocal, value(name),
+               EdgeClass::kVisited);
     }
+    slot += counts[g];
   }
   // The value stack lies behind; how deep it is a running frame does not tell.
   const Address stack = objects_.pointer(object, l.f_valuestack);
@@ -495,7 +507,7 @@ void References::old_frame(Address object, EdgeSink& sink) const {
     depth = value(top) >= value(stack) ? static_cast<std::int64_t>((top - stack) / 8) : -1;
   }
   if (depth <= 0) return;
-  if (depth > 1 << 20) return health_.skip(Skip::kImplausibleSize, object);
+  if (depth > room) return health_.skip(Skip::kImplausibleSize, object);
   pointers(stack, static_cast<std::uint64_t>(depth), EdgeKind::kStack, sink, object);
 }
 

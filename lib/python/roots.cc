@@ -76,6 +76,8 @@ std::vector<PyRoot> read_roots(TypeTable& types, const std::vector<PyInterpreter
   const LayoutSources sources(o.python().sources);
   const References references(types, health);
   std::vector<PyRoot> roots;
+  // Each word of memory is a local or stack entry of one frame at most.
+  std::uint64_t words_left = o.image().heap_positions() / 8 + 1;
 
   auto fields_of = [&](Address base, std::string_view structure, auto& paths, RootKind kind,
                        const std::string& holder) {
@@ -133,7 +135,17 @@ std::vector<PyRoot> read_roots(TypeTable& types, const std::vector<PyInterpreter
         if (!executing) continue;
         const auto locals = o.load<std::int32_t>(frame.code, l.PyCodeObject.co_nlocalsplus).value_or(0);
         const auto stack = o.load<std::int32_t>(frame.code, l.PyCodeObject.co_stacksize).value_or(0);
-        if (locals < 0 || stack < 0 || locals > 1 << 20 || stack > 1 << 20) continue;
+        if (locals < 0 || stack < 0 || locals > 1 << 20 || stack > 1 << 20) {
+          health.skip(Skip::kImplausibleSize, frame.frame);
+          continue;
+        }
+        const std::uint64_t words = static_cast<std::uint64_t>(locals) + static_cast<std::uint64_t>(stack);
+        const Address first = frame.frame + static_cast<std::uint64_t>(l.PyInterpreterFrame.localsplus);
+        if (words > words_left || (words && !o.image().at(first, words * 8))) {
+          health.skip(words > words_left ? Skip::kTooMany : Skip::kUnreadable, frame.frame);
+          continue;
+        }
+        words_left -= words;
         const Address names = o.pointer(frame.code, l.PyCodeObject.co_localsplusnames);
         const std::int64_t name_count = is_null(names) ? 0 : o.ob_size(names);
         const std::string where = thread_name + ": " + base_name(frame.file) + ":" +

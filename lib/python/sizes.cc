@@ -77,6 +77,7 @@ class Sizer {
     return basic();
   }
   bool unsure() const { return unsure_; }
+  bool impossible() const { return impossible_; }
 
  private:
   template <class T>
@@ -87,17 +88,17 @@ class Sizer {
   }
   std::uint64_t checked(std::int64_t n) {
     if (n < 0 || static_cast<std::uint64_t>(n) > kMost) {
-      unsure_ = true;
+      unsure_ = impossible_ = true;
       return 0;
     }
     return static_cast<std::uint64_t>(n);
   }
+  std::int64_t item_count() const { return static_cast<std::int64_t>(o_.item_count(at_)); }  // < 0: 2^63
   std::uint64_t count(std::int32_t offset) { return checked(get<std::int64_t>(at_, offset)); }
   std::uint64_t basic() const { return static_cast<std::uint64_t>(type_.basicsize); }
   std::uint64_t items() {
     if (type_.itemsize <= 0) return 0;
-    const std::int64_t n = o_.ob_size(at_);
-    return checked(n < 0 ? -n : n) * static_cast<std::uint64_t>(type_.itemsize);
+    return checked(item_count()) * static_cast<std::uint64_t>(type_.itemsize);
   }
 
   std::uint64_t type_object() {
@@ -182,11 +183,10 @@ class Sizer {
     if (rules.int_tag) {
       digits = get<std::uint64_t>(at_, l_.PyLongObject.lv_tag) >> 3;
     } else {
-      const std::int64_t n = o_.ob_size(at_);
-      digits = checked(n < 0 ? -n : n);
+      digits = checked(item_count());
     }
     if (digits > kMost) {
-      unsure_ = true;
+      unsure_ = impossible_ = true;
       digits = 0;
     }
     if (digits == 0 && (rules.int_tag || rules.int_zero_has_digit)) digits = 1;
@@ -219,12 +219,11 @@ class Sizer {
   }
   std::uint64_t code_slots(Address code) {
     const auto& l = l_.PyCodeObject;
-    const std::int32_t stack = get<std::int32_t>(code, l.co_stacksize);
-    if (l.co_nlocalsplus != kAbsent)
-      return 8 * checked(std::int64_t{get<std::int32_t>(code, l.co_nlocalsplus)} + stack);
-    const std::int64_t cells = o_.ob_size(o_.pointer(code, l.co_cellvars));
-    const std::int64_t frees = o_.ob_size(o_.pointer(code, l.co_freevars));
-    return 8 * checked(std::int64_t{get<std::int32_t>(code, l.co_nlocals)} + cells + frees + stack);
+    const std::uint64_t stack = checked(get<std::int32_t>(code, l.co_stacksize));
+    if (l.co_nlocalsplus != kAbsent) return 8 * (checked(get<std::int32_t>(code, l.co_nlocalsplus)) + stack);
+    const std::uint64_t cells = checked(o_.ob_size(o_.pointer(code, l.co_cellvars)));
+    const std::uint64_t frees = checked(o_.ob_size(o_.pointer(code, l.co_freevars)));
+    return 8 * (checked(get<std::int32_t>(code, l.co_nlocals)) + cells + frees + stack);
   }
   Address untag(Address a) const {
     return o_.python().rules.tagged_stack_refs ? Address{value(a) & ~std::uint64_t{3}} : a;
@@ -357,20 +356,23 @@ class Sizer {
   const PyLayout& l_;
   const Address at_;
   const TypeInfo& type_;
-  bool unsure_ = false;
+  bool unsure_ = false, impossible_ = false;
 };
 
 }  // namespace
 
 ObjectSize size_of(const Objects& objects, Address object, const TypeInfo& type) {
   Sizer sizer(objects, object, type);
-  std::uint64_t bytes = sizer.bytes() + type.pre_header_size;
+  std::uint64_t bytes = sizer.bytes();
+  const bool impossible = sizer.impossible() || bytes > objects.image().heap_positions() + (1 << 20);
+  if (impossible) bytes = static_cast<std::uint64_t>(type.basicsize);
+  bytes += type.pre_header_size;
   // A static type has no collector head although its type says so; some releases count it all the same.
   if (type.flags & kTpTypeSubclass && !(objects.type_flags(object) & kTpHeapType) &&
       !objects.python().rules.static_types_count_gc_head) {
     bytes -= static_cast<std::uint64_t>(objects.layout().PyGC_Head.size);
   }
-  return {bytes, sizer.unsure() || type.size_unsure};
+  return {bytes, impossible || sizer.unsure() || type.size_unsure, impossible};
 }
 
 ExternalBytes external_of(const Objects& objects, Address object, const TypeInfo& type, std::uint64_t size) {
@@ -415,9 +417,9 @@ ExternalBytes external_of(const Objects& objects, Address object, const TypeInfo
     }
     default: {
       if (type.size_rule == SizeRule::kObject && !type.size_unsure) return kNone;
-      const std::int64_t n = type.itemsize > 0 ? objects.ob_size(object) : 0;
-      block +=
-          plausible(n < 0 ? -n : n) * static_cast<std::uint64_t>(std::max<std::int64_t>(type.itemsize, 0));
+      const std::uint64_t n = type.itemsize > 0 ? objects.item_count(object) : 0;
+      block += plausible(static_cast<std::int64_t>(n)) *
+               static_cast<std::uint64_t>(std::max<std::int64_t>(type.itemsize, 0));
     }
   }
   return {size > block ? size - block : 0};

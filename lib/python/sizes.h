@@ -8,6 +8,8 @@ namespace heapglass {
 struct ObjectSize {
   std::uint64_t bytes = 0;
   bool unsure = false;  // the type has a __sizeof__ that we do not know, or a field could not be read
+  // A count that cannot be true, or more bytes than all of the heap: then `bytes` is the type's own size.
+  bool impossible = false;
 };
 
 // Collector head and other pre-header words included, as sys.getsizeof includes them.

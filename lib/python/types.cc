@@ -283,10 +283,11 @@ bool TypeTable::can_read(Body body) const {
 void TypeTable::add_slots(Address type, std::vector<ObjectField>& out) const {
   // The PyMemberDefs of __slots__ lie behind the type object, whose size its metatype tells; ob_size counts
   // them.
+  constexpr std::int64_t kMostSlots = 100'000;
   const PyLayout& l = objects_.layout();
   const std::int64_t count = objects_.ob_size(type);
   const auto meta_size = objects_.load<std::int64_t>(objects_.type_of(type), l.PyTypeObject.tp_basicsize);
-  if (count <= 0 || count > 100'000 || !meta_size || *meta_size <= 0 || *meta_size > 1 << 20) return;
+  if (count <= 0 || count > kMostSlots || !meta_size || *meta_size <= 0 || *meta_size > 1 << 20) return;
   constexpr std::int32_t kObjectEx = 16;  // T_OBJECT_EX, Include/structmember.h
   for (std::int64_t i = 0; i < count; ++i) {
     const Address member =
@@ -294,6 +295,8 @@ void TypeTable::add_slots(Address type, std::vector<ObjectField>& out) const {
     const auto kind = objects_.load<std::int32_t>(member, l.PyMemberDef.type);
     const auto offset = objects_.load<std::int64_t>(member, l.PyMemberDef.offset);
     if (kind != kObjectEx || !offset || *offset < l.PyObject.size || *offset > 1 << 30) continue;
+    if (std::ssize(out) >= kMostSlots)
+      return health_.skip(Skip::kTooMany, type);  // of all its bases together
     constexpr std::int32_t kAfterItems = 0x10;  // 3.15: slots of a variable-size object lie behind its items
     const auto flags = objects_.load<std::int32_t>(member, l.PyMemberDef.flags).value_or(0);
     out.push_back({static_cast<std::int32_t>(*offset), EdgeKind::kSlot, EdgeClass::kVisited,
