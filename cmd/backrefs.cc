@@ -152,8 +152,13 @@ int run_graph(const std::vector<std::string>& arguments, bool holders) {
     return e->matches(values, labels.address(n));
   };
   if (stop_at) how.stop_at = [&](NodeId n) { return matches(stop_at, n); };
-  if (filter || !ignored.empty())
+  // objgraph ignores its own lists, and its default for extra_ignore is (): there is one empty tuple only.
+  const bool no_empty_tuple = objgraph && o.ignored.empty();
+  if (filter || no_empty_tuple || !ignored.empty())
     how.ignore = [&](NodeId n) {
+      if (no_empty_tuple && labels.type_of(n).name == "builtins.tuple" &&
+          values.length(labels.address(n)) == 0)
+        return true;
       return ignored.count(value(labels.address(n))) > 0 || (filter && !matches(filter, n));
     };
   if (highlight) looks.highlight = [&](NodeId n) { return matches(highlight, n); };

@@ -7,24 +7,58 @@
 #include "cmd/session.h"
 #include "lib/base/edit_distance.h"
 #include "lib/base/error.h"
+#include "lib/graph/objgraph_labels.h"
+#include "lib/python/text_repr.h"
 #include "lib/render/numbers.h"
+#include "lib/render/output.h"
 #include "lib/render/utf8.h"
 
 namespace heapglass {
+namespace {
+
+// What objgraph.show_most_common_types prints, for scripts that read it.
+int print_like_objgraph(const CommonOptions& common, bool long_names, std::size_t limit) {
+  Output output(common.output);
+  const auto session = Session::open(common, {.graph = false});
+  const auto counts = objgraph_common_types(session->types(), session->interpreters(), long_names, limit);
+  std::size_t width = 0;
+  for (const auto& [name, count] : counts) width = std::max(width, code_points(name));
+  for (const auto& [name, count] : counts)
+    output.stream() << name << std::string(width - code_points(name), ' ') << ' ' << count << '\n';
+  output.commit();
+  return kExitDone;
+}
+
+}  // namespace
 
 int run_histogram(const std::vector<std::string>& arguments) {
   CommandLine line("histogram", "objects and bytes by type");
-  std::string sort = "bytes", limit = "20";
+  std::string sort = "bytes", limit, style = "default";
   std::vector<std::string> types;
+  bool long_names = false;
   auto add = line.own().add_options();
   add("sort", options::value(&sort)->value_name("KEY"), "bytes (default), count, external, mean or type");
-  add("limit,n", options::value(&limit)->value_name("N"), "this many types (default 20), 0: all");
+  add("limit,n", options::value(&limit)->value_name("N"),
+      "this many types (default 20, in objgraph's style 10), 0: all");
   add("type", options::value(&types)->value_name("NAME"),
       "only this type, module.qualname or the bare name; again for more");
+  add("style", options::value(&style)->value_name("NAME"),
+      "default, or objgraph: what objgraph.show_most_common_types prints, of tracked objects only");
+  add("longnames", options::bool_switch(&long_names), "in objgraph's style: types with their module");
   if (!line.parse(arguments)) return kExitDone;
+  if (style != "default" && style != "objgraph")
+    throw Error(ErrorKind::kUsage, "--style '" + style + "' is none of default, objgraph");
+  const bool objgraph = style == "objgraph";
+  if (objgraph && (!types.empty() || sort != "bytes" ||
+                   !(line.common().format.empty() || line.common().format == "text")))
+    throw Error(ErrorKind::kUsage,
+                "--style objgraph is a text by count: it takes no --type, --sort or --format");
+  if (long_names && !objgraph) throw Error(ErrorKind::kUsage, "--longnames goes with --style objgraph");
+  if (limit.empty()) limit = objgraph ? "10" : "20";
   if (sort != "bytes" && sort != "count" && sort != "external" && sort != "mean" && sort != "type")
     throw Error(ErrorKind::kUsage, "--sort '" + sort + "' is none of bytes, count, external, mean, type");
   const auto most = static_cast<std::size_t>(parse_count("--limit", limit, 0, 1'000'000'000));
+  if (objgraph) return print_like_objgraph(line.common(), long_names, most);
   const auto session = Session::open(line.common(), {.references = false});
 
   std::vector<TypeCount> rows = histogram(session->graph(), &session->objects());

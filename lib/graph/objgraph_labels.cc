@@ -4,6 +4,7 @@
 
 #include "lib/python/frames.h"
 #include "lib/python/python_repr.h"
+#include "lib/python/roots.h"
 
 namespace heapglass {
 namespace {
@@ -194,6 +195,34 @@ ObjgraphEdgeLabel objgraph_edge_label(Labels& labels, NodeId holder, NodeId held
   const auto text = o.flags_of(key) & kTpUnicodeSubclass ? o.str(key, kLongestName) : std::nullopt;
   if (text && is_identifier(*text)) return {*text, 2};
   return {objgraph_type_name(types, key, long_names) + "\n" + objgraph_repr(types, key), 0};
+}
+
+std::vector<std::pair<std::string, std::uint64_t>> objgraph_common_types(
+    TypeTable& types, const std::vector<PyInterpreter>& interpreters, bool long_names, std::size_t limit) {
+  const Objects& o = types.objects();
+  std::vector<std::pair<std::string, std::uint64_t>> counts;
+  std::unordered_map<std::string, std::size_t> by_name;
+  std::unordered_map<std::uint64_t, std::size_t> by_type;
+  Health health;
+  for (const PyInterpreter& interpreter : interpreters)
+    each_tracked(
+        o, interpreter,
+        [&](Address object) {
+          const Address type = o.type_of(object);
+          const auto [at, is_new] = by_type.try_emplace(value(type), 0);
+          if (is_new) {
+            const std::string name = objgraph_type_name(types, object, long_names);
+            const auto [place, new_name] = by_name.try_emplace(name, counts.size());
+            if (new_name) counts.emplace_back(name, 0);
+            at->second = place->second;
+          }
+          ++counts[at->second].second;
+        },
+        health, false);
+  std::stable_sort(counts.begin(), counts.end(),
+                   [](const auto& a, const auto& b) { return a.second > b.second; });
+  if (limit && counts.size() > limit) counts.resize(limit);
+  return counts;
 }
 
 bool has_del(TypeTable& types, Address object) { return !is_null(del_of(types, object)); }

@@ -21,6 +21,11 @@ struct ObjgraphEdgeLabel {
 };
 ObjgraphEdgeLabel objgraph_edge_label(Labels& labels, NodeId holder, NodeId held, bool long_names);
 
+// objgraph.most_common_types(): type names and how many objects the collector's lists have of each, the
+// frozen ones left out; most first, those of equal number in the order in which they come. `limit` 0: all.
+std::vector<std::pair<std::string, std::uint64_t>> objgraph_common_types(
+    TypeTable& types, const std::vector<PyInterpreter>& interpreters, bool long_names, std::size_t limit);
+
 // Does its class have a __del__? Generators and files do: of C code.
 bool has_del(TypeTable& types, Address object);
 // Only one that is written in Python.

@@ -140,6 +140,7 @@ int line_of(const Objects& o, Address code, std::int64_t offset) {
   if (!bytes) return *first;
   auto byte = [&](std::int64_t i) { return std::to_integer<unsigned>(bytes[i]); };
   std::int64_t line = *first;
+  if (offset < 0) return *first;  // not started: the interpreter says so too
 
   if (l.co_code_adaptive == kAbsent) {
     // co_lnotab (3.7-3.9) and co_linetable of 3.10: pairs of a step in bytes of code and a signed step in
@@ -162,7 +163,6 @@ int line_of(const Objects& o, Address code, std::int64_t offset) {
 
   // The location table of 3.11+, CPython Objects/locations.md: entries of one byte 1cccc lll, the code's
   // length in units of two bytes less one, and operands by code.
-  if (offset < 0) return *first;
   std::int64_t i = 0, at = 0;
   auto varint = [&]() -> std::uint32_t {
     std::uint32_t result = 0;

@@ -61,6 +61,8 @@ class Writer {
     if (rule == "module") return unknown(a, type);  // its spec says, by Python code
     if (rule == "range" || rule == "slice") return range(a, *type, rule);
     if (rule == "BaseException") return exception(a, *type);
+    if (rule == "functools.partial") return partial(a, *type);
+    if (rule == "functools._PlaceholderType") return put("Placeholder");
     if (rule == "cell") return cell(a);
     if (rule == "weakref" || rule == "ReferenceType") return weakref(a);
     if (rule == "method") return method(a, *type);
@@ -77,9 +79,7 @@ class Writer {
                                      {"wrapper_descriptor", "slot wrapper"},
                                      {"getset_descriptor", "attribute"},
                                      {"member_descriptor", "member"}})
-      if (rule == name)
-        return put("<" + std::string(what) + " '" + str_at(a, l.PyDescrObject.d_name) + "' of '" +
-                   tp_name(named_field(o_, a, *type, "d_common.d_type")) + "' objects>");
+      if (rule == name) return descriptor(a, *type, what);
     if (rule == "object") return plain(a, *type);
     unknown(a, type);
   }
@@ -151,7 +151,10 @@ class Writer {
       const Address base = o_.pointer(mro, l.PyTupleObject.ob_item + static_cast<std::int32_t>(8 * i));
       if (tp_repr(base) != own) continue;
       const TypeInfo* info = types_.get(base);
-      if (!info || !info->name.starts_with("builtins.")) continue;
+      if (!info) continue;
+      for (const std::string_view known : {"functools.partial", "functools._PlaceholderType"})
+        if (info->name == known) return known;
+      if (!info->name.starts_with("builtins.")) continue;
       const std::string_view name = std::string_view(info->name).substr(9);
       if (!(info->flags & kTpHeapType))
         for (const std::string_view known : kKnown)
@@ -307,6 +310,27 @@ class Writer {
     put(")");
   }
 
+  void partial(Address a, const TypeInfo& type) {
+    const Address fn = named_field(o_, a, type, "fn"), args = named_field(o_, a, type, "args"),
+                  kw = named_field(o_, a, type, "kw");
+    if (is_null(fn) || is_null(args) || is_null(kw)) return unknown(a, &type);
+    if (inside(a)) return put("...");
+    const Inside here(stack_, a);
+    put(types_name(type.address) + "(");
+    if (!full()) object(fn);
+    const PyLayout& l = o_.layout();
+    for (std::int64_t i = 0; i < o_.ob_size(args) && !full(); ++i) {
+      put(", ");
+      if (!full()) object(o_.pointer(args + static_cast<std::uint64_t>(i) * 8, l.PyTupleObject.ob_item));
+    }
+    o_.each_item(kw, [&](Address key, Address item) {
+      if (full()) return;
+      put(", " + o_.str(key, 200).value_or("?") + "=");
+      if (!full()) object(item);
+    });
+    put(")");
+  }
+
   void cell(Address a) {
     const Address held = o_.pointer(a, o_.layout().PyCellObject.ob_ref);
     if (is_null(held)) return put("<cell at " + pointer_text(a) + ": empty>");
@@ -353,6 +377,14 @@ class Writer {
     if (!type || type->body == Body::kModule) return put("<built-in function " + name + ">");
     put("<built-in method " + name + " of " + tp_name(type->address) + " object at " + pointer_text(self) +
         ">");
+  }
+  void descriptor(Address a, const TypeInfo& type, const char* what) {
+    const std::string name = str_at(a, o_.layout().PyDescrObject.d_name);
+    const std::string of = tp_name(named_field(o_, a, type, "d_common.d_type"));
+    // From 3.15 on these two are made once, for all classes.
+    const bool shared = o_.python().hexversion >= hexversion_of(3, 15) && of == "object" &&
+                        (name == "__dict__" || name == "__weakref__");
+    put("<" + std::string(what) + " '" + name + "'" + (shared ? ">" : " of '" + of + "' objects>"));
   }
   void method_wrapper(Address a, const TypeInfo& type) {
     const Address descr = named_field(o_, a, type, "descr"), self = named_field(o_, a, type, "self");
