@@ -1,14 +1,21 @@
-"""Few objects, large ones: lists, dicts, sets and strings of many items, and one with very many referrers. usage: big.py [N]"""
+"""Few objects, large ones: lists, dicts, sets and strings of many items, and one with very many referrers.
+
+usage: big.py [N [LENGTH OF THE LONGEST LIST [ITEMS OF THE LARGEST DICT]]]
+"""
 import array
 import sys
 
 import truth
 
-N = int(sys.argv[1]) if sys.argv[1:2] and sys.argv[1].isdigit() else 200000
+given = [int(word) for word in sys.argv[1:4] if word.isdigit()]
+N = given[0] if given else 200000
+LIST = given[1] if len(given) > 1 else N
+DICT = given[2] if len(given) > 2 else N // 2
+truth.LIFETIME += N // 1000  # seconds
 shared = ["everybody's"]
 numbers = list(range(N))
-same = [shared] * N
-table = dict.fromkeys(range(N // 2))
+same = [shared] * LIST
+table = dict.fromkeys(range(DICT))
 names = {"name %d" % i: shared for i in range(N // 4)}
 members = set(range(N // 3))
 text, wide, data = "x" * 30000000, "\U0001f600" * 1000000, bytearray(40000000)
