@@ -8,6 +8,7 @@
 #include "platform/dwarf_structs.h"
 #include "platform/elf_file.h"
 #include "platform/elf_symbols.h"
+#include "platform/loaded_elf.h"
 
 namespace heapglass {
 namespace {
@@ -69,7 +70,8 @@ int rank(const std::string& path, const std::string& executable) {
 
 std::vector<std::unique_ptr<Binary>> mapped_binaries(const Mappings& mappings, const std::string& executable,
                                                      const std::string& root_prefix,
-                                                     const OpenMappedFile& open_file) {
+                                                     const OpenMappedFile& open_file,
+                                                     const MemoryReader* memory) {
   std::vector<const Mapping*> files;
   std::set<std::pair<std::uint64_t, std::uint64_t>> seen;
   for (const Mapping& m : mappings)
@@ -83,9 +85,13 @@ std::vector<std::unique_ptr<Binary>> mapped_binaries(const Mappings& mappings, c
   std::vector<std::unique_ptr<Binary>> binaries;
   for (const Mapping* m : files) {
     const FileDescriptor fd = open_file(*m);
-    if (!fd) continue;
     std::string why;
-    std::shared_ptr<const ElfFile> file = ElfFile::open(fd.get(), m->path, why);
+    std::shared_ptr<const ElfFile> file;
+    if (fd) {
+      file = ElfFile::open(fd.get(), m->path, why);
+    } else if (memory && m->deleted) {
+      file = read_loaded_elf(*memory, *m, why);
+    }
     if (!file) continue;
     const auto bias = file->load_bias(mappings, *m);
     if (!bias) continue;
