@@ -49,9 +49,10 @@ std::string loader_in(const std::string& root) {
 struct Started {
   std::vector<std::string> command;  // of a process that says READY; empty: it cannot be had here
   std::string why_not;
-  std::string truth;                     // the file that it writes, as we see it
-  std::function<void()> once_it_runs{};  // what happens to its files then
-  bool in_child = false;                 // the target is the child of what `command` starts
+  std::string truth;                       // the file that it writes, as we see it
+  std::function<void()> once_it_runs{};    // what happens to its files then
+  bool in_child = false;                   // the target is the child of what `command` starts
+  std::vector<std::string> looked_with{};  // what heapglass is run by
 };
 
 std::vector<std::string> program_and_truth(const std::string& programs, const std::string& truth) {
@@ -131,6 +132,16 @@ Started deleted(const Interpreter& interpreter, const TemporaryFolder& folder) {
   return copied(interpreter, folder, [files] { fs::remove_all(files); });
 }
 
+// Without the right to open /proc/PID/map_files, which a user lacks: only the executable can still be opened.
+Started deleted_unprivileged(const Interpreter& interpreter, const TemporaryFolder& folder) {
+  Started started = deleted(interpreter, folder);
+  if (geteuid() != 0) return started;
+  started.looked_with = {"setpriv", "--bounding-set", "-sys_admin,-checkpoint_restore"};
+  if (run_command({"setpriv", "--bounding-set", "-sys_admin,-checkpoint_restore", "true"}).status != 0)
+    return {{}, "setpriv cannot take the right away"};
+  return started;
+}
+
 // As an upgrade under a running service does it: other files under the same names.
 Started replaced(const Interpreter& interpreter, const TemporaryFolder& folder) {
   const std::string files = folder.file("bin");
@@ -177,9 +188,10 @@ struct Kind {
   const char* name;
   Started (*start)(const Interpreter&, const TemporaryFolder&);
 };
-const Kind kKinds[] = {{"embedding", embedding},     {"pie", pie},         {"venv", venv},
-                       {"venv-copied", venv_copied}, {"deleted", deleted}, {"replaced", replaced},
-                       {"container", container}};
+const Kind kKinds[] = {{"embedding", embedding}, {"pie", pie},
+                       {"venv", venv},           {"venv-copied", venv_copied},
+                       {"deleted", deleted},     {"deleted-unprivileged", deleted_unprivileged},
+                       {"replaced", replaced},   {"container", container}};
 
 void PrintTo(const Kind& kind, std::ostream* out) { *out << kind.name; }
 
@@ -207,8 +219,9 @@ TEST_P(EveryKind, IsExportedAsItSeesItself) {
   ASSERT_FALSE(target.empty());
 
   const std::string exported = folder.file("exported");
-  const Outcome outcome =
-      run_command({HEAPGLASS_PROGRAM, "export", target, "--format", "jsonl", "-o", exported});
+  std::vector<std::string> look = started.looked_with;
+  look.insert(look.end(), {HEAPGLASS_PROGRAM, "export", target, "--format", "jsonl", "-o", exported});
+  const Outcome outcome = run_command(look);
   ASSERT_EQ(outcome.status, 0) << outcome.out << outcome.err;
   // Asked by its own code, too, which comes from the files as they were.
   EXPECT_EQ(outcome.err.find("not asked by running"), std::string::npos) << outcome.err;
