@@ -4,6 +4,7 @@
 
 #include <charconv>
 #include <cstdio>
+#include <ctime>
 #include <future>
 #include <iostream>
 #include <thread>
@@ -20,6 +21,13 @@ namespace heapglass {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+// Of all threads so far.
+double cpu_ms() {
+  timespec t{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_nsec) / 1e6;
+}
 
 double ms_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
@@ -51,7 +59,8 @@ std::unique_ptr<Session> Session::open(const CommonOptions& common, const Sessio
   // core.
   auto prepared = std::async(std::launch::async, [&] { target.prepare(); });
   try {
-    s.python_ = PyRuntime::find(target.memory(), target.binaries());
+    s.python_ = target.runs() ? PyRuntime::find_quickly(target.memory(), target.binaries())
+                              : PyRuntime::find(target.memory(), target.binaries());
   } catch (const Error&) {
     prepared.wait();
     target.check();
@@ -64,7 +73,22 @@ std::unique_ptr<Session> Session::open(const CommonOptions& common, const Sessio
   constexpr int kTries = 5;
   for (s.captures_ = 1;; ++s.captures_) {
     if (s.captures_ == 1) prepared.get();
+    if (s.captures_ == 1) {
+      s.before_ms_ = ms_since(s.began_);
+      s.before_cpu_ms_ = cpu_ms();
+    }
     s.capture_ = target.capture();
+    if (!s.python_.settled) {
+      // Now that the target runs again there is time for its debug information.
+      const auto settling = Clock::now();
+      try {
+        s.python_ = PyRuntime::find(*s.capture_.image, target.binaries());
+      } catch (const Error&) {
+        target.check();
+        throw;
+      }
+      s.settle_ms_ = ms_since(settling);
+    }
     if (const std::string wrong = s.python_.self_check(*s.capture_.image); !wrong.empty()) {
       target.check();
       throw Error(ErrorKind::kNotPython, "the captured memory contradicts the layout: " + wrong,
@@ -103,13 +127,15 @@ double Session::elapsed_ms() const { return ms_since(began_); }
 
 void Session::log(bool verbose) const {
   if (!verbose) return;
-  char line[512];
-  std::snprintf(line, sizeof line,
-                "heapglass: CPython %s found in %.1f ms by %s; layout from %s; %.1f MB copied; pause %.2f ms "
-                "(prepared in %.1f ms, capture %d); graph of %u objects in %.1f ms; %.1f ms so far\n",
-                python_.version.c_str(), find_ms_, python_.how_found.c_str(), python_.layout_source.c_str(),
-                static_cast<double>(capture_.bytes_copied) / 1e6, capture_.pause_ms, capture_.prepare_ms,
-                captures_, graph_.index ? graph_.nodes() : 0, graph_ms_, elapsed_ms());
+  char line[1024];
+  std::snprintf(
+      line, sizeof line,
+      "heapglass: CPython %s found in %.1f ms by %s; layout from %s; %.1f MB copied; pause %.2f ms "
+      "(prepared in %.1f ms, capture %d; %.1f ms before it, %.1f ms of processor time; %.1f ms for debug "
+      "information after it); graph of %u objects in %.1f ms; %.1f ms so far\n",
+      python_.version.c_str(), find_ms_, python_.how_found.c_str(), python_.layout_source.c_str(),
+      static_cast<double>(capture_.bytes_copied) / 1e6, capture_.pause_ms, capture_.prepare_ms, captures_,
+      before_ms_, before_cpu_ms_, settle_ms_, graph_.index ? graph_.nodes() : 0, graph_ms_, elapsed_ms());
   std::cerr << line;
   if (ran_.objects == 0) return;
   std::snprintf(

@@ -31,6 +31,10 @@ class MappedBinary final : public Binary {
     if (!s || s->address == 0) return std::nullopt;
     return Symbol{Address{s->address + bias_}, s->size};
   }
+  bool may_have_structs() const override {
+    const ElfSection* info = file_->section(".debug_info");
+    return (info && info->has_bytes) || debug_file() != nullptr;
+  }
   const StructSource* structs(const std::vector<std::string>& names) const override {
     if (!looked_for_structs_) {
       looked_for_structs_ = true;

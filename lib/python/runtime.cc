@@ -154,7 +154,12 @@ std::uint32_t hexversion_by_layouts(const MemoryReader& memory, Address runtime,
 
 }  // namespace
 
-PyRuntime PyRuntime::find(const MemoryReader& memory, const std::vector<const Binary*>& binaries) {
+namespace {
+
+enum class Reading { kQuick, kFull };
+
+PyRuntime find_runtime(const MemoryReader& memory, const std::vector<const Binary*>& binaries,
+                       Reading reading) {
   const std::vector<Found> all = candidates(binaries);
   if (all.empty())
     throw Error(ErrorKind::kNotPython,
@@ -185,16 +190,21 @@ PyRuntime PyRuntime::find(const MemoryReader& memory, const std::vector<const Bi
     python.py_debug = found.binary->symbols().find_exported("_Py_RefTotal").has_value() ||
                       found.binary->symbols().find_exported("_Py_NegativeRefcount").has_value();
 
+    // With several candidates only their whole layouts tell which one runs.
+    const bool later = reading == Reading::kQuick && all.size() == 1 && found.binary->may_have_structs();
     const StructSource* dwarf = nullptr;
     if (!own && (python.hexversion & 0xffff) == 0) {
       // At most major and minor are known, from the file's name, and not even those of a program that has the
       // interpreter inside. Which release it is the process itself says, to whoever can read its sys: with
       // the layout of any near release, since these fields keep their places.
-      dwarf = found.binary->structs(wanted_structs());
+      if (!later) dwarf = found.binary->structs(wanted_structs());
       if (const std::uint32_t said =
               hexversion_by_layouts(memory, python.runtime, python.hexversion, python.py_debug, dwarf)) {
         python.hexversion = said;
         python.version = version_text(said);
+      } else if (later) {
+        python.settled = false;
+        return python;
       }
     }
     if (python.hexversion == 0) {
@@ -210,7 +220,11 @@ PyRuntime PyRuntime::find(const MemoryReader& memory, const std::vector<const Bi
       refuse("free-threaded builds are not supported yet");
       continue;
     }
-    if (!dwarf) dwarf = found.binary->structs(wanted_structs());
+    if (!later && !dwarf) dwarf = found.binary->structs(wanted_structs());
+    if (later && !builtin_layout(python.hexversion, python.py_debug)) {
+      python.settled = false;  // debug information alone has the layout
+      return python;
+    }
     std::vector<const StructSource*> certain;  // of exactly this build
     if (own) {
       python.owned_sources.push_back(own);
@@ -258,16 +272,34 @@ PyRuntime PyRuntime::find(const MemoryReader& memory, const std::vector<const Bi
         // The process runs on while we look: what was caught half made is right at another try.
         for (int attempt = 0; attempt < 3; ++attempt) {
           wrong = python.self_check(memory);
-          if (wrong.empty()) return python;
+          if (wrong.empty()) {
+            python.settled = !later;
+            return python;
+          }
         }
       }
       why_not += (why_not.empty() ? "" : "; ") + python.layout_source + ": " + wrong;
+    }
+    if (later) {
+      // The table contradicts the process; the debug information may know better, or why.
+      python.settled = false;
+      return python;
     }
     refuse("no layout fits: " + why_not);
   }
   throw Error(
       ErrorKind::kNotPython, "cannot read the CPython in this process: " + reasons,
       "see the README for supported versions; debug information of the interpreter (python3-dbg) may help");
+}
+
+}  // namespace
+
+PyRuntime PyRuntime::find(const MemoryReader& memory, const std::vector<const Binary*>& binaries) {
+  return find_runtime(memory, binaries, Reading::kFull);
+}
+
+PyRuntime PyRuntime::find_quickly(const MemoryReader& memory, const std::vector<const Binary*>& binaries) {
+  return find_runtime(memory, binaries, Reading::kQuick);
 }
 
 std::string PyRuntime::self_check(const MemoryReader& memory) const {

@@ -18,6 +18,8 @@ struct Binary {
   virtual std::string build_id() const = 0;     // hex; empty: none
   virtual const SymbolSource& symbols() const = 0;
   virtual std::optional<Symbol> section(std::string_view name) const = 0;  // in the target
+  // Whether there is debug information to read; tells it without reading it.
+  virtual bool may_have_structs() const = 0;
   // The file's own or separate debug information, asked for these structs; nullptr: there is none.
   virtual const StructSource* structs(const std::vector<std::string>& names) const = 0;
 };
