@@ -51,9 +51,8 @@ std::optional<std::int64_t> small_int(const Objects& o, Address object) {
     digits = *tag >> 3;
     negative = (*tag & 3) == 2;
   } else {
-    const std::int64_t n = o.ob_size(object);
-    digits = static_cast<std::uint64_t>(n < 0 ? -n : n);
-    negative = n < 0;
+    digits = o.item_count(object);
+    negative = o.ob_size(object) < 0;
   }
   if (digits > 3) return std::nullopt;  // of 30 bits each
   unsigned __int128 v = 0;

@@ -124,6 +124,20 @@ TEST_P(FakeHeaps, LocalsLessThanNone) {
   EXPECT_TRUE(exercise_heap(heap.image, heap.python, 1).is_python);  // UBSan had something to say
 }
 
+// A mask says how many entries there are: a set of 2^63 took its time.
+TEST_P(FakeHeaps, ASetLargerThanMemoryIsWrittenShort) {
+  FakeHeap heap(GetParam());
+  const Address set = heap.instances.at("set");
+  set_word(heap, set, heap.l().PySetObject.mask, ~std::uint64_t{0} >> 1);
+  const Objects objects(*heap.image, heap.python);
+  const Limits limits;
+  Health health;
+  TypeTable types(objects, limits, health);
+  const PythonRepr repr = python_repr(types, set, 200);
+  EXPECT_FALSE(repr.sure);
+  EXPECT_LT(repr.text.size(), 100u);
+}
+
 // Damaged links may lead from many threads into one frame, and on from there: each frame is read once.
 TEST_P(FakeHeaps, AFrameBelongsToOneThread) {
   FakeHeap heap(GetParam());

@@ -31,6 +31,7 @@ class Writer {
 
   // Every container writes a character before it goes deeper, so it goes no deeper than there is room.
   void object(Address a) {
+    if (full()) return;
     const TypeInfo* type = types_.get(o_.type_of(a));
     if (!type) return unknown(a, nullptr);
     const std::string_view rule = rule_of(*type);
@@ -271,9 +272,16 @@ class Writer {
     const PyLayout& l = o_.layout();
     const auto mask = o_.load<std::int64_t>(a, l.PySetObject.mask).value_or(0);
     const Address table = o_.pointer(a, l.PySetObject.table);
+    const std::uint64_t entry_size = static_cast<std::uint64_t>(l.setentry.size);
+    const bool sound = mask >= 0 && mask < std::int64_t{1} << 40 &&
+                       o_.image().at(table, (static_cast<std::uint64_t>(mask) + 1) * entry_size);
+    if (!sound) {
+      sure = false;
+      return put(named ? "...})" : "...}");
+    }
     bool first = true;
     for (std::int64_t i = 0; i <= mask && !full(); ++i) {
-      const Address entry = table + static_cast<std::uint64_t>(i * l.setentry.size);
+      const Address entry = table + static_cast<std::uint64_t>(i) * entry_size;
       const Address key = o_.pointer(entry, l.setentry.key);
       if (is_null(key) || o_.load<std::int64_t>(entry, l.setentry.hash) == -1) continue;
       if (!first) put(", ");
@@ -408,9 +416,8 @@ std::string Writer::integer(Address a) {
     n = tag >> 3;
     negative = (tag & 3) == 2;
   } else {
-    const std::int64_t size = o_.ob_size(a);
-    n = static_cast<std::uint64_t>(size < 0 ? -size : size);
-    negative = size < 0;
+    n = o_.item_count(a);
+    negative = o_.ob_size(a) < 0;
   }
   if (n > kMostDigits) return sure = false, "(unrepresentable)";
   // Base 2^30 to base 10^9, the most significant digit first.
