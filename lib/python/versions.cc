@@ -5,87 +5,56 @@ namespace {
 
 constexpr std::uint64_t kManagedWeakref = 1u << 3, kManagedDict = 1u << 4;
 
-// To add a version: the row here, its layout table in layouts/ (unless it describes itself), the interpreter
-// in scripts/pythons; then scripts/exactness shows what is left.
+// A version's rules are those of the one before and what it changed.
+constexpr Rules but(Rules before, void (*change)(Rules&)) {
+  change(before);
+  return before;
+}
+
+constexpr Rules k3_7{.type_edge_always = true, .int_size_ignores_basicsize = true};
+constexpr Rules k3_9 = but(k3_7, [](Rules& r) { r.type_edge_always = false; });
+constexpr Rules k3_11 = but(k3_9, [](Rules& r) {
+  r.values = Values::kPreHeaderPair;
+  r.frames = Frames::kInterpreter;
+  r.log2_keys = true;
+  r.pre_header_flags = kManagedDict;
+  r.static_types_count_gc_head = true;
+  r.cframe = true;
+  r.gen_frame_cleared = 4;
+  r.gen_cleared_at_or_above = true;
+  r.generator_visits_gi_code = true;
+  r.int_zero_has_digit = true;
+});
+constexpr Rules k3_12 = but(k3_11, [](Rules& r) {
+  r.values = Values::kTaggedWord;
+  r.pre_header_flags = kManagedDict | kManagedWeakref;
+  r.shim_owner = 3;
+  r.immortal_objects = true;
+  r.static_type_state = true;
+  r.int_tag = true;
+  r.generator_visits_gi_code = false;
+  r.int_size_ignores_basicsize = false;
+  r.int_zero_has_digit = false;  // int_tag says it
+});
+constexpr Rules k3_13 = but(k3_12, [](Rules& r) {
+  r.values = Values::kInline;
+  r.static_types_count_gc_head = false;
+  r.cframe = false;
+  r.structseq_by_basicsize = true;
+});
+constexpr Rules k3_14 = but(k3_13, [](Rules& r) {
+  r.dict_visits_inline_values = true;
+  r.tagged_stack_refs = true;
+  r.refcount_is_32_bit = true;
+  r.gen_keeps_code = true;
+});
+constexpr Rules k3_15 = but(k3_14, [](Rules& r) { r.gen_frame_cleared = 5; });
+
+// To add a version: what it changed above and the row here, its layout table in layouts/ (unless it describes
+// itself), the interpreter in scripts/pythons; then scripts/exactness shows what is left.
 constexpr Version kVersions[] = {
-    {3, 7, {.type_edge_always = true, .int_size_ignores_basicsize = true}},
-    {3, 8, {.type_edge_always = true, .int_size_ignores_basicsize = true}},
-    {3, 9, {.int_size_ignores_basicsize = true}},
-    {3, 10, {.int_size_ignores_basicsize = true}},
-    {3,
-     11,
-     {.values = Values::kPreHeaderPair,
-      .frames = Frames::kInterpreter,
-      .log2_keys = true,
-      .pre_header_flags = kManagedDict,
-      .static_types_count_gc_head = true,
-      .cframe = true,
-      .gen_frame_cleared = 4,
-      .gen_cleared_at_or_above = true,
-      .generator_visits_gi_code = true,
-      .int_size_ignores_basicsize = true,
-      .int_zero_has_digit = true}},
-    {3,
-     12,
-     {.values = Values::kTaggedWord,
-      .frames = Frames::kInterpreter,
-      .log2_keys = true,
-      .pre_header_flags = kManagedDict | kManagedWeakref,
-      .static_types_count_gc_head = true,
-      .cframe = true,
-      .shim_owner = 3,
-      .immortal_objects = true,
-      .static_type_state = true,
-      .int_tag = true,
-      .gen_frame_cleared = 4,
-      .gen_cleared_at_or_above = true}},
-    {3,
-     13,
-     {.values = Values::kInline,
-      .frames = Frames::kInterpreter,
-      .log2_keys = true,
-      .pre_header_flags = kManagedDict | kManagedWeakref,
-      .shim_owner = 3,
-      .immortal_objects = true,
-      .static_type_state = true,
-      .int_tag = true,
-      .gen_frame_cleared = 4,
-      .gen_cleared_at_or_above = true,
-      .structseq_by_basicsize = true}},
-    {3,
-     14,
-     {.values = Values::kInline,
-      .frames = Frames::kInterpreter,
-      .log2_keys = true,
-      .dict_visits_inline_values = true,
-      .pre_header_flags = kManagedDict | kManagedWeakref,
-      .shim_owner = 3,
-      .tagged_stack_refs = true,
-      .refcount_is_32_bit = true,
-      .immortal_objects = true,
-      .static_type_state = true,
-      .int_tag = true,
-      .gen_frame_cleared = 4,
-      .gen_cleared_at_or_above = true,
-      .gen_keeps_code = true,
-      .structseq_by_basicsize = true}},
-    {3,
-     15,
-     {.values = Values::kInline,
-      .frames = Frames::kInterpreter,
-      .log2_keys = true,
-      .dict_visits_inline_values = true,
-      .pre_header_flags = kManagedDict | kManagedWeakref,
-      .shim_owner = 3,
-      .tagged_stack_refs = true,
-      .refcount_is_32_bit = true,
-      .immortal_objects = true,
-      .static_type_state = true,
-      .int_tag = true,
-      .gen_frame_cleared = 5,
-      .gen_cleared_at_or_above = true,
-      .gen_keeps_code = true,
-      .structseq_by_basicsize = true}},
+    {3, 7, k3_7},   {3, 8, k3_7},   {3, 9, k3_9},   {3, 10, k3_9},  {3, 11, k3_11},
+    {3, 12, k3_12}, {3, 13, k3_13}, {3, 14, k3_14}, {3, 15, k3_15},
 };
 
 }  // namespace
