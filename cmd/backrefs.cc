@@ -103,8 +103,13 @@ std::vector<std::uint32_t> collector_order(Session& s) {
 
 std::string title_of(const Session& session, const GraphOptions& o, bool holders) {
   std::string what;
-  for (const auto* names : {&o.types, &o.ids})
-    for (const std::string& name : *names) what += (what.empty() ? "" : ", ") + name;
+  auto add = [&](const std::string& name) { what += (what.empty() ? "" : ", ") + name; };
+  for (const std::string& type : o.types) add(type);
+  for (const std::string& id : o.ids) {
+    const HeapGraph& graph = session.graph();
+    const Address a = parse_address(id);
+    add(graph.types[graph.type[index(graph.index->find(a))]].name + " " + to_hex(a));
+  }
   return (holders ? "Who holds " : "What is held by ") + what + " in " + session.target().name();
 }
 

@@ -85,23 +85,27 @@ TEST_P(WrongCommandLine, IsRefusedInOneLineWithExitCode2) {
 
 INSTANTIATE_TEST_SUITE_P(
     CommandLine, WrongCommandLine,
-    testing::Values(WrongLine{{}, "--help"},                                               //
-                    WrongLine{{"histogramm", "1"}, "did you mean"},                        //
-                    WrongLine{{"histogramm", "1"}, "histogram"},                           //
-                    WrongLine{{"zzzzzz"}, "no command"},                                   //
-                    WrongLine{{"histogram", "1", "--limt", "3"}, "did you mean"},          //
-                    WrongLine{{"histogram", "1", "--limt", "3"}, "--limit"},               //
-                    WrongLine{{"histogram", "1", "--zzzzzzzz"}, "--zzzzzzzz"},             //
-                    WrongLine{{"histogram", "1", "-n", "-3"}, "-3"},                       //
-                    WrongLine{{"histogram", "1", "--limit", "many"}, "many"},              //
-                    WrongLine{{"histogram", "1", "-n", "99999999999999999999"}, "99999"},  //
-                    WrongLine{{"histogram", "1", "--format", "yaml"}, "yaml"},             //
-                    WrongLine{{"histogram", "1", "--sort", "colour"}, "colour"},           //
-                    WrongLine{{"histogram", "1", "2"}, "one target"},                      //
-                    WrongLine{{"histogram"}, "target"},                                    //
-                    WrongLine{{"objects", "1", "--where", "size >> 3"}, "column 7"},       //
-                    WrongLine{{"objects", "1", "--where", "size > x"}, "\n         ^"},    //
-                    WrongLine{{"objects", "1", "--where", "retained > 1MB"}, "retained"},  //
+    testing::Values(WrongLine{{}, "--help"},                                                           //
+                    WrongLine{{"histogramm", "1"}, "did you mean"},                                    //
+                    WrongLine{{"histogramm", "1"}, "histogram"},                                       //
+                    WrongLine{{"zzzzzz"}, "no command"},                                               //
+                    WrongLine{{"histogram", "1", "--limt", "3"}, "did you mean"},                      //
+                    WrongLine{{"histogram", "1", "--limt", "3"}, "--limit"},                           //
+                    WrongLine{{"histogram", "1", "--zzzzzzzz"}, "--zzzzzzzz"},                         //
+                    WrongLine{{"histogram", "1", "-n", "-3"}, "-3"},                                   //
+                    WrongLine{{"histogram", "1", "--limit", "many"}, "many"},                          //
+                    WrongLine{{"histogram", "1", "-n", "99999999999999999999"}, "99999"},              //
+                    WrongLine{{"histogram", "1", "--format", "yaml"}, "yaml"},                         //
+                    WrongLine{{"histogram", "1", "--sort", "colour"}, "colour"},                       //
+                    WrongLine{{"histogram", "1", "2"}, "one target"},                                  //
+                    WrongLine{{"histogram"}, "target"},                                                //
+                    WrongLine{{"objects", "1", "--where", "size >> 3"}, "column 7"},                   //
+                    WrongLine{{"objects", "1", "--where", "size > x"}, "\n         ^"},                //
+                    WrongLine{{"objects", "1", "--where", "retained > 1MB"}, "retained"},              //
+                    WrongLine{{"backrefs", "1", "--id", "1", "--filter", "size >"}, "--filter"},       //
+                    WrongLine{{"backrefs", "1", "--id", "1", "--style", "dali"}, "dali"},              //
+                    WrongLine{{"backrefs", "1", "--id", "1", "--extra-info", "age"}, "age"},           //
+                    WrongLine{{"histogram", "1", "--style", "objgraph", "--sort", "type"}, "--sort"},  //
                     WrongLine{{"info", "1", "--freeze", "ice"}, "ice"}));
 
 TEST(CommandLine, HelpsWithExpressions) {
@@ -139,6 +143,16 @@ class OnService : public testing::Test {
                             const std::string& out_path = "") {
     options.insert(options.begin(), {command, service_->target()});
     return heapglass(options, out_path);
+  }
+
+  // The one object of which a condition is true.
+  static std::string id_of(const std::string& where) {
+    const Outcome listed = on_service("objects", {"--where", where, "--format", "json"});
+    const Outcome id = run_command(
+        {"python3", "-c", "import json, sys; (o,) = json.load(sys.stdin)['objects']; print(o['id'], end='')"},
+        listed.out);
+    EXPECT_EQ(id.status, 0) << listed.err << listed.out;
+    return id.out;
   }
 
   static PythonProgram* service_;
@@ -283,6 +297,51 @@ TEST_F(OnService, BackrefsWithoutAnObjectIsAnError) {
   EXPECT_EQ(on_service("backrefs", {"-o", "/dev/null"}).status, 2);
   EXPECT_NE(on_service("backrefs", {"--id", "12345", "-o", "/dev/null"}).status, 0);
   EXPECT_EQ(on_service("backrefs", {"--id", "not-a-number", "-o", "/dev/null"}).status, 2);
+}
+
+TEST_F(OnService, AnIdThatIsNoObjectIsToldForWhatItIs) {
+  const std::string id = id_of("type == leaky_service.Session and .user == '7'");
+  for (const auto& [wrong, says] : {std::pair{std::to_string(std::stoull(id) + 8), "leaky_service.Session"},
+                                    {std::to_string(std::stoull(id) + 3), "leaky_service.Session"},
+                                    {std::string("0x1000"), "nothing is mapped"}}) {
+    const Outcome outcome = on_service("backrefs", {"--id", wrong});
+    EXPECT_EQ(outcome.status, 2) << outcome.out;
+    EXPECT_TRUE(has(outcome.err, says)) << outcome.err;
+    EXPECT_EQ(line_count(outcome.err), 1u) << outcome.err;
+  }
+}
+
+TEST_F(OnService, PicturesFollowTheirOptions) {
+  const std::string id = id_of("type == leaky_service.Session and .user == '7'");
+  const auto dot = [&](std::vector<std::string> options) {
+    options.insert(options.begin(), {"--id", id, "-o", "-"});
+    const Outcome outcome = on_service("backrefs", options);
+    EXPECT_EQ(outcome.status, 0) << outcome.err;
+    return outcome.out;
+  };
+  EXPECT_TRUE(has(dot({}), "user:7"));
+  EXPECT_FALSE(has(dot({"--filter", "type != dict"}), "user:7"));
+  EXPECT_TRUE(has(dot({"--filter", "type != dict"}), "on_event"));
+  EXPECT_FALSE(has(dot({"--max-depth", "1"}), "handlers"));
+  EXPECT_TRUE(has(dot({"--max-depth", "4"}), "handlers"));
+  EXPECT_FALSE(has(dot({"--max-depth", "4", "--stop-at", "is dict or type == method"}), "handlers"));
+  EXPECT_TRUE(has(dot({"--highlight", "type == method"}), "highlighted"));
+  EXPECT_TRUE(has(dot({"--extra-info", "id,refcount"}), "2 references"));
+  EXPECT_TRUE(has(dot({"--max-nodes", "2"}), "more holders"));
+  const std::string cache = id_of("['user:7'].user == '7'");
+  EXPECT_FALSE(has(dot({"--extra-ignore", cache}), "user:7"));
+  EXPECT_TRUE(has(dot({"--style", "objgraph"}), "__self__"));
+}
+
+TEST_F(OnService, WithoutARendererTheDotIsLeftBehind) {
+  const TemporaryFolder folder;
+  // Graphviz looks there for its plugins; svg and dot need none.
+  const Outcome outcome = run_command({"env", "GVBINDIR=" + folder.path(), HEAPGLASS_PROGRAM, "backrefs",
+                                       service_->target(), "--type", "Session", "-o", folder.file("x.png")});
+  EXPECT_EQ(outcome.status, 5) << outcome.err;
+  EXPECT_TRUE(has(outcome.err, "png") && has(outcome.err, folder.file("x.dot"))) << outcome.err;
+  EXPECT_EQ(file_start(folder.file("x.dot"), 7), "digraph");
+  EXPECT_NE(access(folder.file("x.png").c_str(), F_OK), 0);
 }
 
 // ---- where the answer goes

@@ -9,6 +9,7 @@
 #include <iostream>
 #include <thread>
 
+#include "cmd/what_is_at.h"
 #include "lib/analysis/histogram.h"
 #include "lib/base/edit_distance.h"
 #include "lib/base/error.h"
@@ -163,7 +164,8 @@ std::vector<NodeId> Session::select(const std::vector<std::string>& types,
     const Address a = parse_address(id);
     const NodeId node = graph_.index->find(a);
     if (node == kNoNode)
-      throw Error(ErrorKind::kUsage, "there is no object at " + to_hex(a),
+      throw Error(ErrorKind::kUsage,
+                  "there is no object at " + to_hex(a) + ": " + what_is_at(capture_, graph_, a),
                   "ids are addresses of this moment: `heapglass objects` lists them");
     nodes.push_back(node);
   }

@@ -189,13 +189,9 @@ std::string short_repr(TypeTable& types, Address object, const TypeInfo& type, s
       return o.c_string(o.pointer(o.pointer(object, l.PyCFunctionObject.m_ml), l.PyMethodDef.ml_name), 200)
           .value_or(std::string());
     case Body::kFrame: {
-      const Address iframe = o.pointer(object, l.PyFrameObject.f_frame);
-      const Address code =
-          is_null(iframe)
-              ? o.pointer(object, l.PyFrameObject.f_code)
-              : Address{value(o.pointer(iframe, l.PyInterpreterFrame.f_code)) & ~std::uint64_t{3}};
-      return o.str(o.pointer(code, l.PyCodeObject.co_filename), 200).value_or("?") + " in " +
-             o.str(o.pointer(code, l.PyCodeObject.co_name), 200).value_or("?");
+      const PyFrame frame = read_frame_object(o, object);
+      return frame.file.substr(frame.file.rfind('/') + 1) + ":" + std::to_string(frame.line) + " in " +
+             frame.function;
     }
     case Body::kGenerator:
       return text_of(l.PyGenObject.gi_qualname);
