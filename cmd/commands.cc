@@ -9,6 +9,8 @@ constexpr Command kCommands[] = {
     {"objects", "the objects of a type, one a line", run_objects},
     {"backrefs", "who holds some objects, as a graph", run_backrefs},
     {"refs", "whom some objects hold, as a graph", run_refs},
+    {"show", "one object in full", run_show},
+    {"path", "how the world outside of the heap reaches an object", run_path},
     {"retained", "which objects keep the most alive", run_retained},
     {"export", "every object and reference, as JSON lines", run_export},
     {"selfcheck", "compares layouts with the target's own code", run_selfcheck},

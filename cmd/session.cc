@@ -97,6 +97,7 @@ std::unique_ptr<Session> Session::open(const CommonOptions& common, const Sessio
     }
     s.objects_ = std::make_unique<Objects>(*s.capture_.image, s.python_);
     s.interpreters_ = read_interpreters(*s.objects_, s.limits_, s.health_);
+    s.name_threads();
     bool collecting = false;
     for (const PyInterpreter& i : s.interpreters_) collecting |= i.collecting;
     if (!collecting || s.captures_ == kTries || !target.runs()) break;
@@ -122,6 +123,15 @@ std::unique_ptr<Session> Session::open(const CommonOptions& common, const Sessio
   }
   s.log(common.verbose);
   return session;
+}
+
+// Interpreters up to 3.10 know their threads by pthread_t only, which on glibc is the thread pointer.
+void Session::name_threads() {
+  for (PyInterpreter& interpreter : interpreters_)
+    for (PyThread& thread : interpreter.threads)
+      for (const ThreadRegisters& t : capture_.threads)
+        if (thread.native_id == 0 && thread.thread_id != 0 && value(t.thread_pointer) == thread.thread_id)
+          thread.native_id = static_cast<std::uint64_t>(t.tid);
 }
 
 double Session::elapsed_ms() const { return ms_since(began_); }

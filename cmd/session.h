@@ -53,6 +53,7 @@ class Session {
 
  private:
   Session() = default;
+  void name_threads();
   void log(bool verbose) const;
 
   std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();

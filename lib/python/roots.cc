@@ -52,6 +52,8 @@ constexpr std::string_view kThreadFields[] = {"dict",
                                               "c_profileobj",
                                               "c_traceobj"};
 
+constexpr std::uint64_t kSignals = 65;  // Py_NSIG on Linux
+
 class FrameRoots final : public EdgeSink {
  public:
   FrameRoots(std::vector<PyRoot>& roots, std::string holder) : roots_(roots), holder_(std::move(holder)) {}
@@ -104,7 +106,39 @@ std::vector<PyRoot> read_roots(TypeTable& types, const std::vector<PyInterpreter
     }
   };
 
+  auto add_item = [&](Address object, const std::string& holder, std::uint64_t i) {
+    if (!is_null(object) && types.get(o.type_of(object)))
+      roots.push_back(
+          {object, RootKind::kInterpreter, holder, {object, i, EdgeKind::kIndex, EdgeClass::kOwned}, false});
+  };
+  // atexit_callback*[ncallbacks] of {func, args, kwargs} (Modules/atexitmodule.c), 3.10 to 3.13; before, the
+  // module's state has them, later a list.
+  auto atexit_callbacks = [&](Address interpreter) {
+    const auto array = sources.field("PyInterpreterState|_is", "atexit.callbacks");
+    const auto count = sources.field("PyInterpreterState|_is", "atexit.ncallbacks");
+    if (!array || !count || o.python().hexversion >= hexversion_of(3, 14)) return;
+    const Address callbacks = o.pointer(interpreter, static_cast<std::int32_t>(array->offset));
+    const auto n = o.load<std::int32_t>(interpreter, static_cast<std::int32_t>(count->offset)).value_or(0);
+    constexpr std::int32_t kMost = 100'000;
+    for (std::int32_t i = 0; i < std::min(n, kMost); ++i) {
+      const Address callback = o.pointer(callbacks, 8 * i);
+      for (const std::int32_t field : {0, 8, 16})
+        if (!is_null(callback)) add_item(o.pointer(callback, field), "atexit", static_cast<std::uint64_t>(i));
+    }
+  };
+  // _signals_runtime_state.handlers, by signal: {tripped, func} (pycore_signal.h), 3.12+; before, a static
+  // array of Modules/signalmodule.c has them.
+  auto signal_handlers = [&] {
+    const auto signals = sources.field("_PyRuntimeState|pyruntimestate", "signals");
+    constexpr std::uint64_t kHandler = 16;
+    if (!signals || signals->size < kSignals * kHandler) return;
+    for (std::uint64_t i = 1; i < kSignals; ++i)
+      add_item(o.pointer(o.python().runtime + signals->offset + i * kHandler, 8), "signal handlers", i);
+  };
+  signal_handlers();
+
   for (const PyInterpreter& interpreter : interpreters) {
+    atexit_callbacks(interpreter.state);
     const std::string holder = "interpreter " + std::to_string(interpreter.id);
     fields_of(interpreter.state, "PyInterpreterState|_is", kInterpreterFields, RootKind::kInterpreter,
               holder);
@@ -113,11 +147,13 @@ std::vector<PyRoot> read_roots(TypeTable& types, const std::vector<PyInterpreter
           "thread " + std::to_string(thread.native_id ? thread.native_id : thread.thread_id);
       fields_of(thread.tstate, "PyThreadState|_ts", kThreadFields, RootKind::kThreadState, thread_name);
       if (o.python().rules.frames == Frames::kObjects) {
-        if (!thread.frames.empty())
-          roots.push_back({thread.frames.front().frame,
+        // Each frame keeps the one that called it; a way is best told from the frame that it leaves.
+        for (const PyFrame& frame : thread.frames)
+          roots.push_back({frame.frame,
                            RootKind::kFrame,
-                           thread_name,
-                           {thread.frames.front().frame, 0, EdgeKind::kUnknown, EdgeClass::kOwned},
+                           thread_name + ": " + base_name(frame.file) + ":" + std::to_string(frame.line) +
+                               " in " + frame.function,
+                           {frame.frame, 0, EdgeKind::kUnknown, EdgeClass::kOwned},
                            false});
         continue;
       }

@@ -278,10 +278,10 @@ class Writer {
     rule(shown, indent);
     for (const Row& row : table.rows) {
       data(shown, row, indent);
-      for (const Cell& cell : row) {
-        if (const auto* nested = std::get_if<Tables>(&cell)) {
-          for (const Table& inner : *nested) this->table(inner, indent + 4);
-        }
+      for (std::size_t i = 0; i < row.size() && i < table.columns.size(); ++i) {
+        const auto* nested = for_people(table.columns[i]) ? std::get_if<Tables>(&row[i]) : nullptr;
+        if (!nested) continue;
+        for (const Table& inner : *nested) this->table(inner, indent + 4);
       }
     }
     if (table.rows.empty()) empty(indent);

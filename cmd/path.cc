@@ -1,0 +1,174 @@
+// heapglass path: how the world outside of the heap reaches an object, as sentences and as a picture.
+#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "cmd/picture_maker.h"
+#include "cmd/ways_of.h"
+#include "lib/analysis/holders.h"
+#include "lib/base/error.h"
+#include "lib/render/formats.h"
+
+namespace heapglass {
+namespace {
+
+struct Told {
+  std::vector<NodeId> way;
+  std::uint64_t objects = 1, bytes = 0;
+  WayText text;
+};
+
+bool wants_picture(const CommonOptions& common) {
+  if (!common.format.empty()) return find_format(common.format).draws;
+  const Format* by_name = common.output == "-" ? nullptr : format_of_file(common.output);
+  return by_name && by_name->draws;
+}
+
+Cell steps_of(const Session& session, const WayText& text) {
+  Table steps{
+      .key = "steps",
+      .columns = {
+          {"id", "id", Kind::kAddress}, {"type", "type", Kind::kText}, {"label", "label", Kind::kText}}};
+  const HeapGraph& graph = session.graph();
+  for (const WayStep& s : text.steps)
+    steps.rows.push_back(
+        {graph.index->address(s.node), graph.types[graph.type[index(s.node)]].name, s.label});
+  return Tables{std::move(steps)};
+}
+
+// All ways in one picture: what they share is drawn once.
+Picture draw(PictureMaker& maker, const std::vector<Told>& told, const std::string& title, std::size_t most) {
+  Picture picture{.title = title, .direction = Picture::Direction::kReferrers};
+  std::unordered_map<std::uint32_t, std::uint32_t> place;
+  std::unordered_set<std::uint64_t> drawn;
+  std::size_t left_out = 0;
+  for (const Told& t : told) {
+    for (std::size_t i = t.way.size(); i-- > 0;) {
+      const NodeId n = t.way[i];
+      if (!place.count(index(n))) {
+        if (picture.nodes.size() >= most) {
+          ++left_out;
+          break;
+        }
+        place[index(n)] = static_cast<std::uint32_t>(picture.nodes.size());
+        picture.nodes.push_back(maker.node(n, static_cast<int>(t.way.size() - 1 - i)));
+      }
+      if (i + 1 == t.way.size()) continue;
+      const std::uint32_t from = place[index(n)], to = place[index(t.way[i + 1])];
+      if (drawn.insert(std::uint64_t{from} << 32 | to).second) maker.add_edges(picture, from, to);
+    }
+  }
+  for (const PictureNode& node : picture.nodes) picture.max_depth = std::max(picture.max_depth, node.depth);
+  maker.add_roots(picture);
+  if (left_out)
+    picture.notes.push_back(std::to_string(left_out) +
+                            " ways are not drawn to their start: --max-nodes N draws more");
+  return picture;
+}
+
+}  // namespace
+
+int run_path(const std::vector<std::string>& arguments) {
+  CommandLine line("path", "how the world outside of the heap reaches an object: who keeps it alive");
+  std::vector<std::string> types, ids;
+  std::string all = "3", where, avoid, from, max_nodes = "200";
+  auto add = line.own().add_options();
+  add("type", options::value(&types)->value_name("NAME"),
+      "to all objects of this type, ways that are alike told once; module.qualname or the bare name; again "
+      "for more");
+  add("id", options::value(&ids)->value_name("ADDRESS"), "to the object at this address; again for more");
+  add("where", options::value(&where)->value_name("EXPR"),
+      "to those of which this is true: see heapglass help expressions");
+  add("all", options::value(&all)->value_name("N"),
+      "the N shortest ways to an object, the N commonest to several (default 3)");
+  add("avoid", options::value(&avoid)->value_name("EXPR"),
+      "no way goes through objects of which this is true");
+  add("from", options::value(&from)->value_name("EXPR"), "ways that begin at objects of which this is true");
+  add("max-nodes", options::value(&max_nodes)->value_name("N"),
+      "draw this many objects at most (default 200)");
+  if (!line.parse(arguments)) return kExitDone;
+  if (types.empty() && ids.empty() && where.empty())
+    throw Error(ErrorKind::kUsage, "path needs objects to lead to",
+                "give --type NAME, --id ADDRESS or --where EXPR");
+  const auto count = static_cast<std::size_t>(parse_count("--all", all, 1, 10'000));
+  const auto most = static_cast<std::size_t>(parse_count("--max-nodes", max_nodes, 1, 1'000'000));
+  const auto wanted = parse_expression(where, "--where"), avoided = parse_expression(avoid, "--avoid"),
+             begins = parse_expression(from, "--from");
+
+  const auto session = Session::open(line.common(), {});
+  const HeapGraph& graph = session->graph();
+  const Referrers referrers = reverse(graph);
+  Labels labels(session->types(), graph, referrers);
+  const HeapObjects values(session->types(), graph, session->interpreters());
+  std::vector<NodeId> targets = session->select(types, ids);
+  if (types.empty() && ids.empty())
+    for (std::uint32_t n = 0; n < graph.nodes(); ++n) targets.push_back(NodeId{n});
+  if (wanted) std::erase_if(targets, [&](NodeId n) { return !wanted->matches(values, labels.address(n)); });
+  if (targets.empty())
+    throw Error(ErrorKind::kUsage,
+                "there is no object of which '" + where + "' is true in " + session->target().name());
+  std::sort(targets.begin(), targets.end());
+  targets.erase(std::unique(targets.begin(), targets.end()), targets.end());
+
+  WaysFromOutside outside(*session, labels, values);
+  auto condition = [&](const std::optional<Expression>& e) -> std::function<bool(NodeId)> {
+    if (!e) return {};
+    return [&](NodeId n) { return e->matches(values, labels.address(n)); };
+  };
+  const Ways ways = outside.ways(condition(avoided), condition(begins));
+  WayTeller teller(labels, values);
+  std::vector<Told> told;
+  std::size_t groups = 0;
+  std::uint64_t reached = 0;
+  if (targets.size() == 1) {
+    for (auto& way : ways.shortest(targets[0], count)) {
+      WayText text = teller.tell(way);
+      told.push_back({std::move(way), 1, graph.size[index(targets[0])], std::move(text)});
+    }
+    reached = !told.empty();
+    groups = told.size();
+  } else {
+    const auto found = ways.groups(targets, [&](NodeId n) { return is_collection(labels, n); });
+    groups = found.size();
+    for (const Ways::Group& group : found) {
+      reached += group.objects;
+      if (told.size() == count) continue;
+      std::vector<NodeId> way = ways.shortest(group.example);
+      WayText text = teller.tell(way, group.objects, group.merged_at);
+      told.push_back({std::move(way), group.objects, group.bytes, std::move(text)});
+    }
+  }
+
+  Document document;
+  Table table{.key = "paths",
+              .columns = {{"objects", "objects", Kind::kCount},
+                          {"bytes", "bytes", Kind::kBytes},
+                          {"text", "path", Kind::kSentence},
+                          {"steps", "", Kind::kText, Audience::kPrograms}}};
+  for (const Told& t : told)
+    table.rows.push_back({t.objects, t.bytes, t.text.text, steps_of(*session, t.text)});
+  std::vector<std::string> notes;
+  if (targets.size() > 1 && groups > told.size())
+    notes.push_back(std::to_string(groups - told.size()) + " more ways: --all N shows more");
+  if (reached < targets.size())
+    notes.push_back((targets.size() == 1 ? std::string("nothing")
+                                         : std::to_string(targets.size() - reached) + " of " +
+                                               std::to_string(targets.size()) + " objects: nothing") +
+                    " from outside leads there" +
+                    (avoided || begins ? " by such a way" : ": garbage that a collection would free"));
+  const CommonOptions& common = line.common();
+  if (wants_picture(common)) {
+    PictureMaker maker(*session, labels, values, {});
+    const std::string what = !types.empty() ? types[0] : !ids.empty() ? ids[0] : where;
+    Picture drawn = draw(maker, told, "What leads to " + what + " in " + session->target().name(), most);
+    drawn.notes.insert(drawn.notes.end(), notes.begin(), notes.end());
+    document.sections.push_back(std::move(drawn));
+  } else {
+    table.notes = std::move(notes);
+    document.sections.push_back(std::move(table));
+  }
+  session->write(std::move(document), common);
+  return kExitDone;
+}
+
+}  // namespace heapglass
