@@ -14,7 +14,7 @@ namespace {
 const std::string kZoo[] = {
     "builtins_zoo.py", "classes_zoo.py", "library_zoo.py", "suspended.py",       "tracebacks.py",
     "tasks.py",        "threads.py",     "library.py",     "subinterpreters.py", "frozen.py",
-    "gc_off.py",       "deep.py",        "big.py",         "bench_heap.py"};
+    "gc_off.py",       "deep.py",        "big.py",         "bench_heap.py",      "own_sizes.py"};
 
 class EveryPython : public testing::TestWithParam<std::tuple<Interpreter, std::string>> {};
 

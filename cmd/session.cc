@@ -212,6 +212,8 @@ std::vector<std::string> Session::caveats() const {
         "the references of " + std::to_string(objects) + " objects are " +
         (resolve_ == "layout" ? "left out where no layout tells them: " : "guessed from their bytes: ") +
         names);
+    if (report_.guessed)
+      lines.push_back(std::to_string(report_.guessed) + " objects are known by these guesses alone");
     if (!why_not_run_.empty()) lines.push_back("not asked by running their code: " + why_not_run_);
   }
   std::string distrusted;

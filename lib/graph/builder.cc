@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <unordered_set>
 
 #include "lib/base/parallel.h"
@@ -218,50 +219,106 @@ struct AskedCount {
 };
 using AskedCounts = std::map<const TypeInfo*, AskedCount>;
 
-// Asks about the objects found since it was last asked. Those that are referred to go to `told`. False where
-// it cannot be asked again.
-bool ask_resolver(Resolver& resolver, TypeTable& types, std::vector<std::vector<Address>>& unknown,
-                  Resolved& resolved, AskedCounts& asked, std::vector<Address>& told) {
-  std::vector<Address> objects;
-  for (std::vector<Address>& of_worker : unknown) {
-    objects.insert(objects.end(), of_worker.begin(), of_worker.end());
+// The objects of all workers, in order of address: it does not depend on the workers, and memory is read as
+// it lies.
+std::vector<Address> gather(std::vector<std::vector<Address>>& of_workers) {
+  std::vector<Address> all;
+  for (std::vector<Address>& of_worker : of_workers) {
+    all.insert(all.end(), of_worker.begin(), of_worker.end());
     of_worker.clear();
   }
-  if (objects.empty()) return true;
-  // By address: the order does not depend on the workers, and memory is read as it lies.
-  std::sort(objects.begin(), objects.end());
-  TypeCache cache(types);
-  return resolver.resolve(objects, [&](std::size_t i, bool known, std::span<const Address> referents) {
-    const TypeInfo* type = cache.get(types.objects().type_of(objects[i]));
-    if (!type) return;
-    AskedCount& count = asked[type];
-    ++count.asked;
-    if (!known) {
-      ++count.failed;
-      return;
-    }
-    const std::size_t before = resolved.referents.size();
-    resolved.referents.insert(resolved.referents.end(), referents.begin(), referents.end());
-    resolved.add(objects[i], type->index, before);
-    told.insert(told.end(), referents.begin(), referents.end());
-  });
+  std::sort(all.begin(), all.end());
+  return all;
 }
 
+// Asks about the objects found since it was last asked, and leaves those that it could not tell. What they
+// refer to goes to `told`. False where it cannot be asked again.
+bool ask_resolver(Resolver& resolver, TypeTable& types, std::vector<Address>& objects, Resolved& resolved,
+                  AskedCounts& asked, std::vector<Address>& told) {
+  if (objects.empty()) return true;
+  TypeCache cache(types);
+  std::vector<bool> answered(objects.size());
+  const bool again =
+      resolver.resolve(objects, [&](std::size_t i, bool known, std::span<const Address> referents) {
+        answered[i] = known;
+        const TypeInfo* type = cache.get(types.objects().type_of(objects[i]));
+        if (!type) return;
+        AskedCount& count = asked[type];
+        ++count.asked;
+        if (!known) {
+          ++count.failed;
+          return;
+        }
+        const std::size_t before = resolved.referents.size();
+        resolved.referents.insert(resolved.referents.end(), referents.begin(), referents.end());
+        resolved.add(objects[i], type->index, before);
+        told.insert(told.end(), referents.begin(), referents.end());
+      });
+  std::size_t left = 0;
+  for (std::size_t i = 0; i < objects.size(); ++i)
+    if (!answered[i]) objects[left++] = objects[i];
+  objects.resize(left);
+  return again;
+}
+
+// Objects that nothing but words of unknown bodies leads to.
+class GuessedObjects final : public EdgeSink {
+ public:
+  GuessedObjects(const AddressIndex& index, TypeTable& types, EdgeBudget& budget)
+      : index_(index), types_(types), budget_(budget), cache_(types) {}
+  std::vector<Address> found;
+
+ private:
+  void take(const Edge* edges, std::size_t count) override {
+    if (full_ || (full_ = !budget_.spend(count))) return;
+    for (const Edge& e : std::span(edges, count)) {
+      const auto bit = index_.bit_of(e.referent);
+      if (e.cls == EdgeClass::kGuess && bit && !index_.test(*bit) && looks_like_object(e.referent))
+        found.push_back(e.referent);
+    }
+  }
+  // Any word at all may come here, so that more is asked than of what is known to be a reference.
+  bool looks_like_object(Address a) {
+    const Objects& o = types_.objects();
+    const auto type_bit = index_.bit_of(o.type_of(a));
+    if (!type_bit || !index_.test(*type_bit)) return false;
+    const TypeInfo* type = cache_.get(o.type_of(a));
+    if (!type || !o.image().at(a, static_cast<std::uint64_t>(type->basicsize))) return false;
+    // A freed block begins with the address of the next free one.
+    const auto word = o.load<std::uint64_t>(a, o.layout().PyObject.ob_refcnt).value_or(0);
+    const bool flags_above = o.python().rules.refcount_is_32_bit;
+    if (flags_above && word >> 32 & 0xffff) return false;
+    const std::uint64_t count = flags_above ? word & 0xffffffff : word;
+    const bool immortal = o.python().rules.immortal_objects && count >> 31 == 1;
+    if (count == 0 || (count > kMostReferences && !immortal)) return false;
+    // Whatever the collector tracks was found on its lists, and what is not there is none any more.
+    return !is_tracked(o, a, *type);
+  }
+  static constexpr std::uint64_t kMostReferences = std::uint64_t{1} << 31;
+  const AddressIndex& index_;
+  TypeTable& types_;
+  EdgeBudget& budget_;
+  TypeCache cache_;
+};
+
 void mark_everything(AddressIndex& index, TypeTable& types, const std::vector<PyInterpreter>& interpreters,
-                     const std::vector<PyRoot>& roots, Resolver* resolver, Resolved& resolved,
+                     const std::vector<PyRoot>& roots, const BuildOptions& options, Resolved& resolved,
                      LooseLists* loose, Health& health, BuildReport& report) {
+  Resolver* resolver = options.resolver;
   std::atomic<bool> more{true};
   std::size_t types_marked = 0;
   bool first = true;
   std::vector<std::vector<Address>> unknown(worker_count());
-  std::vector<Address> told;  // by the resolver or a list of the running collection, and to be marked
+  std::vector<Address> told;  // by the resolver, a list of the running collection, or guessed: to be marked
+  std::vector<Address> guessing;  // what nobody can tell about
   AskedCounts asked;
   EdgeBudget budget(types.objects().image());
   while (more) {
     more = false;
     WorkPool pool(worker_count());
     on_each_worker([&](unsigned worker) {
-      Marker marker(index, types, health, pool, budget, resolver ? &unknown[worker] : nullptr);
+      Marker marker(index, types, health, pool, budget,
+                    resolver || options.scan ? &unknown[worker] : nullptr);
       if (worker == 0 && first) {
         for (const PyRoot& root : roots) {
           if (root.guess) continue;
@@ -299,15 +356,33 @@ void mark_everything(AddressIndex& index, TypeTable& types, const std::vector<Py
     });
     first = false;
     // Types are objects too, and what hangs on them may be of new types.
-    if (types.all().size() > types_marked) more = true;
-    if (resolver && !ask_resolver(*resolver, types, unknown, resolved, asked, told)) resolver = nullptr;
+    const auto new_types = [&] { return types.all().size() > types_marked; };
+    std::vector<Address> untold = gather(unknown);
+    if (resolver && !ask_resolver(*resolver, types, untold, resolved, asked, told)) resolver = nullptr;
+    guessing.insert(guessing.end(), untold.begin(), untold.end());
     if (loose) {
       const std::vector<Address> members = loose->find(index);
       report.loose += members.size();
       report.tracked += members.size();
       told.insert(told.end(), members.begin(), members.end());
     }
-    if (!told.empty()) more = true;
+    // Guesses come last: an object's type and what else is known for sure speaks for it.
+    if (!new_types() && told.empty() && options.scan) {
+      GuessedObjects guessed(index, types, budget);
+      Health unheard;  // the same losses are counted when the graph is filled
+      const References references(types, unheard);
+      for (const Address object : guessing) {
+        if (const TypeInfo* type = types.get(types.objects().type_of(object)))
+          references.scan(object, *type, guessed);
+      }
+      guessed.drain();
+      std::sort(guessed.found.begin(), guessed.found.end());
+      guessed.found.erase(std::unique(guessed.found.begin(), guessed.found.end()), guessed.found.end());
+      report.guessed += guessed.found.size();
+      told = std::move(guessed.found);
+      guessing.clear();
+    }
+    if (!told.empty() || new_types()) more = true;
   }
   std::unordered_set<std::uint32_t> distrusted;
   for (const auto& [type, counts] : asked) {
@@ -409,8 +484,8 @@ HeapGraph build_graph(std::shared_ptr<const Image> image, TypeTable& types,
   Resolved resolved;
   std::optional<LooseLists> loose;
   if (report.collecting) loose.emplace(image, types, options.stack_pointers);
-  mark_everything(index, types, interpreters, roots, options.resolver, resolved, loose ? &*loose : nullptr,
-                  health, report);
+  mark_everything(index, types, interpreters, roots, options, resolved, loose ? &*loose : nullptr, health,
+                  report);
   index.freeze();
 
   // Types in an order that does not depend on which worker came first.
@@ -474,7 +549,7 @@ HeapGraph build_graph(std::shared_ptr<const Image> image, TypeTable& types,
           filler.take_visited(false);
         }
         references.visit(object, *type, filler);
-        if (!told && unknown && options.scan) references.scan(object, *type, filler);
+        if (!told && (unknown || unknown_state) && options.scan) references.scan(object, *type, filler);
         if (told) filler.take_visited(true);
         filler.drain();
         chunk.counts.push_back(static_cast<std::uint32_t>(chunk.referents.size() - before));

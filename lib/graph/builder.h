@@ -29,6 +29,8 @@ struct BuildReport {
   std::uint64_t loose = 0;  // objects found on that collection's own lists alone
   // Objects whose references are not known exactly, by what they are: extension types, modules with C state.
   std::map<std::string, std::uint64_t> unresolved;
+  // Objects that only such guesses lead to; what these refer to is not counted again.
+  std::uint64_t guessed = 0;
   // Objects whose references the resolver told; types of which it could tell too few, so that it was not
   // believed.
   std::uint64_t resolved = 0;

@@ -129,21 +129,6 @@ void References::visit(Address object, const TypeInfo& type, EdgeSink& sink) con
   }
 }
 
-void References::scan(Address object, const TypeInfo& type, EdgeSink& sink) const {
-  const std::uint64_t items = type.itemsize ? objects_.item_count(object) : 0;
-  if (items > std::uint64_t{1} << 40) return health_.skip(Skip::kImplausibleSize, object);
-  const std::uint64_t bytes =
-      static_cast<std::uint64_t>(type.basicsize) + items * static_cast<std::uint64_t>(type.itemsize);
-  const std::byte* body = objects_.image().at(object, bytes);
-  if (!body) return health_.skip(Skip::kUnreadable, object);
-  const std::uint64_t head = static_cast<std::uint64_t>(layout_.PyObject.size);
-  for (std::uint64_t offset = head; offset + 8 <= bytes; offset += 8) {
-    if (static_cast<std::int64_t>(offset) == type.weaklistoffset) continue;  // borrowed
-    const Address w{word_at(body + offset, 0)};
-    if (value(w) % 8 == 0 && w != object) sink.add(w, EdgeKind::kUnknown, offset, EdgeClass::kGuess);
-  }
-}
-
 void References::inline_values(Address values, std::uint64_t count, const TypeInfo& type,
                                EdgeSink& sink) const {
   const auto names = objects_.keys(objects_.pointer(type.address, layout_.PyHeapTypeObject.ht_cached_keys));

@@ -1,6 +1,8 @@
 // What an object refers to, exactly as its tp_traverse would tell it, and what it owns besides.
 #pragma once
 
+#include <optional>
+
 #include "lib/base/health.h"
 #include "lib/python/edges.h"
 #include "lib/python/types.h"
@@ -17,7 +19,9 @@ class References {
   void visit(Address object, const TypeInfo& type, EdgeSink& sink) const;
   // The references that a running or suspended interpreter frame holds (3.11+).
   void visit_interpreter_frame(Address frame, EdgeSink& sink) const;
-  // The words of a body of unknown structure that may be references; who takes them must check each.
+  // What an object of unknown structure may refer to, all of it kGuess: what the nearest described base of
+  // its type would tell, its type, and every word of the rest of its body, or of a module's C state. Who
+  // takes them must check each.
   void scan(Address object, const TypeInfo& type, EdgeSink& sink) const;
 
  private:
@@ -51,6 +55,11 @@ class References {
   void sqlite_cache(Address object, EdgeSink& sink) const;
   void capsule(Address object, EdgeSink& sink) const;
   void time_zone(Address object, const TypeInfo& type, EdgeSink& sink) const;
+  bool visits_own_type(const TypeInfo& type) const;
+  // Of a type of Cython's functions: its version, 3002 for 3.2.
+  std::optional<int> cython_function_version(const TypeInfo& type) const;
+  bool is_name_or_code(Address object) const;
+  void scan_module_state(Address module, EdgeSink& sink) const;
   void module_state_body(Address state, Body body, EdgeSink& sink) const;
   void hamt_node(Address object, Body body, EdgeSink& sink) const;
 

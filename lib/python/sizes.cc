@@ -367,10 +367,13 @@ ObjectSize size_of(const Objects& objects, Address object, const TypeInfo& type)
   const bool impossible = sizer.impossible() || bytes > objects.image().heap_positions() + (1 << 20);
   if (impossible) bytes = static_cast<std::uint64_t>(type.basicsize);
   bytes += type.pre_header_size;
-  // A static type has no collector head although its type says so; some releases count it all the same.
+  // A static type has no collector head although its type says so; some releases count it all the same, and
+  // from 3.13 on that of a metaclass' instances (CPython Python/sysmodule.c, _PySys_GetSizeOf).
   if (type.flags & kTpTypeSubclass && !(objects.type_flags(object) & kTpHeapType) &&
       !objects.python().rules.static_types_count_gc_head) {
-    bytes -= static_cast<std::uint64_t>(objects.layout().PyGC_Head.size);
+    const bool is_plain = objects.type_of(type.address) == type.address;  // of type itself
+    if (is_plain || objects.python().hexversion < version(3, 13, 0))
+      bytes -= static_cast<std::uint64_t>(objects.layout().PyGC_Head.size);
   }
   return {bytes, impossible || sizer.unsure() || type.size_unsure, impossible};
 }

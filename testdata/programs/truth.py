@@ -19,8 +19,10 @@ import sys
 LIFETIME = 900  # seconds; a program whose test died goes away by itself
 
 _Frame = type(sys._getframe())
+_Code = type(sys._getframe().f_code)
 _SlotWrapper = (type(str.join), type(object.__init__))
 _OWN_FILE = sys._getframe().f_code.co_filename
+_RUNNING = _OWN_FILE, json.dumps.__code__.co_filename, json.encoder.JSONEncoder.encode.__code__.co_filename
 _IMMORTAL = 1 << 28
 # type's own descriptors: a metaclass may override how its classes answer, these go past it.
 _type_slot = {name: type.__dict__[name].__get__ for name in ("__dict__", "__mro__", "__bases__", "__qualname__", "__module__")}
@@ -42,6 +44,11 @@ def _has_c_sizeof(cls):
         if method is not None:
             return isinstance(method, _SlotWrapper)
     return True
+
+
+def _may_grow(it):
+    """Whether the size may change while the truth is told: 3.8 to 3.10 give code a cache when it runs for the 1024th time."""
+    return type(it) is _Code and it.co_filename in _RUNNING
 
 
 def _unsafe_to_ask():
@@ -128,7 +135,7 @@ def _write_once(path):
         name, c_sizeof = classes[id(cls)]
         # Before the references are listed: BytesIO counts its buffer by whether anybody else holds it.
         try:
-            size = sys.getsizeof(it) if c_sizeof else None
+            size = sys.getsizeof(it) if c_sizeof and not _may_grow(it) else None
         except Exception:
             size = None
         refs = None
