@@ -9,6 +9,7 @@ constexpr Command kCommands[] = {
     {"objects", "the objects of a type, one a line", run_objects},
     {"backrefs", "who holds some objects, as a graph", run_backrefs},
     {"refs", "whom some objects hold, as a graph", run_refs},
+    {"diff", "what becomes more while one watches, by type", run_diff},
     {"show", "one object in full", run_show},
     {"path", "how the world outside of the heap reaches an object", run_path},
     {"retained", "which objects keep the most alive", run_retained},
