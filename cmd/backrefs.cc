@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "cmd/picture_maker.h"
+#include "cmd/retained_sizes.h"
 #include "cmd/session.h"
 #include "lib/analysis/objgraph_walk.h"
 #include "lib/base/error.h"
@@ -42,7 +43,7 @@ void declare(CommandLine& line, GraphOptions& o, bool holders) {
                 "sys.modules has)"
               : "do not follow objects of which this is true");
   add("extra-info", options::value(&o.extra_info)->value_name("WHAT,..."),
-      "tell of each object its size, refcount, id, length");
+      "tell of each object its size, retained, refcount, id, length");
   add("refcounts", options::bool_switch(&o.refcounts), "tell each object's reference count behind its type");
   add("shortnames", options::bool_switch(&o.short_names), "types without their module");
   add("longnames", options::bool_switch(&o.long_names), "types with their module");
@@ -152,7 +153,11 @@ int run_graph(const std::vector<std::string>& arguments, bool holders) {
   const std::vector<NodeId> starts = starts_of(*session, o, notes);
   const Referrers referrers = reverse(session->graph());
   Labels labels(session->types(), session->graph(), referrers);
-  const HeapObjects values(session->types(), session->graph(), session->interpreters());
+  HeapObjects values(session->types(), session->graph(), session->interpreters());
+  const auto& extra = looks.extra_info;
+  if (uses_retained({&filter, &highlight, &stop_at}) ||
+      std::find(extra.begin(), extra.end(), ExtraInfo::kRetained) != extra.end())
+    tell_retained(values, *session);
   auto matches = [&](const std::optional<Expression>& e, NodeId n) {
     return e->matches(values, labels.address(n));
   };

@@ -101,7 +101,6 @@ INSTANTIATE_TEST_SUITE_P(
                     WrongLine{{"histogram"}, "target"},                                                //
                     WrongLine{{"objects", "1", "--where", "size >> 3"}, "column 7"},                   //
                     WrongLine{{"objects", "1", "--where", "size > x"}, "\n         ^"},                //
-                    WrongLine{{"objects", "1", "--where", "retained > 1MB"}, "retained"},              //
                     WrongLine{{"backrefs", "1", "--id", "1", "--filter", "size >"}, "--filter"},       //
                     WrongLine{{"backrefs", "1", "--id", "1", "--style", "dali"}, "dali"},              //
                     WrongLine{{"backrefs", "1", "--id", "1", "--extra-info", "age"}, "age"},           //

@@ -116,11 +116,7 @@ long long parse_count(std::string_view option, const std::string& text, long lon
 
 std::optional<Expression> parse_expression(const std::string& text, std::string_view option) {
   if (text.empty()) return std::nullopt;
-  Expression expression = Expression::parse(text, option);
-  if (expression.uses(ExpressionField::kRetained))
-    throw Error(ErrorKind::kUsage, std::string(option) + ": retained sizes are not computed here yet",
-                "size is the object's own");
-  return expression;
+  return Expression::parse(text, option);
 }
 
 Address parse_address(const std::string& text) {

@@ -1,7 +1,9 @@
 // heapglass objects: the objects of a type or that a condition holds for, one a line.
 #include <algorithm>
 
+#include "cmd/retained_sizes.h"
 #include "cmd/session.h"
+#include "cmd/ways_of.h"
 #include "lib/analysis/expression.h"
 #include "lib/analysis/heap_objects.h"
 #include "lib/base/error.h"
@@ -13,6 +15,7 @@ int run_objects(const std::vector<std::string>& arguments) {
   CommandLine line("objects", "the objects of a type, or of which something is true, one a line");
   std::vector<std::string> types, ids;
   std::string limit = "50", sort = "size", where;
+  bool paths = false;
   auto add = line.own().add_options();
   add("type", options::value(&types)->value_name("NAME"),
       "of this type, module.qualname or the bare name; again for more");
@@ -21,16 +24,20 @@ int run_objects(const std::vector<std::string>& arguments) {
       "only those of which this is true, as in \"size > 1MB and .user.name == 'bob'\": see heapglass help "
       "expressions");
   add("limit,n", options::value(&limit)->value_name("N"), "this many (default 50), 0: all");
-  add("sort", options::value(&sort)->value_name("KEY"), "size (default), refcount, length or id");
+  add("sort", options::value(&sort)->value_name("KEY"), "size (default), retained, refcount, length or id");
+  add("paths", options::bool_switch(&paths), "tell of each by which shortest way it is kept alive");
   if (!line.parse(arguments)) return kExitDone;
-  if (sort != "size" && sort != "refcount" && sort != "id" && sort != "length")
-    throw Error(ErrorKind::kUsage, "--sort '" + sort + "' is none of size, refcount, length, id");
+  if (sort != "size" && sort != "refcount" && sort != "id" && sort != "length" && sort != "retained")
+    throw Error(ErrorKind::kUsage, "--sort '" + sort + "' is none of size, retained, refcount, length, id");
   const auto most = static_cast<std::size_t>(parse_count("--limit", limit, 0, 1'000'000'000));
   const auto condition = parse_expression(where, "--where");
-  const auto session = Session::open(line.common(), {.references = false});
+  const bool retained = sort == "retained" || uses_retained({&condition});
+  const auto session = Session::open(line.common(), {.references = retained || paths});
   const HeapGraph& graph = session->graph();
   const Objects& objects = session->objects();
-  const HeapObjects values(session->types(), graph, session->interpreters());
+  HeapObjects values(session->types(), graph, session->interpreters());
+
+  if (retained) tell_retained(values, *session);
 
   std::vector<NodeId> nodes;
   if (types.empty() && ids.empty()) {
@@ -50,6 +57,7 @@ int run_objects(const std::vector<std::string>& arguments) {
     for (std::size_t i = 0; i < nodes.size(); ++i) {
       const Address a = graph.index->address(nodes[i]);
       keys[i] = {sort == "size"       ? graph.size[index(nodes[i])]
+                 : sort == "retained" ? values.retained(nodes[i])
                  : sort == "refcount" ? objects.refcount(a)
                                       : values.length(a).value_or(0),
                  index(nodes[i])};
@@ -72,6 +80,18 @@ int run_objects(const std::vector<std::string>& arguments) {
                           {"length", "length", Kind::kCount, Audience::kPrograms},
                           {"gc", "gc", Kind::kText},
                           {"repr", "repr", Kind::kText}}};
+  if (retained) table.columns.push_back({"retained_bytes", "retained", Kind::kBytes});
+  Referrers referrers;
+  std::optional<Labels> labels;
+  std::optional<WaysFromOutside> outside;
+  std::optional<Ways> ways;
+  if (paths) {
+    table.columns.push_back({"path", "path", Kind::kSentence});
+    referrers = reverse(graph);
+    labels.emplace(session->types(), graph, referrers);
+    outside.emplace(*session, *labels, values);
+    ways.emplace(outside->ways());
+  }
   for (const NodeId n : nodes) {
     const Address a = graph.index->address(n);
     const TypeInfo& type = *graph.types[graph.type[index(n)]].info;
@@ -79,6 +99,11 @@ int run_objects(const std::vector<std::string>& arguments) {
     table.rows.push_back({a, type.name, graph.size[index(n)], objects.refcount(a),
                           length ? Cell(*length) : Cell(), is_tracked(objects, a, type),
                           short_repr(session->types(), a, type)});
+    if (retained) table.rows.back().push_back(values.retained(n));
+    if (paths) {
+      const auto way = ways->shortest(n, 1);
+      table.rows.back().push_back(way.empty() ? Cell() : Cell(WayTeller(*labels, values).tell(way[0]).text));
+    }
   }
   if (shown < in_all)
     table.notes.push_back(std::to_string(in_all - shown) + " more objects: --limit 0 shows all");

@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <map>
 #include <set>
+#include <thread>
 
 #include "cmd/python_program.h"
 
@@ -64,6 +66,33 @@ TEST_P(BesideObjgraph, DrawsAndCountsTheSame) {
   const Outcome with_modules = run_command(
       {HEAPGLASS_PROGRAM, "histogram", target.target(), "--style", "objgraph", "--longnames", "-n", "25"});
   EXPECT_EQ(with_modules.out, contents(folder.file("types-long.txt"))) << with_modules.err;
+}
+
+// objgraph.show_growth inside, diff --style growth outside, both before and after the program has grown.
+TEST_P(BesideObjgraph, SeesTheSameGrowth) {
+  std::string why;
+  const std::string& objgraph = objgraph_folder(why);
+  if (objgraph.empty()) GTEST_SKIP() << "objgraph cannot be had here: " << why;
+  PythonProgram target(GetParam().path, "objgraph_growth.py", {objgraph});
+  Outcome outcome;
+  std::thread watching([&] {
+    outcome = run_command({HEAPGLASS_PROGRAM, "diff", target.target(), "--style", "growth", "--limit", "0",
+                           "--every", "4s", "--times", "2"});
+  });
+  std::this_thread::sleep_for(std::chrono::seconds(2));
+  const std::string said = target.ask("grow");
+  watching.join();
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  // The last line about each class is of the second look.
+  std::map<std::string, std::string> told;
+  std::istringstream lines(outcome.out);
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string name, count, delta;
+    words >> name >> count >> delta;
+    told[name] = name + " " + count + " " + delta;
+  }
+  EXPECT_EQ(told["Leaf"] + "|" + told["Branch"], said) << outcome.out;
 }
 
 INSTANTIATE_TEST_SUITE_P(Objgraph, BesideObjgraph, testing::ValuesIn(one_of_each_version()),

@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "cmd/picture_maker.h"
+#include "cmd/retained_sizes.h"
 #include "cmd/ways_of.h"
 #include "lib/analysis/holders.h"
 #include "lib/base/error.h"
@@ -99,7 +100,8 @@ int run_path(const std::vector<std::string>& arguments) {
   const HeapGraph& graph = session->graph();
   const Referrers referrers = reverse(graph);
   Labels labels(session->types(), graph, referrers);
-  const HeapObjects values(session->types(), graph, session->interpreters());
+  HeapObjects values(session->types(), graph, session->interpreters());
+  if (uses_retained({&wanted, &avoided, &begins})) tell_retained(values, *session);
   std::vector<NodeId> targets = session->select(types, ids);
   if (types.empty() && ids.empty())
     for (std::uint32_t n = 0; n < graph.nodes(); ++n) targets.push_back(NodeId{n});

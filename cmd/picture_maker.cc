@@ -36,9 +36,7 @@ std::vector<ExtraInfo> parse_extra_info(const std::string& text) {
         std::find_if(std::begin(kWords), std::end(kWords), [&](const auto& w) { return w.first == word; });
     if (known == std::end(kWords))
       throw Error(ErrorKind::kUsage,
-                  "--extra-info '" + std::string(word) + "' is none of size, refcount, id, length");
-    if (known->second == ExtraInfo::kRetained)
-      throw Error(ErrorKind::kUsage, "--extra-info: retained sizes are not computed here yet");
+                  "--extra-info '" + std::string(word) + "' is none of size, retained, refcount, id, length");
     out.push_back(known->second);
     at = comma + 1;
   }

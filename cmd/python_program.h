@@ -118,6 +118,12 @@ class PythonProgram {
            byte == expected;
   }
 
+  // The line with which it answers a line.
+  std::string ask(const std::string& question) {
+    const std::string line = question + "\n";
+    return write(in_, line.data(), line.size()) == static_cast<ssize_t>(line.size()) ? read_line() : "";
+  }
+
   // Its exit code when its input ends.
   int finish() {
     close(in_);

@@ -1,0 +1,28 @@
+// Retained sizes for commands that can do without them: computed only where somebody asks.
+#pragma once
+
+#include <initializer_list>
+#include <memory>
+#include <optional>
+
+#include "cmd/session.h"
+#include "lib/analysis/dominators.h"
+#include "lib/analysis/heap_objects.h"
+#include "lib/analysis/held_from_outside.h"
+
+namespace heapglass {
+
+// From now on `values` tells retained sizes. The session has references.
+inline void tell_retained(HeapObjects& values, const Session& session) {
+  const auto dominators = std::make_shared<Dominators>(
+      session.graph(), held_from_outside(session.graph(), session.objects()).held);
+  values.retained = [dominators](NodeId n) { return dominators->retained_bytes(n); };
+}
+
+inline bool uses_retained(std::initializer_list<const std::optional<Expression>*> expressions) {
+  for (const auto* e : expressions)
+    if (*e && (*e)->uses(ExpressionField::kRetained)) return true;
+  return false;
+}
+
+}  // namespace heapglass
