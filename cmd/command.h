@@ -75,6 +75,7 @@ int run_objects(const std::vector<std::string>& arguments);
 int run_backrefs(const std::vector<std::string>& arguments);
 int run_refs(const std::vector<std::string>& arguments);
 int run_diff(const std::vector<std::string>& arguments);
+int run_garbage(const std::vector<std::string>& arguments);
 int run_show(const std::vector<std::string>& arguments);
 int run_path(const std::vector<std::string>& arguments);
 int run_retained(const std::vector<std::string>& arguments);

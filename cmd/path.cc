@@ -5,10 +5,10 @@
 
 #include "cmd/picture_maker.h"
 #include "cmd/retained_sizes.h"
+#include "cmd/wants_picture.h"
 #include "cmd/ways_of.h"
 #include "lib/analysis/holders.h"
 #include "lib/base/error.h"
-#include "lib/render/formats.h"
 
 namespace heapglass {
 namespace {
@@ -18,12 +18,6 @@ struct Told {
   std::uint64_t objects = 1, bytes = 0;
   WayText text;
 };
-
-bool wants_picture(const CommonOptions& common) {
-  if (!common.format.empty()) return find_format(common.format).draws;
-  const Format* by_name = common.output == "-" ? nullptr : format_of_file(common.output);
-  return by_name && by_name->draws;
-}
 
 Cell steps_of(const Session& session, const WayText& text) {
   Table steps{

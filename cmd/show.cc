@@ -14,7 +14,7 @@
 namespace heapglass {
 namespace {
 
-constexpr std::size_t kReprColumns = 2000;
+constexpr std::size_t kReprColumns = 500;
 
 // Names of the type's bases in the order in which attributes are looked up, without the type itself.
 List bases_of(TypeTable& types, const TypeInfo& type) {
