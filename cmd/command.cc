@@ -54,7 +54,8 @@ std::vector<const options::option_description*> CommandLine::all() const {
 
 std::string CommandLine::help() const {
   std::ostringstream out;
-  out << "heapglass " << command_ << (takes_target_ ? " TARGET" : "") << " [options]: " << summary_ << "\n";
+  out << "heapglass " << command_ << (takes_target_ ? " TARGET" : "")
+      << (also_ ? " '" + also_name_ + "'" : "") << " [options]: " << summary_ << "\n";
   if (!own_.options().empty()) out << "\n" << own_;
   out << "\n" << shared_;
   return out.str();
@@ -63,9 +64,13 @@ std::string CommandLine::help() const {
 bool CommandLine::parse(const std::vector<std::string>& arguments) {
   options::options_description everything, hidden;
   hidden.add_options()("target", options::value(&common_.target));
-  everything.add(own_).add(shared_).add(hidden);
   options::positional_options_description positional;
   positional.add("target", 1);
+  if (also_) {
+    hidden.add_options()(also_name_.c_str(), options::value(also_));
+    positional.add(also_name_.c_str(), 1);
+  }
+  everything.add(own_).add(shared_).add(hidden);
   // Guessing is off: a prefix that means one option today may mean two tomorrow.
   using style = options::command_line_style::style_t;
   const int how = style::unix_style & ~style::allow_guessing;

@@ -40,6 +40,11 @@ class CommandLine {
   options::options_description& own() { return own_; }
   CommonOptions& common() { return common_; }
 
+  // A second word behind TARGET, which may be left out.
+  void takes_also(std::string name, std::string* value) {
+    also_name_ = std::move(name);
+    also_ = value;
+  }
   // False: --help was asked for and has been printed. Throws Error kUsage with "did you mean".
   bool parse(const std::vector<std::string>& arguments);
   std::string help() const;
@@ -49,6 +54,8 @@ class CommandLine {
  private:
   std::string command_, summary_;
   bool takes_target_;
+  std::string also_name_;
+  std::string* also_ = nullptr;
   CommonOptions common_;
   options::options_description own_;
   options::options_description shared_;
@@ -76,6 +83,7 @@ int run_backrefs(const std::vector<std::string>& arguments);
 int run_refs(const std::vector<std::string>& arguments);
 int run_diff(const std::vector<std::string>& arguments);
 int run_garbage(const std::vector<std::string>& arguments);
+int run_query_command(const std::vector<std::string>& arguments);
 int run_show(const std::vector<std::string>& arguments);
 int run_path(const std::vector<std::string>& arguments);
 int run_retained(const std::vector<std::string>& arguments);

@@ -14,6 +14,7 @@ constexpr Command kCommands[] = {
     {"path", "how the world outside of the heap reaches an object", run_path},
     {"retained", "which objects keep the most alive", run_retained},
     {"garbage", "what a full collection would free now", run_garbage},
+    {"query", "SQL over the heap", run_query_command},
     {"export", "every object and reference, as JSON lines", run_export},
     {"selfcheck", "compares layouts with the target's own code", run_selfcheck},
 };

@@ -3,21 +3,22 @@
 
 usage: scripts/check_layers.py [CHECKOUT]
 
-  base <- target <- python <- graph <- analysis <- render <- cmd;   platform knows base and target only.
-Third parties: LLVM in platform and render, Graphviz in render, Boost in cmd, GoogleTest in tests. Exit 1 and one
+  base <- target <- python <- graph <- analysis <- query <- render <- cmd;   platform knows base and target only.
+Third parties: LLVM in platform and render, Graphviz in render, SQLite in query, Boost in cmd, GoogleTest in tests. Exit 1 and one
 line each for what breaks this.
 """
 import os
 import re
 import sys
 
-INNER = ("lib/base", "lib/target", "lib/python", "lib/graph", "lib/analysis", "lib/render")
+INNER = ("lib/base", "lib/target", "lib/python", "lib/graph", "lib/analysis", "lib/query", "lib/render")
 MAY_INCLUDE = {folder: set(INNER[:at + 1]) for at, folder in enumerate(INNER)}
 MAY_INCLUDE["platform"] = {"platform", "lib/base", "lib/target"}
 MAY_INCLUDE["cmd"] = set(INNER) | {"platform", "cmd"}
 THIRD_PARTIES = (
     (re.compile(r"llvm(-c)?/"), "LLVM", {"platform", "lib/render"}),
     (re.compile(r"(graphviz/|gvc\.h|cgraph\.h|types\.h|gvplugin)"), "Graphviz", {"lib/render"}),
+    (re.compile(r"sqlite3"), "SQLite", {"lib/query"}),
     (re.compile(r"boost/"), "Boost", {"cmd"}),
 )
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')

@@ -1,0 +1,206 @@
+#include "lib/query/sqlite_query.h"
+
+#include <sqlite3.h>
+
+#include <memory>
+
+#include "lib/base/error.h"
+
+namespace heapglass {
+
+QueryRows QueryTable::find(int, std::int64_t) { return {0, rows(), {}, true}; }
+
+namespace {
+
+// SQLite's own structs come first in ours, as its interface for virtual tables wants it.
+struct Table : sqlite3_vtab {
+  QueryTable* of = nullptr;
+};
+
+struct Cursor : sqlite3_vtab_cursor {
+  QueryRows rows;
+  std::uint64_t at = 0;
+  std::uint64_t row() const { return rows.is_range ? rows.first + at : rows.some[at]; }
+  bool done() const { return at >= (rows.is_range ? rows.last - rows.first : rows.some.size()); }
+};
+
+QueryTable& table_of(sqlite3_vtab_cursor* cursor) { return *static_cast<Table*>(cursor->pVtab)->of; }
+
+int connect(sqlite3* db, void* table, int, const char* const*, sqlite3_vtab** out, char**) {
+  auto& of = *static_cast<QueryTable*>(table);
+  std::string schema = "CREATE TABLE x(";
+  for (const QueryColumn& c : of.columns())
+    schema += (schema.back() == '(' ? "\"" : ", \"") + std::string(c.name) + "\" " + std::string(c.type);
+  const int result = sqlite3_declare_vtab(db, (schema + ")").c_str());
+  if (result != SQLITE_OK) return result;
+  auto made = std::make_unique<Table>();
+  made->of = &of;
+  *out = made.release();
+  return SQLITE_OK;
+}
+
+int disconnect(sqlite3_vtab* table) {
+  delete static_cast<Table*>(table);
+  return SQLITE_OK;
+}
+
+int best_index(sqlite3_vtab* vtab, sqlite3_index_info* info) {
+  QueryTable& table = *static_cast<Table*>(vtab)->of;
+  info->idxNum = 0;
+  info->estimatedCost = static_cast<double>(table.rows() + 1);
+  info->estimatedRows = static_cast<sqlite3_int64>(table.rows());
+  for (int i = 0; i < info->nConstraint; ++i) {
+    const auto& c = info->aConstraint[i];
+    if (!c.usable || c.op != SQLITE_INDEX_CONSTRAINT_EQ || c.iColumn < 0 || !table.can_find(c.iColumn))
+      continue;
+    info->idxNum = c.iColumn + 1;
+    info->aConstraintUsage[i].argvIndex = 1;
+    info->estimatedCost = 10;
+    info->estimatedRows = 4;
+    break;
+  }
+  return SQLITE_OK;
+}
+
+int open(sqlite3_vtab*, sqlite3_vtab_cursor** out) {
+  *out = new Cursor{};
+  return SQLITE_OK;
+}
+
+int close(sqlite3_vtab_cursor* cursor) {
+  delete static_cast<Cursor*>(cursor);
+  return SQLITE_OK;
+}
+
+int filter(sqlite3_vtab_cursor* base, int index, const char*, int count, sqlite3_value** values) {
+  auto& cursor = *static_cast<Cursor*>(base);
+  QueryTable& table = table_of(base);
+  cursor.at = 0;
+  cursor.rows = {0, table.rows(), {}, true};
+  if (index == 0 || count == 0) return SQLITE_OK;
+  // SQLite compares once more itself, so that a look-up may give too much but not too little: text that looks
+  // like a number is one to it.
+  const int type = sqlite3_value_numeric_type(values[0]);
+  cursor.rows = type == SQLITE_INTEGER ? table.find(index - 1, sqlite3_value_int64(values[0])) : QueryRows{};
+  return SQLITE_OK;
+}
+
+int next(sqlite3_vtab_cursor* cursor) {
+  ++static_cast<Cursor*>(cursor)->at;
+  return SQLITE_OK;
+}
+
+int eof(sqlite3_vtab_cursor* cursor) { return static_cast<Cursor*>(cursor)->done(); }
+
+int column(sqlite3_vtab_cursor* base, sqlite3_context* out, int i) {
+  struct Give {
+    sqlite3_context* out;
+    void operator()(std::monostate) const { sqlite3_result_null(out); }
+    void operator()(std::int64_t n) const { sqlite3_result_int64(out, n); }
+    void operator()(double n) const { sqlite3_result_double(out, n); }
+    void operator()(const std::string& s) const {
+      sqlite3_result_text64(out, s.data(), s.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+    }
+  };
+  std::visit(Give{out}, table_of(base).value(static_cast<Cursor*>(base)->row(), i));
+  return SQLITE_OK;
+}
+
+int rowid(sqlite3_vtab_cursor* cursor, sqlite3_int64* out) {
+  *out = static_cast<sqlite3_int64>(static_cast<Cursor*>(cursor)->row());
+  return SQLITE_OK;
+}
+
+// No xCreate: the tables are there from the start and can be made by nobody.
+const sqlite3_module kModule = [] {
+  sqlite3_module m{};
+  m.iVersion = 1;
+  m.xConnect = connect;
+  m.xBestIndex = best_index;
+  m.xDisconnect = disconnect;
+  m.xOpen = open;
+  m.xClose = close;
+  m.xFilter = filter;
+  m.xNext = next;
+  m.xEof = eof;
+  m.xColumn = column;
+  m.xRowid = rowid;
+  return m;
+}();
+
+// Reading is all that a query may do: no file is attached, no extension loaded, no setting changed.
+int authorize(void*, int action, const char*, const char*, const char*, const char*) {
+  return action == SQLITE_SELECT || action == SQLITE_READ || action == SQLITE_FUNCTION ||
+                 action == SQLITE_RECURSIVE
+             ? SQLITE_OK
+             : SQLITE_DENY;
+}
+
+[[noreturn]] void fail(sqlite3* db, const std::string& sql) {
+  std::string why = sqlite3_errmsg(db);
+  if (why == "not authorized") why = "a query reads, and does nothing else";
+  const int at = sqlite3_error_offset(db);
+  throw Error(ErrorKind::kUsage, "the query cannot be run: " + why,
+              at >= 0 && static_cast<std::size_t>(at) < sql.size()
+                  ? "at '" + sql.substr(static_cast<std::size_t>(at), 40) + "'; --tables shows what there is"
+                  : "--tables shows what there is");
+}
+
+}  // namespace
+
+QueryResult run_query(std::span<QueryTable* const> tables, const std::string& sql, std::uint64_t most) {
+  sqlite3* raw = nullptr;
+  const int opened = sqlite3_open_v2(":memory:", &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY, nullptr);
+  const std::unique_ptr<sqlite3, int (*)(sqlite3*)> db(raw, sqlite3_close);
+  if (opened != SQLITE_OK) throw Error(ErrorKind::kFile, "SQLite cannot be set up");
+  for (QueryTable* table : tables) {
+    const std::string name(table->name());
+    sqlite3_create_module_v2(raw, name.c_str(), &kModule, table, nullptr);
+    // Declaring its columns counts as making a table, which nobody may from here on.
+    sqlite3_exec(raw, ("SELECT 1 FROM \"" + name + "\" LIMIT 0").c_str(), nullptr, nullptr, nullptr);
+  }
+  sqlite3_set_authorizer(raw, authorize, nullptr);
+
+  sqlite3_stmt* statement = nullptr;
+  const char* rest = nullptr;
+  if (sqlite3_prepare_v2(raw, sql.c_str(), static_cast<int>(sql.size()) + 1, &statement, &rest) != SQLITE_OK)
+    fail(raw, sql);
+  const std::unique_ptr<sqlite3_stmt, int (*)(sqlite3_stmt*)> finalize(statement, sqlite3_finalize);
+  if (!statement)
+    throw Error(ErrorKind::kUsage, "the query is empty", "give one SELECT; --tables shows what there is");
+  if (std::string(rest).find_first_not_of(" \t\n\r;") != std::string::npos)
+    throw Error(ErrorKind::kUsage, "one query at a time: '" + std::string(rest) + "' is left over");
+  QueryResult result;
+  const int columns = sqlite3_column_count(statement);
+  for (int i = 0; i < columns; ++i) result.columns.emplace_back(sqlite3_column_name(statement, i));
+  for (int step = SQLITE_ROW; (step = sqlite3_step(statement)) != SQLITE_DONE;) {
+    if (step != SQLITE_ROW) fail(raw, sql);
+    if (most && result.rows.size() == most) {
+      result.cut = true;
+      break;
+    }
+    std::vector<QueryValue> row;
+    for (int i = 0; i < columns; ++i) {
+      switch (sqlite3_column_type(statement, i)) {
+        case SQLITE_INTEGER:
+          row.emplace_back(std::int64_t{sqlite3_column_int64(statement, i)});
+          break;
+        case SQLITE_FLOAT:
+          row.emplace_back(sqlite3_column_double(statement, i));
+          break;
+        case SQLITE_NULL:
+          row.emplace_back();
+          break;
+        default: {
+          const auto* text = reinterpret_cast<const char*>(sqlite3_column_blob(statement, i));
+          row.emplace_back(
+              std::string(text ? text : "", static_cast<std::size_t>(sqlite3_column_bytes(statement, i))));
+        }
+      }
+    }
+    result.rows.push_back(std::move(row));
+  }
+  return result;
+}
+
+}  // namespace heapglass

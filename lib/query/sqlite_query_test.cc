@@ -1,0 +1,94 @@
+#include "lib/query/sqlite_query.h"
+
+#include <gtest/gtest.h>
+
+#include "lib/base/error.h"
+
+namespace heapglass {
+namespace {
+
+// n and its square, found by n.
+class Squares final : public QueryTable {
+ public:
+  std::string_view name() const override { return "squares"; }
+  std::vector<QueryColumn> columns() const override {
+    return {{"n", "INTEGER", ""}, {"square", "INTEGER", ""}, {"word", "TEXT", ""}};
+  }
+  std::uint64_t rows() const override { return 1000; }
+  QueryValue value(std::uint64_t row, int column) override {
+    ++asked;
+    if (column == 2) return row % 2 ? QueryValue(std::string("odd")) : QueryValue();
+    return static_cast<std::int64_t>(column ? row * row : row);
+  }
+  bool can_find(int column) const override { return column == 0; }
+  QueryRows find(int, std::int64_t wanted) override {
+    if (wanted < 0 || wanted >= 1000) return {};
+    return {0, 0, {static_cast<std::uint64_t>(wanted)}, false};
+  }
+  std::uint64_t asked = 0;
+};
+
+std::int64_t only_number(const QueryResult& result) {
+  return result.rows.size() == 1 ? std::get<std::int64_t>(result.rows[0].at(0)) : -1;
+}
+
+class Sqlite : public testing::Test {
+ protected:
+  QueryResult run(const std::string& sql, std::uint64_t most = 0) {
+    QueryTable* const tables[] = {&squares_};
+    return run_query(tables, sql, most);
+  }
+  std::string complaint(const std::string& sql) {
+    try {
+      run(sql);
+      return "";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kUsage);
+      return std::string(error.what()) + " | " + error.hint();
+    }
+  }
+  Squares squares_;
+};
+
+TEST_F(Sqlite, Reads) {
+  EXPECT_EQ(only_number(run("SELECT sum(square) FROM squares")), 332833500);
+  EXPECT_EQ(only_number(run("SELECT count(word) FROM squares")), 500);
+  const QueryResult rows = run("SELECT n, word AS kind FROM squares WHERE square < 10 ORDER BY n DESC");
+  EXPECT_EQ(rows.columns, (std::vector<std::string>{"n", "kind"}));
+  ASSERT_EQ(rows.rows.size(), 4u);
+  EXPECT_EQ(std::get<std::string>(rows.rows[0][1]), "odd");
+  EXPECT_TRUE(std::holds_alternative<std::monostate>(rows.rows[1][1]));
+}
+
+TEST_F(Sqlite, LooksUpWhatItCan) {
+  EXPECT_EQ(only_number(run("SELECT square FROM squares WHERE n = 31")), 961);
+  EXPECT_LT(squares_.asked, 10u);
+  EXPECT_EQ(run("SELECT square FROM squares WHERE n = 'no number'").rows.size(), 0u);
+  EXPECT_EQ(run("SELECT square FROM squares WHERE n = -5").rows.size(), 0u);
+  EXPECT_EQ(only_number(run("SELECT count(*) FROM squares a JOIN squares b ON b.n = a.n + 1 WHERE a.n < 5")),
+            5);
+}
+
+TEST_F(Sqlite, StopsWhereAsked) {
+  const QueryResult result = run("SELECT n FROM squares", 7);
+  EXPECT_EQ(result.rows.size(), 7u);
+  EXPECT_TRUE(result.cut);
+}
+
+TEST_F(Sqlite, DoesNothingButRead) {
+  for (const char* sql : {"CREATE TABLE t(a)", "ATTACH 'file' AS f", "PRAGMA journal_mode = DELETE",
+                          "DELETE FROM squares", "CREATE VIRTUAL TABLE v USING squares"})
+    EXPECT_NE(complaint(sql), "") << sql;
+  EXPECT_NE(complaint("SELECT load_extension('x')"), "");
+}
+
+TEST_F(Sqlite, SaysWhatIsWrong) {
+  EXPECT_NE(complaint("SELECT colour FROM squares").find("no such column: colour"), std::string::npos);
+  EXPECT_NE(complaint("SELECT colour FROM squares").find("at 'colour FROM"), std::string::npos);
+  EXPECT_NE(complaint("SELEKT 1").find("syntax error"), std::string::npos);
+  EXPECT_NE(complaint("SELECT 1; SELECT 2").find("one query at a time"), std::string::npos);
+  EXPECT_NE(complaint("").find("empty"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace heapglass
