@@ -28,8 +28,12 @@ CommandLine::CommandLine(std::string_view command, std::string_view summary, boo
   add("format", options::value(&common_.format)->value_name("NAME"), ("output as " + format_names()).c_str());
   add("output,o", options::value(&common_.output)->value_name("FILE"),
       "write there, replacing the file when all is written; - is the standard output");
-  add("freeze", options::value(&common_.freeze)->value_name("MODE"),
-      "how the target is held while its memory is taken: copy (default)");
+  add("freeze", options::value(&freeze_)->value_name("MODE"),
+      ("how the target is held while its memory is taken. " + freeze_help()).c_str());
+  add("max-pause", options::value(&max_pause_)->value_name("MS"),
+      "rather than hold the target longer than so many milliseconds, end with exit code 3: estimated before "
+      "it is "
+      "touched, and kept to where the estimate was wrong");
   add("resolve", options::value(&common_.resolve)->value_name("HOW"),
       "where references come from that no layout tells: run asks the target's own code, in a confined "
       "process made from "
@@ -105,8 +109,9 @@ bool CommandLine::parse(const std::vector<std::string>& arguments) {
       common_.resolve != "scan")
     throw Error(ErrorKind::kUsage, "there is no way to resolve '" + common_.resolve + "'",
                 "it is auto, layout, run or scan");
-  if (common_.freeze != "copy")
-    throw Error(ErrorKind::kUsage, "there is no freeze mode '" + common_.freeze + "'", "it is copy");
+  common_.freeze.mode = parse_freeze_mode(freeze_);
+  if (!max_pause_.empty())
+    common_.freeze.max_pause_ms = static_cast<double>(parse_count("--max-pause", max_pause_, 1, 3'600'000));
   return true;
 }
 

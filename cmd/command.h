@@ -11,6 +11,7 @@
 
 #include "lib/analysis/expression.h"
 #include "lib/render/report.h"
+#include "lib/target/freeze.h"
 
 namespace heapglass {
 
@@ -24,7 +25,7 @@ struct CommonOptions {
   std::string target;
   std::string format;
   std::string output;
-  std::string freeze = "copy";
+  FreezeRequest freeze;
   std::string resolve = "auto";
   std::string sysroot;
   bool verbose = false;
@@ -57,6 +58,7 @@ class CommandLine {
   std::string also_name_;
   std::string* also_ = nullptr;
   CommonOptions common_;
+  std::string freeze_ = "copy", max_pause_;  // as written
   options::options_description own_;
   options::options_description shared_;
 };

@@ -55,6 +55,8 @@ int run_info(const std::vector<std::string>& arguments) {
   if (const auto rss = s.target().resident_bytes()) add("rss", "resident memory", Kind::kBytes, *rss);
   add("bytes_copied", "copied", Kind::kBytes, s.capture().bytes_copied);
   add("freeze", "held by", Kind::kText, s.capture().freeze);
+  if (s.capture().freeze == name_of(FreezeMode::kNone) && !no_heap)
+    add("torn", "torn objects", Kind::kCount, s.torn());
   add("pause_ms", "paused for", Kind::kMilliseconds, s.capture().pause_ms);
   add("elapsed_ms", "looked at in", Kind::kMilliseconds, s.elapsed_ms());
   s.write(std::move(document), line.common());

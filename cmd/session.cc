@@ -40,7 +40,7 @@ std::unique_ptr<Target> open_target(const CommonOptions& common) {
   pid_t pid = 0;
   const auto [end, error] = std::from_chars(target.data(), target.data() + target.size(), pid);
   if (end != target.data() && end == target.data() + target.size()) {
-    if (error == std::errc() && pid > 0) return std::make_unique<LiveTarget>(pid);
+    if (error == std::errc() && pid > 0) return std::make_unique<LiveTarget>(pid, common.freeze);
   } else if (access(target.c_str(), F_OK) == 0) {
     return std::make_unique<CoreTarget>(target, common.sysroot);
   }
@@ -78,7 +78,9 @@ std::unique_ptr<Session> Session::open(const CommonOptions& common, const Sessio
       s.before_ms_ = ms_since(s.began_);
       s.before_cpu_ms_ = cpu_ms();
     }
+    const double paused_before = s.capture_.pause_ms;
     s.capture_ = target.capture();
+    s.capture_.pause_ms = std::max(s.capture_.pause_ms, paused_before);
     if (!s.python_.settled) {
       // Now that the target runs again there is time for its debug information.
       const auto settling = Clock::now();
@@ -86,12 +88,14 @@ std::unique_ptr<Session> Session::open(const CommonOptions& common, const Sessio
         s.python_ = PyRuntime::find(*s.capture_.image, target.binaries());
       } catch (const Error&) {
         target.check();
+        if (s.reads_running() && s.captures_ < kTries) continue;
         throw;
       }
       s.settle_ms_ = ms_since(settling);
     }
     if (const std::string wrong = s.python_.self_check(*s.capture_.image); !wrong.empty()) {
       target.check();
+      if (s.reads_running() && s.captures_ < kTries) continue;
       throw Error(ErrorKind::kNotPython, "the captured memory contradicts the layout: " + wrong,
                   "is the process starting up or ending? try again");
     }
@@ -194,8 +198,25 @@ std::vector<NodeId> Session::select(const std::vector<std::string>& types,
   return nodes;
 }
 
+std::uint64_t Session::torn() const {
+  std::uint64_t count = 0;
+  for (unsigned i = 0; reads_running() && i < static_cast<unsigned>(Skip::kCount); ++i)
+    if (static_cast<Skip>(i) != Skip::kTooMany) count += health_.count(static_cast<Skip>(i));
+  return count;
+}
+
 std::vector<std::string> Session::caveats() const {
   std::vector<std::string> lines = capture_.notes;
+  if (reads_running()) {
+    const std::uint64_t count = torn();
+    lines.push_back("read while it ran: " +
+                    (count ? std::to_string(count) + (count == 1 ? " object was" : " objects were") +
+                                 " torn, and left out or told in part"
+                           : std::string("no object was found torn, which does not prove that none was")));
+    if (!report_.lists_closed)
+      lines.push_back(
+          "the collector's lists changed while they were read: what only they lead to is not there");
+  }
   if (!report_.unresolved.empty()) {
     std::uint64_t objects = 0;
     std::vector<std::pair<std::uint64_t, std::string>> by_count;

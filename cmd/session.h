@@ -39,6 +39,9 @@ class Session {
   const Health& health() const { return health_; }
   const CopiedProcessStats& ran() const { return ran_; }
   double elapsed_ms() const;
+  // With --freeze=none: how many contradictions the reading met, each an object or reference caught half
+  // changed.
+  std::uint64_t torn() const;
 
   // The objects that --type and --id ask for, in order of address. Throws Error kUsage where there are none,
   // with names that are near.
@@ -53,6 +56,7 @@ class Session {
 
  private:
   Session() = default;
+  bool reads_running() const { return capture_.freeze == name_of(FreezeMode::kNone); }
   void name_threads();
   void log(bool verbose) const;
 

@@ -7,7 +7,8 @@
 
 namespace heapglass {
 
-LiveTarget::LiveTarget(pid_t pid) : process_(Process::open(pid)) {}
+LiveTarget::LiveTarget(pid_t pid, const FreezeRequest& freeze)
+    : process_(Process::open(pid)), freeze_(freeze) {}
 LiveTarget::~LiveTarget() = default;
 
 std::vector<const Binary*> LiveTarget::binaries() {
@@ -24,8 +25,9 @@ void LiveTarget::prepare() { prepared_ = std::make_unique<FreezeCopy>(process_);
 
 Capture LiveTarget::capture() {
   if (!prepared_) prepare();
-  Capture capture = prepared_->take();
-  prepared_.reset();
+  const std::unique_ptr<FreezeCopy> prepared = std::move(prepared_);
+  Capture capture =
+      freeze_.mode == FreezeMode::kNone ? prepared->take_running() : prepared->take(freeze_.max_pause_ms);
   was_stopped_ = capture.was_stopped;
   return capture;
 }

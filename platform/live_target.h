@@ -1,6 +1,7 @@
 // A live process as a Target.
 #pragma once
 
+#include "lib/target/freeze.h"
 #include "lib/target/target.h"
 #include "platform/freeze_copy.h"
 #include "platform/process.h"
@@ -10,7 +11,7 @@ namespace heapglass {
 class LiveTarget final : public Target {
  public:
   // Throws Error kUnreachable.
-  explicit LiveTarget(pid_t pid);
+  explicit LiveTarget(pid_t pid, const FreezeRequest& freeze = {});
   ~LiveTarget() override;
 
   std::string name() const override { return "process " + std::to_string(process_.pid()); }
@@ -28,6 +29,7 @@ class LiveTarget final : public Target {
 
  private:
   Process process_;
+  FreezeRequest freeze_;
   std::vector<std::unique_ptr<Binary>> binaries_;
   std::unique_ptr<FreezeCopy> prepared_;
   bool was_stopped_ = false;

@@ -1,6 +1,5 @@
 #include "platform/stopped_process.h"
 
-#include <dirent.h>
 #include <elf.h>
 #include <sched.h>
 #include <signal.h>
@@ -9,79 +8,67 @@
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <string>
 #include <unordered_set>
 
 #include "lib/base/error.h"
-#include "platform/process.h"
+#include "platform/interrupted_wait.h"
+#include "platform/threads.h"
 
 namespace heapglass {
 namespace {
-
-std::vector<pid_t> list_threads(pid_t pid) {
-  std::vector<pid_t> tids;
-  DIR* dir = opendir(("/proc/" + std::to_string(pid) + "/task").c_str());
-  if (!dir) return tids;
-  while (const dirent* entry = readdir(dir))
-    if (entry->d_name[0] != '.') tids.push_back(std::atoi(entry->d_name));
-  closedir(dir);
-  return tids;
-}
-
-char thread_state(pid_t pid, pid_t tid) {
-  const std::string text =
-      read_proc_file("/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid) + "/stat");
-  const std::size_t at = text.rfind(')');
-  return at == std::string::npos || at + 2 >= text.size() ? '?' : text[at + 2];
-}
 
 // glibc declares ptrace's request as an enum of its own; the numbers are the kernel's.
 long trace(int request, pid_t tid, void* address, void* data) {
   return ptrace(static_cast<__ptrace_request>(request), tid, address, data);
 }
 
-std::string tracer_of(pid_t pid) {
-  const std::string status = read_proc_file("/proc/" + std::to_string(pid) + "/status");
-  const std::size_t at = status.find("\nTracerPid:\t");
-  if (at == std::string::npos) return {};
-  const long tracer = std::strtol(status.c_str() + at + 12, nullptr, 10);
-  if (tracer == 0) return {};
-  std::string name = read_proc_file("/proc/" + std::to_string(tracer) + "/comm");
-  if (!name.empty() && name.back() == '\n') name.pop_back();
-  return std::to_string(tracer) + (name.empty() ? "" : " (" + name + ")");
-}
-
-[[noreturn]] void refuse(pid_t pid, int error) {
+[[noreturn]] void refuse(pid_t pid, pid_t tid, int error) {
   const std::string who = "process " + std::to_string(pid);
-  if (const std::string tracer = tracer_of(pid); !tracer.empty())
+  if (const pid_t tracer = tracer_of(pid, tid)) {
+    const std::string name = thread_name(tracer, tracer);
     throw Error(ErrorKind::kUnreachable,
-                "cannot stop " + who + ": it is traced by process " + tracer + " already",
+                "cannot stop " + who + ": it is traced by process " + std::to_string(tracer) +
+                    (name.empty() ? "" : " (" + name + ")") + " already",
                 "end that debugger or tracer first");
+  }
   throw Error(ErrorKind::kUnreachable, "cannot stop " + who + ": " + std::strerror(error),
               "ptrace needs the same user or CAP_SYS_PTRACE; a container's seccomp profile may refuse it");
 }
 
+// How long a thread is given to leave a wait that cannot be interrupted, as most do at once.
+constexpr std::chrono::milliseconds kShortWait{5};
+constexpr std::chrono::seconds kLastWait{2};
+
+void nap() {
+  const timespec time{0, 50'000};
+  nanosleep(&time, nullptr);
+}
+
 }  // namespace
 
-StoppedProcess::StoppedProcess(pid_t pid, std::chrono::milliseconds deadline) : pid_(pid) {
-  const auto until = std::chrono::steady_clock::now() + deadline;
+StoppedProcess::StoppedProcess(pid_t pid, StopClock::time_point deadline) : pid_(pid) {
   try {
     // Threads may be born while the first are stopped: again until a look finds none new.
     std::size_t done = 0;
     while (seize_new_threads()) {
-      interrupt_and_wait(done, until);
+      interrupt_and_wait(done, deadline);
       done = threads_.size();
     }
+    for (const Thread& t : threads_)
+      registers_.push_back(t.stopped ? t.registers : look_at_thread(pid_, t.tid));
   } catch (...) {
     resume();
     throw;
   }
-  if (std::none_of(threads_.begin(), threads_.end(), [](const Thread& t) { return t.stopped; }))
+  if (std::none_of(threads_.begin(), threads_.end(),
+                   [](const Thread& t) { return t.stopped || t.waits_in_kernel; }))
     throw Error(ErrorKind::kUnreachable, "process " + std::to_string(pid) + " exited while it was looked at");
 }
 
@@ -95,7 +82,7 @@ bool StoppedProcess::seize_new_threads() {
     // No options: PTRACE_O_TRACECLONE and the like would attach children that are born now.
     if (trace(PTRACE_SEIZE, tid, nullptr, nullptr) != 0) {
       if (errno == ESRCH || thread.state == 'Z' || thread.state == 'X') continue;
-      refuse(pid_, errno);
+      refuse(pid_, tid, errno);
     }
     threads_.push_back(thread);
   }
@@ -112,19 +99,19 @@ bool StoppedProcess::wait_one(Thread& thread) {
   }
   thread.stopped = true;
   const int event = status >> 16;
-  if (event == PTRACE_EVENT_STOP) {
-    if (WSTOPSIG(status) != SIGTRAP) group_stop_ = true;
-  } else if (event == 0) {
-    thread.pending_signal = WSTOPSIG(status);
-  }
+  const bool by_job_control = event == PTRACE_EVENT_STOP && WSTOPSIG(status) != SIGTRAP;
+  group_stop_ |= by_job_control;
+  if (event == 0) thread.pending_signal = WSTOPSIG(status);
+  read_thread(thread, !by_job_control);
   return true;
 }
 
-void StoppedProcess::interrupt_and_wait(std::size_t from, std::chrono::steady_clock::time_point until) {
+void StoppedProcess::interrupt_and_wait(std::size_t from, StopClock::time_point until) {
   std::stable_sort(threads_.begin() + static_cast<std::ptrdiff_t>(from), threads_.end(),
                    [](const Thread& a, const Thread& b) { return (a.state == 'R') < (b.state == 'R'); });
   for (std::size_t i = from; i < threads_.size(); ++i)
     trace(PTRACE_INTERRUPT, threads_[i].tid, nullptr, nullptr);
+  const auto asked = StopClock::now();
   std::size_t waiting = threads_.size() - from;
   for (unsigned idle_rounds = 0; waiting > 0;) {
     const std::size_t before = waiting;
@@ -137,62 +124,144 @@ void StoppedProcess::interrupt_and_wait(std::size_t from, std::chrono::steady_cl
       idle_rounds = 0;
       continue;
     }
-    if (std::chrono::steady_clock::now() > until)
-      throw Error(ErrorKind::kUnreachable,
-                  "process " + std::to_string(pid_) + " has a thread that cannot be stopped now (" +
-                      std::to_string(waiting) + " in an uninterruptible wait)",
-                  "try again; the process was let go and runs on");
+    const auto now = StopClock::now();
+    if (now > asked + kShortWait && all_wait_in_kernel(from)) break;
+    if (now > until) give_up(from);
     // The threads need a processor to reach their stop: give way first, sleep when that does not help.
     if (++idle_rounds < 50) {
       sched_yield();
     } else {
-      const timespec nap{0, 50'000};
-      nanosleep(&nap, nullptr);
+      nap();
     }
   }
   std::erase_if(threads_, [](const Thread& t) { return t.tid == 0; });
 }
 
-void StoppedProcess::read_registers() {
-  registers_.clear();
-  for (const Thread& t : threads_) {
-    ThreadRegisters out{.tid = t.tid, .state = t.state};
-    user_regs_struct regs{};
-    iovec io{&regs, sizeof regs};
-    if (trace(PTRACE_GETREGSET, t.tid, reinterpret_cast<void*>(NT_PRSTATUS), &io) == 0) {
-#if defined(__x86_64__)
-      out.stack_pointer = Address{regs.rsp};
-      out.instruction_pointer = Address{regs.rip};
-      out.thread_pointer = Address{regs.fs_base};
-#elif defined(__aarch64__)
-      out.stack_pointer = Address{regs.sp};
-      out.instruction_pointer = Address{regs.pc};
-      std::uint64_t tls = 0;
-      iovec tls_io{&tls, sizeof tls};
-      if (trace(PTRACE_GETREGSET, t.tid, reinterpret_cast<void*>(0x401 /* NT_ARM_TLS */), &tls_io) == 0)
-        out.thread_pointer = Address{tls};
-#endif
-    }
-    registers_.push_back(out);
-  }
+bool StoppedProcess::all_wait_in_kernel(std::size_t from) {
+  const auto waits = [&](const Thread& t) {
+    return t.tid == 0 || t.stopped || thread_state(pid_, t.tid) == 'D';
+  };
+  const auto first = threads_.begin() + static_cast<std::ptrdiff_t>(from);
+  if (!std::all_of(first, threads_.end(), waits)) return false;
+  for (auto t = first; t != threads_.end(); ++t) t->waits_in_kernel = t->tid != 0 && !t->stopped;
+  return true;
 }
 
-void StoppedProcess::resume() {
+void StoppedProcess::give_up(std::size_t from) const {
+  for (std::size_t i = from; i < threads_.size(); ++i) {
+    const Thread& t = threads_[i];
+    if (t.tid == 0 || t.stopped) continue;
+    const char state = thread_state(pid_, t.tid);
+    throw CannotStop(
+        ErrorKind::kUnreachable,
+        "process " + std::to_string(pid_) + " cannot be stopped now: its thread " + std::to_string(t.tid) +
+            " (" + thread_name(pid_, t.tid) + ") " +
+            (state == 'R'   ? "does not get a processor to come to its stop"
+             : state == 'D' ? "is in an uninterruptible wait"
+                            : "does not come to its stop, its state is " + std::string(1, state)),
+        "it was let go and runs on; try again");
+  }
+  throw CannotStop(ErrorKind::kUnreachable, "process " + std::to_string(pid_) + " cannot be stopped now");
+}
+
+void StoppedProcess::read_thread(Thread& t, bool keep_wait) {
+  t.registers = {.tid = t.tid, .state = t.state};
+  user_regs_struct regs{};
+  iovec io{&regs, sizeof regs};
+  if (trace(PTRACE_GETREGSET, t.tid, reinterpret_cast<void*>(NT_PRSTATUS), &io) != 0) return;
+#if defined(__x86_64__)
+  // Where a signal is on its way and has a handler, the kernel returns EINTR all the same.
+  if (keep_wait && begin_wait_anew(regs))
+    trace(PTRACE_SETREGSET, t.tid, reinterpret_cast<void*>(NT_PRSTATUS), &io);
+  t.registers.stack_pointer = Address{regs.rsp};
+  t.registers.instruction_pointer = Address{regs.rip};
+  t.registers.thread_pointer = Address{regs.fs_base};
+#elif defined(__aarch64__)
+  (void)keep_wait;
+  t.registers.stack_pointer = Address{regs.sp};
+  t.registers.instruction_pointer = Address{regs.pc};
+  std::uint64_t tls = 0;
+  iovec tls_io{&tls, sizeof tls};
+  if (trace(PTRACE_GETREGSET, t.tid, reinterpret_cast<void*>(0x401 /* NT_ARM_TLS */), &tls_io) == 0)
+    t.registers.thread_pointer = Address{tls};
+#endif
+}
+
+void StoppedProcess::let_go(Thread& t) {
+  trace(PTRACE_DETACH, t.tid, nullptr, reinterpret_cast<void*>(static_cast<long>(t.pending_signal)));
+  t.tid = 0;
+}
+
+bool StoppedProcess::resume() {
   std::stable_sort(threads_.begin(), threads_.end(),
                    [](const Thread& a, const Thread& b) { return (a.state == 'R') > (b.state == 'R'); });
-  for (Thread& t : threads_) {
-    if (t.tid == 0) continue;
-    if (!t.stopped) {
-      // Still on its way to the stop: wait a little, a thread that has not stopped cannot be detached.
-      for (int i = 0; i < 200 && !wait_one(t); ++i) {
-        const timespec nap{0, 50'000};
-        nanosleep(&nap, nullptr);
-      }
-    }
-    if (t.tid != 0 && t.stopped)
-      trace(PTRACE_DETACH, t.tid, nullptr, reinterpret_cast<void*>(static_cast<long>(t.pending_signal)));
+  for (Thread& t : threads_)
+    if (t.tid != 0 && t.stopped) let_go(t);
+  // Who was asked to stop cannot be told to forget it, and one that has not stopped cannot be detached: each
+  // is let go as soon as it comes to its stop. Left to itself it would find its wait ended.
+  const auto until = StopClock::now() + kLastWait;
+  while (true) {
+    for (Thread& t : threads_)
+      if (t.tid != 0 && wait_one(t) && t.tid != 0) let_go(t);
+    std::erase_if(threads_, [](const Thread& t) { return t.tid == 0; });
+    if (threads_.empty()) return true;
+    if (StopClock::now() > until || all_wait_in_kernel(0)) break;
+    nap();
   }
   threads_.clear();
+  return false;
+}
+
+namespace {
+
+// One try, on a thread that ends with it: with the thread goes its hold on whatever has not stopped.
+double hold_once(pid_t pid, StopClock::duration deadline,
+                 const std::function<void(StoppedProcess&, StopClock::time_point)>& body,
+                 std::exception_ptr& cannot) {
+  const auto since = StopClock::now();
+  StopClock::time_point until;
+  pid_t us = 0;
+  bool all_let_go = false;
+  on_urgent_thread([&] {
+    us = gettid();
+    try {
+      StoppedProcess stopped(pid, since + deadline);
+      body(stopped, since);
+      all_let_go = stopped.resume();
+      until = StopClock::now();
+    } catch (const CannotStop&) {
+      cannot = std::current_exception();
+      until = StopClock::now();
+    }
+  });
+  // The kernel lets go a moment after the thread is joined. Whoever comes next must not find us there.
+  for (int i = 0; i < 4000 && !all_let_go; ++i) {
+    const std::vector<pid_t> tids = list_threads(pid);
+    if (std::none_of(tids.begin(), tids.end(), [&](pid_t tid) { return tracer_of(pid, tid) == us; })) break;
+    nap();
+  }
+  return std::chrono::duration<double, std::milli>(until - since).count();
+}
+
+}  // namespace
+
+double while_stopped(pid_t pid, const StopOptions& options,
+                     const std::function<void(StoppedProcess&, StopClock::time_point)>& body) {
+  const auto began = StopClock::now();
+  double longest = 0;
+  auto deadline = std::min(options.first_try, options.longest_try);
+  while (true) {
+    std::exception_ptr cannot;
+    longest = std::max(longest, hold_once(pid, deadline, body, cannot));
+    if (!cannot) return longest;
+    if (StopClock::now() + deadline > began + options.budget) std::rethrow_exception(cannot);
+    // It runs for as long as it stood, and more.
+    const auto pause =
+        std::chrono::duration_cast<std::chrono::nanoseconds>(deadline + std::chrono::milliseconds(20));
+    const timespec time{pause.count() / 1'000'000'000, pause.count() % 1'000'000'000};
+    nanosleep(&time, nullptr);
+    deadline = std::min(2 * deadline, options.longest_try);
+  }
 }
 
 }  // namespace heapglass

@@ -327,15 +327,21 @@ void mark_everything(AddressIndex& index, TypeTable& types, const std::vector<Py
         std::unordered_set<std::uint64_t> lists;  // to 3.8 all interpreters share one collector
         for (const PyInterpreter& interpreter : interpreters) {
           if (!lists.insert(value(interpreter.gc)).second) continue;
-          std::uint64_t n = 0;
-          report.lists_closed &= each_tracked(
+          std::uint64_t n = 0, bad = 0;
+          Address first_bad{};
+          const bool closed = each_tracked(
               types.objects(), interpreter,
               [&](Address object) {
-                if (!marker.mark(object)) health.skip(Skip::kBadReference, object);
+                if (!marker.mark(object) && ++bad == 1) first_bad = object;
                 if (loose) loose->know(object);
                 if (++n % 256 == 0) marker.share();
               },
               health);
+          // A walk that has lost its way meets whatever lies there, as often as it goes round: that is one
+          // contradiction.
+          if (!closed) bad = std::min<std::uint64_t>(bad, 1);
+          for (; bad > 0; --bad) health.skip(Skip::kBadReference, first_bad);
+          report.lists_closed &= closed;
           report.tracked += n;
         }
       }

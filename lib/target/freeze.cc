@@ -1,0 +1,43 @@
+#include "lib/target/freeze.h"
+
+#include "lib/base/error.h"
+
+namespace heapglass {
+namespace {
+
+struct Mode {
+  FreezeMode mode;
+  std::string_view name, does;
+};
+// The only list of modes: what is accepted, what is told and what the help says.
+constexpr Mode kModes[] = {
+    {FreezeMode::kCopy, "copy", "stopped for as long as copying takes (default)"},
+    {FreezeMode::kNone, "none", "not stopped, so that what changes meanwhile is torn: left out, and counted"},
+};
+
+}  // namespace
+
+FreezeMode parse_freeze_mode(const std::string& name) {
+  std::string names;
+  for (const Mode& m : kModes) {
+    if (m.name == name) return m.mode;
+    const bool last = &m == std::end(kModes) - 1;
+    names += (names.empty() ? "" : last ? " or " : ", ") + std::string(m.name);
+  }
+  throw Error(ErrorKind::kUsage, "there is no freeze mode '" + name + "'", "it is " + names);
+}
+
+std::string_view name_of(FreezeMode mode) {
+  for (const Mode& m : kModes)
+    if (m.mode == mode) return m.name;
+  return "";
+}
+
+std::string freeze_help() {
+  std::string text;
+  for (const Mode& m : kModes)
+    text += (text.empty() ? "" : "; ") + std::string(m.name) + ": " + std::string(m.does);
+  return text;
+}
+
+}  // namespace heapglass

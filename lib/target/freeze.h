@@ -1,0 +1,26 @@
+// How a running target is held while its memory is taken, as people ask for it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace heapglass {
+
+enum class FreezeMode {
+  kCopy,  // stopped for as long as copying takes
+  kNone,  // not stopped: what changes meanwhile is read half old, half new
+};
+
+struct FreezeRequest {
+  FreezeMode mode = FreezeMode::kCopy;
+  std::optional<double> max_pause_ms;  // rather than hold it longer, throw Error kUnreachable
+};
+
+// "copy" -> kCopy. Throws Error kUsage that lists the modes.
+FreezeMode parse_freeze_mode(const std::string& name);
+std::string_view name_of(FreezeMode mode);
+// What each does, for a help text.
+std::string freeze_help();
+
+}  // namespace heapglass

@@ -1,0 +1,42 @@
+#include "platform/interrupted_wait.h"
+
+#include <cerrno>
+
+namespace heapglass {
+
+#if defined(__x86_64__)
+namespace {
+
+// arch/x86/entry/syscalls/syscall_64.tbl; newer than some headers are.
+constexpr unsigned long long kSemop = 65, kSigtimedwait = 128, kSemtimedop = 220, kEpollWait = 232,
+                             kEpollPwait = 281, kEpollPwait2 = 441;
+constexpr unsigned long long kUserCode64 = 0x33;  // cs of 64-bit programs: the numbers are theirs
+constexpr long long kRestartNoHandler = -514;
+
+bool has_no_limit(const user_regs_struct& regs) {
+  switch (regs.orig_rax) {
+    case kSemop:
+      return true;
+    case kEpollWait:
+    case kEpollPwait:
+      return static_cast<int>(regs.r10) < 0;  // milliseconds
+    case kSemtimedop:
+    case kEpollPwait2:
+      return regs.r10 == 0;  // timespec
+    case kSigtimedwait:
+      return regs.rdx == 0;
+  }
+  return false;
+}
+
+}  // namespace
+
+bool begin_wait_anew(user_regs_struct& regs) {
+  if (regs.cs != kUserCode64 || static_cast<long long>(regs.rax) != -EINTR || !has_no_limit(regs))
+    return false;
+  regs.rax = static_cast<unsigned long long>(kRestartNoHandler);
+  return true;
+}
+#endif
+
+}  // namespace heapglass

@@ -1,0 +1,280 @@
+#include "platform/memory_copier.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "lib/base/parallel.h"
+
+namespace heapglass {
+namespace {
+
+constexpr std::uint64_t kHuge = 2u << 20;
+// Room on both sides of a mapping's buffer: what grows between the look and the stop stays contiguous with
+// it.
+constexpr std::uint64_t kSlack = 8u << 20;
+constexpr std::uint64_t kLongestMapping = std::uint64_t{1} << 40;
+constexpr std::uint64_t kSampleBytes = 32u << 20, kSamplePieces = 16;
+
+double ms_since(CopyClock::time_point start) {
+  return std::chrono::duration<double, std::milli>(CopyClock::now() - start).count();
+}
+
+// Pieces from all over, small jobs and large ones as they come.
+std::vector<CopyJob> sample_of(const std::vector<CopyJob>& jobs, std::uint64_t total) {
+  const std::uint64_t stride = total / kSamplePieces + 1,
+                      length = std::min(stride, kSampleBytes / kSamplePieces);
+  std::vector<CopyJob> sample;
+  std::uint64_t at = 0, wanted = 0;  // bytes of jobs before this one; where the next piece begins or goes on
+  std::uint64_t left = length;
+  for (const CopyJob& job : jobs) {
+    while (wanted < at + job.size) {
+      const std::uint64_t size = std::min(left, at + job.size - wanted);
+      sample.push_back({job.from + (wanted - at), job.to + (wanted - at), size});
+      left -= size;
+      wanted += size;
+      if (left == 0) {
+        wanted += stride - length;
+        left = length;
+      }
+    }
+    at += job.size;
+  }
+  return sample;
+}
+
+}  // namespace
+
+MemoryCopier::MemoryCopier(const Process& process) : process_(process), pages_(process.pid()) { plan(); }
+
+MemoryCopier::Treatment MemoryCopier::treatment(const Mapping& m) {
+  if (m.shared || m.size() > kLongestMapping || value(m.end) >> 47) return Treatment::kSkip;
+  if (m.path == "[vvar]" || m.path == "[vsyscall]" || m.path == "[vdso]" || m.path == "[vvar_vclock]")
+    return Treatment::kSkip;
+  if (!m.readable) return Treatment::kSkip;
+  return m.has_file() ? Treatment::kFile : Treatment::kCopy;
+}
+
+int MemoryCopier::file_of(const Mapping& m) {
+  const auto [at, is_new] = files_.try_emplace({m.device, m.inode});
+  if (is_new) at->second = process_.open_mapped_file(m);
+  return at->second.get();
+}
+
+void MemoryCopier::plan() {
+  std::uint64_t cursor = 0;
+  std::vector<std::uint64_t> offsets;
+  const Mappings mappings = process_.mappings();
+  std::vector<const Mapping*> of;
+  for (const Mapping& m : mappings) {
+    Planned p{.range = {value(m.start), value(m.end)}, .what = treatment(m), .writable = m.writable};
+    if (p.what == Treatment::kSkip) continue;
+    if (p.what == Treatment::kFile && !m.writable) {
+      if (const int file = file_of(m); file >= 0) plan_file(p, m, file);
+      if (p.buffer) {
+        planned_.push_back(std::move(p));
+        of.push_back(&m);
+        offsets.push_back(0);
+        continue;
+      }
+    }
+    p.runs = page_runs(pages_, p.range, PageMap::has_page);
+    // The same place in a huge page as in the target, slack before and behind.
+    cursor = (cursor + kHuge - 1) / kHuge * kHuge + kSlack + p.range.start % kHuge;
+    offsets.push_back(cursor);
+    cursor += p.range.size() + kSlack;
+    planned_.push_back(std::move(p));
+    of.push_back(&m);
+  }
+  arena_ = std::make_shared<CopyArena>(cursor + kHuge);
+  std::vector<std::pair<std::byte*, std::uint64_t>> to_fault;
+  for (std::size_t i = 0; i < planned_.size(); ++i) {
+    Planned& p = planned_[i];
+    if (p.buffer) continue;  // a view of the file
+    p.buffer = arena_->base() + offsets[i];
+    p.descriptor = arena_->descriptor();
+    p.offset = offsets[i];
+    p.buffer_low = p.buffer - kSlack;
+    p.buffer_high = p.buffer + p.range.size() + kSlack;
+    for (const Range& run : p.runs)
+      for (std::uint64_t at = run.start; at < run.end; at += 32u << 20)
+        to_fault.emplace_back(p.buffer + (at - p.range.start),
+                              std::min<std::uint64_t>(run.end - at, 32u << 20));
+    if (p.what == Treatment::kFile) {
+      // A writable view: pages that the target has never touched are still the file's.
+      if (const int file = file_of(*of[i]); file >= 0) {
+        for (const Range& gap : gaps_of(p.runs, p.range)) {
+          std::uint64_t done = 0;
+          while (done < gap.size()) {
+            const ssize_t n =
+                pread(file, p.buffer + (gap.start - p.range.start) + done, gap.size() - done,
+                      static_cast<off_t>(of[i]->file_offset + (gap.start - p.range.start) + done));
+            if (n <= 0) break;
+            done += static_cast<std::uint64_t>(n);
+          }
+        }
+      }
+    }
+  }
+  parallel_for(to_fault.size(),
+               [&](std::size_t i, unsigned) { prefault(to_fault[i].first, to_fault[i].second); });
+}
+
+void MemoryCopier::plan_file(Planned& p, const Mapping& m, int file) {
+  void* view = mmap(nullptr, p.range.size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, file,
+                    static_cast<off_t>(m.file_offset));
+  if (view == MAP_FAILED) return;
+  // Beyond the file's end a view faults: cut it there.
+  const off_t end = lseek(file, 0, SEEK_END);
+  const std::uint64_t length = p.range.size();
+  std::uint64_t backed = length;
+  if (end >= 0 && static_cast<std::uint64_t>(end) < m.file_offset + length)
+    backed = static_cast<std::uint64_t>(end) <= m.file_offset
+                 ? 0
+                 : (static_cast<std::uint64_t>(end) - m.file_offset + kPage - 1) / kPage * kPage;
+  file_views_.emplace_back(view, [length](void* v) { munmap(v, length); });
+  if (backed < length)
+    mmap(static_cast<std::byte*>(view) + backed, length - backed, PROT_READ | PROT_WRITE,
+         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+  p.buffer = static_cast<std::byte*>(view);
+  p.buffer_low = p.buffer;
+  p.buffer_high = p.buffer + length;
+  p.descriptor = file;
+  p.offset = m.file_offset;
+  // Relocated data that was made read-only, and text that somebody has patched: those pages are the target's
+  // own.
+  p.runs = page_runs(pages_, p.range, PageMap::is_private_copy);
+  for (const Range& run : p.runs) prefault(p.buffer + (run.start - p.range.start), run.size());
+}
+
+void MemoryCopier::add_piece(Range range, std::byte* bytes, bool heap) {
+  if (!pieces_.empty() && pieces_.back().range.end == range.start && pieces_.back().heap == heap &&
+      pieces_.back().bytes + pieces_.back().range.size() == bytes) {
+    pieces_.back().range.end = range.end;
+    return;
+  }
+  pieces_.push_back({range, bytes, heap});
+}
+
+std::vector<CopyJob> MemoryCopier::list(const Mappings& now) {
+  std::vector<CopyJob> jobs;
+  pieces_.clear();
+  backed_.clear();
+  extra_.clear();
+  // Gaps are looked at again, as far as the budget goes: a heap grows into pages it had but had not touched.
+  std::uint64_t gap_budget = std::uint64_t{256} << 20;
+  std::size_t next = 0;
+  for (const Mapping& m : now) {
+    const Treatment what = treatment(m);
+    if (what == Treatment::kSkip) continue;
+    Range rest{value(m.start), value(m.end)};
+    while (rest.start < rest.end) {
+      while (next < planned_.size() && planned_[next].range.end <= rest.start) ++next;
+      Planned* p =
+          next < planned_.size() && planned_[next].range.start < rest.end ? &planned_[next] : nullptr;
+      if (p && p->range.start <= rest.start) {
+        // As planned.
+        const Range here{rest.start, std::min(rest.end, p->range.end)};
+        auto add_run = [&](const Range& run) {
+          const Range cut{std::max(run.start, here.start), std::min(run.end, here.end)};
+          if (cut.start < cut.end)
+            jobs.push_back({cut.start, p->buffer + (cut.start - p->range.start), cut.size()});
+        };
+        for (const Range& run : p->runs) add_run(run);
+        if (pages_ && (p->what == Treatment::kCopy || p->writable)) {
+          for (Range gap : gaps_of(p->runs, here)) {
+            gap.end = std::min(gap.end, gap.start + gap_budget);
+            gap_budget -= gap.size();
+            if (gap.size() == 0) break;
+            for (const Range& run : page_runs(pages_, gap, PageMap::has_page)) add_run(run);
+          }
+        }
+        add_piece(here, p->buffer + (here.start - p->range.start), what == Treatment::kCopy || p->writable);
+        const bool view = p->descriptor != arena_->descriptor();
+        backed_.push_back(
+            {here, &m, p->descriptor, p->offset + (here.start - p->range.start), view ? p : nullptr});
+        rest.start = here.end;
+        continue;
+      }
+      // New since the plan: up to the next planned mapping.
+      const Range here{rest.start, p ? std::min(rest.end, p->range.start) : rest.end};
+      rest.start = here.end;
+      if (what == Treatment::kFile && !m.writable) continue;  // a library loaded this very moment
+      std::byte* to = nullptr;
+      Backed backed{here, &m, arena_->descriptor()};
+      Planned* before = next > 0 ? &planned_[next - 1] : nullptr;
+      if (before && before->range.end == here.start &&
+          before->buffer + before->range.size() + here.size() <= before->buffer_high) {
+        to = before->buffer + before->range.size();
+      } else if (p && p->range.start == here.end && p->buffer - here.size() >= p->buffer_low) {
+        to = p->buffer - here.size();
+      } else {
+        if (here.size() > std::uint64_t{1} << 34) continue;
+        extra_.push_back(std::make_unique<CopyArena>(here.size()));
+        to = extra_.back()->base();
+        backed.descriptor = extra_.back()->descriptor();
+      }
+      backed.offset =
+          extra_.empty() || to != extra_.back()->base() ? static_cast<std::uint64_t>(to - arena_->base()) : 0;
+      for (const Range& run : page_runs(pages_, here, PageMap::has_page))
+        jobs.push_back({run.start, to + (run.start - here.start), run.size()});
+      add_piece(here, to, true);
+      backed_.push_back(backed);
+    }
+  }
+  return jobs;
+}
+
+MemoryCopier::Estimate MemoryCopier::estimate() {
+  Estimate estimate;
+  const auto listing = CopyClock::now();
+  const std::vector<CopyJob> jobs = list(process_.mappings());
+  const double list_ms = ms_since(listing);
+  for (const CopyJob& job : jobs) estimate.bytes += job.size;
+  const auto copying = CopyClock::now();
+  const std::uint64_t copied = copy_all(process_, sample_of(jobs, estimate.bytes)).copied;
+  const double ms_per_byte = ms_since(copying) / static_cast<double>(std::max<std::uint64_t>(copied, kPage));
+  estimate.gigabytes_per_second = 1e-6 / ms_per_byte;
+  estimate.ms = list_ms + static_cast<double>(estimate.bytes) * ms_per_byte;
+  return estimate;
+}
+
+bool MemoryCopier::copy(const Mappings& now, CopyClock::time_point until) {
+  const std::vector<CopyJob> jobs = list(now);
+  bytes_listed_ = 0;
+  for (const CopyJob& job : jobs) bytes_listed_ += job.size;
+  const CopyOutcome outcome = copy_all(process_, jobs, until);
+  bytes_copied_ = outcome.copied;
+  return outcome.complete;
+}
+
+void MemoryCopier::build(Capture& capture, const std::shared_ptr<void>& owner) {
+  for (const Piece& piece : pieces_)
+    capture.image->add({.start = Address{piece.range.start},
+                        .size = piece.range.size(),
+                        .bytes = piece.bytes,
+                        .heap = piece.heap},
+                       owner);
+  capture.image->seal();
+  arena_->seal();
+  for (const auto& extra : extra_) extra->seal();
+  for (const Backed& b : backed_) {
+    Backing out{.start = Address{b.range.start},
+                .size = b.range.size(),
+                .writable = b.mapping->writable,
+                .executable = b.mapping->executable,
+                .file = b.mapping->has_file(),
+                .descriptor = b.descriptor,
+                .offset = b.offset};
+    if (b.changed) {
+      for (const Range& run : b.changed->runs) {
+        const Range cut{std::max(run.start, b.range.start), std::min(run.end, b.range.end)};
+        if (cut.start < cut.end) out.changed.push_back({Address{cut.start}, cut.size()});
+      }
+    }
+    capture.backing.push_back(std::move(out));
+  }
+}
+
+}  // namespace heapglass

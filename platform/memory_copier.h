@@ -1,0 +1,87 @@
+// The memory of a process that can hold objects, copied: planned while it runs, copied at one moment, then
+// put together as an image. Reads nothing that the target has not got, so that no page is made for it.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "lib/target/capture.h"
+#include "platform/copy_arena.h"
+#include "platform/copy_bytes.h"
+#include "platform/page_map.h"
+
+namespace heapglass {
+
+class MemoryCopier {
+ public:
+  // Plans: maps, page map, pre-faulted buffers. Throws Error kUnreachable.
+  explicit MemoryCopier(const Process& process);  // borrowed
+
+  struct Estimate {
+    std::uint64_t bytes = 0;
+    double gigabytes_per_second = 0;  // of a sample, copied now the same way
+    double ms = 0;                    // for copy() to take
+  };
+  // Before copy(): what that would take at this moment on this machine. Copies up to 32 MB to find out.
+  Estimate estimate();
+  // Once. False: `until` came first, and what was copied is of no use.
+  bool copy(const Mappings& now, CopyClock::time_point until);
+  std::uint64_t bytes_copied() const { return bytes_copied_; }  // also of a copy that did not end
+  std::uint64_t bytes_listed() const { return bytes_listed_; }
+  // After copy(): its image and backing; `owner` keeps this object. `now` has to be there still.
+  void build(Capture& capture, const std::shared_ptr<void>& owner);
+
+ private:
+  enum class Treatment {
+    kSkip,
+    kCopy,  // writable or anonymous private memory: every page it has
+    kFile,  // a private view of a file: the file's bytes, and copies of the pages changed since
+  };
+  static Treatment treatment(const Mapping& m);
+  // One planned mapping: where its bytes will stand with us.
+  struct Planned {
+    Range range;  // in the target
+    Treatment what = Treatment::kSkip;
+    bool writable = false;
+    std::byte* buffer = nullptr;       // of range.start
+    std::byte* buffer_low = nullptr;   // slack before, included
+    std::byte* buffer_high = nullptr;  // end, slack behind included
+    std::vector<Range> runs;           // pages to copy in the stop
+    int descriptor = -1;               // of what backs the buffer: the arena or the target's file
+    std::uint64_t offset = 0;          // of range.start in it
+  };
+  struct Piece {  // of the image to be
+    Range range;
+    std::byte* bytes = nullptr;
+    bool heap = false;
+  };
+  struct Backed {  // of the capture's backing to be, decided when copying and written down after it
+    Range range;
+    const Mapping* mapping = nullptr;
+    int descriptor = -1;
+    std::uint64_t offset = 0;
+    const Planned* changed = nullptr;  // whose runs are not the file's
+  };
+  void plan();
+  // The file of a mapping, opened once however many mappings it has; -1 where it cannot be had.
+  int file_of(const Mapping& m);
+  void plan_file(Planned& p, const Mapping& m, int file);
+  void add_piece(Range range, std::byte* bytes, bool heap);
+  // What is to be copied by these mappings, whatever has changed since the plan.
+  std::vector<CopyJob> list(const Mappings& now);
+
+  const Process& process_;
+  PageMap pages_;
+  std::shared_ptr<CopyArena> arena_;
+  std::vector<Planned> planned_;
+  std::vector<std::shared_ptr<void>> file_views_;
+  std::map<std::pair<std::uint64_t, std::uint64_t>, FileDescriptor> files_;  // by device and inode
+  std::vector<std::unique_ptr<CopyArena>> extra_;
+  std::vector<Piece> pieces_;
+  std::vector<Backed> backed_;
+  std::uint64_t bytes_copied_ = 0, bytes_listed_ = 0;
+};
+
+}  // namespace heapglass

@@ -1,0 +1,80 @@
+// Which pages of a process are there, by /proc/PID/pagemap.
+#pragma once
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "platform/process.h"
+
+namespace heapglass {
+
+constexpr std::uint64_t kPage = 4096;
+
+struct Range {
+  std::uint64_t start = 0, end = 0;
+  std::uint64_t size() const { return end - start; }
+};
+
+// /proc/PID/pagemap, Documentation/admin-guide/mm/pagemap.rst: bit 63 present, 62 swapped, 61 file page or
+// shared.
+class PageMap {
+ public:
+  explicit PageMap(pid_t pid)
+      : fd_(::open(("/proc/" + std::to_string(pid) + "/pagemap").c_str(), O_RDONLY | O_CLOEXEC)) {}
+  explicit operator bool() const { return static_cast<bool>(fd_); }
+
+  // Calls visit(page address, entry) for every page of the range.
+  template <class Visit>
+  void each(Range range, Visit visit) const {
+    std::vector<std::uint64_t> entries(std::min<std::uint64_t>(range.size() / kPage, 1 << 16));
+    for (std::uint64_t at = range.start; at < range.end;) {
+      const std::uint64_t want = std::min<std::uint64_t>((range.end - at) / kPage, entries.size());
+      const ssize_t got = pread(fd_.get(), entries.data(), want * 8, static_cast<off_t>(at / kPage * 8));
+      if (got <= 0) return;
+      const std::uint64_t n = static_cast<std::uint64_t>(got) / 8;
+      for (std::uint64_t i = 0; i < n; ++i) visit(at + i * kPage, entries[i]);
+      at += n * kPage;
+      if (n == 0) return;
+    }
+  }
+  static bool has_page(std::uint64_t entry) { return entry >> 62 != 0; }
+  static bool is_private_copy(std::uint64_t entry) { return has_page(entry) && !(entry >> 61 & 1); }
+
+ private:
+  FileDescriptor fd_;
+};
+
+// The pages of `range` for which `wanted` holds, as runs.
+template <class Wanted>
+std::vector<Range> page_runs(const PageMap& pages, Range range, Wanted wanted) {
+  std::vector<Range> runs;
+  if (!pages) return {range};  // no page map (hidden by a container): read everything
+  pages.each(range, [&](std::uint64_t at, std::uint64_t entry) {
+    if (!wanted(entry)) return;
+    if (!runs.empty() && runs.back().end == at) {
+      runs.back().end += kPage;
+    } else {
+      runs.push_back({at, at + kPage});
+    }
+  });
+  return runs;
+}
+
+// What `runs`, in order, leave of `whole`.
+inline std::vector<Range> gaps_of(const std::vector<Range>& runs, Range whole) {
+  std::vector<Range> gaps;
+  std::uint64_t at = whole.start;
+  for (const Range& run : runs) {
+    if (run.start > at) gaps.push_back({at, run.start});
+    at = run.end;
+  }
+  if (at < whole.end) gaps.push_back({at, whole.end});
+  return gaps;
+}
+
+}  // namespace heapglass

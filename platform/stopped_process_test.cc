@@ -1,0 +1,130 @@
+#include "platform/stopped_process.h"
+
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+
+#include "platform/threads.h"
+
+namespace heapglass {
+namespace {
+
+// A child that counts, as fast as it gets a processor: the one that this test runs on, and after the test.
+class Counting : public testing::Test {
+ protected:
+  void SetUp() override {
+    sched_getaffinity(0, sizeof before_, &before_);
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(sched_getcpu(), &one);
+    ASSERT_EQ(sched_setaffinity(0, sizeof one, &one), 0);
+    count_ = static_cast<std::atomic<std::uint64_t>*>(
+        mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+    ASSERT_NE(static_cast<void*>(count_), MAP_FAILED);
+    child_ = fork();
+    if (child_ == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);
+      for (;;) count_->fetch_add(1);
+    }
+    EXPECT_TRUE(counts());
+  }
+  void TearDown() override {
+    kill(child_, SIGKILL);
+    waitpid(child_, nullptr, 0);
+    munmap(count_, 4096);
+    sched_setaffinity(0, sizeof before_, &before_);
+  }
+  // Nobody holds it, and it goes on.
+  bool counts() const {
+    const std::uint64_t now = *count_;
+    for (int i = 0; i < 10000 && *count_ == now; ++i) usleep(1000);
+    return *count_ != now && tracer_of(child_, child_) == 0;
+  }
+
+  cpu_set_t before_;
+  std::atomic<std::uint64_t>* count_ = nullptr;
+  pid_t child_ = -1;
+};
+
+TEST_F(Counting, IsHeldAndLetGo) {
+  for (int i = 0; i < 20; ++i) {
+    int calls = 0;
+    const double pause = while_stopped(child_, {}, [&](StoppedProcess& stopped, StopClock::time_point since) {
+      ++calls;
+      EXPECT_LE(since, StopClock::now());
+      const std::uint64_t then = *count_;
+      usleep(2000);
+      EXPECT_EQ(*count_, then);
+      ASSERT_EQ(stopped.threads().size(), 1u);
+      EXPECT_EQ(stopped.threads()[0].tid, child_);
+      EXPECT_NE(value(stopped.threads()[0].stack_pointer), 0u);
+      EXPECT_FALSE(stopped.in_group_stop());
+    });
+    EXPECT_EQ(calls, 1);
+    EXPECT_GE(pause, 2);
+    EXPECT_TRUE(counts());
+  }
+}
+
+// No time at all is too short for whoever needs our processor to come to its stop.
+TEST_F(Counting, IsLetGoWhereItDoesNotStopInTime) {
+  StopOptions options;
+  options.first_try = options.longest_try = StopClock::duration(0);
+  options.budget = std::chrono::milliseconds(300);
+  bool called = false;
+  const auto began = StopClock::now();
+  try {
+    while_stopped(child_, options, [&](StoppedProcess&, StopClock::time_point) { called = true; });
+    ADD_FAILURE() << "it was stopped in no time";
+  } catch (const CannotStop& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kUnreachable);
+    EXPECT_NE(std::string(error.what()).find(std::to_string(child_)), std::string::npos) << error.what();
+    EXPECT_NE(error.hint().find("try again"), std::string::npos) << error.hint();
+  }
+  EXPECT_FALSE(called);
+  EXPECT_GE(StopClock::now() - began, std::chrono::milliseconds(250));  // it tried more than once
+  EXPECT_TRUE(counts());
+}
+
+TEST_F(Counting, IsTriedAgainForLonger) {
+  StopOptions options;
+  options.first_try = StopClock::duration(1);
+  options.budget = std::chrono::seconds(60);
+  int calls = 0;
+  while_stopped(child_, options, [&](StoppedProcess&, StopClock::time_point) { ++calls; });
+  EXPECT_EQ(calls, 1);
+  EXPECT_TRUE(counts());
+}
+
+TEST_F(Counting, IsLetGoByWhatIsThrown) {
+  EXPECT_THROW(
+      while_stopped(child_, {},
+                    [](StoppedProcess&, StopClock::time_point) { throw Error(ErrorKind::kFile, "full"); }),
+      Error);
+  EXPECT_TRUE(counts());
+}
+
+TEST_F(Counting, StaysStoppedByASignal) {
+  kill(child_, SIGSTOP);
+  waitpid(child_, nullptr, WUNTRACED);
+  bool group_stop = false;
+  while_stopped(child_, {}, [&](StoppedProcess& stopped, StopClock::time_point) {
+    group_stop = stopped.in_group_stop();
+  });
+  EXPECT_TRUE(group_stop);
+  // It wakes up to stop again.
+  for (int i = 0; i < 1000 && thread_state(child_, child_) != 'T'; ++i) usleep(1000);
+  EXPECT_EQ(thread_state(child_, child_), 'T');
+  kill(child_, SIGCONT);
+  EXPECT_TRUE(counts());
+}
+
+}  // namespace
+}  // namespace heapglass

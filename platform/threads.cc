@@ -1,0 +1,85 @@
+#include "platform/threads.h"
+
+#include <dirent.h>
+#include <sys/resource.h>
+
+#include <cinttypes>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <thread>
+
+#include "platform/process.h"
+
+namespace heapglass {
+namespace {
+
+std::string task_file(pid_t pid, pid_t tid, const char* name) {
+  return "/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid) + "/" + name;
+}
+
+}  // namespace
+
+std::vector<pid_t> list_threads(pid_t pid) {
+  std::vector<pid_t> tids;
+  DIR* dir = opendir(("/proc/" + std::to_string(pid) + "/task").c_str());
+  if (!dir) return tids;
+  while (const dirent* entry = readdir(dir))
+    if (entry->d_name[0] != '.') tids.push_back(std::atoi(entry->d_name));
+  closedir(dir);
+  return tids;
+}
+
+char thread_state(pid_t pid, pid_t tid) {
+  const std::string text = read_proc_file(task_file(pid, tid, "stat"));
+  const std::size_t at = text.rfind(')');
+  return at == std::string::npos || at + 2 >= text.size() ? '?' : text[at + 2];
+}
+
+std::string thread_name(pid_t pid, pid_t tid) {
+  std::string name = read_proc_file(task_file(pid, tid, "comm"));
+  if (!name.empty() && name.back() == '\n') name.pop_back();
+  return name;
+}
+
+pid_t tracer_of(pid_t pid, pid_t tid) {
+  const std::string status = read_proc_file(task_file(pid, tid, "status"));
+  const std::size_t at = status.find("\nTracerPid:\t");
+  return at == std::string::npos ? 0 : static_cast<pid_t>(std::strtol(status.c_str() + at + 12, nullptr, 10));
+}
+
+ThreadRegisters look_at_thread(pid_t pid, pid_t tid) {
+  ThreadRegisters out{.tid = tid, .state = thread_state(pid, tid)};
+  // Documentation/filesystems/proc.rst: number, six arguments, stack pointer and program counter; "running"
+  // for one that runs, and no number or arguments outside a system call (-1).
+  const std::string text = read_proc_file(task_file(pid, tid, "syscall"));
+  const std::size_t last = text.rfind(" 0x"), before = last == 0 || last == std::string::npos
+                                                           ? std::string::npos
+                                                           : text.rfind(" 0x", last - 1);
+  if (before == std::string::npos) return out;
+  out.stack_pointer = Address{std::strtoull(text.c_str() + before, nullptr, 16)};
+  out.instruction_pointer = Address{std::strtoull(text.c_str() + last, nullptr, 16)};
+  return out;
+}
+
+std::vector<ThreadRegisters> look_at_threads(pid_t pid) {
+  std::vector<ThreadRegisters> threads;
+  for (const pid_t tid : list_threads(pid)) threads.push_back(look_at_thread(pid, tid));
+  return threads;
+}
+
+void on_urgent_thread(const std::function<void()>& work) {
+  std::exception_ptr thrown;
+  std::thread thread([&] {
+    setpriority(PRIO_PROCESS, 0, -20);  // of this thread alone, and of those that it makes
+    try {
+      work();
+    } catch (...) {
+      thrown = std::current_exception();
+    }
+  });
+  thread.join();
+  if (thrown) std::rethrow_exception(thrown);
+}
+
+}  // namespace heapglass

@@ -1,0 +1,26 @@
+// The threads of a process, and one of ours to hold them from.
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "lib/target/capture.h"
+
+namespace heapglass {
+
+std::vector<pid_t> list_threads(pid_t pid);     // of /proc/PID/task; empty where it is gone
+char thread_state(pid_t pid, pid_t tid);        // the letter of its stat; ? where it is gone
+std::string thread_name(pid_t pid, pid_t tid);  // comm
+pid_t tracer_of(pid_t pid, pid_t tid);          // TracerPid; 0: nobody
+// What is known of a thread without holding it: where it stands, if it waits in the kernel.
+ThreadRegisters look_at_thread(pid_t pid, pid_t tid);
+std::vector<ThreadRegisters> look_at_threads(pid_t pid);
+
+// Runs `work` on a thread of its own that comes before others where that is permitted, and waits for its end;
+// what it throws is thrown here.
+void on_urgent_thread(const std::function<void()>& work);
+
+}  // namespace heapglass
