@@ -159,7 +159,7 @@ void read_what_changes(const std::string& python, int times) {
     EXPECT_LT(std::stol(digits), 100000) << outcome.out;
     torn += std::regex_search(outcome.out, std::regex("read while it ran: [0-9]+ objects? w"));
   }
-  if (times > 5) EXPECT_GT(torn, 0);
+  EXPECT_TRUE(torn > 0 || times < 5);
   EXPECT_TRUE(target.answers('?', '+'));
   EXPECT_EQ(target.finish(), 0);
 }
