@@ -81,8 +81,11 @@ bool StoppedProcess::seize_new_threads() {
     Thread thread{.tid = tid, .state = thread_state(pid_, tid)};
     // No options: PTRACE_O_TRACECLONE and the like would attach children that are born now.
     if (trace(PTRACE_SEIZE, tid, nullptr, nullptr) != 0) {
-      if (errno == ESRCH || thread.state == 'Z' || thread.state == 'X') continue;
-      refuse(pid_, tid, errno);
+      const int error = errno;
+      // EPERM is also what the kernel says of one that is ending: by now it has.
+      const char now = thread_state(pid_, tid);
+      if (error == ESRCH || now == 'Z' || now == 'X' || now == '?') continue;
+      refuse(pid_, tid, error);
     }
     threads_.push_back(thread);
   }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <thread>
 
 #include "platform/threads.h"
 
@@ -124,6 +125,26 @@ TEST_F(Counting, StaysStoppedByASignal) {
   EXPECT_EQ(thread_state(child_, child_), 'T');
   kill(child_, SIGCONT);
   EXPECT_TRUE(counts());
+}
+
+// Threads that end between being listed and being seized are refused by the kernel as if we had no right to
+// them.
+TEST(ThreadsThatComeAndGo, AreNoReasonToRefuse) {
+  const pid_t child = fork();
+  if (child == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    auto work = [] {
+      for (;;) std::thread([] {}).join();
+    };
+    std::thread others[] = {std::thread(work), std::thread(work), std::thread(work)};
+    work();
+  }
+  int calls = 0;
+  for (int i = 0; i < 5000; ++i)
+    EXPECT_NO_THROW(while_stopped(child, {}, [&](StoppedProcess&, StopClock::time_point) { ++calls; }));
+  EXPECT_EQ(calls, 5000);
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
 }
 
 }  // namespace
