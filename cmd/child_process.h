@@ -38,6 +38,8 @@ class ChildProcess {
     }
     if (pid_ == 0) {
       prctl(PR_SET_PDEATHSIG, SIGKILL);
+      // Tests may run in the background of a shell, which has these ignored for all that it starts.
+      for (const int each : {SIGINT, SIGQUIT, SIGHUP}) signal(each, SIG_DFL);
       const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
       dup2(streams.in < 0 ? null : streams.in, 0);
       dup2(streams.out < 0 ? null : streams.out, 1);
