@@ -28,7 +28,7 @@ struct Change {
 int run(pid_t pid, long rounds, std::uint64_t seed) {
   LiveTarget target(pid);
   const PyRuntime python = PyRuntime::find(target.memory(), target.binaries());
-  const Capture capture = target.capture();
+  const Capture capture = target.capture({});
 
   auto image = std::make_shared<Image>();
   std::vector<Image::Segment> heap;

@@ -48,7 +48,7 @@ TEST_F(Freeze, ModesThereAreNot) {
   for (const char* mode : {"frozen", "0", "COPY", "copy,none"}) {
     const Outcome outcome = heapglass({"info", "1", std::string("--freeze=") + mode});
     EXPECT_EQ(outcome.status, 2);
-    EXPECT_NE(outcome.err.find("copy or none"), std::string::npos) << outcome.err;
+    EXPECT_NE(outcome.err.find("copy, none or auto"), std::string::npos) << outcome.err;
   }
   for (const char* limit : {"0", "-5", "1.5", "soon", "99999999999"}) {
     const Outcome outcome = heapglass({"info", "1", std::string("--max-pause=") + limit});
@@ -180,6 +180,18 @@ TEST_P(FreezeOnEvery, NoWaitIsDisturbed) {
   EXPECT_EQ(target.finish(), 0);
 }
 
+// Blindly stopped it would be met in a collection more often than not.
+TEST_P(FreezeOnEvery, NotInTheMiddleOfACollection) {
+  PythonProgram target(GetParam().path, "often_collecting.py");
+  for (int i = 0; i < 6; ++i) {
+    const Outcome outcome = heapglass({"info", "--no-heap", target.target(), "--format", "json"});
+    ASSERT_EQ(outcome.status, 0) << outcome.err;
+    EXPECT_NE(outcome.out.find("\"gc_collecting\": false"), std::string::npos) << outcome.out;
+  }
+  EXPECT_TRUE(target.answers('?', '+'));
+  EXPECT_EQ(target.finish(), 0);
+}
+
 INSTANTIATE_TEST_SUITE_P(Live, FreezeOnEvery, testing::ValuesIn(supported_interpreters()),
                          [](const auto& each) { return as_identifier(each.param.name); });
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(FreezeOnEvery);
@@ -209,6 +221,30 @@ TEST_F(Freeze, AThreadThatWaitsForAVforkIsNotWaitedFor) {
   }
   EXPECT_TRUE(target.answers('?', '+'));
   EXPECT_EQ(target.finish(), 0);
+}
+
+// The collector waits in a callback, for ever: nobody waits for it, and it is told.
+TEST_F(Freeze, ACollectionThatNeverEndsIsTakenAsItIs) {
+  PythonProgram target(python_, "collecting.py", {"callback"});
+  const std::string told = "in the middle of a garbage collection";
+  Outcome outcome;
+  for (int i = 0; i < 20 && outcome.out.find(told) == std::string::npos; ++i) {  // it begins after READY
+    outcome = heapglass({"histogram", target.target()});
+    ASSERT_EQ(outcome.status, 0) << outcome.err;
+  }
+  EXPECT_NE(outcome.out.find(told), std::string::npos) << outcome.out;
+  kill(target.pid(), SIGSTOP);  // stopped, it is not waited for at all
+  const Outcome stopped = heapglass({"histogram", target.target()});
+  EXPECT_NE(stopped.out.find(told), std::string::npos) << stopped.out;
+}
+
+// What is small is copied: the other ways need code in the target.
+TEST_F(Freeze, AutoTakesAWayAndTellsWhich) {
+  PythonProgram target(python_, "frozen.py");
+  const Outcome outcome =
+      heapglass({"info", "--no-heap", target.target(), "--freeze=auto", "--format", "json"});
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_NE(outcome.out.find("\"freeze\": \"copy\""), std::string::npos) << outcome.out;
 }
 
 // Killed at any moment, half of the time in the middle of the stop: every thread goes on.

@@ -14,6 +14,7 @@
 #include "lib/base/edit_distance.h"
 #include "lib/base/error.h"
 #include "lib/graph/verify.h"
+#include "lib/python/collecting.h"
 #include "lib/render/write_report.h"
 #include "platform/core_target.h"
 #include "platform/live_target.h"
@@ -69,9 +70,10 @@ std::unique_ptr<Session> Session::open(const CommonOptions& common, const Sessio
   }
   s.find_ms_ = ms_since(s.began_);
 
-  // A stop in the middle of a collection shows lists half relinked: another moment is better, as long as one
-  // comes.
+  // In the middle of a collection lists are half relinked: another moment is better, as long as one comes.
+  // More than one capture only where the first shows what could not be known before it.
   constexpr int kTries = 5;
+  GoodMoment moment;
   for (s.captures_ = 1;; ++s.captures_) {
     if (s.captures_ == 1) prepared.get();
     if (s.captures_ == 1) {
@@ -79,7 +81,8 @@ std::unique_ptr<Session> Session::open(const CommonOptions& common, const Sessio
       s.before_cpu_ms_ = cpu_ms();
     }
     const double paused_before = s.capture_.pause_ms;
-    s.capture_ = target.capture();
+    moment.zero = collecting_flags(target.memory(), s.python_, s.limits_);
+    s.capture_ = target.capture(moment);
     s.capture_.pause_ms = std::max(s.capture_.pause_ms, paused_before);
     if (!s.python_.settled) {
       // Now that the target runs again there is time for its debug information.
@@ -104,8 +107,7 @@ std::unique_ptr<Session> Session::open(const CommonOptions& common, const Sessio
     s.name_threads();
     bool collecting = false;
     for (const PyInterpreter& i : s.interpreters_) collecting |= i.collecting;
-    if (!collecting || s.captures_ == kTries || !target.runs()) break;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5 << s.captures_));
+    if (!collecting || s.capture_.no_good_moment || s.captures_ == kTries || !target.runs()) break;
   }
   s.types_ = std::make_unique<TypeTable>(*s.objects_, s.limits_, s.health_);
   if (options.graph) {

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <thread>
 
+#include "platform/freeze_ways.h"
 #include "platform/mapped_binaries.h"
 
 namespace heapglass {
@@ -21,13 +22,12 @@ std::vector<const Binary*> LiveTarget::binaries() {
   return borrowed;
 }
 
-void LiveTarget::prepare() { prepared_ = std::make_unique<FreezeCopy>(process_); }
+void LiveTarget::prepare() { prepared_ = std::make_unique<Prepared>(process_); }
 
-Capture LiveTarget::capture() {
+Capture LiveTarget::capture(const GoodMoment& moment) {
   if (!prepared_) prepare();
-  const std::unique_ptr<FreezeCopy> prepared = std::move(prepared_);
-  Capture capture =
-      freeze_.mode == FreezeMode::kNone ? prepared->take_running() : prepared->take(freeze_.max_pause_ms);
+  const std::unique_ptr<Prepared> prepared = std::move(prepared_);
+  Capture capture = take_by(*prepared, freeze_, moment);
   was_stopped_ = capture.was_stopped;
   return capture;
 }

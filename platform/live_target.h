@@ -3,7 +3,7 @@
 
 #include "lib/target/freeze.h"
 #include "lib/target/target.h"
-#include "platform/freeze_copy.h"
+#include "platform/freeze_way.h"
 #include "platform/process.h"
 
 namespace heapglass {
@@ -24,14 +24,14 @@ class LiveTarget final : public Target {
   const MemoryReader& memory() const override { return process_; }
   std::vector<const Binary*> binaries() override;
   void prepare() override;
-  Capture capture() override;
+  Capture capture(const GoodMoment& moment) override;
   void check() const override;
 
  private:
   Process process_;
   FreezeRequest freeze_;
   std::vector<std::unique_ptr<Binary>> binaries_;
-  std::unique_ptr<FreezeCopy> prepared_;
+  std::unique_ptr<Prepared> prepared_;
   bool was_stopped_ = false;
 };
 

@@ -229,6 +229,7 @@ double hold_once(pid_t pid, StopClock::duration deadline,
     us = gettid();
     try {
       StoppedProcess stopped(pid, since + deadline);
+      come_first();  // not before: they need a processor to come to their stop
       body(stopped, since);
       all_let_go = stopped.resume();
       until = StopClock::now();

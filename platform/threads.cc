@@ -1,6 +1,7 @@
 #include "platform/threads.h"
 
 #include <dirent.h>
+#include <sched.h>
 #include <sys/resource.h>
 
 #include <cinttypes>
@@ -66,6 +67,11 @@ std::vector<ThreadRegisters> look_at_threads(pid_t pid) {
   std::vector<ThreadRegisters> threads;
   for (const pid_t tid : list_threads(pid)) threads.push_back(look_at_thread(pid, tid));
   return threads;
+}
+
+void come_first() {
+  const sched_param lowest{.sched_priority = 1};
+  sched_setscheduler(0, SCHED_FIFO, &lowest);  // 0: this thread
 }
 
 void on_urgent_thread(const std::function<void()>& work) {

@@ -19,6 +19,10 @@ pid_t tracer_of(pid_t pid, pid_t tid);          // TracerPid; 0: nobody
 ThreadRegisters look_at_thread(pid_t pid, pid_t tid);
 std::vector<ThreadRegisters> look_at_threads(pid_t pid);
 
+// The calling thread comes before all ordinary ones from now on, those that it makes too, where that is
+// permitted (CAP_SYS_NICE). Not for who waits for others to get a processor.
+void come_first();
+
 // Runs `work` on a thread of its own that comes before others where that is permitted, and waits for its end;
 // what it throws is thrown here.
 void on_urgent_thread(const std::function<void()>& work);

@@ -2,6 +2,8 @@
 
 #include <unordered_set>
 
+#include "lib/python/collecting.h"
+
 namespace heapglass {
 namespace {
 
@@ -81,9 +83,7 @@ std::vector<PyInterpreter> read_interpreters(const Objects& o, const Limits& lim
     }
     PyInterpreter interpreter{.state = state};
     interpreter.id = o.load<std::int64_t>(state, l.PyInterpreterState.id).value_or(0);
-    interpreter.gc = l.PyInterpreterState.gc != kAbsent
-                         ? state + static_cast<std::uint64_t>(l.PyInterpreterState.gc)
-                         : o.python().runtime + static_cast<std::uint64_t>(l.PyRuntimeState.gc);
+    interpreter.gc = gc_state_of(o.python(), state);
     interpreter.collecting =
         o.load<std::int32_t>(interpreter.gc, l.gc_runtime_state.collecting).value_or(0) != 0;
     interpreter.gc_enabled =

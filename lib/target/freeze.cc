@@ -13,6 +13,7 @@ struct Mode {
 constexpr Mode kModes[] = {
     {FreezeMode::kCopy, "copy", "stopped for as long as copying takes (default)"},
     {FreezeMode::kNone, "none", "not stopped, so that what changes meanwhile is torn: left out, and counted"},
+    {FreezeMode::kAuto, "auto", "whichever of those that stop it holds it shortest here, and is safe"},
 };
 
 }  // namespace

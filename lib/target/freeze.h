@@ -10,6 +10,7 @@ namespace heapglass {
 enum class FreezeMode {
   kCopy,  // stopped for as long as copying takes
   kNone,  // not stopped: what changes meanwhile is read half old, half new
+  kAuto,  // what stops it shortest here
 };
 
 struct FreezeRequest {

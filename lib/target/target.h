@@ -10,6 +10,7 @@
 #include "lib/target/binary.h"
 #include "lib/target/capture.h"
 #include "lib/target/memory_reader.h"
+#include "lib/target/moment.h"
 
 namespace heapglass {
 
@@ -33,8 +34,8 @@ class Target {
   virtual std::vector<const Binary*> binaries() = 0;
   // Everything of a capture that needs no stopped target; from any thread, before capture().
   virtual void prepare() = 0;
-  // Takes the bytes; again for a later moment. Throws Error kUnreachable.
-  virtual Capture capture() = 0;
+  // Takes the bytes, at a good moment where one comes; again for a later moment. Throws Error kUnreachable.
+  virtual Capture capture(const GoodMoment& moment) = 0;
   // After something contradicted itself: throws Error kUnreachable where that is because the target is going
   // away.
   virtual void check() const = 0;

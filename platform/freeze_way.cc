@@ -1,0 +1,44 @@
+#include "platform/freeze_way.h"
+
+#include <chrono>
+#include <cstdio>
+
+#include "platform/threads.h"
+
+namespace heapglass {
+namespace {
+
+std::string decimal(double number, const char* unit) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.1f %s", number, unit);
+  return text;
+}
+
+}  // namespace
+
+std::string as_ms(double ms) { return decimal(ms, "ms"); }
+std::string as_mb(std::uint64_t bytes) { return decimal(static_cast<double>(bytes) / 1e6, "MB"); }
+
+Prepared::Prepared(const Process& process) : process_(process) {
+  const auto began = CopyClock::now();
+  copier_ = std::make_shared<MemoryCopier>(process);
+  prepare_ms_ = std::chrono::duration<double, std::milli>(CopyClock::now() - began).count();
+}
+
+const MemoryCopier::Estimate& Prepared::estimate() {
+  if (!estimate_)
+    on_urgent_thread([&] {
+      come_first();
+      estimate_ = copier_->estimate();
+    });
+  return *estimate_;
+}
+
+void Prepared::finish(Capture& capture) const {
+  capture.prepare_ms = prepare_ms_;
+  capture.bytes_copied = copier_->bytes_copied();
+  capture.image = std::make_shared<Image>();
+  copier_->build(capture, copier_);
+}
+
+}  // namespace heapglass

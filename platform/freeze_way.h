@@ -1,0 +1,57 @@
+// One way of holding a process while its memory is taken. To add one: its file, and a row in freeze_ways.cc.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "lib/base/error.h"
+#include "lib/target/capture.h"
+#include "lib/target/freeze.h"
+#include "lib/target/moment.h"
+#include "platform/memory_copier.h"
+
+namespace heapglass {
+
+// Everything of a capture that comes before the target is touched: maps, page map, pre-faulted buffers.
+class Prepared {
+ public:
+  explicit Prepared(const Process& process);  // borrowed. Throws Error kUnreachable
+
+  const Process& process() const { return process_; }
+  const std::shared_ptr<MemoryCopier>& copier() const { return copier_; }
+  // What copying would take at this moment, measured once.
+  const MemoryCopier::Estimate& estimate();
+  // After copier()->copy(): image, backing and what is known of the copy.
+  void finish(Capture& capture) const;
+
+ private:
+  const Process& process_;
+  std::shared_ptr<MemoryCopier> copier_;
+  std::optional<MemoryCopier::Estimate> estimate_;
+  double prepare_ms_ = 0;
+};
+
+// A way that cannot be gone here after all; the target is as it was. what() is the reason.
+class CannotHoldThisWay : public Error {
+ public:
+  using Error::Error;
+};
+
+struct FreezeWay {
+  FreezeMode mode;
+  bool one_moment;  // what it gives is of one moment
+  // Why it cannot hold that process here; empty where it can. Looks from outside only.
+  std::string (*why_not)(const Process&);
+  // For about how many ms it would hold it. Touches nothing.
+  double (*estimate_ms)(Prepared&);
+  // Once for each Prepared. With `max_pause_ms` it is let go then, whatever the estimate said. Throws
+  // CannotHoldThisWay, Error kUnreachable.
+  Capture (*take)(Prepared&, const GoodMoment&, std::optional<double> max_pause_ms);
+};
+
+// Text of figures in messages: "12.3 ms", "45.6 MB".
+std::string as_ms(double ms);
+std::string as_mb(std::uint64_t bytes);
+
+}  // namespace heapglass
