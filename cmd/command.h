@@ -85,6 +85,7 @@ int run_backrefs(const std::vector<std::string>& arguments);
 int run_refs(const std::vector<std::string>& arguments);
 int run_diff(const std::vector<std::string>& arguments);
 int run_garbage(const std::vector<std::string>& arguments);
+int run_leaks(const std::vector<std::string>& arguments);
 int run_query_command(const std::vector<std::string>& arguments);
 int run_show(const std::vector<std::string>& arguments);
 int run_path(const std::vector<std::string>& arguments);

@@ -13,6 +13,7 @@ constexpr Command kCommands[] = {
     {"show", "one object in full", run_show},
     {"path", "how the world outside of the heap reaches an object", run_path},
     {"retained", "which objects keep the most alive", run_retained},
+    {"leaks", "what most likely leaks, who holds it, and what usually helps", run_leaks},
     {"garbage", "what a full collection would free now", run_garbage},
     {"query", "SQL over the heap", run_query_command},
     {"export", "every object and reference, as JSON lines", run_export},

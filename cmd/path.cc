@@ -1,12 +1,11 @@
 // heapglass path: how the world outside of the heap reaches an object, as sentences and as a picture.
 #include <algorithm>
-#include <unordered_map>
-#include <unordered_set>
 
 #include "cmd/picture_maker.h"
 #include "cmd/retained_sizes.h"
 #include "cmd/wants_picture.h"
 #include "cmd/ways_of.h"
+#include "cmd/ways_picture.h"
 #include "lib/analysis/holders.h"
 #include "lib/base/error.h"
 
@@ -29,36 +28,6 @@ Cell steps_of(const Session& session, const WayText& text) {
     steps.rows.push_back(
         {graph.index->address(s.node), graph.types[graph.type[index(s.node)]].name, s.label});
   return Tables{std::move(steps)};
-}
-
-// All ways in one picture: what they share is drawn once.
-Picture draw(PictureMaker& maker, const std::vector<Told>& told, const std::string& title, std::size_t most) {
-  Picture picture{.title = title, .direction = Picture::Direction::kReferrers};
-  std::unordered_map<std::uint32_t, std::uint32_t> place;
-  std::unordered_set<std::uint64_t> drawn;
-  std::size_t left_out = 0;
-  for (const Told& t : told) {
-    for (std::size_t i = t.way.size(); i-- > 0;) {
-      const NodeId n = t.way[i];
-      if (!place.count(index(n))) {
-        if (picture.nodes.size() >= most) {
-          ++left_out;
-          break;
-        }
-        place[index(n)] = static_cast<std::uint32_t>(picture.nodes.size());
-        picture.nodes.push_back(maker.node(n, static_cast<int>(t.way.size() - 1 - i)));
-      }
-      if (i + 1 == t.way.size()) continue;
-      const std::uint32_t from = place[index(n)], to = place[index(t.way[i + 1])];
-      if (drawn.insert(std::uint64_t{from} << 32 | to).second) maker.add_edges(picture, from, to);
-    }
-  }
-  for (const PictureNode& node : picture.nodes) picture.max_depth = std::max(picture.max_depth, node.depth);
-  maker.add_roots(picture);
-  if (left_out)
-    picture.notes.push_back(std::to_string(left_out) +
-                            " ways are not drawn to their start: --max-nodes N draws more");
-  return picture;
 }
 
 }  // namespace
@@ -156,7 +125,10 @@ int run_path(const std::vector<std::string>& arguments) {
   if (wants_picture(common)) {
     PictureMaker maker(*session, labels, values, {});
     const std::string what = !types.empty() ? types[0] : !ids.empty() ? ids[0] : where;
-    Picture drawn = draw(maker, told, "What leads to " + what + " in " + session->target().name(), most);
+    std::vector<std::vector<NodeId>> drawn_ways;
+    for (const Told& t : told) drawn_ways.push_back(t.way);
+    Picture drawn =
+        draw_ways(maker, drawn_ways, "What leads to " + what + " in " + session->target().name(), most);
     drawn.notes.insert(drawn.notes.end(), notes.begin(), notes.end());
     document.sections.push_back(std::move(drawn));
   } else {

@@ -1,0 +1,21 @@
+// One function for each pattern, or for patterns that one look finds. Each adds what it suspects; owner and
+// path are filled in from the node where it leaves them empty. `claimed` are those that were found before:
+// what a more particular pattern explains is not accused again by a general one.
+#pragma once
+
+#include <vector>
+
+#include "lib/analysis/suspects/leak_search.h"
+#include "lib/analysis/suspects/suspect.h"
+
+namespace heapglass {
+
+using Suspects = std::vector<Suspect>;
+
+void find_lru_caches(const LeakSearch& search, Suspects& found);
+void find_handlers(const LeakSearch& search, Suspects& found);
+void find_unbounded_containers(const LeakSearch& search, Suspects& found);
+
+bool is_claimed(const Suspects& found, NodeId node);
+
+}  // namespace heapglass
