@@ -5,6 +5,7 @@ namespace {
 
 constexpr Command kCommands[] = {
     {"info", "what runs there: version, layout, threads, collector, sizes", run_info},
+    {"memory", "what the memory is: rows that add up to the RSS", run_memory},
     {"histogram", "objects and bytes by type", run_histogram},
     {"objects", "the objects of a type, one a line", run_objects},
     {"backrefs", "who holds some objects, as a graph", run_backrefs},

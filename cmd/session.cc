@@ -36,12 +36,14 @@ double ms_since(Clock::time_point start) {
 }
 
 // What TARGET names is told by looking: digits are a process id, whatever files there are.
-std::unique_ptr<Target> open_target(const CommonOptions& common) {
+std::unique_ptr<Target> open_target(const CommonOptions& common, const SessionOptions& options) {
   const std::string& target = common.target;
   pid_t pid = 0;
   const auto [end, error] = std::from_chars(target.data(), target.data() + target.size(), pid);
   if (end != target.data() && end == target.data() + target.size()) {
-    if (error == std::errc() && pid > 0) return std::make_unique<LiveTarget>(pid, common.freeze);
+    FreezeRequest freeze = common.freeze;
+    freeze.residency = options.residency;
+    if (error == std::errc() && pid > 0) return std::make_unique<LiveTarget>(pid, freeze);
   } else if (access(target.c_str(), F_OK) == 0) {
     return std::make_unique<CoreTarget>(target, common.sysroot);
   }
@@ -55,7 +57,7 @@ std::unique_ptr<Target> open_target(const CommonOptions& common) {
 std::unique_ptr<Session> Session::open(const CommonOptions& common, const SessionOptions& options) {
   std::unique_ptr<Session> session(new Session);
   Session& s = *session;
-  s.target_ = open_target(common);
+  s.target_ = open_target(common, options);
   Target& target = *s.target_;
   // All that can be known without stopping anything. The buffers for the copy are made meanwhile, on another
   // core.

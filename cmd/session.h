@@ -22,6 +22,7 @@ namespace heapglass {
 struct SessionOptions {
   bool graph = true;  // false: no more than interpreters, threads and frames
   bool references = true;
+  bool residency = false;  // the capture tells which pages were in memory
 };
 
 class Session {

@@ -40,6 +40,7 @@ Capture freeze_copy(Prepared& prepared, const GoodMoment& moment, std::optional<
           taken = watch.good_now();
           if (!taken) return;  // a moment too late: let go, and look again
           capture.mappings = process.mappings();
+          capture.residency = prepared.residency(capture.mappings);
           complete =
               copier.copy(capture.mappings, max_pause_ms ? since + limit : StopClock::time_point::max());
           capture.threads = stopped.threads();

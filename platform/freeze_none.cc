@@ -17,6 +17,7 @@ Capture freeze_none(Prepared& prepared, const GoodMoment& moment, std::optional<
   capture.no_good_moment = watch.gave_up();
   process.check_alive();
   capture.mappings = process.mappings();
+  capture.residency = prepared.residency(capture.mappings);
   capture.threads = look_at_threads(process.pid());
   capture.was_stopped = !capture.threads.empty() && capture.threads.front().state == 'T';
   prepared.copier()->copy(capture.mappings, CopyClock::time_point::max());

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdio>
 
+#include "platform/residency.h"
 #include "platform/threads.h"
 
 namespace heapglass {
@@ -19,7 +20,7 @@ std::string decimal(double number, const char* unit) {
 std::string as_ms(double ms) { return decimal(ms, "ms"); }
 std::string as_mb(std::uint64_t bytes) { return decimal(static_cast<double>(bytes) / 1e6, "MB"); }
 
-Prepared::Prepared(const Process& process) : process_(process) {
+Prepared::Prepared(const Process& process, bool residency) : process_(process), residency_(residency) {
   const auto began = CopyClock::now();
   copier_ = std::make_shared<MemoryCopier>(process);
   prepare_ms_ = std::chrono::duration<double, std::milli>(CopyClock::now() - began).count();
@@ -32,6 +33,10 @@ const MemoryCopier::Estimate& Prepared::estimate() {
       estimate_ = copier_->estimate();
     });
   return *estimate_;
+}
+
+std::optional<Residency> Prepared::residency(const Mappings& mappings) const {
+  return residency_ ? read_residency(process_.pid(), mappings) : std::nullopt;
 }
 
 void Prepared::finish(Capture& capture) const {

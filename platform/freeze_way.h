@@ -16,12 +16,15 @@ namespace heapglass {
 // Everything of a capture that comes before the target is touched: maps, page map, pre-faulted buffers.
 class Prepared {
  public:
-  explicit Prepared(const Process& process);  // borrowed. Throws Error kUnreachable
+  // The process is borrowed. Throws Error kUnreachable.
+  explicit Prepared(const Process& process, bool residency = false);
 
   const Process& process() const { return process_; }
   const std::shared_ptr<MemoryCopier>& copier() const { return copier_; }
   // What copying would take at this moment, measured once.
   const MemoryCopier::Estimate& estimate();
+  // Which pages are in memory, where that was asked for: when the target is held, before it is read.
+  std::optional<Residency> residency(const Mappings& mappings) const;
   // After copier()->copy(): image, backing and what is known of the copy.
   void finish(Capture& capture) const;
 
@@ -29,6 +32,7 @@ class Prepared {
   const Process& process_;
   std::shared_ptr<MemoryCopier> copier_;
   std::optional<MemoryCopier::Estimate> estimate_;
+  const bool residency_;
   double prepare_ms_ = 0;
 };
 

@@ -22,12 +22,14 @@ std::vector<const Binary*> LiveTarget::binaries() {
   return borrowed;
 }
 
-void LiveTarget::prepare() { prepared_ = std::make_unique<Prepared>(process_); }
+void LiveTarget::prepare() { prepared_ = std::make_unique<Prepared>(process_, freeze_.residency); }
 
 Capture LiveTarget::capture(const GoodMoment& moment) {
   if (!prepared_) prepare();
   const std::unique_ptr<Prepared> prepared = std::move(prepared_);
   Capture capture = take_by(*prepared, freeze_, moment);
+  // A way that does not tell it in time tells it a moment later.
+  if (!capture.residency) capture.residency = prepared->residency(capture.mappings);
   was_stopped_ = capture.was_stopped;
   return capture;
 }

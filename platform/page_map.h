@@ -27,6 +27,7 @@ class PageMap {
   explicit PageMap(pid_t pid)
       : fd_(::open(("/proc/" + std::to_string(pid) + "/pagemap").c_str(), O_RDONLY | O_CLOEXEC)) {}
   explicit operator bool() const { return static_cast<bool>(fd_); }
+  int descriptor() const { return fd_.get(); }
 
   // Calls visit(page address, entry) for every page of the range.
   template <class Visit>

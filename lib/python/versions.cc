@@ -13,7 +13,8 @@ constexpr Rules but(Rules before, void (*change)(Rules&)) {
 
 constexpr Rules k3_7{.type_edge_always = true, .int_size_ignores_basicsize = true};
 constexpr Rules k3_9 = but(k3_7, [](Rules& r) { r.type_edge_always = false; });
-constexpr Rules k3_11 = but(k3_9, [](Rules& r) {
+constexpr Rules k3_10 = but(k3_9, [](Rules& r) { r.large_pools = true; });
+constexpr Rules k3_11 = but(k3_10, [](Rules& r) {
   r.values = Values::kPreHeaderPair;
   r.frames = Frames::kInterpreter;
   r.log2_keys = true;
@@ -41,6 +42,7 @@ constexpr Rules k3_13 = but(k3_12, [](Rules& r) {
   r.static_types_count_gc_head = false;
   r.cframe = false;
   r.structseq_by_basicsize = true;
+  r.obmalloc_by_pointer = true;
 });
 constexpr Rules k3_14 = but(k3_13, [](Rules& r) {
   r.dict_visits_inline_values = true;
@@ -53,7 +55,7 @@ constexpr Rules k3_15 = but(k3_14, [](Rules& r) { r.gen_frame_cleared = 5; });
 // To add a version: what it changed above and the row here, its layout table in layouts/ (unless it describes
 // itself), the interpreter in scripts/pythons; then scripts/exactness shows what is left.
 constexpr Version kVersions[] = {
-    {3, 7, k3_7},   {3, 8, k3_7},   {3, 9, k3_9},   {3, 10, k3_9},  {3, 11, k3_11},
+    {3, 7, k3_7},   {3, 8, k3_7},   {3, 9, k3_9},   {3, 10, k3_10}, {3, 11, k3_11},
     {3, 12, k3_12}, {3, 13, k3_13}, {3, 14, k3_14}, {3, 15, k3_15},
 };
 

@@ -3,12 +3,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "lib/base/address.h"
 #include "lib/target/image.h"
 #include "lib/target/mappings.h"
+#include "lib/target/residency.h"
 
 namespace heapglass {
 
@@ -44,8 +46,9 @@ struct Capture {
   Mappings mappings;             // as they were in the stop
   std::vector<Backing> backing;  // in order of address
   std::vector<ThreadRegisters> threads;
-  std::string freeze;   // "copy"; "core" where nothing had to be held
-  double pause_ms = 0;  // from the first thread asked to stop until the last was let go
+  std::optional<Residency> residency;  // where it was asked for, and can be told
+  std::string freeze;                  // "copy"; "core" where nothing had to be held
+  double pause_ms = 0;                 // from the first thread asked to stop until the last was let go
   double prepare_ms = 0;
   std::uint64_t bytes_copied = 0;
   unsigned looks = 1;              // how often it was held to see whether the moment was good

@@ -16,6 +16,7 @@ enum class FreezeMode {
 struct FreezeRequest {
   FreezeMode mode = FreezeMode::kCopy;
   std::optional<double> max_pause_ms;  // rather than hold it longer, throw Error kUnreachable
+  bool residency = false;              // the capture also tells which pages were in memory
 };
 
 // "copy" -> kCopy. Throws Error kUsage that lists the modes.

@@ -1,0 +1,145 @@
+// heapglass memory: what the resident memory is, in rows that add up to it.
+#include <algorithm>
+
+#include "cmd/session.h"
+#include "lib/analysis/memory_bill.h"
+#include "lib/render/numbers.h"
+#include "platform/glibc_heap.h"
+#include "platform/thread_stacks.h"
+
+namespace heapglass {
+namespace {
+
+// Objects from all over the heap that can lie in pymalloc's pools.
+std::vector<Address> some_small_objects(const HeapGraph& graph) {
+  constexpr std::uint32_t kSome = 512;
+  std::vector<Address> some;
+  const std::uint32_t step = std::max<std::uint32_t>(graph.nodes() / kSome, 1);
+  for (std::uint32_t n = 0; n < graph.nodes(); n += step)
+    if (graph.size[n] <= 512) some.push_back(graph.index->address(NodeId{n}));
+  return some;
+}
+
+MemoryBill bill_of(Session& s) {
+  const Pymalloc pymalloc = read_pymalloc(s.objects(), s.interpreters(), some_small_objects(s.graph()));
+  std::vector<MemoryRange> stacks;
+  for (const ThreadStack& t : thread_stacks(s.capture()))
+    stacks.push_back(
+        {t.start, t.size, t.tid == s.target().pid() ? "main thread" : "thread " + std::to_string(t.tid)});
+  std::vector<MallocArena::Range> taken;
+  for (const Pymalloc::Arena& a : pymalloc.arenas) taken.push_back({a.start, a.size});
+  for (const MemoryRange& t : stacks) taken.push_back({t.start, t.size});
+  std::sort(taken.begin(), taken.end(), [](const auto& a, const auto& b) { return a.start < b.start; });
+  const MallocHeap malloc = read_glibc_heap(s.capture(), taken);
+  return memory_bill({s.graph(), s.objects(), s.capture(), pymalloc, malloc, stacks});
+}
+
+// The largest of each kind by themselves, the others of a kind in one row.
+std::vector<MemoryRow> shortened(const std::vector<MemoryRow>& rows, std::size_t most) {
+  std::vector<MemoryRow> out;
+  std::size_t of_kind = 0, rest = 0;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const bool new_kind = i == 0 || rows[i].kind != rows[i - 1].kind;
+    if (new_kind) of_kind = rest = 0;
+    ++of_kind;
+    const bool last = i + 1 == rows.size() || rows[i + 1].kind != rows[i].kind;
+    if (!most || of_kind <= most || (last && !rest)) {
+      out.push_back(rows[i]);
+      continue;
+    }
+    if (!rest++) {
+      out.push_back(rows[i]);
+    } else {
+      out.back().bytes += rows[i].bytes;
+      out.back().objects += rows[i].objects;
+    }
+    out.back().detail = std::to_string(rest) + " others";
+  }
+  return out;
+}
+
+Table rows_of(const MemoryBill& bill, std::size_t most) {
+  Table table{.key = "rows",
+              .columns = {{"category", "what", Kind::kText},
+                          {"detail", "of", Kind::kText},
+                          {"objects", "objects", Kind::kCount},
+                          {"bytes", "resident", Kind::kBytes},
+                          {"share", "share", Kind::kPercent}}};
+  for (const MemoryRow& row : shortened(bill.rows, most))
+    table.rows.push_back({std::string(name_of(row.kind)), row.detail,
+                          row.kind == MemoryKind::kObjects ? Cell(row.objects) : Cell(), row.bytes,
+                          bill.sum ? static_cast<double>(row.bytes) / static_cast<double>(bill.sum) : 0.0});
+  table.totals = Row{"sum", "", Cell(), bill.sum, 1.0};
+  return table;
+}
+
+Table arenas_of(const MemoryBill& bill) {
+  Table table{.key = "malloc_arenas",
+              .title = "Arenas of malloc, resident or not",
+              .columns = {{"address", "arena", Kind::kAddress},
+                          {"main", "main", Kind::kText},
+                          {"system_bytes", "of the system", Kind::kBytes},
+                          {"free_bytes", "free", Kind::kBytes},
+                          {"cached_bytes", "in thread caches", Kind::kBytes},
+                          {"sure", "sure", Kind::kText}}};
+  for (const MemoryBill::Arena& a : bill.arenas)
+    table.rows.push_back({a.address, a.main, a.system, a.free, a.cached, a.sure});
+  return table;
+}
+
+Field pymalloc_of(const PymallocFigures& p) {
+  const auto bytes = [](const char* key, std::uint64_t n) { return Field{{key, "", Kind::kBytes}, n}; };
+  Table sizes{.key = "sizes",
+              .columns = {{"size", "", Kind::kBytes},
+                          {"pools", "", Kind::kCount},
+                          {"used_blocks", "", Kind::kCount},
+                          {"available_blocks", "", Kind::kCount}}};
+  for (const PymallocFigures::OfSize& s : p.sizes)
+    sizes.rows.push_back({s.size, s.pools, s.used, s.available});
+  return {{"pymalloc", "", Kind::kText, Audience::kPrograms},
+          Record{{{"arenas", "", Kind::kCount}, p.arenas},
+                 bytes("used_bytes", p.used),
+                 bytes("available_bytes", p.available),
+                 bytes("unused_pool_bytes", p.unused_pools),
+                 bytes("pool_header_bytes", p.pool_headers),
+                 bytes("quantization_bytes", p.quantization),
+                 bytes("alignment_bytes", p.alignment),
+                 {{"sizes", "", Kind::kText}, Tables{std::move(sizes)}}}};
+}
+
+}  // namespace
+
+int run_memory(const std::vector<std::string>& arguments) {
+  CommandLine line("memory", "what the memory is: rows that add up to the RSS");
+  std::string limit = "8";
+  bool arenas = false;
+  auto add = line.own().add_options();
+  add("limit,n", options::value(&limit)->value_name("N"),
+      "this many rows of a kind by themselves, the rest in one (default 8), 0: all");
+  add("arenas", options::bool_switch(&arenas), "also a table of malloc's arenas");
+  if (!line.parse(arguments)) return kExitDone;
+  const auto most = static_cast<std::size_t>(parse_count("--limit", limit, 0, 1'000'000'000));
+  const auto session = Session::open(line.common(), {.references = false, .residency = true});
+  const MemoryBill bill = bill_of(*session);
+
+  Document document;
+  const auto field = [&](const char* key, const char* title, Kind kind, Cell value) {
+    document.fields.push_back({{key, title, kind}, std::move(value)});
+  };
+  field("verdict", "verdict", Kind::kSentence, bill.verdict_text);
+  field("rss", bill.residency_known ? "RSS" : "bytes in the core", Kind::kBytes, bill.rss);
+  field("sum", "sum of the rows", Kind::kBytes, bill.sum);
+  field("malloc_trim_bytes", "malloc_trim(0) frees", Kind::kBytes, bill.malloc_trim_bytes);
+  if (bill.residency_known) {
+    field("page_tables", "page tables, beside", Kind::kBytes, bill.page_tables);
+    field("swapped", "swapped out, beside", Kind::kBytes, bill.swapped);
+  }
+  document.fields.push_back(pymalloc_of(bill.pymalloc));
+  document.sections.push_back(rows_of(bill, most));
+  if (arenas || !line.common().format.empty()) document.sections.push_back(arenas_of(bill));
+  for (const std::string& doubt : bill.doubts) document.notes.push_back(doubt);
+  session->write(std::move(document), line.common());
+  return kExitDone;
+}
+
+}  // namespace heapglass

@@ -1,0 +1,114 @@
+// The memory bill against what the kernel, sys._debugmallocstats(), mallinfo() and malloc_trim(0) say.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+
+#include "cmd/live_results.h"
+#include "cmd/python_program.h"
+
+namespace heapglass {
+namespace {
+
+// The number under a key of the document itself.
+double number_of(const std::string& json, const std::string& key) {
+  const std::size_t at = json.find("\n  \"" + key + "\": ");
+  return at == std::string::npos ? NAN : std::stod(json.substr(at + key.size() + 6));
+}
+
+class MemoryOf {
+ public:
+  MemoryOf(const std::string& interpreter, const std::string& shape)
+      : target_(interpreter, "memory_shapes.py", {shape, said()}) {
+    const Outcome outcome = run_command(
+        {HEAPGLASS_PROGRAM, "memory", target_.target(), "--limit", "0", "--format", "json", "-o", answer()});
+    EXPECT_EQ(outcome.status, 0) << outcome.err;
+    std::ifstream file(answer());
+    json_.assign(std::istreambuf_iterator<char>(file), {});
+    EXPECT_TRUE(std::abs(value("sum") / value("rss") - 1) < 0.02) << json_;
+  }
+  double value(const std::string& key) const { return number_of(json_, key); }
+  bool says(const std::string& text) const { return json_.find(text) != std::string::npos; }
+  // Differences between the answer and what the process wrote, a line each, then "compared ...".
+  std::string compared() {
+    EXPECT_EQ(target_.ask(""), "WRITTEN");  // the wait ends, in which it allocates nothing
+    return run_command({"python3", kPrograms + "compare_memory.py", answer(), said()}).out;
+  }
+  // What malloc_trim(0) then takes off the RSS.
+  double trimmed() {
+    std::istringstream words(target_.ask("trim"));
+    double before = 0, after = 0;
+    words >> before >> after;
+    return before - after;
+  }
+
+ private:
+  std::string said() const { return folder_.file("said"); }
+  std::string answer() const { return folder_.file("answer"); }
+
+  TemporaryFolder folder_;
+  PythonProgram target_;
+  std::string json_;
+};
+
+class MemoryOn : public testing::TestWithParam<Interpreter> {};
+
+TEST_P(MemoryOn, IsWhatTheAllocatorsSay) {
+  MemoryOf memory(GetParam().path, "fragmented");
+  const std::string compared = memory.compared();
+  EXPECT_EQ(compared.rfind("compared ", 0), 0u) << compared;
+  EXPECT_TRUE(memory.says("\"fragmentation: ")) << "no such verdict";
+  const double told = memory.value("malloc_trim_bytes"), was = memory.trimmed();
+  EXPECT_GT(was, 10e6);
+  EXPECT_NEAR(told / was, 1, 0.2) << told << " told, " << was << " given back";
+}
+
+INSTANTIATE_TEST_SUITE_P(Live, MemoryOn, testing::ValuesIn(supported_interpreters()),
+                         [](const auto& each) { return as_identifier(each.param.name); });
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(MemoryOn);
+
+struct Shape {
+  const char* name;
+  const char* verdict;  // what the sentence begins with
+  const char* row;      // a row that must be there
+};
+
+// With the interpreter of the system alone: how pools and chunks are read is the same for every shape.
+class MemoryShape : public testing::TestWithParam<Shape> {};
+
+TEST_P(MemoryShape, AddsUpAndIsNamed) {
+  MemoryOf memory("/usr/bin/python3", GetParam().name);
+  EXPECT_TRUE(memory.says(std::string("\"verdict\": \"") + GetParam().verdict));
+  EXPECT_TRUE(memory.says(GetParam().row)) << GetParam().row;
+  const std::string compared = memory.compared();
+  EXPECT_EQ(compared.rfind("compared ", 0), 0u) << compared;
+}
+
+constexpr Shape kShapes[] = {
+    {"small", "files: ", "\"category\": \"code and libraries\""},
+    {"objects", "live objects: ", "\"detail\": \"builtins.float\""},
+    {"big_strings", "live objects: ", "\"detail\": \"builtins.str\""},
+    {"threads", "live objects: ", "\"category\": \"thread stacks\", \"detail\": \"thread "},
+    {"maps", "files: ", "\"category\": \"shared memory\""},
+    {"native", "native memory: ", "\"detail\": \"malloc, blocks of C code\""},
+};
+
+INSTANTIATE_TEST_SUITE_P(Live, MemoryShape, testing::ValuesIn(kShapes),
+                         [](const auto& each) { return std::string(each.param.name); });
+
+// numpy's data is its arrays', small and large.
+TEST(Memory, OfArraysIsTheirs) {
+  const std::string packages = HEAPGLASS_SOURCE_DIR "/.packages/3.11/numpy_arrays";
+  if (!std::filesystem::exists(packages + "/numpy"))
+    GTEST_SKIP() << "no numpy for the system's Python 3.11: scripts/fetch-packages brings it";
+  setenv("PYTHONPATH", packages.c_str(), 1);
+  MemoryOf memory("/usr/bin/python3", "numbers");
+  unsetenv("PYTHONPATH");
+  EXPECT_TRUE(memory.says("most of numpy.ndarray;"));
+  const std::string compared = memory.compared();
+  EXPECT_EQ(compared.rfind("compared ", 0), 0u) << compared;
+}
+
+}  // namespace
+}  // namespace heapglass

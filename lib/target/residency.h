@@ -1,0 +1,26 @@
+// Which pages of a process are in memory, and what the kernel counts them as.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "lib/base/address.h"
+
+namespace heapglass {
+
+struct Residency {
+  struct Run {
+    Address start{};
+    std::uint64_t size = 0;  // bytes, whole pages
+  };
+  std::vector<Run> runs;  // resident pages in order of address, neighbours joined; not overlapping
+  // As the kernel counted at that moment, in bytes; what it does not tell is 0.
+  std::uint64_t rss = 0;
+  std::uint64_t page_tables = 0;  // in the kernel, for this process: not part of its RSS
+  std::uint64_t swapped = 0;
+  // The shared page of zeros, which reading fresh memory gives and RSS does not count, is told apart. Kernels
+  // before 6.7 cannot.
+  bool zero_pages_apart = true;
+};
+
+}  // namespace heapglass

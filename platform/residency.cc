@@ -1,0 +1,85 @@
+#include "platform/residency.h"
+
+#include <sys/ioctl.h>
+
+#include <charconv>
+#include <string>
+#include <string_view>
+
+#include "platform/page_map.h"
+
+namespace heapglass {
+namespace {
+
+// Linux 6.7+, Documentation/admin-guide/mm/pagemap.rst "PAGEMAP_SCAN"; not in the headers of Debian 12.
+struct PageRegion {
+  std::uint64_t start, end, categories;
+};
+struct PageScan {
+  std::uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages;
+  std::uint64_t category_inverted, category_mask, category_anyof_mask, return_mask;
+};
+constexpr std::uint64_t kPresent = 1 << 3, kZeroPage = 1 << 5;
+constexpr unsigned long kPageMapScan = _IOWR('f', 16, PageScan);
+
+void add_run(Residency& out, std::uint64_t start, std::uint64_t end) {
+  if (!out.runs.empty() && value(out.runs.back().start) + out.runs.back().size == start) {
+    out.runs.back().size += end - start;
+  } else {
+    out.runs.push_back({Address{start}, end - start});
+  }
+}
+
+// The present pages that are not the zero page. False where this kernel cannot.
+bool scan(int page_map, Residency& out) {
+  std::vector<PageRegion> regions(4096);
+  PageScan scan{.size = sizeof(PageScan),
+                .end = (std::uint64_t{1} << 47) - kPage,  // of user space: the kernel refuses more
+                .vec = reinterpret_cast<std::uint64_t>(regions.data()),
+                .vec_len = regions.size(),
+                .category_inverted = kZeroPage,
+                .category_mask = kPresent | kZeroPage,
+                .return_mask = kPresent};
+  while (scan.start < scan.end) {
+    const int n = ioctl(page_map, kPageMapScan, &scan);
+    if (n < 0 || scan.walk_end <= scan.start) return false;
+    for (int i = 0; i < n; ++i)
+      add_run(out, regions[static_cast<std::size_t>(i)].start, regions[static_cast<std::size_t>(i)].end);
+    scan.start = scan.walk_end;
+  }
+  return true;
+}
+
+std::uint64_t field_of_status(std::string_view status, std::string_view name) {
+  const std::size_t at = status.find("\n" + std::string(name) + ":");
+  if (at == std::string_view::npos) return 0;
+  std::string_view rest = status.substr(at + name.size() + 2);
+  rest.remove_prefix(std::min(rest.find_first_of("0123456789"), rest.size()));
+  std::uint64_t kilobytes = 0;
+  std::from_chars(rest.data(), rest.data() + rest.size(), kilobytes);
+  return kilobytes * 1024;
+}
+
+}  // namespace
+
+std::optional<Residency> read_residency(pid_t pid, const Mappings& mappings) {
+  const PageMap pages(pid);
+  if (!pages) return std::nullopt;
+  Residency out;
+  const std::string status = read_proc_file("/proc/" + std::to_string(pid) + "/status");
+  out.rss = field_of_status(status, "VmRSS");
+  out.page_tables = field_of_status(status, "VmPTE");
+  out.swapped = field_of_status(status, "VmSwap");
+  if (scan(pages.descriptor(), out)) return out;
+  out.runs.clear();
+  out.zero_pages_apart = false;
+  for (const Mapping& m : mappings) {
+    if (m.path.starts_with("[vvar") || m.path == "[vsyscall]") continue;  // pages of the kernel's own
+    pages.each({value(m.start), value(m.end)}, [&](std::uint64_t at, std::uint64_t entry) {
+      if (entry >> 63) add_run(out, at, at + kPage);
+    });
+  }
+  return out;
+}
+
+}  // namespace heapglass

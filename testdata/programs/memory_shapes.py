@@ -1,0 +1,131 @@
+"""One shape of memory, which the interpreter and the C library then describe themselves.
+
+usage: memory_shapes.py SHAPE FILE
+
+Writes to FILE what sys._debugmallocstats() prints, and as its last line mallinfo()'s fordblks and hblkhd; between that
+and READY it allocates nothing. Told "trim" it calls malloc_trim(0) and answers its RSS before and after, in bytes.
+"""
+import ctypes
+import io
+import mmap
+import os
+import sys
+import threading
+import time
+
+KEEP = []
+
+
+class MallInfo(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_size_t) for name in
+                "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()]
+
+
+class OldMallInfo(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_int) for name, _ in MallInfo._fields_]
+
+
+def small():
+    KEEP.append([object() for _ in range(1000)])
+
+
+def objects():
+    KEEP.append([[str(i), i * 1.5, {"k": (i,)}] for i in range(60000)])
+
+
+def fragmented():
+    """Holes of every kind: in pools, in chunks, in fast bins and thread caches."""
+    blocks = [bytearray(600 + i % 9000) for i in range(12000)]
+    little = [(i, str(i)) for i in range(100000)]
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype = ctypes.c_void_p
+    libc.free.argtypes = [ctypes.c_void_p]
+    fast = [libc.malloc(n) for n in (24, 40, 56, 104, 120) for _ in range(200)]
+    for each in fast[::2]:
+        libc.free(each)
+    KEEP.append([b for i, b in enumerate(blocks) if i % 5 == 0 or 3000 < i < 4000])
+    KEEP.append(little[::7])
+
+
+def big_strings():
+    KEEP.append([chr(97 + i % 26) * (1 << 20) for i in range(40)] + ["\u20ac" * 5000000])
+
+
+def threads():
+    def hold():
+        mine = [bytearray(3000) for _ in range(3000)]
+        del mine[::2]
+        ready.release()
+        time.sleep(600)
+    ready = threading.Semaphore(0)
+    for _ in range(8):
+        threading.Thread(target=hold, daemon=True).start()
+    for _ in range(8):
+        ready.acquire()
+
+
+def maps():
+    anonymous = mmap.mmap(-1, 20 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    anonymous.write(b"x" * (12 << 20))
+    shared = mmap.mmap(-1, 8 << 20)
+    shared.write(b"y" * (8 << 20))
+    with open(sys.executable, "rb") as file:
+        view = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+    KEEP.extend([anonymous, shared, view, sum(view[::4096])])
+    zeros = mmap.mmap(-1, 10 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    KEEP.extend([zeros, zeros[:]])  # read and never written: no memory of its own
+
+
+def numbers():
+    import numpy
+    KEEP.extend(numpy.ones((300, 1000)) for _ in range(12))
+    KEEP.extend(numpy.arange(n) for n in range(1, 3000))
+
+
+def native():
+    """Blocks that no object points to."""
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype = ctypes.c_void_p
+    libc.memset.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t]
+    for _ in range(3000):
+        libc.memset(libc.malloc(10000), 1, 10000)
+
+
+def resident():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS"))
+
+
+def main():
+    shape, path = sys.argv[1:]
+    globals()[shape]()
+    libc = ctypes.CDLL(None)
+    modern = hasattr(libc, "mallinfo2")
+    mallinfo = libc.mallinfo2 if modern else libc.mallinfo
+    mallinfo.restype = MallInfo if modern else OldMallInfo
+    out = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    byte, ready, wait = bytearray(1), b"READY\n", io.FileIO(0, closefd=False).readinto
+    stats, write, asked = sys._debugmallocstats, os.write, mallinfo
+    error = os.dup(2)
+    for _ in range(3):  # what a first time needs is there at the last
+        os.dup2(out, 2)
+        stats()
+        asked()
+    os.ftruncate(out, 0)
+    os.lseek(out, 0, os.SEEK_SET)
+    info = asked()
+    stats()
+    write(1, ready)
+    wait(byte)
+    os.dup2(error, 2)
+    os.write(out, ("\nmallinfo %d %d\n" % (info.fordblks, info.hblkhd)).encode())
+    print("WRITTEN", flush=True)
+    for question in sys.stdin:
+        if question.strip() == "trim":
+            before = resident()
+            libc.malloc_trim(0)
+            print(before, resident(), flush=True)
+
+
+if __name__ == "__main__":
+    main()
