@@ -59,7 +59,8 @@ std::vector<const options::option_description*> CommandLine::all() const {
 std::string CommandLine::help() const {
   std::ostringstream out;
   out << "heapglass " << command_ << (takes_target_ ? " TARGET" : "")
-      << (also_ ? " '" + also_name_ + "'" : "") << " [options]: " << summary_ << "\n";
+      << (also_ ? " '" + also_name_ + "'" : "") << (more_ ? " [TARGET...]" : "") << " [options]: " << summary_
+      << "\n";
   if (!own_.options().empty()) out << "\n" << own_;
   out << "\n" << shared_;
   return out.str();
@@ -73,6 +74,10 @@ bool CommandLine::parse(const std::vector<std::string>& arguments) {
   if (also_) {
     hidden.add_options()(also_name_.c_str(), options::value(also_));
     positional.add(also_name_.c_str(), 1);
+  }
+  if (more_) {
+    hidden.add_options()("targets", options::value(more_));
+    positional.add("targets", -1);
   }
   everything.add(own_).add(shared_).add(hidden);
   // Guessing is off: a prefix that means one option today may mean two tomorrow.

@@ -17,8 +17,9 @@ namespace heapglass {
 
 namespace options = boost::program_options;
 
-// Exit codes: 0, 130 and those of ErrorKind.
+// Exit codes: 0, 1, 130 and those of ErrorKind.
 constexpr int kExitDone = 0;
+constexpr int kExitExceeded = 1;  // a threshold of --fail-if
 
 // What every command that looks at a target takes.
 struct CommonOptions {
@@ -46,6 +47,8 @@ class CommandLine {
     also_name_ = std::move(name);
     also_ = value;
   }
+  // Further targets behind TARGET.
+  void takes_more_targets(std::vector<std::string>* targets) { more_ = targets; }
   // False: --help was asked for and has been printed. Throws Error kUsage with "did you mean".
   bool parse(const std::vector<std::string>& arguments);
   std::string help() const;
@@ -57,6 +60,7 @@ class CommandLine {
   bool takes_target_;
   std::string also_name_;
   std::string* also_ = nullptr;
+  std::vector<std::string>* more_ = nullptr;
   CommonOptions common_;
   std::string freeze_ = "copy", max_pause_;  // as written
   options::options_description own_;

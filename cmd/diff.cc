@@ -1,181 +1,151 @@
-// heapglass diff: what becomes more while one watches.
+// heapglass diff: what became more between two moments, by type, by owner and object by object.
 #include <algorithm>
-#include <chrono>
+#include <future>
 #include <iostream>
 #include <map>
 #include <thread>
-#include <tuple>
 
-#include "cmd/session.h"
-#include "lib/analysis/type_growth.h"
+#include "cmd/diff_report.h"
+#include "cmd/growth_style.h"
+#include "cmd/moment.h"
+#include "cmd/thresholds.h"
+#include "cmd/time_text.h"
 #include "lib/base/error.h"
-#include "lib/graph/objgraph_labels.h"
-#include "lib/python/text_repr.h"
 #include "lib/render/output.h"
 #include "lib/render/write_report.h"
 
 namespace heapglass {
 namespace {
 
-// "10s", "500ms", "2m", "10": seconds where no unit is given.
-std::chrono::milliseconds parse_interval(const std::string& text) {
-  std::size_t digits = 0;
-  while (digits < text.size() && text[digits] >= '0' && text[digits] <= '9') ++digits;
-  const std::string unit = text.substr(digits);
-  const long long factor = unit.empty() || unit == "s" ? 1000
-                           : unit == "ms"              ? 1
-                           : unit == "m"               ? 60'000
-                           : unit == "h"               ? 3'600'000
-                                                       : 0;
-  if (digits == 0 || factor == 0)
-    throw Error(ErrorKind::kUsage, "--every '" + text + "' is no time", "give it as 500ms, 10s or 2m");
-  const long long number = parse_count("--every", text.substr(0, digits), 1, 1'000'000);
-  return std::chrono::milliseconds(number * factor);
-}
+struct DiffOptions {
+  std::vector<std::string> targets;  // the first one included
+  std::chrono::milliseconds interval{};
+  long long looks = 2;  // at a single target
+  std::size_t limit = 0;
+  bool growth = false, long_names = false, survivors = false;
+  DiffReportOptions report;
+};
 
-// objgraph.show_growth: types that have more objects than they ever had before, most growth first.
-class LikeObjgraph {
+// The looks at one target that runs, at their times; or one at each of several targets.
+class Looks {
  public:
-  LikeObjgraph(bool long_names, std::size_t limit) : long_names_(long_names), limit_(limit) {}
+  Looks(const CommonOptions& common, const DiffOptions& options) : common_(common), options_(options) {}
 
-  void take(const CommonOptions& common, std::ostream& out) {
-    const auto session = Session::open(common, {.graph = false});
-    std::vector<std::tuple<std::string, std::uint64_t, std::uint64_t>> grown;
-    for (const auto& [name, count] :
-         objgraph_common_types(session->types(), session->interpreters(), long_names_, 0)) {
-      std::uint64_t& peak = peaks_[name];
-      if (count <= peak) continue;
-      grown.emplace_back(name, count, count - peak);
-      peak = count;
-    }
-    std::stable_sort(grown.begin(), grown.end(),
-                     [](const auto& a, const auto& b) { return std::get<2>(a) > std::get<2>(b); });
-    if (limit_ && grown.size() > limit_) grown.resize(limit_);
-    std::size_t width = 0;
-    for (const auto& row : grown) width = std::max(width, code_points(std::get<0>(row)));
-    for (const auto& [name, count, delta] : grown) {
-      char figures[64];
-      std::snprintf(figures, sizeof figures, "%9llu %+9lld\n", static_cast<unsigned long long>(count),
-                    static_cast<long long>(delta));
-      out << name << std::string(width - code_points(name), ' ') << figures;
-    }
-    out.flush();
+  std::size_t count() const {
+    return options_.targets.size() > 1 ? options_.targets.size() : static_cast<std::size_t>(options_.looks);
+  }
+  // The time between two looks, not between the end of one and the start of the next.
+  CommonOptions at(std::size_t i) const {
+    CommonOptions common = common_;
+    if (options_.targets.size() > 1)
+      common.target = options_.targets[i];
+    else
+      std::this_thread::sleep_until(began_ + static_cast<long long>(i) * options_.interval);
+    return common;
   }
 
  private:
-  const bool long_names_;
-  const std::size_t limit_;
-  std::map<std::string, std::uint64_t> peaks_;
+  const CommonOptions& common_;
+  const DiffOptions& options_;
+  const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
 };
 
-struct Moment {
-  std::vector<TypeCount> types;
-  double pause_ms = 0;
-};
+int print_growth_style(const CommonOptions& common, const DiffOptions& options) {
+  Output output(common.output);
+  GrowthStyle growth(options.long_names, options.limit);
+  const Looks looks(common, options);
+  for (std::size_t i = 0; i < looks.count(); ++i) {
+    const CommonOptions at = looks.at(i);
+    if (i > 0 && output.is_terminal()) output.stream() << '\n';
+    growth.take(at, output.stream());
+  }
+  output.commit();
+  return kExitDone;
+}
 
-Moment look(const CommonOptions& common) {
-  const auto session = Session::open(common, {.references = false});
-  return {histogram(session->graph(), &session->objects()), session->capture().pause_ms};
+// Those in between are looked at for what the first and the last do not tell: how often a type grew.
+std::vector<Moment> take_moments(const CommonOptions& common, const DiffOptions& options) {
+  const Looks looks(common, options);
+  std::vector<Moment> moments(looks.count());
+  // What a moment means is found out while the next one is waited for and taken.
+  std::future<Moment> before;
+  for (std::size_t i = 0; i < moments.size(); ++i) {
+    const bool ends = i == 0 || i + 1 == moments.size();
+    const MomentOptions wanted{.owners = ends, .identities = ends || options.survivors};
+    std::shared_ptr<Session> session = open_for_moment(looks.at(i), wanted);
+    if (options.targets.size() == 1 && i == 0 && !session->target().runs())
+      throw Error(ErrorKind::kUsage,
+                  "there is one moment in " + session->target().name() + ": nothing to compare it with",
+                  "give a later one too: heapglass diff OLD NEW");
+    if (before.valid()) moments[i - 1] = before.get();
+    before = std::async(std::launch::async, [session, wanted] { return moment_of(*session, wanted); });
+  }
+  moments.back() = before.get();
+  return moments;
 }
 
 }  // namespace
 
 int run_diff(const std::vector<std::string>& arguments) {
-  CommandLine line("diff", "what becomes more while one watches, by type");
-  std::string every = "10s", times = "2", limit, sort = "bytes", style = "default";
-  bool long_names = false;
+  CommandLine line("diff", "what became more between two moments, or while one watches");
+  DiffOptions o;
+  std::vector<std::string> more;
+  std::string every, times, limit, sort = "bytes", style = "default", fail_if;
+  line.takes_more_targets(&more);
   auto add = line.own().add_options();
   add("every", options::value(&every)->value_name("TIME"),
-      "look again after this long: 500ms, 10s (default), 2m");
+      "with a single target: look again after this long: 500ms, 10s (default), 2m");
   add("times", options::value(&times)->value_name("N"),
-      "look this many times (default 2), the first and the last are compared");
+      "with a single target: look this many times (default 2); the first and the last are compared");
+  add("survivors", options::bool_switch(&o.survivors),
+      "with three targets or more: what was made after the first, is in the second and still there in the "
+      "last");
   add("limit,n", options::value(&limit)->value_name("N"),
-      "this many types (default 20, in growth style 10), 0: all");
+      "this many types and owners (default 20, in growth style 10), 0: all");
   add("sort", options::value(&sort)->value_name("KEY"), "by what became most: bytes (default) or count");
+  add("fail-if", options::value(&fail_if)->value_name("THRESHOLD"),
+      "end with exit code 1 and the reason where it is exceeded: 'bytes(app.Session) > 10MB or growth(rss) > "
+      "5%'; `heapglass help thresholds` tells more");
   add("style", options::value(&style)->value_name("NAME"),
       "default, or growth: what objgraph.show_growth prints each time, of tracked objects only");
-  add("longnames", options::bool_switch(&long_names), "in growth style: types with their module");
+  add("longnames", options::bool_switch(&o.long_names), "in growth style: types with their module");
   if (!line.parse(arguments)) return kExitDone;
   const CommonOptions& common = line.common();
-  const auto interval = parse_interval(every);
-  const auto looks = parse_count("--times", times, 2, 1'000'000);
+  o.targets = {common.target};
+  o.targets.insert(o.targets.end(), more.begin(), more.end());
+  if (o.targets.size() > 1 && (!every.empty() || !times.empty()))
+    throw Error(ErrorKind::kUsage, "--every and --times are for a single target that runs");
+  o.interval = parse_time("--every", every.empty() ? "10s" : every);
+  o.looks = parse_count("--times", times.empty() ? "2" : times, 2, 1'000'000);
   if (style != "default" && style != "growth")
     throw Error(ErrorKind::kUsage, "--style '" + style + "' is none of default, growth");
-  const bool growth = style == "growth";
-  if (long_names && !growth) throw Error(ErrorKind::kUsage, "--longnames goes with --style growth");
+  o.growth = style == "growth";
+  if (o.long_names && !o.growth) throw Error(ErrorKind::kUsage, "--longnames goes with --style growth");
   if (sort != "bytes" && sort != "count")
     throw Error(ErrorKind::kUsage, "--sort '" + sort + "' is none of bytes, count");
-  if (growth && (sort != "bytes" || !(common.format.empty() || common.format == "text")))
-    throw Error(ErrorKind::kUsage, "--style growth is a text by count: it takes no --sort or --format");
-  if (limit.empty()) limit = growth ? "10" : "20";
-  const auto most = static_cast<std::size_t>(parse_count("--limit", limit, 0, 1'000'000'000));
+  if (o.growth && (sort != "bytes" || !(common.format.empty() || common.format == "text") || o.survivors ||
+                   !fail_if.empty()))
+    throw Error(ErrorKind::kUsage,
+                "--style growth is a text by count: it takes no --sort, --format, --survivors or --fail-if");
+  if (o.survivors && (o.targets.size() > 1 ? o.targets.size() : static_cast<std::size_t>(o.looks)) < 3)
+    throw Error(ErrorKind::kUsage, "--survivors needs three moments or more",
+                "heapglass diff --survivors S1 S2 S3, or a process and --times 3");
+  if (limit.empty()) limit = o.growth ? "10" : "20";
+  o.limit = static_cast<std::size_t>(parse_count("--limit", limit, 0, 1'000'000'000));
+  const Thresholds thresholds(fail_if);
+  if (o.growth) return print_growth_style(common, o);
 
-  // The time between two looks, not between the end of one and the start of the next.
-  const auto began = std::chrono::steady_clock::now();
-  auto wait_for = [&](long long i) { std::this_thread::sleep_until(began + i * interval); };
-  if (growth) {
-    Output output(common.output);
-    LikeObjgraph like(long_names, most);
-    for (long long i = 0; i < looks; ++i) {
-      wait_for(i);
-      if (i > 0 && output.is_terminal()) output.stream() << '\n';
-      like.take(common, output.stream());
-    }
-    output.commit();
-    return kExitDone;
-  }
-  const Moment first = look(common);
-  Moment last;
-  std::map<std::string, std::int64_t> never_less;  // types that only grew, by how often they did
-  std::vector<TypeCount> previous = first.types;
-  double longest = first.pause_ms;
-  for (long long i = 1; i < looks; ++i) {
-    wait_for(i);
-    last = look(common);
-    longest = std::max(longest, last.pause_ms);
-    for (const TypeGrowth& row : type_growth(previous, last.types))
-      if (row.count_delta() > 0) ++never_less[row.type];
-    previous = last.types;
-  }
-  std::vector<TypeGrowth> rows = type_growth(first.types, last.types);
-  std::int64_t count = 0, bytes = 0;
-  for (const TypeGrowth& row : rows) {
-    count += row.count_delta();
-    bytes += row.bytes_delta();
-  }
-  std::erase_if(rows, [](const TypeGrowth& r) { return r.count_delta() == 0 && r.bytes_delta() == 0; });
-  std::stable_sort(rows.begin(), rows.end(), [&](const TypeGrowth& a, const TypeGrowth& b) {
-    return sort == "bytes" ? a.bytes_delta() > b.bytes_delta() : a.count_delta() > b.count_delta();
-  });
-  const std::size_t in_all = rows.size();
-  if (most && rows.size() > most) rows.resize(most);
-
-  Document document;
-  document.fields.push_back({{"total", "", Kind::kText, Audience::kPrograms},
-                             Record{{{"count_delta", "", Kind::kCountDelta}, count},
-                                    {{"bytes_delta", "", Kind::kBytesDelta}, bytes}}});
-  document.fields.push_back(
-      {{"pause_ms", "longest pause", Kind::kMilliseconds, Audience::kPrograms}, longest});
-  Table table{.key = "types",
-              .columns = {{"type", "type", Kind::kText},
-                          {"count_before", "before", Kind::kCount},
-                          {"count_after", "after", Kind::kCount},
-                          {"count_delta", "objects", Kind::kCountDelta},
-                          {"bytes_delta", "bytes", Kind::kBytesDelta},
-                          {"grew", "grew", Kind::kText}}};
-  for (const TypeGrowth& r : rows)
-    table.rows.push_back({r.type, r.count_before, r.count_after, r.count_delta(), r.bytes_delta(),
-                          std::to_string(never_less[r.type]) + " of " + std::to_string(looks - 1)});
-  table.totals = Row{"all objects", Cell(), Cell(), count, bytes, Cell()};
-  if (rows.size() < in_all)
-    table.notes.push_back(std::to_string(in_all - rows.size()) + " more types changed: --limit 0 shows all");
-  document.sections.push_back(std::move(table));
+  const std::vector<Moment> moments = take_moments(common, o);
+  const std::vector<std::string> reasons = thresholds.exceeded(moments.front(), moments.back());
+  o.report = {.limit = o.limit, .by_count = sort == "count"};
+  Document document =
+      o.survivors ? survivors_report(moments, o.report) : diff_report(moments, reasons, o.report);
   RenderOptions render;
   render.exact_bytes = common.exact_bytes;
   for (const std::string& warning :
        write_report(document, {common.output, common.format, "text", 0644}, render))
     std::cerr << "heapglass: " << warning << "\n";
-  return kExitDone;
+  return reasons.empty() ? kExitDone : kExitExceeded;
 }
 
 }  // namespace heapglass

@@ -36,7 +36,8 @@ std::string usage() {
     text += "  " + std::string(c.name) + std::string(12 - c.name.size(), ' ') + std::string(c.summary) + "\n";
   text +=
       "\n`heapglass COMMAND --help` tells a command's options; --version the version.\n"
-      "`heapglass help expressions` tells how --where, --filter and --highlight are written.\n";
+      "`heapglass help expressions` tells how --where, --filter and --highlight are written, `heapglass help "
+      "thresholds` how --fail-if is.\n";
   return text;
 }
 
@@ -56,6 +57,10 @@ int dispatch(std::vector<std::string> arguments) {
     name = arguments.front();  // help COMMAND
     if (name == "expressions") {
       std::cout << expression_help();
+      return kExitDone;
+    }
+    if (name == "thresholds") {
+      std::cout << threshold_help();
       return kExitDone;
     }
     arguments = {"--help"};

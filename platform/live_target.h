@@ -5,6 +5,7 @@
 #include "lib/target/target.h"
 #include "platform/freeze_way.h"
 #include "platform/process.h"
+#include "platform/resident_memory.h"
 
 namespace heapglass {
 
@@ -19,6 +20,9 @@ class LiveTarget final : public Target {
   std::string command_line() const override { return process_.command_line(); }
   std::string executable() const override { return process_.executable(); }
   std::optional<std::uint64_t> resident_bytes() const override { return process_.resident_bytes(); }
+  std::optional<ResidentMemory> resident_memory() const override {
+    return read_resident_memory(process_.pid());
+  }
   bool owned_by_caller() const override { return process_.owned_by_caller(); }
   bool runs() const override { return !was_stopped_; }
   const MemoryReader& memory() const override { return process_; }

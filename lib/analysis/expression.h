@@ -46,6 +46,14 @@ struct ExpressionBytes {
 using ExpressionValue = std::variant<std::monostate, ExpressionNone, bool, std::int64_t, double, std::string,
                                      ExpressionBytes, Address>;
 
+// What a threshold asks of a moment: "rss", "bytes(app.Session)", "growth(count(app.Session))".
+struct ExpressionMeasure {
+  std::string name;       // of expression_measures()
+  std::string argument;   // of bytes(...): the type's or owner's name
+  bool growth = false;    // since the first moment
+  bool relative = false;  // as a part of what it was there
+};
+
 // The objects that an expression looks at: a live heap has them in memory, a snapshot in its file.
 class ExpressionObjects {
  public:
@@ -63,6 +71,14 @@ class ExpressionObjects {
   virtual Address item(Address object, const ExpressionValue& key) const = 0;
 };
 
+// The moment that a threshold looks at.
+class ExpressionMoment {
+ public:
+  virtual ~ExpressionMoment() = default;
+  // nullopt: nobody knows.
+  virtual std::optional<double> measure(const ExpressionMeasure& measure) const = 0;
+};
+
 class Expression {
  public:
   struct Node;
@@ -70,12 +86,18 @@ class Expression {
   // `option` names the option in the message. Throws Error kUsage whose detail() shows the text and a caret
   // below the place.
   static Expression parse(std::string_view text, std::string_view option);
+  // For --fail-if: numbers of a whole heap in place of what is asked of objects.
+  static Expression parse_threshold(std::string_view text, std::string_view option);
   Expression(Expression&&) noexcept;
   Expression& operator=(Expression&&) noexcept;
   ~Expression();
 
   bool matches(const ExpressionObjects& objects, Address object) const;
   bool uses(ExpressionField field) const;
+  // Of a threshold: the comparisons that make it true, "growth(rss) is 7.31 %, which is > 5 %"; none: it is
+  // not exceeded.
+  std::vector<std::string> exceeded(const ExpressionMoment& moment) const;
+  std::vector<ExpressionMeasure> measures() const;
   const std::string& text() const { return text_; }
 
  private:
@@ -84,8 +106,9 @@ class Expression {
   std::vector<Node> nodes_;  // children before parents; the last one is the whole
 };
 
-// The language in full, for people.
+// The languages in full, for people.
 std::string expression_help();
+std::string threshold_help();
 
 // `pattern` with *, ? and [abc] matches the whole text, one without them a part of it. Linear in the text
 // for each star.

@@ -23,6 +23,44 @@ const std::vector<ExpressionFieldName>& expression_fields() {
   return fields;
 }
 
+const std::vector<ExpressionMeasureName>& expression_measures() {
+  using Takes = ExpressionMeasureName::Takes;
+  static const std::vector<ExpressionMeasureName> measures{
+      {"rss", Takes::kNothing, "resident memory of the process, of a live one", true},
+      {"peak", Takes::kNothing, "the most that it ever had resident", true},
+      {"objects", Takes::kNothing, "all objects", false},
+      {"bytes", Takes::kTypeOrNothing, "of all objects, or bytes(app.Session) of those of a type", true},
+      {"count", Takes::kType, "count(app.Session): objects of a type", false},
+      {"retained", Takes::kType, "retained(app.Session): what would be freed with all of a type", true},
+      {"owner", Takes::kOwner, "owner('app.cache'): bytes of what hangs in it, by the name that diff shows",
+       true},
+      {"entries", Takes::kOwner, "entries('app.cache'): its items", false},
+      {"pause", Takes::kNothing, "milliseconds that the process stood still for a look", false},
+  };
+  return measures;
+}
+
+std::string threshold_help() {
+  std::string text =
+      "Thresholds, for --fail-if: where one is exceeded the exit code is 1 and the reason is told.\n\n"
+      "  bytes(app.Session) > 10MB              of all objects of a type, in the last of the moments\n"
+      "  growth(rss) > 5%                       of what it was in the first\n"
+      "  growth(count(app.Session)) >= 1000     more of them than in the first\n"
+      "  growth(owner('app.cache')) > 1MB or growth(entries('app.cache')) > 10000\n\n"
+      "Measures:\n";
+  for (const ExpressionMeasureName& m : expression_measures())
+    text += "  " + std::string(m.name) + std::string(15 - m.name.size(), ' ') + std::string(m.meaning) + "\n";
+  text +=
+      "  growth(...)    how much more that is in the last moment than in the first, in its own unit or in "
+      "%\n\n"
+      "They are compared with numbers or one another by < <= > >=, and join by and, or, not and parentheses. "
+      "Sizes may\nhave a unit: 10kB, 1.5MB, 2GB, 64KiB. Names of types are as in --type: with a dot the "
+      "whole "
+      "name, without one\nthe last part. What nobody knows (the rss of a core file) exceeds nothing, and a "
+      "warning tells.\n";
+  return text;
+}
+
 std::string expression_help() {
   std::string text =
       "Conditions on objects, for --where, --filter, --highlight, --stop-at and --avoid.\n\n"

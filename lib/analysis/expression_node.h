@@ -13,6 +13,7 @@ struct Expression::Node {
     kPath,      // from the object along steps; none: the object itself
     kList,      // children, literals all
     kIs,        // child 0 is of the type `literal`, or None
+    kMeasure,   // measure, of thresholds
     kCompare,   // children[0] ops[0] children[1] ops[1] children[2] ..., all of them true
     kNot,
     kAnd,
@@ -40,6 +41,8 @@ struct Expression::Node {
   ExpressionField field = ExpressionField::kType;
   ExpressionValue literal;
   std::vector<Step> steps;
+  ExpressionMeasure measure;
+  bool percent = false;  // of a number: 5%, as 0.05
   std::vector<std::uint32_t> children;
   std::vector<Op> ops;
 };
@@ -52,5 +55,14 @@ struct ExpressionFieldName {
   std::string_view meaning;
 };
 const std::vector<ExpressionFieldName>& expression_fields();
+
+// What thresholds can ask for.
+struct ExpressionMeasureName {
+  std::string_view name;
+  enum class Takes : std::uint8_t { kNothing, kType, kTypeOrNothing, kOwner } takes;
+  std::string_view meaning;
+  bool is_bytes = false;
+};
+const std::vector<ExpressionMeasureName>& expression_measures();
 
 }  // namespace heapglass

@@ -18,13 +18,14 @@ constexpr int kMostNested = 60;            // of parentheses and nots
 
 class Parser : private ExpressionWords {
  public:
-  Parser(std::string_view text, std::string_view option, std::vector<Node>& nodes)
-      : ExpressionWords(text, option), nodes_(nodes) {}
+  Parser(std::string_view text, std::string_view option, std::vector<Node>& nodes, bool threshold)
+      : ExpressionWords(text, option), nodes_(nodes), threshold_(threshold) {}
 
   void parse() {
     if (text().size() > kLongest) fail(kLongest, "an expression has at most 65536 bytes");
     next();
-    if (token().kind == Token::Kind::kEnd) fail(0, "an expression is expected", "size > 1MB, for one");
+    if (token().kind == Token::Kind::kEnd)
+      fail(0, "an expression is expected", threshold_ ? "growth(rss) > 5%, for one" : "size > 1MB, for one");
     disjunction();
     if (token().kind != Token::Kind::kEnd)
       fail(token().at, "'and', 'or' or the end is expected, not " + shown());
@@ -109,6 +110,7 @@ class Parser : private ExpressionWords {
 
   std::uint32_t comparison() {
     const std::size_t at = token().at;
+    if (threshold_ && !is_sign("(")) return threshold();
     if (is_word("is")) {  // `is Type` alone speaks of the object itself
       const std::uint32_t object = add({.kind = Node::Kind::kPath, .at = at});
       return is_type(object);
@@ -139,6 +141,107 @@ class Parser : private ExpressionWords {
     }
     return add(
         {.kind = Node::Kind::kCompare, .at = at, .children = std::move(operands), .ops = std::move(ops)});
+  }
+
+  // ---- thresholds: growth(bytes(app.Session)) > 10MB
+
+  std::uint32_t threshold() {
+    const std::size_t at = token().at;
+    std::vector<std::uint32_t> operands{number_or_measure()};
+    std::vector<Node::Op> ops;
+    bool percent = false, numbers_only = true;
+    while (true) {
+      const std::size_t op_at = token().at;
+      const auto op = take_op();
+      if (!op) break;
+      if (*op != Node::Op::kLess && *op != Node::Op::kLessEqual && *op != Node::Op::kGreater &&
+          *op != Node::Op::kGreaterEqual)
+        fail(op_at, "a threshold is compared by <, <=, > or >=");
+      ops.push_back(*op);
+      operands.push_back(number_or_measure());
+    }
+    if (ops.empty())
+      fail(token().at, "a comparison is expected, not " + shown(),
+           "as in growth(rss) > 5%, objects > 1000000");
+    for (const std::uint32_t i : operands) {
+      percent |= nodes_[i].percent;
+      numbers_only &= nodes_[i].kind == Node::Kind::kLiteral;
+    }
+    if (numbers_only) fail(at, "these are numbers only: there is nothing to measure");
+    for (const std::uint32_t i : operands) {
+      Node& node = nodes_[i];
+      if (!percent) continue;
+      if (node.kind == Node::Kind::kMeasure && !node.measure.growth)
+        fail(node.at, "a percentage is one of growth: growth(" + node.measure.name + ")");
+      if (node.kind == Node::Kind::kLiteral && !node.percent)
+        fail(node.at, "a percentage is compared with percentages");
+      node.measure.relative = true;
+    }
+    return add(
+        {.kind = Node::Kind::kCompare, .at = at, .children = std::move(operands), .ops = std::move(ops)});
+  }
+
+  std::uint32_t number_or_measure() {
+    const std::size_t at = token().at;
+    if (token().kind == Token::Kind::kNumber) {
+      Node literal{.kind = Node::Kind::kLiteral, .at = at, .literal = token().value};
+      next();
+      if (take_sign("%")) {
+        const auto* const whole = std::get_if<std::int64_t>(&literal.literal);
+        const double number = whole ? static_cast<double>(*whole) : std::get<double>(literal.literal);
+        literal.literal = number / 100;
+        literal.percent = true;
+      }
+      return add(std::move(literal));
+    }
+    Node node{.kind = Node::Kind::kMeasure, .at = at};
+    if (is_word("growth")) {
+      next();
+      const std::size_t opened = token().at;
+      if (!take_sign("(")) fail(token().at, "'(' is expected after growth, not " + shown(), "growth(rss)");
+      node.measure = measure();
+      node.measure.growth = true;
+      close(")", opened);
+    } else {
+      node.measure = measure();
+    }
+    return add(std::move(node));
+  }
+
+  ExpressionMeasure measure() {
+    using Takes = ExpressionMeasureName::Takes;
+    const std::size_t at = token().at;
+    const ExpressionMeasureName* known = nullptr;
+    std::vector<std::string> names{"growth"};
+    for (const ExpressionMeasureName& m : expression_measures()) {
+      names.emplace_back(m.name);
+      if (is_word(m.name)) known = &m;
+    }
+    if (!known) {
+      const std::string meant =
+          token().kind == Token::Kind::kWord ? did_you_mean(near_names(token().text, names, 2)) : "";
+      fail(at, "a number or a measure is expected, not " + shown(),
+           meant.empty() ? "heapglass help thresholds lists the measures" : meant);
+    }
+    next();
+    ExpressionMeasure out{.name = std::string(known->name)};
+    const std::size_t opened = token().at;
+    if (known->takes == Takes::kNothing || !take_sign("(")) {
+      if (known->takes == Takes::kType || known->takes == Takes::kOwner)
+        fail(token().at, "'(' is expected after " + out.name + ", not " + shown(),
+             out.name + (known->takes == Takes::kOwner ? "('app.cache')" : "(app.Session)"));
+      return out;
+    }
+    if (token().kind == Token::Kind::kText && std::holds_alternative<std::string>(token().value)) {
+      out.argument = std::get<std::string>(token().value);
+      next();
+    } else if (token().kind == Token::Kind::kWord) {
+      out.argument = dotted_name();
+    } else {
+      fail(token().at, "a name is expected, not " + shown(), "a name with signs in it stands in quotes");
+    }
+    close(")", opened);
+    return out;
   }
 
   std::uint32_t is_type(std::uint32_t object) {
@@ -355,6 +458,7 @@ class Parser : private ExpressionWords {
   static bool names_field(const Node& node) { return node.kind == Node::Kind::kField; }
 
   std::vector<Node>& nodes_;
+  const bool threshold_;
   int depth_ = 0;
 };
 
@@ -363,7 +467,14 @@ class Parser : private ExpressionWords {
 Expression Expression::parse(std::string_view text, std::string_view option) {
   Expression expression;
   expression.text_ = text;
-  Parser(expression.text_, option, expression.nodes_).parse();
+  Parser(expression.text_, option, expression.nodes_, false).parse();
+  return expression;
+}
+
+Expression Expression::parse_threshold(std::string_view text, std::string_view option) {
+  Expression expression;
+  expression.text_ = text;
+  Parser(expression.text_, option, expression.nodes_, true).parse();
   return expression;
 }
 

@@ -14,6 +14,13 @@
 
 namespace heapglass {
 
+// What the kernel counts of a process, in bytes.
+struct ResidentMemory {
+  std::uint64_t rss = 0, peak = 0;                    // now, and the most that it ever was
+  std::uint64_t anonymous = 0, file = 0, shared = 0;  // the parts of rss
+  std::uint64_t swapped = 0;
+};
+
 class Target {
  public:
   virtual ~Target() = default;
@@ -23,6 +30,8 @@ class Target {
   virtual std::string command_line() const = 0;  // arguments joined by spaces; a core has the first 80 bytes
   virtual std::string executable() const = 0;    // as the target sees it
   virtual std::optional<std::uint64_t> resident_bytes() const = 0;
+  // Of this moment, where that is known.
+  virtual std::optional<ResidentMemory> resident_memory() const { return std::nullopt; }
   // Whether what is in it is the caller's own, so that its code may be run (in a copy) without being asked
   // for.
   virtual bool owned_by_caller() const = 0;

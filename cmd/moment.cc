@@ -1,0 +1,80 @@
+#include "cmd/moment.h"
+
+#include <algorithm>
+
+#include "cmd/ways_of.h"
+#include "lib/analysis/dominators.h"
+#include "lib/analysis/heap_objects.h"
+
+namespace heapglass {
+namespace {
+
+// Types of one name are one row.
+std::vector<std::uint64_t> retained_by_row(const HeapGraph& graph, const std::vector<TypeCount>& types,
+                                           const Dominators& dominators) {
+  std::vector<std::uint32_t> row_of(graph.types.size());
+  std::uint32_t row = 0;
+  for (std::size_t t = 0; t < graph.types.size(); ++t) {
+    while (row + 1 < types.size() && types[row].type < graph.types[t].name) ++row;
+    row_of[t] = row;  // those without an object have none, and any will do
+  }
+  return dominators.retained_by(graph, row_of, static_cast<std::uint32_t>(types.size()));
+}
+
+void find_holders(Session& session, Moment& moment) {
+  const HeapGraph& graph = session.graph();
+  const Referrers referrers = reverse(graph);
+  Labels labels(session.types(), graph, referrers);
+  const HeapObjects values(session.types(), graph, session.interpreters());
+  WaysFromOutside outside(session, labels, values);
+  const Ways from_modules = outside.ways({}, [&](NodeId n) {
+    return labels.type_of(n).body == Body::kModule && values.is_proper_module(labels.address(n));
+  });
+  const Ways from_anywhere = outside.ways();
+  Owners owners = find_owners({from_modules, from_anywhere, labels, values});
+  std::vector<std::uint32_t> row_of;
+  moment.owners = owner_counts(owners, &row_of);
+  if (!moment.identities.address.empty()) {
+    for (std::uint32_t& owner : owners.of) owner = row_of[owner];
+    moment.identities.owner = std::move(owners.of);
+  }
+  moment.retained = retained_by_row(graph, moment.types, Dominators(graph, outside.held().held));
+}
+
+}  // namespace
+
+const TypeCount* Moment::type(std::string_view name) const {
+  const auto at = std::lower_bound(types.begin(), types.end(), name,
+                                   [](const TypeCount& row, std::string_view n) { return row.type < n; });
+  return at != types.end() && at->type == name ? &*at : nullptr;
+}
+
+std::unique_ptr<Session> open_for_moment(const CommonOptions& common, const MomentOptions& options) {
+  return Session::open(common, {.references = options.owners || options.identities});
+}
+
+Moment moment_of(Session& session, const MomentOptions& options) {
+  Moment moment;
+  moment.target = session.target().name();
+  moment.python = session.python().version;
+  moment.pid = session.target().pid();
+  moment.runs = session.target().runs();
+  moment.resident = session.target().resident_memory();
+  moment.pause_ms = session.capture().pause_ms;
+  moment.types = histogram(session.graph(), &session.objects());
+  for (const TypeCount& row : moment.types) {
+    moment.objects += row.count;
+    moment.bytes += all_bytes(row);
+  }
+  if (options.identities) moment.identities = identities(session.graph(), &session.objects());
+  if (options.owners) find_holders(session, moment);
+  moment.caveats = session.caveats();
+  return moment;
+}
+
+Moment take_moment(const CommonOptions& common, const MomentOptions& options) {
+  const auto session = open_for_moment(common, options);
+  return moment_of(*session, options);
+}
+
+}  // namespace heapglass

@@ -1,0 +1,20 @@
+// A fingerprint of values that cannot change as long as the object lives.
+#pragma once
+
+#include <cstdint>
+
+#include "lib/python/types.h"
+
+namespace heapglass {
+
+// Of a str, bytes, int or float, by its first bytes and its length; nothing for other objects. Never 0 where
+// there is one.
+std::uint32_t value_fingerprint(const Objects& objects, Address object, const TypeInfo& type);
+
+// Joins two fingerprints; the order matters.
+constexpr std::uint64_t mixed(std::uint64_t a, std::uint64_t b) {
+  std::uint64_t h = (a ^ (b + 0x9e3779b97f4a7c15)) * 0xff51afd7ed558ccd;
+  return h ^ h >> 32;
+}
+
+}  // namespace heapglass
