@@ -3,6 +3,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "cmd/allocation_sites.h"
 #include "cmd/picture_maker.h"
 #include "cmd/retained_sizes.h"
 #include "cmd/session.h"
@@ -43,7 +44,8 @@ void declare(CommandLine& line, GraphOptions& o, bool holders) {
                 "sys.modules has)"
               : "do not follow objects of which this is true");
   add("extra-info", options::value(&o.extra_info)->value_name("WHAT,..."),
-      "tell of each object its size, retained, refcount, id, length");
+      "tell of each object its size, retained, refcount, id, length, or the site that allocated it, where "
+      "tracemalloc was tracing");
   add("refcounts", options::bool_switch(&o.refcounts), "tell each object's reference count behind its type");
   add("shortnames", options::bool_switch(&o.short_names), "types without their module");
   add("longnames", options::bool_switch(&o.long_names), "types with their module");
@@ -158,6 +160,12 @@ int run_graph(const std::vector<std::string>& arguments, bool holders) {
   if (uses_retained({&filter, &highlight, &stop_at}) ||
       std::find(extra.begin(), extra.end(), ExtraInfo::kRetained) != extra.end())
     tell_retained(values, *session);
+  std::optional<AllocationSites> sites;
+  if (std::find(extra.begin(), extra.end(), ExtraInfo::kSite) != extra.end()) {
+    sites.emplace(*session);
+    if (const std::string why = sites->why_none(); !why.empty()) notes.push_back(why);
+    looks.site = [&](NodeId n) { return sites->line_of(n); };
+  }
   auto matches = [&](const std::optional<Expression>& e, NodeId n) {
     return e->matches(values, labels.address(n));
   };

@@ -83,6 +83,7 @@ struct Command {
 std::span<const Command> commands();
 
 int run_info(const std::vector<std::string>& arguments);
+int run_tracemalloc(const std::vector<std::string>& arguments);
 int run_memory(const std::vector<std::string>& arguments);
 int run_histogram(const std::vector<std::string>& arguments);
 int run_objects(const std::vector<std::string>& arguments);

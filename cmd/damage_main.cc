@@ -12,6 +12,9 @@
 
 #include "lib/base/error.h"
 #include "lib/graph/heap_exercise.h"
+#include "lib/python/pymalloc.h"
+#include "lib/python/tracemalloc.h"
+#include "platform/glibc_heap.h"
 #include "platform/live_target.h"
 
 namespace heapglass {
@@ -24,6 +27,21 @@ struct Change {
   std::byte* at;
   std::uint64_t before;
 };
+
+// The allocators' own data, and tracemalloc's.
+void exercise_memory(const Capture& capture, const PyRuntime& python, const std::vector<Address>& some) {
+  const Objects objects(*capture.image, python);
+  Health health;
+  const auto interpreters = read_interpreters(objects, {}, health);
+  const Pymalloc pymalloc = read_pymalloc(objects, interpreters, some);
+  std::vector<MallocArena::Range> taken;
+  for (const Pymalloc::Arena& arena : pymalloc.arenas) {
+    taken.push_back({arena.start, arena.size});
+    each_part(objects, pymalloc, arena, [](Address, std::uint64_t, PymallocPart) {});
+  }
+  read_glibc_heap(capture, taken);
+  read_tracemalloc(objects);
+}
 
 int run(pid_t pid, long rounds, std::uint64_t seed) {
   LiveTarget target(pid);
@@ -46,6 +64,9 @@ int run(pid_t pid, long rounds, std::uint64_t seed) {
   image->seal();
   std::mt19937_64 random(seed);
   const HeapReading whole = exercise_heap(image, python, 1);
+  Capture copied;
+  copied.image = image;
+  copied.mappings = capture.mappings;
   const std::uint32_t step = whole.objects / 300 + 1;
   if (whole.objects == 0) return std::fprintf(stderr, "nothing was read of the sound heap\n"), 1;
 
@@ -98,6 +119,7 @@ int run(pid_t pid, long rounds, std::uint64_t seed) {
           break;
       }
     }
+    exercise_memory(copied, python, whole.described);
     const HeapReading damaged = exercise_heap(image, python, step);
     if (damaged.objects && damaged.objects < least) least = damaged.objects;
     for (auto c = changes.rbegin(); c != changes.rend(); ++c) std::memcpy(c->at, &c->before, 8);

@@ -23,11 +23,9 @@ std::string join(const std::vector<std::string>& parts, const char* between) {
 }  // namespace
 
 std::vector<ExtraInfo> parse_extra_info(const std::string& text) {
-  constexpr std::pair<std::string_view, ExtraInfo> kWords[] = {{"size", ExtraInfo::kSize},
-                                                               {"retained", ExtraInfo::kRetained},
-                                                               {"refcount", ExtraInfo::kRefcount},
-                                                               {"id", ExtraInfo::kId},
-                                                               {"length", ExtraInfo::kLength}};
+  constexpr std::pair<std::string_view, ExtraInfo> kWords[] = {
+      {"size", ExtraInfo::kSize}, {"retained", ExtraInfo::kRetained}, {"refcount", ExtraInfo::kRefcount},
+      {"id", ExtraInfo::kId},     {"length", ExtraInfo::kLength},     {"site", ExtraInfo::kSite}};
   std::vector<ExtraInfo> out;
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t comma = std::min(text.find(',', at), text.size());
@@ -35,8 +33,8 @@ std::vector<ExtraInfo> parse_extra_info(const std::string& text) {
     const auto known =
         std::find_if(std::begin(kWords), std::end(kWords), [&](const auto& w) { return w.first == word; });
     if (known == std::end(kWords))
-      throw Error(ErrorKind::kUsage,
-                  "--extra-info '" + std::string(word) + "' is none of size, retained, refcount, id, length");
+      throw Error(ErrorKind::kUsage, "--extra-info '" + std::string(word) +
+                                         "' is none of size, retained, refcount, id, length, site");
     out.push_back(known->second);
     at = comma + 1;
   }
@@ -74,6 +72,10 @@ std::vector<std::string> PictureMaker::figures(NodeId id) const {
         break;
       case ExtraInfo::kLength:
         if (length) out.push_back("length " + std::to_string(*length));
+        break;
+      case ExtraInfo::kSite:
+        if (const std::string site = looks_.site ? looks_.site(id) : std::string(); !site.empty())
+          out.push_back("of " + site);
         break;
     }
   }

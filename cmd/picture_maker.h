@@ -21,7 +21,7 @@
 
 namespace heapglass {
 
-enum class ExtraInfo { kSize, kRetained, kRefcount, kId, kLength };
+enum class ExtraInfo { kSize, kRetained, kRefcount, kId, kLength, kSite };
 // "size,id" -> the two. Throws Error kUsage.
 std::vector<ExtraInfo> parse_extra_info(const std::string& text);
 
@@ -31,6 +31,7 @@ struct PictureLooks {
   bool long_names = true;
   std::vector<ExtraInfo> extra_info;
   std::function<bool(NodeId)> highlight;
+  std::function<std::string(NodeId)> site;  // where it was allocated; empty: not known
 };
 
 class PictureMaker {

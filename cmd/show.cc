@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 
+#include "cmd/allocation_sites.h"
 #include "cmd/ways_of.h"
 #include "lib/analysis/dominators.h"
 #include "lib/analysis/holders.h"
@@ -156,6 +157,11 @@ int run_show(const std::vector<std::string>& arguments) {
   field("repr", "repr", Kind::kSentence, !attributes.empty() ? attributes : repr.sure ? repr.text : plain);
   if (const auto length = values.length(a)) field("length", "length", Kind::kCount, *length);
   field("size", "size", Kind::kBytes, graph.size[index(node)]);
+  if (const AllocationSites sites(s); sites.tracing()) {
+    List calls;
+    for (const std::string& call : sites.lines_of(node)) calls.push_back(call);
+    field("site", "allocated by", Kind::kSentence, calls.empty() ? Cell() : Cell(std::move(calls)));
+  }
   field("external_bytes", "in buffers of its own", Kind::kBytes,
         external_of(s.objects(), a, type, graph.size[index(node)]).bytes);
   field("retained_bytes", "retained", Kind::kBytes, dominators.retained_bytes(node));

@@ -135,7 +135,8 @@ struct CacheShape {
 };
 constexpr CacheShape kCacheShapes[] = {{64, true}, {76, false}};
 
-std::vector<Address> cached_by(const Reader& r, const MallocChunk& chunk, const CacheShape& shape) {
+std::vector<Address> cached_by(const Reader& r, const MallocChunk& chunk, const CacheShape& shape,
+                               std::uint64_t& budget) {
   std::vector<Address> members;
   const Address counts = chunk.start + kHeader, lists = counts + shape.bins * 2;
   for (std::uint64_t i = 0; i < shape.bins; ++i) {
@@ -146,7 +147,9 @@ std::vector<Address> cached_by(const Reader& r, const MallocChunk& chunk, const 
     const std::uint64_t size = i < 64 ? kLeastChunk + 16 * i : 0;
     for (Address user{r.word(lists + 8 * i)}; !is_null(user); user = r.link(user)) {
       const std::uint64_t head = r.head(user - kHeader) & ~kFlags;
-      if (value(user) % 16 || (size ? head != size : head < 1024) || ++listed > 65535) return {};
+      if (value(user) % 16 || (size ? head != size : head < 1024) || ++listed > 65535 || budget == 0 ||
+          --budget == 0)
+        return {};
       members.push_back(user - kHeader);
     }
     if (shape.counts && listed != count) return {};
@@ -155,12 +158,13 @@ std::vector<Address> cached_by(const Reader& r, const MallocChunk& chunk, const 
 }
 
 void mark_cached(const Reader& r, std::vector<MallocArena>& arenas, const std::vector<Places>& places) {
+  std::uint64_t budget = 10'000'000;  // links: chunks that only look like a cache may lead in circles
   for (const MallocArena& arena : arenas) {
     for (const MallocChunk& chunk : arena.chunks) {
-      if (chunk.state != ChunkState::kUsed) continue;
+      if (chunk.state != ChunkState::kUsed || budget == 0) continue;
       for (const CacheShape& shape : kCacheShapes) {
         if (chunk.size != (shape.bins * 10 + 8 + 15) / 16 * 16) continue;
-        for (const Address member : cached_by(r, chunk, shape)) {
+        for (const Address member : cached_by(r, chunk, shape, budget)) {
           for (std::size_t a = 0; a < arenas.size(); ++a) {
             const auto at = places[a].find(value(member));
             if (at == places[a].end() || arenas[a].chunks[at->second].state != ChunkState::kUsed) continue;

@@ -52,17 +52,18 @@ class MappingKinds {
       return {programs_.count(m.path) || m.path.find(".so") != std::string::npos ? MemoryKind::kCode
                                                                                  : MemoryKind::kFiles,
               m.path};
-    if (m.path == "[heap]") return {MemoryKind::kUnknown, "the heap of brk", true};
+    if (m.path == "[heap]" && allocator_.empty()) return {MemoryKind::kUnknown, "the heap of brk", true};
     if (m.path.starts_with("[stack")) return {MemoryKind::kStacks, "main thread", false};
     if (m.path.starts_with("[v")) return {MemoryKind::kCode, m.path};
     // What a file's variables need beyond the file lies right behind it.
     if (i > 0 && m.path.empty() && mappings_[i - 1].end == m.start && mappings_[i - 1].has_file() &&
         mappings_[i - 1].writable && programs_.count(mappings_[i - 1].path))
       return {MemoryKind::kCode, mappings_[i - 1].path};
-    if (!allocator_.empty()) return {MemoryKind::kNative, allocator_ + ", or mapped by C code", true};
+    if (!allocator_.empty()) return {MemoryKind::kNative, allocators_row(), true};
     return {MemoryKind::kUnknown, m.path.empty() ? "mapped by C code, without a name" : m.path, true};
   }
   const std::string& allocator() const { return allocator_; }
+  std::string allocators_row() const { return allocator_ + ", used or free, or mapped by C code"; }
 
  private:
   const Mappings& mappings_;
@@ -97,7 +98,9 @@ class Biller {
       for (const Image::Segment& s : in_.capture.image->segments()) runs.push_back({s.start, s.size});
     }
     for (const Residency::Run& run : runs) share_out(run.start, run.start + run.size);
-    for (const auto& [key, bytes] : rows_) bill.rows.push_back({key.first, key.second, bytes, 0});
+    if (!kinds_.allocator().empty()) take_buffers_by_size();
+    for (const auto& [key, bytes] : rows_)
+      if (bytes) bill.rows.push_back({key.first, key.second, bytes, 0});
     add_types(bill);
     std::stable_sort(bill.rows.begin(), bill.rows.end(), [](const MemoryRow& a, const MemoryRow& b) {
       return a.kind != b.kind ? a.kind < b.kind : a.bytes > b.bytes;
@@ -220,6 +223,25 @@ class Biller {
     return bytes;
   }
 
+  // Where an allocator is not read nobody knows the blocks in it, but objects tell how large their buffers
+  // are.
+  void take_buffers_by_size() {
+    std::vector<std::uint64_t> told(buffers_.size());
+    std::uint32_t node = 0;
+    in_.graph.index->each_in_blocks(0, in_.graph.index->blocks(), [&](Address a) {
+      const std::uint32_t n = node++, type = in_.graph.type[n];
+      const TypeInfo* const info = in_.graph.types[type].info;
+      if (info && may_have_buffers(*info) && info->buffer == BufferRule::kNone)
+        told[type] += external_of(in_.objects, a, *info, in_.graph.size[n]).bytes;
+    });
+    std::uint64_t& left = rows_[{MemoryKind::kNative, kinds_.allocators_row()}];
+    for (std::size_t t = 0; t < told.size(); ++t) {
+      const std::uint64_t more = std::min(told[t] - std::min(told[t], buffers_[t]), left);
+      buffers_[t] += more;
+      left -= more;
+    }
+  }
+
   void add_types(MemoryBill& bill) const {
     std::map<std::string, MemoryRow> objects, buffers;  // types of one name are one row
     for (std::size_t t = 0; t < objects_.size(); ++t) {
@@ -260,7 +282,8 @@ class Biller {
       bill.doubts.push_back("no malloc that is known was found: what it has is among the unknown");
     if (!kinds_.allocator().empty())
       bill.doubts.push_back(kinds_.allocator() +
-                            " is loaded, whose free memory is not told from what it has handed out");
+                            " is loaded: what it has handed out is known by the sizes of objects, and not "
+                            "told from what it has free");
     for (const MallocArena& a : in_.malloc.arenas)
       if (!a.sure)
         bill.doubts.push_back("malloc's arena at " + to_hex(a.address) +

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <map>
 
-#include "lib/python/words.h"
+#include "lib/python/static_words.h"
 
 namespace heapglass {
 namespace {
@@ -57,26 +57,19 @@ class TableSearch {
   // A word of the interpreter's own variables from which every pool is found in the arena that it names.
   std::optional<ArenaTable> find() const {
     if (pools_.empty()) return std::nullopt;
-    for (const Image::Segment& s : o_.image().segments()) {
-      if (!holds_variables(s)) continue;
-      for (std::uint64_t at = 0; at + 8 <= s.size; at += 8) {
-        const Address table{word_at(s.bytes + at, 0)};
-        if (value(table) % 8 || !leads_to(table, pools_.front()) || !leads_to_most(table)) continue;
-        return ArenaTable{table, length_of(table)};
-      }
-    }
-    return std::nullopt;
+    std::optional<ArenaTable> found;
+    any_static_word(o_, [&](Address, std::uint64_t word) {
+      const Address table{word};
+      if (word % 8 || !leads_to(table, pools_.front()) || !leads_to_most(table)) return false;
+      found = ArenaTable{table, length_of(table)};
+      return true;
+    });
+    return found;
   }
 
  private:
   using InArena = std::pair<Address, std::uint32_t>;
 
-  // .data and .bss of the file that has _PyRuntime: they lie together.
-  bool holds_variables(const Image::Segment& s) const {
-    constexpr std::uint64_t kFar = 8 << 20;
-    const Address runtime = o_.python().runtime;
-    return s.heap && s.start < runtime + kFar && runtime < s.start + s.size + kFar;
-  }
   bool leads_to(Address table, const InArena& pool) const {
     const auto& l = o_.layout().arena_object;
     const Address slot = table + pool.second * static_cast<std::uint64_t>(l.size);

@@ -50,7 +50,10 @@ constexpr Rules k3_14 = but(k3_13, [](Rules& r) {
   r.refcount_is_32_bit = true;
   r.gen_keeps_code = true;
 });
-constexpr Rules k3_15 = but(k3_14, [](Rules& r) { r.gen_frame_cleared = 5; });
+constexpr Rules k3_15 = but(k3_14, [](Rules& r) {
+  r.gen_frame_cleared = 5;
+  r.tracemalloc_names_are_c = true;
+});
 
 // To add a version: what it changed above and the row here, its layout table in layouts/ (unless it describes
 // itself), the interpreter in scripts/pythons; then scripts/exactness shows what is left.

@@ -1,0 +1,214 @@
+// heapglass tracemalloc: what the target's own tracemalloc knows.
+#include "lib/python/tracemalloc.h"
+
+#include <fcntl.h>
+
+#include <charconv>
+#include <fstream>
+#include <iostream>
+
+#include "cmd/session.h"
+#include "lib/analysis/trace_file.h"
+#include "lib/analysis/trace_statistics.h"
+#include "lib/base/error.h"
+#include "lib/render/output.h"
+
+namespace heapglass {
+namespace {
+
+constexpr const char* kHowToTrace =
+    "tracemalloc is not tracing there: python -X tracemalloc=10, PYTHONTRACEMALLOC=10 or "
+    "tracemalloc.start(10) has "
+    "it begin";
+
+struct TraceOptions {
+  std::string group = "lineno", limit = "20", compare, dump;
+  std::vector<std::string> include, exclude;
+  bool cumulative = false, all_frames = false;
+};
+
+TraceGroup parse_group(const TraceOptions& o) {
+  if (o.group == "traceback" && o.cumulative)
+    throw Error(ErrorKind::kUsage, "--cumulative goes with --group lineno or filename");
+  if (o.group == "lineno") return TraceGroup::kLine;
+  if (o.group == "filename") return TraceGroup::kFile;
+  if (o.group == "traceback") return TraceGroup::kTraceback;
+  throw Error(ErrorKind::kUsage, "--group '" + o.group + "' is none of lineno, filename, traceback");
+}
+
+// "*/app.py:12" -> the pattern and the line, where there is one.
+TraceFilter parse_filter(const std::string& text, bool inclusive, bool all_frames) {
+  TraceFilter filter{.inclusive = inclusive, .pattern = text, .all_frames = all_frames};
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string::npos) return filter;
+  std::uint32_t line = 0;
+  const auto [end, error] = std::from_chars(text.data() + colon + 1, text.data() + text.size(), line);
+  if (error != std::errc() || end != text.data() + text.size()) return filter;
+  filter.pattern.resize(colon);
+  filter.line = line;
+  return filter;
+}
+
+std::vector<TraceFilter> parse_filters(const TraceOptions& o) {
+  std::vector<TraceFilter> filters;
+  for (const std::string& each : o.include) filters.push_back(parse_filter(each, true, o.all_frames));
+  for (const std::string& each : o.exclude) filters.push_back(parse_filter(each, false, o.all_frames));
+  return filters;
+}
+
+// Throws where the process traces and its tables are not to be found.
+Tracemalloc read_checked(const Session& session) {
+  Tracemalloc traced = read_tracemalloc(session.objects());
+  if (traced.tracing && !traced.tables_found)
+    throw Error(
+        ErrorKind::kNotPython,
+        session.target().name() +
+            " is tracing, but tracemalloc's tables were not found among the variables of " +
+            session.python().binary->path(),
+        "has it a trace at all yet? debug information of the interpreter (python3-dbg) names the tables");
+  return traced;
+}
+
+// What it is compared with: a file of tracemalloc, or another target.
+TraceSnapshot read_other(const std::string& name, CommonOptions common) {
+  std::ifstream file(name, std::ios::binary);
+  char begin[3] = {};
+  if (file.read(begin, sizeof begin) && is_trace_file({begin, sizeof begin})) {
+    file.seekg(0);
+    return read_trace_file(std::string((std::istreambuf_iterator<char>(file)), {}), name);
+  }
+  common.target = name;
+  const auto session = Session::open(common, {.graph = false});
+  Tracemalloc other = read_checked(*session);
+  if (!other.tracing) throw Error(ErrorKind::kUsage, "--compare " + name + " has no traces: " + kHowToTrace);
+  return std::move(other.snapshot);
+}
+
+List frames_of(const TraceStatistic& s) {
+  List frames;
+  for (const TraceStatistic::Frame& f : s.frames)
+    frames.push_back(Record{{{"file", "", Kind::kText}, f.file},
+                            {{"line", "", Kind::kPlainNumber}, std::uint64_t{f.line}}});
+  return frames;
+}
+
+// One table for people, of the module's own words, and one for programs.
+class Rows {
+ public:
+  Rows(TraceGroup group, bool people, std::size_t most) : group_(group), people_(people), most_(most) {
+    table_.key = "rows";
+    if (people_) {
+      table_.columns = {{"text", "[ Top " + std::to_string(most) + " ]", Kind::kSentence}};
+    } else {
+      table_.columns = {{"file", "", Kind::kText},       {"line", "", Kind::kPlainNumber},
+                        {"size", "", Kind::kBytes},      {"count", "", Kind::kCount},
+                        {"size_diff", "", Kind::kBytes}, {"count_diff", "", Kind::kCount},
+                        {"text", "", Kind::kText},       {"traceback", "", Kind::kText}};
+    }
+  }
+  void add(const TraceStatistic& s, const std::string& text, Cell size_diff = {}, Cell count_diff = {}) {
+    if (most_ && shown_ == most_) {
+      ++left_out_;
+      return;
+    }
+    ++shown_;
+    const TraceStatistic::Frame& last = s.frames.back();  // of a traceback: where it was allocated
+    if (!people_) {
+      table_.rows.push_back({last.file, group_ == TraceGroup::kFile ? Cell() : Cell(std::uint64_t{last.line}),
+                             s.size, s.count, std::move(size_diff), std::move(count_diff), text,
+                             group_ == TraceGroup::kTraceback ? Cell(frames_of(s)) : Cell()});
+      return;
+    }
+    table_.rows.push_back({text});
+    if (group_ != TraceGroup::kTraceback) return;
+    for (const std::string& line : lines_of(s)) table_.rows.push_back({line});
+  }
+  Table take() {
+    if (left_out_) table_.notes.push_back(std::to_string(left_out_) + " more: --limit 0 shows all");
+    return std::move(table_);
+  }
+
+ private:
+  const TraceGroup group_;
+  const bool people_;
+  const std::size_t most_;
+  std::size_t shown_ = 0, left_out_ = 0;
+  Table table_;
+};
+
+Table rows_of(TraceSnapshot& snapshot, const TraceOptions& o, const CommonOptions& common) {
+  const TraceGroup group = parse_group(o);
+  const bool people = common.format.empty() || common.format == "text";
+  Rows rows(group, people, static_cast<std::size_t>(parse_count("--limit", o.limit, 0, 1'000'000'000)));
+  const std::vector<TraceFilter> filters = parse_filters(o);
+  filter_traces(snapshot, filters);
+  const auto now = trace_statistics(snapshot, group, o.cumulative);
+  if (o.compare.empty()) {
+    for (const TraceStatistic& s : now) rows.add(s, text_of(s));
+  } else {
+    TraceSnapshot other = read_other(o.compare, common);
+    filter_traces(other, filters);
+    for (const TraceDifference& d : trace_differences(now, trace_statistics(other, group, o.cumulative)))
+      rows.add(d.now, text_of(d), d.size, d.count);
+  }
+  return rows.take();
+}
+
+void dump(const TraceSnapshot& snapshot, const std::string& path) {
+  Output output(path, 0600);
+  write_trace_file(snapshot, output.stream());
+  output.commit();
+}
+
+}  // namespace
+
+int run_tracemalloc(const std::vector<std::string>& arguments) {
+  CommandLine line("tracemalloc",
+                   "what the target's own tracemalloc knows, when it traces: who allocated what");
+  TraceOptions o;
+  auto add = line.own().add_options();
+  add("group", options::value(&o.group)->value_name("BY"), "lineno (default), filename or traceback");
+  add("cumulative", options::bool_switch(&o.cumulative),
+      "a trace counts for every file or line of its traceback, not for the last call alone");
+  add("compare", options::value(&o.compare)->value_name("OTHER"),
+      "what changed since: a file of --dump or tracemalloc.Snapshot.dump(), or another target");
+  add("include", options::value(&o.include)->value_name("PATTERN[:LINE]"),
+      "only traces allocated in files of such names, as in tracemalloc.Filter; again for more");
+  add("exclude", options::value(&o.exclude)->value_name("PATTERN[:LINE]"), "none of those; again for more");
+  add("all-frames", options::bool_switch(&o.all_frames),
+      "--include and --exclude look at every call of a traceback, not at the last alone");
+  add("limit,n", options::value(&o.limit)->value_name("N"), "this many rows (default 20), 0: all");
+  add("dump", options::value(&o.dump)->value_name("FILE"),
+      "also write all traces there, for tracemalloc.Snapshot.load and --compare");
+  if (!line.parse(arguments)) return kExitDone;
+  parse_group(o);
+  const auto session = Session::open(line.common(), {.graph = false});
+  Tracemalloc traced = read_checked(*session);
+
+  Document document;
+  const auto field = [&](const char* key, const char* title, Kind kind, Cell value) {
+    document.fields.push_back({{key, title, kind}, std::move(value)});
+  };
+  const auto bytes = [](const std::optional<std::uint64_t>& n) { return n ? Cell(*n) : Cell(); };
+  field("tracing", "tracing", Kind::kText, traced.tracing);
+  if (!traced.tracing) {
+    if (!o.dump.empty() || !o.compare.empty())
+      throw Error(ErrorKind::kUsage, "there are no traces: " + std::string(kHowToTrace));
+    document.notes.push_back(kHowToTrace);
+  } else {
+    field("current", "traced now", Kind::kBytes, bytes(traced.current));
+    field("peak", "at its peak", Kind::kBytes, bytes(traced.peak));
+    field("traces", "traces", Kind::kCount, std::uint64_t{traced.snapshot.traces.size()});
+    field("traceback_limit", "calls kept of each", Kind::kPlainNumber,
+          std::uint64_t{traced.snapshot.traceback_limit});
+    if (!o.dump.empty()) dump(traced.snapshot, o.dump);
+    if (traced.contradictions)
+      document.notes.push_back(std::to_string(traced.contradictions) +
+                               " entries of its tables contradict themselves and are left out");
+    document.sections.push_back(rows_of(traced.snapshot, o, line.common()));
+  }
+  session->write(std::move(document), line.common());
+  return kExitDone;
+}
+
+}  // namespace heapglass
