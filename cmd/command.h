@@ -97,6 +97,7 @@ int run_show(const std::vector<std::string>& arguments);
 int run_path(const std::vector<std::string>& arguments);
 int run_retained(const std::vector<std::string>& arguments);
 int run_export(const std::vector<std::string>& arguments);
+int run_stacks(const std::vector<std::string>& arguments);
 int run_selfcheck(const std::vector<std::string>& arguments);
 
 }  // namespace heapglass

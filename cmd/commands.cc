@@ -17,6 +17,7 @@ constexpr Command kCommands[] = {
     {"leaks", "what most likely leaks, who holds it, and what usually helps", run_leaks},
     {"garbage", "what a full collection would free now", run_garbage},
     {"tracemalloc", "what the target's own tracemalloc knows, when it traces", run_tracemalloc},
+    {"stacks", "where threads and tasks stand, and who waits for whom", run_stacks},
     {"query", "SQL over the heap", run_query_command},
     {"export", "every object and reference, as JSON lines", run_export},
     {"selfcheck", "compares layouts with the target's own code", run_selfcheck},

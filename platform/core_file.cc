@@ -16,6 +16,7 @@
 
 #include "lib/base/error.h"
 #include "platform/inflate.h"
+#include "platform/system_calls.h"
 
 namespace heapglass {
 namespace {
@@ -82,11 +83,13 @@ std::optional<ThreadRegisters> read_thread(const Bytes& note) {
   user_regs_struct registers;
   static_assert(sizeof registers == sizeof status->pr_reg);
   std::memcpy(&registers, &status->pr_reg, sizeof registers);
-  return ThreadRegisters{.tid = status->pr_pid,
+  ThreadRegisters thread{.tid = status->pr_pid,
                          .state = '?',
                          .stack_pointer = Address{registers.rsp},
                          .instruction_pointer = Address{registers.rip},
                          .thread_pointer = Address{registers.fs_base}};
+  set_system_call(thread, static_cast<long>(registers.orig_rax), registers.rdi);
+  return thread;
 #else
   return std::nullopt;
 #endif

@@ -19,6 +19,7 @@
 
 #include "lib/base/error.h"
 #include "platform/interrupted_wait.h"
+#include "platform/system_calls.h"
 #include "platform/threads.h"
 
 namespace heapglass {
@@ -173,6 +174,8 @@ void StoppedProcess::read_thread(Thread& t, bool keep_wait) {
   iovec io{&regs, sizeof regs};
   if (trace(PTRACE_GETREGSET, t.tid, reinterpret_cast<void*>(NT_PRSTATUS), &io) != 0) return;
 #if defined(__x86_64__)
+  // The number that was called stays in orig_rax as long as the call lasts; other stops set it to -1.
+  set_system_call(t.registers, static_cast<long>(regs.orig_rax), regs.rdi);
   // Where a signal is on its way and has a handler, the kernel returns EINTR all the same.
   if (keep_wait && begin_wait_anew(regs))
     trace(PTRACE_SETREGSET, t.tid, reinterpret_cast<void*>(NT_PRSTATUS), &io);

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "platform/process.h"
+#include "platform/system_calls.h"
 
 namespace heapglass {
 namespace {
@@ -60,6 +61,9 @@ ThreadRegisters look_at_thread(pid_t pid, pid_t tid) {
   if (before == std::string::npos) return out;
   out.stack_pointer = Address{std::strtoull(text.c_str() + before, nullptr, 16)};
   out.instruction_pointer = Address{std::strtoull(text.c_str() + last, nullptr, 16)};
+  char* first_argument = nullptr;
+  const long number = std::strtol(text.c_str(), &first_argument, 10);
+  set_system_call(out, number, std::strtoull(first_argument, nullptr, 16));
   return out;
 }
 

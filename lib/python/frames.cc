@@ -1,6 +1,8 @@
 #include "lib/python/frames.h"
 
+#include <tuple>
 #include <unordered_set>
+#include <utility>
 
 #include "lib/python/collecting.h"
 
@@ -15,7 +17,7 @@ Address untag(const Objects& o, Address a) {
 
 PyFrame describe_frame(const Objects& o, Address frame, Address code, std::int64_t offset) {
   const auto& l = o.layout().PyCodeObject;
-  PyFrame f{.frame = frame, .code = code};
+  PyFrame f{.frame = frame, .code = code, .offset = offset};
   f.file = o.str(o.pointer(code, l.co_filename)).value_or("?");
   const Address qualname = o.pointer(code, l.co_qualname);
   f.function = o.str(is_null(qualname) ? o.pointer(code, l.co_name) : qualname).value_or("?");
@@ -23,12 +25,62 @@ PyFrame describe_frame(const Objects& o, Address frame, Address code, std::int64
   return f;
 }
 
+std::int64_t offset_in_code(const Objects& o, Address code, Address instruction) {
+  return static_cast<std::int64_t>(
+      instruction - (code + static_cast<std::uint64_t>(o.layout().PyCodeObject.co_code_adaptive)));
+}
+
+PyFrame describe_interpreter_frame(const Objects& o, Address frame) {
+  const auto& l = o.layout().PyInterpreterFrame;
+  const Address code = untag(o, o.pointer(frame, l.f_code));
+  return describe_frame(o, frame, code, offset_in_code(o, code, o.pointer(frame, l.prev_instr)));
+}
+
+PyFrame describe_old_frame(const Objects& o, Address frame) {
+  const PyLayout& l = o.layout();
+  const std::int64_t lasti = o.load<std::int32_t>(frame, l.PyFrameObject.f_lasti).value_or(-1);
+  // 3.10 counts instructions of two bytes.
+  const std::int64_t offset = l.PyCodeObject.co_linetable != kAbsent ? lasti * 2 : lasti;
+  return describe_frame(o, frame, o.pointer(frame, l.PyFrameObject.f_code), offset);
+}
+
+// _PyFrame_IsIncomplete, pycore_frame.h: what a function does before its first traceable instruction (cells,
+// the generator that it is to be) is not seen from inside. Frames of generators are whole.
+class Incomplete {
+ public:
+  explicit Incomplete(const Objects& o)
+      : o_(o), first_(LayoutSources(o.python().sources).field("PyCodeObject", "_co_firsttraceable")) {}
+  bool operator()(const PyFrame& f) const {
+    constexpr std::uint8_t kOwnedByGenerator = 1;  // FRAME_OWNED_BY_GENERATOR
+    if (!first_ || o_.load<std::uint8_t>(f.frame, o_.layout().PyInterpreterFrame.owner) == kOwnedByGenerator)
+      return false;
+    const auto first = o_.load<std::int32_t>(f.code, static_cast<std::int32_t>(first_->offset));
+    return first && f.offset < 2 * std::int64_t{*first};
+  }
+
+ private:
+  const Objects& o_;
+  const std::optional<FieldLayout> first_;
+};
+
+// {gil, tstate of its holder}. take_gil() stores both; drop_gil() leaves last_holder as it was.
+std::pair<Address, Address> read_gil(const Objects& o, Address interpreter) {
+  const PyLayout& l = o.layout();
+  Address gil{};
+  if (l.PyInterpreterState.ceval_gil != kAbsent)
+    gil = o.pointer(interpreter, l.PyInterpreterState.ceval_gil);
+  else if (l.PyRuntimeState.ceval_gil != kAbsent)
+    gil = o.python().runtime + static_cast<std::uint64_t>(l.PyRuntimeState.ceval_gil);
+  if (is_null(gil) || o.load<std::int32_t>(gil, l.gil_runtime_state.locked) != 1) return {gil, Address{}};
+  return {gil, o.pointer(gil, l.gil_runtime_state.last_holder)};
+}
+
 // `seen` holds the frames of all threads: each is in one place, and damaged links may lead from many into
 // one.
 using Seen = std::unordered_set<std::uint64_t>;
 
 void interpreter_frames(const Objects& o, Address tstate, const Limits& limits, Health& health, Seen& seen,
-                        PyThread& thread) {
+                        const Incomplete& incomplete, PyThread& thread) {
   const PyLayout& l = o.layout();
   Address frame;
   if (o.python().rules.cframe) {
@@ -43,11 +95,8 @@ void interpreter_frames(const Objects& o, Address tstate, const Limits& limits, 
     if (!owner) return health.skip(Skip::kUnreadable, frame);
     const std::uint8_t shim = o.python().rules.shim_owner;
     if (shim == 0 || *owner < shim) {
-      const Address code = untag(o, o.pointer(frame, l.PyInterpreterFrame.f_code));
-      const Address instruction = o.pointer(frame, l.PyInterpreterFrame.prev_instr);
-      const std::int64_t offset = static_cast<std::int64_t>(
-          instruction - (code + static_cast<std::uint64_t>(l.PyCodeObject.co_code_adaptive)));
-      thread.frames.push_back(describe_frame(o, frame, code, offset));
+      thread.frames.push_back(describe_interpreter_frame(o, frame));
+      thread.frames.back().incomplete = incomplete(thread.frames.back());
     }
     frame = o.pointer(frame, l.PyInterpreterFrame.previous);
   }
@@ -60,10 +109,7 @@ void frame_objects(const Objects& o, Address tstate, const Limits& limits, Healt
   while (!is_null(frame)) {
     if (seen.size() >= limits.frames || !seen.insert(value(frame)).second)
       return health.skip(Skip::kTooMany, frame);
-    const std::int64_t lasti = o.load<std::int32_t>(frame, l.PyFrameObject.f_lasti).value_or(-1);
-    // 3.10 counts instructions of two bytes.
-    const std::int64_t offset = l.PyCodeObject.co_linetable != kAbsent ? lasti * 2 : lasti;
-    thread.frames.push_back(describe_frame(o, frame, o.pointer(frame, l.PyFrameObject.f_code), offset));
+    thread.frames.push_back(describe_old_frame(o, frame));
     frame = o.pointer(frame, l.PyFrameObject.f_back);
   }
 }
@@ -75,6 +121,7 @@ std::vector<PyInterpreter> read_interpreters(const Objects& o, const Limits& lim
   const Rules& rules = o.python().rules;
   std::vector<PyInterpreter> all;
   Seen seen, threads, frames;
+  const Incomplete incomplete(o);
   Address state = o.pointer(o.python().runtime, l.PyRuntimeState.interpreters_head);
   for (; !is_null(state); state = o.pointer(state, l.PyInterpreterState.next)) {
     if (all.size() >= limits.interpreters || !seen.insert(value(state)).second) {
@@ -88,6 +135,7 @@ std::vector<PyInterpreter> read_interpreters(const Objects& o, const Limits& lim
         o.load<std::int32_t>(interpreter.gc, l.gc_runtime_state.collecting).value_or(0) != 0;
     interpreter.gc_enabled =
         o.load<std::int32_t>(interpreter.gc, l.gc_runtime_state.enabled).value_or(1) != 0;
+    std::tie(interpreter.gil, interpreter.gil_holder) = read_gil(o, state);
     Address tstate = o.pointer(state, l.PyInterpreterState.threads_head);
     for (; !is_null(tstate); tstate = o.pointer(tstate, l.PyThreadState.next)) {
       if (threads.size() >= limits.threads || !threads.insert(value(tstate)).second) {
@@ -98,7 +146,7 @@ std::vector<PyInterpreter> read_interpreters(const Objects& o, const Limits& lim
       thread.native_id = o.load<std::uint64_t>(tstate, l.PyThreadState.native_thread_id).value_or(0);
       thread.thread_id = o.load<std::uint64_t>(tstate, l.PyThreadState.thread_id).value_or(0);
       if (rules.frames == Frames::kInterpreter) {
-        interpreter_frames(o, tstate, limits, health, frames, thread);
+        interpreter_frames(o, tstate, limits, health, frames, incomplete, thread);
       } else {
         frame_objects(o, tstate, limits, health, frames, thread);
       }
@@ -111,18 +159,24 @@ std::vector<PyInterpreter> read_interpreters(const Objects& o, const Limits& lim
 
 PyFrame read_frame_object(const Objects& o, Address object) {
   const PyLayout& l = o.layout();
-  if (l.PyFrameObject.f_frame == kAbsent) {
-    const std::int64_t lasti = o.load<std::int32_t>(object, l.PyFrameObject.f_lasti).value_or(-1);
-    return describe_frame(o, object, o.pointer(object, l.PyFrameObject.f_code),
-                          l.PyCodeObject.co_linetable != kAbsent ? lasti * 2 : lasti);
+  if (l.PyFrameObject.f_frame == kAbsent) return describe_old_frame(o, object);
+  PyFrame frame = describe_interpreter_frame(o, o.pointer(object, l.PyFrameObject.f_frame));
+  frame.frame = object;
+  return frame;
+}
+
+PyFrame read_generator_frame(const Objects& o, Address generator) {
+  const auto& l = o.layout().PyGenObject;
+  if (l.gi_iframe == kAbsent) {
+    const Address frame = o.pointer(generator, l.gi_frame);
+    return is_null(frame) ? PyFrame{} : describe_old_frame(o, frame);
   }
-  const Address frame = o.pointer(object, l.PyFrameObject.f_frame);
-  const Address code = untag(o, o.pointer(frame, l.PyInterpreterFrame.f_code));
-  const Address instruction = o.pointer(frame, l.PyInterpreterFrame.prev_instr);
-  return describe_frame(
-      o, object, code,
-      static_cast<std::int64_t>(instruction -
-                                (code + static_cast<std::uint64_t>(l.PyCodeObject.co_code_adaptive))));
+  const Rules& rules = o.python().rules;
+  const auto state = o.load<std::int8_t>(generator, l.gi_frame_state);
+  if (!state ||
+      (rules.gen_cleared_at_or_above ? *state >= rules.gen_frame_cleared : *state == rules.gen_frame_cleared))
+    return {};
+  return describe_interpreter_frame(o, generator + static_cast<std::uint64_t>(l.gi_iframe));
 }
 
 int line_of(const Objects& o, Address code, std::int64_t offset) {

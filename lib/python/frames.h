@@ -15,7 +15,9 @@ struct PyFrame {
   Address frame{};  // _PyInterpreterFrame (3.11+) or PyFrameObject
   Address code{};
   std::string file, function;
-  int line = 0;  // 0: unknown
+  int line = 0;             // 0: unknown
+  std::int64_t offset = 0;  // of the instruction that it is at, in bytes of code; negative: not started
+  bool incomplete = false;  // still being set up: sys._current_frames() does not show it
 };
 
 struct PyThread {
@@ -31,6 +33,8 @@ struct PyInterpreter {
   Address gc{};             // _gc_runtime_state
   bool collecting = false;  // a collection is going on
   bool gc_enabled = true;
+  Address gil{};                  // _gil_runtime_state; before 3.12 all interpreters have the same
+  Address gil_holder{};           // PyThreadState; null: nobody holds it
   std::vector<PyThread> threads;  // newest first, as the interpreter links them
 };
 
@@ -39,6 +43,10 @@ std::vector<PyInterpreter> read_interpreters(const Objects& objects, const Limit
 
 // What a frame object stands for, running or not.
 PyFrame read_frame_object(const Objects& objects, Address frame_object);
+
+// Of a generator, coroutine or asynchronous generator: the frame that it is suspended or running in, which is
+// an interpreter frame from 3.11 on; its `frame` is null where the generator has ended.
+PyFrame read_generator_frame(const Objects& objects, Address generator);
 
 // The line that a code object's instruction at `offset` bytes stands on; 0: none.
 int line_of(const Objects& objects, Address code, std::int64_t offset);

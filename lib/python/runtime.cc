@@ -126,6 +126,7 @@ std::vector<std::string> wanted_structs() {
   };
   for (const CTypeRow& row : c_type_rows()) add(row.structure);
   for (const ModuleStateRow& row : module_state_rows()) add(row.structure);
+  add("PyTryBlock|ThreadHandle|PyThreadHandleObject|_PyRecursiveMutex|PyMutex");  // of blocks and locks
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
   return names;

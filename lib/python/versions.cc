@@ -43,6 +43,7 @@ constexpr Rules k3_13 = but(k3_12, [](Rules& r) {
   r.cframe = false;
   r.structseq_by_basicsize = true;
   r.obmalloc_by_pointer = true;
+  r.gen_yield_from_state = -1;
 });
 constexpr Rules k3_14 = but(k3_13, [](Rules& r) {
   r.dict_visits_inline_values = true;
@@ -53,6 +54,7 @@ constexpr Rules k3_14 = but(k3_13, [](Rules& r) {
 constexpr Rules k3_15 = but(k3_14, [](Rules& r) {
   r.gen_frame_cleared = 5;
   r.tracemalloc_names_are_c = true;
+  r.gen_yield_from_state = 2;
 });
 
 // To add a version: what it changed above and the row here, its layout table in layouts/ (unless it describes

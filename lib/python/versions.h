@@ -47,6 +47,7 @@ struct Rules {
   bool int_tag = false;  // 3.12+: lv_tag in place of a signed ob_size
   std::int8_t gen_frame_cleared = 0;      // gi_frame_state: the generator has no frame any more if (state
   bool gen_cleared_at_or_above = false;   // >= cleared) or, where false, (state == cleared)
+  std::int8_t gen_yield_from_state = 0;   // 3.13+: gi_frame_state at a yield from or await
   bool gen_keeps_code = false;            // 3.14+: a finished generator's frame still gives its executable
   bool generator_visits_gi_code = false;  // 3.11: and the frame's code again
   bool structseq_by_basicsize = false;    // 3.13+: hidden fields of a struct sequence counted from basicsize

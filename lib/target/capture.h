@@ -20,6 +20,8 @@ struct ThreadRegisters {
   Address stack_pointer{};
   Address instruction_pointer{};
   Address thread_pointer{};  // fs base on x86-64, tpidr_el0 on aarch64: pthread_t on glibc
+  std::string system_call;   // in which it stands, "futex", "read"; empty: in none, or not known
+  Address futex{};           // what it waits on there; null: on none, or not known
 };
 
 // A mapping of the target and where its bytes can be mapped from again: a file of the target's, or the
