@@ -13,19 +13,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string as_identifier(std::string name) {
-  for (char& c : name)
-    if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
-  return name;
-}
-
-// gdb's core of a living process.
-std::string gcore(const PythonProgram& target, const TemporaryFolder& folder) {
-  const std::string file = folder.file("core");
-  run_command({"gdb", "-nx", "-batch", "-p", target.target(), "-ex", "generate-core-file " + file});
-  return fs::exists(file) ? file : "";
-}
-
 std::vector<std::string> with_truths(std::vector<std::string> command, const TemporaryFolder& folder) {
   for (const auto& each : fs::directory_iterator(folder.path()))
     if (each.path().filename().string().rfind("truth", 0) == 0) command.push_back(each.path());
@@ -56,8 +43,7 @@ TEST_P(CoreOf, GdbIsExact) {
   EXPECT_NE(outcome.out.find("(none)"), std::string::npos) << outcome.out;
 }
 
-INSTANTIATE_TEST_SUITE_P(Live, CoreOf, testing::ValuesIn(supported_interpreters()),
-                         [](const auto& each) { return as_identifier(each.param.name); });
+INSTANTIATE_TEST_SUITE_P(Live, CoreOf, testing::ValuesIn(supported_interpreters()), InterpreterName());
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(CoreOf);
 
 class Core : public testing::Test {

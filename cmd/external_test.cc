@@ -46,14 +46,7 @@ TEST_P(ExternalBytes, AreThoseOfTheInterpreter) {
   EXPECT_EQ(checked, 10);
 }
 
-INSTANTIATE_TEST_SUITE_P(Live, ExternalBytes, testing::ValuesIn(supported_interpreters()),
-                         [](const auto& each) {
-                           std::string name = each.param.name;
-                           std::replace_if(
-                               name.begin(), name.end(), [](unsigned char c) { return !std::isalnum(c); },
-                               '_');
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(Live, ExternalBytes, testing::ValuesIn(supported_interpreters()), InterpreterName());
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(ExternalBytes);
 
 }  // namespace

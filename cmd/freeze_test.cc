@@ -192,8 +192,7 @@ TEST_P(FreezeOnEvery, NotInTheMiddleOfACollection) {
   EXPECT_EQ(target.finish(), 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(Live, FreezeOnEvery, testing::ValuesIn(supported_interpreters()),
-                         [](const auto& each) { return as_identifier(each.param.name); });
+INSTANTIATE_TEST_SUITE_P(Live, FreezeOnEvery, testing::ValuesIn(supported_interpreters()), InterpreterName());
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(FreezeOnEvery);
 
 TEST_F(Freeze, NoWaitIsDisturbedByAHundred) {

@@ -49,12 +49,7 @@ TEST_P(GarbageOf, IsWhatACollectionFrees) {
   EXPECT_NE(again.out.find("\"unreachable\": 0"), std::string::npos) << again.out;
 }
 
-INSTANTIATE_TEST_SUITE_P(Live, GarbageOf, testing::ValuesIn(supported_interpreters()), [](const auto& each) {
-  std::string name = each.param.name;
-  std::replace_if(
-      name.begin(), name.end(), [](unsigned char c) { return !std::isalnum(c); }, '_');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(Live, GarbageOf, testing::ValuesIn(supported_interpreters()), InterpreterName());
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(GarbageOf);
 
 }  // namespace

@@ -67,12 +67,7 @@ std::vector<Interpreter> releases() {
   return chosen;
 }
 
-INSTANTIATE_TEST_SUITE_P(Pictures, Holders, testing::ValuesIn(releases()), [](const auto& each) {
-  std::string name = each.param.name;
-  std::replace_if(
-      name.begin(), name.end(), [](unsigned char c) { return !std::isalnum(c); }, '_');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(Pictures, Holders, testing::ValuesIn(releases()), InterpreterName());
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Holders);
 
 }  // namespace

@@ -161,8 +161,7 @@ TEST(LeaksInServices, HealthyOnesAreLeftInPeace) {
   if (met == 0) GTEST_SKIP() << "left out: no packages; scripts/fetch-packages flask_app django_site";
 }
 
-INSTANTIATE_TEST_SUITE_P(Live, Leaks, testing::ValuesIn(some_interpreters()),
-                         [](const auto& each) { return as_identifier(each.param.name); });
+INSTANTIATE_TEST_SUITE_P(Live, Leaks, testing::ValuesIn(some_interpreters()), InterpreterName());
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Leaks);
 
 }  // namespace

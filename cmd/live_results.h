@@ -1,8 +1,6 @@
 // What became of a live test, left where scripts/coverage looks for it.
 #pragma once
 
-#include <algorithm>
-#include <cctype>
 #include <cstdlib>
 #include <fstream>
 #include <string>
@@ -32,11 +30,5 @@ class LiveResult {
   }
   std::string path_;
 };
-
-inline std::string as_identifier(std::string name) {
-  std::replace_if(
-      name.begin(), name.end(), [](unsigned char c) { return !std::isalnum(c); }, '_');
-  return name;
-}
 
 }  // namespace heapglass

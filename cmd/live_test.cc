@@ -70,8 +70,7 @@ TEST_P(OnePythonEach, IsLeftAsItWas) {
   EXPECT_EQ(target.finish(), 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(Live, OnePythonEach, testing::ValuesIn(supported_interpreters()),
-                         [](const auto& each) { return as_identifier(each.param.name); });
+INSTANTIATE_TEST_SUITE_P(Live, OnePythonEach, testing::ValuesIn(supported_interpreters()), InterpreterName());
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(OnePythonEach);
 
 TEST(Interpreters, SomeAreThere) {

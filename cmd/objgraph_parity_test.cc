@@ -96,13 +96,7 @@ TEST_P(BesideObjgraph, SeesTheSameGrowth) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Objgraph, BesideObjgraph, testing::ValuesIn(one_of_each_version()),
-                         [](const auto& each) {
-                           std::string name = each.param.name;
-                           std::replace_if(
-                               name.begin(), name.end(), [](unsigned char c) { return !std::isalnum(c); },
-                               '_');
-                           return name;
-                         });
+                         InterpreterName());
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(BesideObjgraph);
 
 }  // namespace

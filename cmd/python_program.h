@@ -3,6 +3,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <cctype>
 #include <fstream>
 #include <memory>
 #include <sstream>
@@ -19,6 +20,20 @@ struct Interpreter {
   std::string version, build, path, linkage, symbols;
   bool read = false;  // whether heapglass reads it: a row of scripts/supported-pythons has it
   std::string name;   // of version, build, linkage and symbols; scripts/coverage makes the same
+};
+
+inline std::string as_identifier(std::string name) {
+  std::replace_if(
+      name.begin(), name.end(), [](unsigned char c) { return !std::isalnum(c); }, '_');
+  return name;
+}
+
+// What a test of an interpreter is called, the last argument of INSTANTIATE_TEST_SUITE_P.
+struct InterpreterName {
+  template <class Each>
+  std::string operator()(const Each& each) const {
+    return as_identifier(each.param.name);
+  }
 };
 
 // How GoogleTest shows one; without this, its bytes.
@@ -168,5 +183,12 @@ class PythonProgram {
   int in_ = -1, out_ = -1;
   std::string ready_line_;
 };
+
+// gdb's core of a living process, a file of that folder; empty: gdb is not there, or may not trace.
+inline std::string gcore(const PythonProgram& target, const TemporaryFolder& folder) {
+  const std::string file = folder.file("core");
+  run_command({"gdb", "-nx", "-batch", "-p", target.target(), "-ex", "generate-core-file " + file});
+  return access(file.c_str(), F_OK) == 0 ? file : "";
+}
 
 }  // namespace heapglass

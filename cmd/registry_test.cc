@@ -65,11 +65,7 @@ INSTANTIATE_TEST_SUITE_P(Live, Registry,
                          testing::Combine(testing::ValuesIn(supported_interpreters()),
                                           testing::ValuesIn(kPackages)),
                          [](const auto& each) {
-                           std::string name = std::get<0>(each.param).name + "_" + std::get<1>(each.param);
-                           std::replace_if(
-                               name.begin(), name.end(), [](unsigned char c) { return !std::isalnum(c); },
-                               '_');
-                           return name;
+                           return as_identifier(std::get<0>(each.param).name + "_" + std::get<1>(each.param));
                          });
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Registry);
 

@@ -159,13 +159,7 @@ TEST_P(SelfCheck, LayoutsTellWhatTheCodeTells) {
 }
 
 INSTANTIATE_TEST_SUITE_P(EveryPython, SelfCheck, testing::ValuesIn(supported_interpreters()),
-                         [](const testing::TestParamInfo<Interpreter>& each) {
-                           std::string name = each.param.name;
-                           std::replace_if(
-                               name.begin(), name.end(), [](unsigned char c) { return !std::isalnum(c); },
-                               '_');
-                           return name;
-                         });
+                         InterpreterName());
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(SelfCheck);
 
 }  // namespace

@@ -133,13 +133,28 @@ std::unique_ptr<Session> Session::open(const CommonOptions& common, const Sessio
   return session;
 }
 
-// Interpreters up to 3.10 know their threads by pthread_t only, which on glibc is the thread pointer.
+// Interpreters up to 3.10 know their threads by pthread_t only, which on glibc is the thread pointer. Where
+// nobody has stopped to be asked for that: it points to the end of the mapping that is the thread's stack,
+// but for the main thread.
 void Session::name_threads() {
+  const auto mapping_of = [&](Address a) -> const Mapping* {
+    for (const Mapping& m : capture_.mappings)
+      if (m.start <= a && a < m.end) return &m;
+    return nullptr;
+  };
   for (PyInterpreter& interpreter : interpreters_)
-    for (PyThread& thread : interpreter.threads)
-      for (const ThreadRegisters& t : capture_.threads)
-        if (thread.native_id == 0 && thread.thread_id != 0 && value(t.thread_pointer) == thread.thread_id)
-          thread.native_id = static_cast<std::uint64_t>(t.tid);
+    for (PyThread& thread : interpreter.threads) {
+      if (thread.native_id != 0 || thread.thread_id == 0) continue;
+      const Mapping* const stack = mapping_of(Address{thread.thread_id});
+      for (const ThreadRegisters& t : capture_.threads) {
+        const bool same = is_null(t.thread_pointer)
+                              ? stack && !is_null(t.stack_pointer) && mapping_of(t.stack_pointer) == stack
+                              : value(t.thread_pointer) == thread.thread_id;
+        if (same) thread.native_id = static_cast<std::uint64_t>(t.tid);
+      }
+      const bool is_main = thread.native_id == 0 && &thread == &interpreters_.back().threads.back();
+      if (is_main && reads_running()) thread.native_id = static_cast<std::uint64_t>(target_->pid());
+    }
 }
 
 double Session::elapsed_ms() const { return ms_since(began_); }

@@ -95,6 +95,9 @@ void interpreter_frames(const Objects& o, Address tstate, const Limits& limits, 
     if (!owner) return health.skip(Skip::kUnreadable, frame);
     const std::uint8_t shim = o.python().rules.shim_owner;
     if (shim == 0 || *owner < shim) {
+      // gdb's gcore writes zeros for a stack that has a guard of madvise() in it, as glibc 2.42 makes them.
+      if (is_null(untag(o, o.pointer(frame, l.PyInterpreterFrame.f_code))))
+        return health.skip(Skip::kUnreadable, frame);
       thread.frames.push_back(describe_interpreter_frame(o, frame));
       thread.frames.back().incomplete = incomplete(thread.frames.back());
     }

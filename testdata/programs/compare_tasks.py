@@ -11,6 +11,8 @@ for task in told:
     if found is None:
         differences.append("there is no task %(name)r" % task)
         continue
+    for frame in found["frames"]:
+        frame.pop("locals", None)
     for key in "name", "frames":
         if found[key] != task[key]:
             differences.append("%s of %r is %r, not %r" % (key, task["name"], found[key], task[key]))

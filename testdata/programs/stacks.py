@@ -107,6 +107,7 @@ class Service:
             service.lock.acquire()
 
 
+threading.stack_size(1 << 20)  # small in a core file
 service, rlock = Service(), threading.RLock()
 sleeper = threading.Thread(target=service.in_sleep, name="sleeper", daemon=True)
 sleeper.start()
