@@ -90,6 +90,7 @@ int run_objects(const std::vector<std::string>& arguments);
 int run_backrefs(const std::vector<std::string>& arguments);
 int run_refs(const std::vector<std::string>& arguments);
 int run_diff(const std::vector<std::string>& arguments);
+int run_watch(const std::vector<std::string>& arguments);
 int run_garbage(const std::vector<std::string>& arguments);
 int run_leaks(const std::vector<std::string>& arguments);
 int run_query_command(const std::vector<std::string>& arguments);

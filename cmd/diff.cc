@@ -7,6 +7,7 @@
 
 #include "cmd/diff_report.h"
 #include "cmd/growth_style.h"
+#include "cmd/metrics.h"
 #include "cmd/moment.h"
 #include "cmd/thresholds.h"
 #include "cmd/time_text.h"
@@ -24,6 +25,7 @@ struct DiffOptions {
   std::size_t limit = 0;
   bool growth = false, long_names = false, survivors = false;
   DiffReportOptions report;
+  MetricsOptions metrics;
 };
 
 // The looks at one target that runs, at their times; or one at each of several targets.
@@ -106,6 +108,7 @@ int run_diff(const std::vector<std::string>& arguments) {
   add("fail-if", options::value(&fail_if)->value_name("THRESHOLD"),
       "end with exit code 1 and the reason where it is exceeded: 'bytes(app.Session) > 10MB or growth(rss) > "
       "5%'; `heapglass help thresholds` tells more");
+  o.metrics.add_to(line.own());
   add("style", options::value(&style)->value_name("NAME"),
       "default, or growth: what objgraph.show_growth prints each time, of tracked objects only");
   add("longnames", options::bool_switch(&o.long_names), "in growth style: types with their module");
@@ -124,19 +127,23 @@ int run_diff(const std::vector<std::string>& arguments) {
   if (sort != "bytes" && sort != "count")
     throw Error(ErrorKind::kUsage, "--sort '" + sort + "' is none of bytes, count");
   if (o.growth && (sort != "bytes" || !(common.format.empty() || common.format == "text") || o.survivors ||
-                   !fail_if.empty()))
+                   !fail_if.empty() || !o.metrics.file.empty()))
     throw Error(ErrorKind::kUsage,
-                "--style growth is a text by count: it takes no --sort, --format, --survivors or --fail-if");
+                "--style growth is a text by count: it takes no --sort, --format, --survivors, --fail-if or "
+                "--openmetrics");
   if (o.survivors && (o.targets.size() > 1 ? o.targets.size() : static_cast<std::size_t>(o.looks)) < 3)
     throw Error(ErrorKind::kUsage, "--survivors needs three moments or more",
                 "heapglass diff --survivors S1 S2 S3, or a process and --times 3");
   if (limit.empty()) limit = o.growth ? "10" : "20";
   o.limit = static_cast<std::size_t>(parse_count("--limit", limit, 0, 1'000'000'000));
   const Thresholds thresholds(fail_if);
+  o.metrics.most();  // a wrong number is told before anything is stopped
   if (o.growth) return print_growth_style(common, o);
 
   const std::vector<Moment> moments = take_moments(common, o);
   const std::vector<std::string> reasons = thresholds.exceeded(moments.front(), moments.back());
+  if (!o.metrics.file.empty())
+    write_metrics(gauges_of(moments.back(), &moments.front(), !reasons.empty(), o.metrics), o.metrics);
   o.report = {.limit = o.limit, .by_count = sort == "count"};
   Document document =
       o.survivors ? survivors_report(moments, o.report) : diff_report(moments, reasons, o.report);

@@ -7,6 +7,7 @@
 #include <new>
 
 #include "cmd/command.h"
+#include "cmd/cron_help.h"
 #include "lib/analysis/expression.h"
 #include "lib/base/edit_distance.h"
 #include "lib/base/error.h"
@@ -57,6 +58,10 @@ int dispatch(std::vector<std::string> arguments) {
     name = arguments.front();  // help COMMAND
     if (name == "expressions") {
       std::cout << expression_help();
+      return kExitDone;
+    }
+    if (name == "cron") {
+      std::cout << cron_help();
       return kExitDone;
     }
     if (name == "thresholds") {

@@ -1,6 +1,7 @@
 #include "cmd/moment.h"
 
 #include <algorithm>
+#include <ctime>
 
 #include "cmd/ways_of.h"
 #include "lib/analysis/dominators.h"
@@ -57,7 +58,9 @@ Moment moment_of(Session& session, const MomentOptions& options) {
   Moment moment;
   moment.target = session.target().name();
   moment.python = session.python().version;
+  moment.command_line = session.target().command_line();
   moment.pid = session.target().pid();
+  moment.time = std::time(nullptr);
   moment.runs = session.target().runs();
   moment.resident = session.target().resident_memory();
   moment.pause_ms = session.capture().pause_ms;

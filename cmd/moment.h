@@ -20,8 +20,9 @@ struct MomentOptions {
 };
 
 struct Moment {
-  std::string target, python;
+  std::string target, python, command_line;
   std::int32_t pid = 0;
+  std::int64_t time = 0;  // seconds since 1970
   std::uint64_t objects = 0, bytes = 0;
   std::vector<TypeCount> types;         // by name
   std::vector<std::uint64_t> retained;  // by row of types, where asked for

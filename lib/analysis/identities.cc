@@ -111,7 +111,7 @@ Match match(const Identities& earlier, const Identities& later) {
     if (e == earlier.address.size()) break;
     if (earlier.address[e] != later.address[l]) continue;
     const std::uint32_t x = earlier.content[e], y = later.content[l];
-    if (before[earlier.type[e]] != after[later.type[l]] || (later.fixed[later.type[l]] && x != y)) {
+    if (before[earlier.type[e]] != after[later.type[l]] || (later.fixed[later.type[l]] && x && y && x != y)) {
       ++out.addresses_reused;
       continue;
     }

@@ -14,7 +14,8 @@ namespace {
 constexpr std::uint64_t kFewEntries = 8;  // of a dict with text keys that is a record of sorts
 constexpr std::size_t kLargeLeaf = 4096;  // bytes from which a thing without references has a row of its own
 constexpr std::uint32_t kDeepest = 6;     // names in a path
-constexpr std::size_t kMostOwners = 1 << 21;
+constexpr std::size_t kMostOwners = 1 << 19;
+constexpr std::size_t kLongestName = 160;  // bytes; the target chooses its names
 
 // "thread 4711: app.py:42 in handle" -> "thread in handle (app.py)"; others stay as they are.
 std::string without_moment(const std::string& holder) {
@@ -61,6 +62,13 @@ class Finder {
   }
   std::uint32_t& owner_of(NodeId n) { return out_.of[index(n)]; }
 
+  static std::string cut(std::string name) {
+    if (name.size() <= kLongestName) return name;
+    name.resize(kLongestName);
+    while (!name.empty() && (static_cast<unsigned char>(name.back()) & 0xc0) == 0x80) name.pop_back();
+    return name + "...";
+  }
+
   std::uint32_t add(NodeId node, std::string path, std::uint32_t parent) {
     Owner owner{.path = std::move(path), .node = node, .parent = parent};
     if (node != kNoNode) {
@@ -72,8 +80,8 @@ class Finder {
   }
   // One that is no object.
   std::uint32_t shared(const std::string& path) {
-    const auto [at, is_new] = shared_.try_emplace(path, 0);
-    if (is_new) at->second = add(kNoNode, path, Owner::kNone);
+    const auto [at, is_new] = shared_.try_emplace(cut(path), 0);
+    if (is_new) at->second = add(kNoNode, at->first, Owner::kNone);
     return at->second;
   }
 
@@ -104,7 +112,7 @@ class Finder {
     const TypeInfo& type = labels_.type_of(n);
     if (!(type.flags & kTpTypeSubclass)) return {};
     const TypeInfo* const itself = labels_.types().get(labels_.address(n));
-    return itself ? "class " + itself->name : std::string();
+    return itself ? "class " + cut(itself->name) : std::string();
   }
 
   bool is_leaf(NodeId n) const { return graph_.referents(n).size() <= 1; }  // its type at most
@@ -137,9 +145,9 @@ class Finder {
     const Owner& above = out_.owners[holder.owner];
     std::string path = above.path;
     if (above.node == kNoNode) {
-      path += ": " + label;
+      path += ": " + cut(label);
     } else {
-      path += label.starts_with('[') ? label : "." + label;
+      path += cut(label.starts_with('[') ? label : "." + label);
     }
     owner_of(n) = add(n, std::move(path), holder.owner);
     Owner& owner = out_.owners.back();
@@ -173,7 +181,7 @@ class Finder {
       if (at != kNoNode) {
         owner = owner_of(at);
       } else {
-        if (nobody == Owner::kNone) nobody = shared("garbage");
+        if (nobody == Owner::kNone) nobody = shared(std::string(kGarbageOwner));
         owner = nobody;
       }
       for (const NodeId each : way) owner_of(each) = owner;

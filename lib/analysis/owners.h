@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "lib/analysis/heap_objects.h"
@@ -13,6 +14,9 @@
 #include "lib/graph/labels.h"
 
 namespace heapglass {
+
+// Of what nothing from outside of the heap reaches.
+constexpr std::string_view kGarbageOwner = "garbage";
 
 struct Owner {
   std::string path;  // "app.cache", "class app.Session", "thread in handle (app.py): seen", "C code"

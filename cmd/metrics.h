@@ -1,0 +1,30 @@
+// What monitoring is told of a moment: gauges in a file that is replaced whole, for node_exporter's textfile
+// collector.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cmd/moment.h"
+#include "lib/render/openmetrics.h"
+
+namespace heapglass {
+
+// --openmetrics, --service and --metrics-top of every command that has them.
+struct MetricsOptions {
+  std::string file;     // empty: none are written
+  std::string service;  // empty: called after the program
+  std::string top = "20";
+
+  void add_to(options::options_description& own);
+  std::size_t most() const;  // throws Error kUsage
+};
+
+// Of the last moment; with `first`, also what became more since, and whether a threshold was exceeded.
+std::vector<Gauge> gauges_of(const Moment& last, const Moment* first, bool exceeded,
+                             const MetricsOptions& options);
+
+// Written beside its place and renamed, readable for all: the collector is another user.
+void write_metrics(const std::vector<Gauge>& gauges, const MetricsOptions& options);
+
+}  // namespace heapglass

@@ -1,0 +1,399 @@
+// heapglass watch: a process over time, a line a look; plotted, and with the lines that its memory grew
+// under.
+#include <signal.h>
+
+#include <algorithm>
+#include <ctime>
+#include <deque>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+#include <thread>
+
+#include "cmd/line_samples.h"
+#include "cmd/metrics.h"
+#include "cmd/moment.h"
+#include "cmd/thresholds.h"
+#include "cmd/time_text.h"
+#include "lib/analysis/type_growth.h"
+#include "lib/base/error.h"
+#include "lib/render/csv.h"
+#include "lib/render/json.h"
+#include "lib/render/numbers.h"
+#include "lib/render/output.h"
+#include "lib/render/plot.h"
+#include "lib/render/utf8.h"
+#include "lib/render/write_report.h"
+
+namespace heapglass {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Ctrl-C ends the watching, not the program: the plot and the table of lines are still to come.
+volatile sig_atomic_t g_stopped = 0;
+void on_stop(int) { g_stopped = 1; }
+
+struct WatchOptions {
+  std::chrono::milliseconds interval{}, duration{};
+  std::size_t top = 3, most_lines = 20;
+  std::string format, plot;
+  bool lines = false;
+  MetricsOptions metrics;
+};
+
+struct Look {
+  double seconds = 0;  // since the first
+  Moment moment;
+};
+
+// "app.Session +500 (+28.0 kB), ..." of the types that grew most.
+std::vector<TypeGrowth> growers(const Moment& before, const Moment& now, std::size_t most) {
+  std::vector<TypeGrowth> rows = type_growth(before.types, now.types);
+  std::erase_if(rows, [](const TypeGrowth& r) { return r.bytes_delta() <= 0 && r.count_delta() <= 0; });
+  std::stable_sort(rows.begin(), rows.end(), [](const TypeGrowth& a, const TypeGrowth& b) {
+    return a.bytes_delta() > b.bytes_delta();
+  });
+  if (rows.size() > most) rows.resize(most);
+  return rows;
+}
+
+std::string signed_count(std::int64_t n) { return (n < 0 ? "" : "+") + grouped(n); }
+std::string signed_bytes(std::int64_t n) {
+  return (n < 0 ? "-" : "+") + human_bytes(static_cast<std::uint64_t>(n < 0 ? -n : n));
+}
+
+class Printer {
+ public:
+  Printer(const WatchOptions& options, std::ostream& out) : options_(options), out_(out) {}
+
+  void print(const Look& look, const Moment* before) {
+    const auto grown = before ? growers(*before, look.moment, options_.top) : std::vector<TypeGrowth>();
+    if (options_.format == "json")
+      print_json(look, grown);
+    else if (options_.format == "csv")
+      print_csv(look, grown);
+    else
+      print_text(look, grown);
+    out_.flush();
+    first_ = false;
+  }
+
+ private:
+  static std::string in_words(const std::vector<TypeGrowth>& grown) {
+    std::string text;
+    for (const TypeGrowth& g : grown) {
+      const std::string name = g.type.starts_with("builtins.") ? g.type.substr(9) : g.type;
+      text += (text.empty() ? "" : ", ") + name + " " + signed_count(g.count_delta()) + " (" +
+              signed_bytes(g.bytes_delta()) + ")";
+    }
+    return text;
+  }
+  static Cell rss(const Moment& m) { return m.resident ? Cell(m.resident->rss) : Cell(); }
+  static Cell peak(const Moment& m) { return m.resident ? Cell(m.resident->peak) : Cell(); }
+
+  void print_text(const Look& look, const std::vector<TypeGrowth>& grown) {
+    const Moment& m = look.moment;
+    if (first_) {
+      char head[160];
+      std::snprintf(head, sizeof head, "%8s  %9s  %9s  %9s  %12s  %9s  %s\n", "time", "RSS", "peak", "Python",
+                    "objects", "pause", "grew most");
+      out_ << head;
+    }
+    const std::time_t when = static_cast<std::time_t>(m.time);
+    std::tm local{};
+    localtime_r(&when, &local);
+    char clock[16], line[200];
+    std::strftime(clock, sizeof clock, "%H:%M:%S", &local);
+    std::snprintf(line, sizeof line, "%8s  %9s  %9s  %9s  %12s  %9s  ", clock,
+                  m.resident ? human_bytes(m.resident->rss).c_str() : "-",
+                  m.resident ? human_bytes(m.resident->peak).c_str() : "-", human_bytes(m.bytes).c_str(),
+                  grouped(m.objects).c_str(), human_milliseconds(m.pause_ms).c_str());
+    out_ << line << printable(in_words(grown)) << "\n";
+  }
+
+  std::vector<Field> fields(const Look& look) const {
+    const Moment& m = look.moment;
+    return {{{"time", "", Kind::kPlainNumber}, std::int64_t{m.time}},
+            {{"elapsed", "", Kind::kPlainNumber}, std::round(look.seconds * 1000) / 1000},
+            {{"rss", "", Kind::kBytes}, rss(m)},
+            {{"peak", "", Kind::kBytes}, peak(m)},
+            {{"python_bytes", "", Kind::kBytes}, m.bytes},
+            {{"objects", "", Kind::kCount}, m.objects},
+            {{"pause_ms", "", Kind::kMilliseconds}, m.pause_ms}};
+  }
+
+  void print_json(const Look& look, const std::vector<TypeGrowth>& grown) {
+    Record record = fields(look);
+    List rows;
+    for (const TypeGrowth& g : grown)
+      rows.push_back(Record{{{"type", ""}, g.type},
+                            {{"count_delta", ""}, g.count_delta()},
+                            {{"bytes_delta", ""}, g.bytes_delta()}});
+    record.push_back({{"growers", ""}, std::move(rows)});
+    out_ << json_value(std::move(record)) << "\n";
+  }
+
+  void print_csv(const Look& look, const std::vector<TypeGrowth>& grown) {
+    Table table{.key = "looks"};
+    Row row;
+    for (Field& f : fields(look)) {
+      table.columns.push_back(std::move(f.column));
+      row.push_back(std::move(f.value));
+    }
+    table.columns.push_back({"growers", "", Kind::kText});
+    row.push_back(in_words(grown));
+    table.rows.push_back(std::move(row));
+    Document document;
+    document.sections.push_back(std::move(table));
+    std::ostringstream text;
+    render_csv(document, {}, text);
+    const std::string all = text.str();
+    out_ << (first_ ? all : all.substr(all.find('\n') + 1));  // its header once
+  }
+
+  const WatchOptions& options_;
+  std::ostream& out_;
+  bool first_ = true;
+};
+
+Plot plot_of(const std::vector<Look>& looks, const std::vector<std::pair<double, double>>& rss,
+             const std::string& title) {
+  Plot plot{.title = title, .x_title = "seconds", .y_title = "memory"};
+  PlotSeries resident{.name = "RSS", .colour = "#0072b2", .points = rss, .marks = true, .peak = true};
+  PlotSeries python{.name = "Python objects", .colour = "#009e73", .marks = true};
+  for (const Look& look : looks)
+    python.points.emplace_back(look.seconds, static_cast<double>(look.moment.bytes));
+  plot.series = {std::move(resident), std::move(python)};
+  return plot;
+}
+
+// The line of a file as the process sees it; empty where it cannot be read.
+std::string source_line(pid_t pid, const std::string& file, int number) {
+  if (!file.starts_with('/')) return {};
+  std::ifstream in("/proc/" + std::to_string(pid) + "/root" + file);
+  std::string text;
+  for (int i = 0; i < number; ++i)
+    if (!std::getline(in, text)) return {};
+  return valid_utf8(text.substr(std::min(text.find_first_not_of(" \t"), text.size())));
+}
+
+Document lines_report(const LineSamples& samples,
+                      const std::map<std::pair<std::string, int>, std::string>& sources, std::size_t most) {
+  std::vector<LineUse> rows;
+  double growth = 0;
+  for (const auto& [at, use] : samples.lines()) {
+    rows.push_back(use);
+    growth += use.growth;
+  }
+  std::stable_sort(rows.begin(), rows.end(), [](const LineUse& a, const LineUse& b) {
+    return a.growth_below != b.growth_below ? a.growth_below > b.growth_below
+                                            : a.samples_below > b.samples_below;
+  });
+  const std::size_t in_all = rows.size();
+  if (most && rows.size() > most) rows.resize(most);
+  auto bytes = [](double n) { return static_cast<std::int64_t>(std::llround(n)); };
+  Table table{.key = "lines",
+              .title = "Lines that the memory grew under",
+              .columns = {{"file", "file", Kind::kText},
+                          {"line", "line", Kind::kPlainNumber},
+                          {"function", "function", Kind::kText, Audience::kPrograms},
+                          {"growth_below", "grew", Kind::kBytesDelta},
+                          {"growth", "on it alone", Kind::kBytesDelta},
+                          {"samples_below", "samples", Kind::kCount},
+                          {"samples", "on it alone", Kind::kCount},
+                          {"source", "source", Kind::kText}}};
+  for (const LineUse& use : rows) {
+    const auto source = sources.find({use.file, use.line});
+    table.rows.push_back({use.file, use.line, use.function, bytes(use.growth_below), bytes(use.growth),
+                          use.samples_below, use.samples,
+                          source == sources.end() ? std::string() : source->second});
+  }
+  if (rows.size() < in_all)
+    table.notes.push_back(std::to_string(in_all - rows.size()) + " more lines: --lines-limit 0 shows all");
+  Document document;
+  document.fields.push_back({{"samples", "", Kind::kCount, Audience::kPrograms}, samples.samples()});
+  document.fields.push_back({{"torn", "", Kind::kCount, Audience::kPrograms}, samples.torn()});
+  document.fields.push_back(
+      {{"rss_growth", "", Kind::kBytesDelta, Audience::kPrograms}, bytes(samples.growth())});
+  document.fields.push_back(
+      {{"unseen", "", Kind::kBytesDelta, Audience::kPrograms}, bytes(samples.growth_unseen())});
+  const double elsewhere = samples.growth() - samples.growth_unseen() - growth;
+  document.fields.push_back({{"elsewhere", "", Kind::kBytesDelta, Audience::kPrograms}, bytes(elsewhere)});
+  document.notes.push_back(grouped(samples.samples()) + " looks without a stop, " + grouped(samples.torn()) +
+                           " of threads thrown away as torn; the RSS became " +
+                           signed_bytes(bytes(samples.growth())) + ", of it " +
+                           signed_bytes(bytes(samples.growth_unseen())) +
+                           " while the heap was copied or nobody looked, and " +
+                           signed_bytes(bytes(elsewhere)) + " while no thread was seen to run Python");
+  document.sections.push_back(std::move(table));
+  return document;
+}
+
+class Watch {
+ public:
+  Watch(const CommonOptions& common, const WatchOptions& options, const Thresholds& thresholds)
+      : common_(common), options_(options), thresholds_(thresholds), output_(common.output) {}
+
+  int run() {
+    Printer printer(options_, output_.stream());
+    const Clock::time_point began = Clock::now();
+    int code = kExitDone;
+    for (std::size_t i = 0;; ++i) {
+      const Clock::time_point due = began + static_cast<long long>(i) * options_.interval;
+      if (options_.duration.count() > 0 && due > began + options_.duration) break;
+      wait_until(due, began);
+      if (g_stopped) break;
+      try {
+        look(std::chrono::duration<double>(Clock::now() - began).count());
+      } catch (const Error& error) {
+        // A process may end while it is watched. Not before it was.
+        if (error.kind() != ErrorKind::kUnreachable || looks_.empty()) throw;
+        std::cerr << "heapglass: " << printable(error.what()) << ": it was looked at " << looks_.size()
+                  << (looks_.size() == 1 ? " time\n" : " times\n");
+        break;
+      }
+      printer.print(looks_.back(), looks_.size() > 1 ? &looks_[looks_.size() - 2].moment : nullptr);
+      const auto reasons = thresholds_.exceeded(first_, looks_.back().moment);
+      if (!options_.metrics.file.empty())
+        write_metrics(
+            gauges_of(looks_.back().moment, i > 0 ? &first_ : nullptr, !reasons.empty(), options_.metrics),
+            options_.metrics);
+      forget();
+      if (!reasons.empty()) {
+        code = kExitExceeded;
+        break;
+      }
+    }
+    finish();
+    output_.commit();
+    return g_stopped ? 130 : code;
+  }
+
+ private:
+  // Of looks that are past only the figures are plotted.
+  void forget() {
+    if (looks_.size() < 2) return;
+    Moment& past = looks_[looks_.size() - 2].moment;
+    past.types.clear();
+    past.types.shrink_to_fit();
+    past.owners.clear();
+  }
+
+  void look(double seconds) {
+    const bool owners = !options_.metrics.file.empty() || thresholds_.needs_owners();
+    const MomentOptions wanted{.owners = owners, .identities = false};
+    const auto session = open_for_moment(common_, wanted);
+    if (looks_.empty() && !session->target().runs())
+      throw Error(ErrorKind::kUsage,
+                  "watch looks at a process that runs, not at " + session->target().name());
+    looks_.push_back({seconds, moment_of(*session, wanted)});
+    const Moment& m = looks_.back().moment;
+    if (looks_.size() == 1) first_ = m;
+    if (m.resident) rss_.emplace_back(seconds, static_cast<double>(m.resident->rss));
+    if (!options_.lines) return;
+    if (!lines_) lines_ = std::make_unique<LineSamples>(session->target().pid());
+    lines_->name(*session);
+    for (const auto& [at, use] : lines_->lines())
+      if (!sources_.count(at)) sources_[at] = source_line(session->target().pid(), use.file, use.line);
+    layout_ = std::make_unique<PyRuntime>(session->python());
+    layout_->binary = nullptr;  // the session's own
+    layout_->sources.clear();
+  }
+
+  // With --lines the memory is looked at meanwhile, and the threads where it grew.
+  void wait_until(Clock::time_point due, Clock::time_point began) {
+    constexpr auto kEvery = std::chrono::microseconds(50);
+    Clock::time_point last_rss = Clock::now();
+    while (!g_stopped && Clock::now() < due) {
+      if (!lines_ || !layout_) {
+        std::this_thread::sleep_for(
+            std::min<Clock::duration>(due - Clock::now(), std::chrono::milliseconds(100)));
+        continue;
+      }
+      if (!lines_->take(*layout_)) return;
+      if (Clock::now() - last_rss > std::chrono::milliseconds(100)) {
+        last_rss = Clock::now();
+        rss_.emplace_back(std::chrono::duration<double>(last_rss - began).count(), lines_->resident_bytes());
+      }
+      std::this_thread::sleep_for(kEvery);
+    }
+  }
+
+  void finish() {
+    if (lines_) {
+      const Document document = lines_report(*lines_, sources_, options_.most_lines);
+      std::ostream& out = output_.stream();
+      RenderOptions render{.exact_bytes = common_.exact_bytes, .one_line = true};
+      render.width = output_.columns();
+      if (options_.format == "text") out << "\n";
+      // CSV has its looks; a second table would make it none.
+      if (options_.format != "csv") find_format(options_.format).render(document, render, out);
+    }
+    if (options_.plot.empty()) return;
+    Output plot(options_.plot);
+    const std::string ending = options_.plot.substr(options_.plot.rfind('.') + 1);
+    plot.stream() << draw_plot(plot_of(looks_, rss_, looks_.empty() ? "" : first_.command_line), ending);
+    plot.commit();
+  }
+
+  const CommonOptions& common_;
+  const WatchOptions& options_;
+  const Thresholds& thresholds_;
+  Output output_;
+  Moment first_;
+  std::vector<Look> looks_;
+  std::vector<std::pair<double, double>> rss_;
+  std::unique_ptr<LineSamples> lines_;
+  std::unique_ptr<PyRuntime> layout_;
+  std::map<std::pair<std::string, int>, std::string> sources_;
+};
+
+}  // namespace
+
+int run_watch(const std::vector<std::string>& arguments) {
+  CommandLine line("watch", "a process over time: memory, objects, what grows, the lines it grows under");
+  WatchOptions o;
+  std::string interval = "5", duration = "60", top = "3", most_lines = "20", fail_if;
+  bool csv = false;
+  auto add = line.own().add_options();
+  add("interval", options::value(&interval)->value_name("TIME"), "look this often: 500ms, 5s (default), 2m");
+  add("duration", options::value(&duration)->value_name("TIME"),
+      "for this long: 60s (default), 2h; 0: until the process ends or Ctrl-C");
+  add("top", options::value(&top)->value_name("N"),
+      "tell this many types that grew most since the look before "
+      "(default 3)");
+  add("csv", options::bool_switch(&csv), "the same as --format csv");
+  add("plot", options::value(&o.plot)->value_name("FILE"),
+      "also draw RSS and Python's objects over time, as mprof plot does: a file name that ends in .svg, .png "
+      "or .pdf");
+  add("lines", options::bool_switch(&o.lines),
+      "between the looks read every few milliseconds, without a stop, on which lines the threads are, and "
+      "tell "
+      "in the end which lines the memory grew under");
+  add("lines-limit", options::value(&most_lines)->value_name("N"), "this many lines (default 20), 0: all");
+  add("fail-if", options::value(&fail_if)->value_name("THRESHOLD"),
+      "end with exit code 1 and the reason as soon as it is exceeded: 'growth(rss) > 5%'; `heapglass help "
+      "thresholds` tells more");
+  o.metrics.add_to(line.own());
+  if (!line.parse(arguments)) return kExitDone;
+  o.format = csv ? "csv" : line.common().format.empty() ? "text" : line.common().format;
+  if (o.format != "text" && o.format != "json" && o.format != "csv")
+    throw Error(ErrorKind::kUsage, "watch prints text, json or csv, not '" + o.format + "'",
+                "--plot FILE draws a picture");
+  o.interval = parse_time("--interval", interval);
+  o.duration = duration == "0" ? std::chrono::milliseconds(0) : parse_time("--duration", duration);
+  o.top = static_cast<std::size_t>(parse_count("--top", top, 0, 1000));
+  o.most_lines = static_cast<std::size_t>(parse_count("--lines-limit", most_lines, 0, 1'000'000));
+  o.metrics.most();
+  if (!o.plot.empty()) {
+    const std::string ending = o.plot.substr(o.plot.rfind('.') + 1);
+    if (ending != "svg" && ending != "png" && ending != "pdf")
+      throw Error(ErrorKind::kUsage, "--plot '" + o.plot + "' is no .svg, .png or .pdf");
+  }
+  const Thresholds thresholds(fail_if);
+  signal(SIGINT, on_stop);
+  return Watch(line.common(), o, thresholds).run();
+}
+
+}  // namespace heapglass
