@@ -55,6 +55,12 @@ constexpr Row k3_13_5[] = {
 constexpr Row k3_13_18[] = {
 #include "lib/python/layouts/v3_13_18.inc"
 };
+constexpr Row k3_14_0[] = {
+#include "lib/python/layouts/v3_14_0.inc"
+};
+constexpr Row k3_14_4[] = {
+#include "lib/python/layouts/v3_14_4.inc"
+};
 constexpr Row k3_14_10[] = {
 #include "lib/python/layouts/v3_14_10.inc"
 };
@@ -82,6 +88,8 @@ constexpr Source kSources[] = {
     {version(3, 13, 0), k3_13_0},
     {version(3, 13, 5), k3_13_5},
     {version(3, 13, 18), k3_13_18},
+    {version(3, 14, 0), k3_14_0},
+    {version(3, 14, 4), k3_14_4},
     {version(3, 14, 10), k3_14_10},
     {version(3, 15, 2), k3_15_2},
 };

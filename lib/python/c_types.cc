@@ -8,8 +8,8 @@ namespace {
 // the debug information; checked against gc.get_referents of live objects. By type name, capitals like small
 // letters.
 // A change within a minor version is dated to its micro release where that is known: the pickler's memo
-// (bpo-41422), the names of type variables (gh-140000: 3.13.10, and of 3.14 all but .0). Otherwise, as with
-// SSLContext's callbacks, to the first release that was looked at.
+// (bpo-41422), the module's partial (bpo-39378), the names of type variables (gh-140000: 3.13.10, and of 3.14
+// all but .0). Otherwise, as with SSLContext's callbacks, to the first release that was looked at.
 // clang-format off
 constexpr CTypeRow kCTypes[] = {
     {.type = "_abc._abc_data", .structure = "_abc_data",
@@ -586,16 +586,16 @@ constexpr CTypeRow kCTypes[] = {
     {.type = "types.UnionType", .structure = "unionobject", .visits = "args parameters"},
     {.type = "typing.Generic", .structure = "PyObject", .visits_type_since = version(3, 12)},
     {.type = "typing.ParamSpec", .structure = "paramspecobject",
-     .visits = "name@3.13.10 bound default_value evaluate_default", .visits_type_since = version(3, 12)},
+     .visits = "name@3.13.10@!3.14.0 bound default_value evaluate_default", .visits_type_since = version(3, 12)},
     {.type = "typing.ParamSpecArgs", .structure = "paramspecattrobject", .visits = "__origin__"},
     {.type = "typing.ParamSpecKwargs", .structure = "paramspecattrobject", .visits = "__origin__"},
     {.type = "typing.TypeAliasType", .structure = "typealiasobject",
-     .visits = "name@3.13.10 qualname type_params compute_value value module"},
+     .visits = "name@3.13.10@!3.14.0 qualname type_params compute_value value module"},
     {.type = "typing.TypeVar", .structure = "typevarobject",
-     .visits = "name@3.13.10 bound evaluate_bound constraints evaluate_constraints default_value "
+     .visits = "name@3.13.10@!3.14.0 bound evaluate_bound constraints evaluate_constraints default_value "
                "evaluate_default", .visits_type_since = version(3, 12)},
     {.type = "typing.TypeVarTuple", .structure = "typevartupleobject",
-     .visits = "name@3.13.10 bound default_value evaluate_default", .visits_type_since = version(3, 12)},
+     .visits = "name@3.13.10@!3.14.0 bound default_value evaluate_default", .visits_type_since = version(3, 12)},
     {.type = "typing.Union", .structure = "unionobject",
      .visits = "args hashable_args unhashable_args parameters"},
     {.type = "unicodedata.GraphemeBreakIterator", .structure = "GraphemeBreakIterator",
@@ -701,7 +701,8 @@ constexpr ModuleStateRow kModuleStates[] = {
     {.module = "_pickle", .structure = "PickleState",
      .visits = "PickleError PicklingError UnpicklingError dispatch_table extension_registry "
                "extension_cache inverted_registry name_mapping_2to3 import_mapping_2to3 "
-               "name_mapping_3to2 import_mapping_3to2 codecs_encode getattr partial Pickler_Type "
+               "name_mapping_3to2 import_mapping_3to2 codecs_encode getattr "
+               "partial@3.7.7@!3.8.0@!3.8.1@!3.8.2 Pickler_Type "
                "Unpickler_Type Pdata_Type PicklerMemoProxyType UnpicklerMemoProxyType"},
     {.module = "_posixsubprocess", .since = version(3, 9), .until = version(3, 10), .visits = "+0 +8 +16"},
     {.module = "_queue", .structure = "simplequeue_state", .visits = "SimpleQueueType EmptyError"},

@@ -54,7 +54,8 @@ void expect_fields(std::string_view owner, std::string_view structure, std::stri
     const auto parts = split(word, '@');
     EXPECT_TRUE(seen.insert(parts[0]).second) << owner << " names " << parts[0] << " twice";
     for (std::size_t i = 1; i < parts.size(); ++i)
-      EXPECT_TRUE(is_version(std::string_view(parts[i]).substr(parts[i][0] == '-'))) << owner << ": " << word;
+      EXPECT_TRUE(is_version(std::string_view(parts[i]).substr(parts[i][0] == '-' || parts[i][0] == '!')))
+          << owner << ": " << word;
     if (structure.empty()) {
       EXPECT_EQ(parts[0][0], '+') << owner << " has no struct but names a field";
       continue;

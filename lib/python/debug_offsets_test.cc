@@ -74,6 +74,10 @@ TEST(Versions, EveryMinorHasItsRulesAndText) {
   EXPECT_FALSE(rules.dict_visits_inline_values);
   rules_for(hexversion_of(3, 13, 5), rules);
   EXPECT_TRUE(rules.dict_visits_inline_values);
+  rules_for(0x030e00f0, rules);  // 3.14.0 final
+  EXPECT_FALSE(rules.dict_visits_inline_values);
+  rules_for(0x030e04f0, rules);
+  EXPECT_TRUE(rules.dict_visits_inline_values);
 }
 
 }  // namespace

@@ -171,10 +171,12 @@ class Sizer {
     }
     return size;
   }
+  // What a bytes object has besides its bytes: everything in front of them and the zero behind.
+  std::uint64_t bytes_head() const { return static_cast<std::uint64_t>(l_.PyBytesObject.ob_sval) + 1; }
   std::uint64_t byte_array() {
     const std::uint64_t alloc = count(l_.PyByteArrayObject.ob_alloc);
     // 3.15 keeps the bytes in a bytes object of its own.
-    if (l_.PyByteArrayObject.ob_bytes_object != kAbsent) return basic() + (alloc ? alloc + 33 : 0);
+    if (l_.PyByteArrayObject.ob_bytes_object != kAbsent) return basic() + (alloc ? alloc + bytes_head() : 0);
     return basic() + alloc;
   }
   std::uint64_t integer() {
@@ -269,7 +271,7 @@ class Sizer {
     const Address buf = o_.pointer(at_, l_.bytesio.buf);
     std::uint64_t size = basic();
     // Only where nobody else holds it: a shared buffer is its other holder's as well.
-    if (!is_null(buf) && o_.refcount(buf) == 1) size += 33 + checked(o_.ob_size(buf));
+    if (!is_null(buf) && o_.refcount(buf) == 1) size += bytes_head() + checked(o_.ob_size(buf));
     return size;
   }
   std::uint64_t buffered() {
@@ -297,8 +299,7 @@ class Sizer {
               static_cast<std::uint64_t>(l_.PyMemoEntry.size) *
                   checked(get<std::int64_t>(memo, l_.PyMemoTable.mt_allocated));
     const Address buffer = o_.pointer(at_, l_.PicklerObject.output_buffer);
-    if (!is_null(buffer))
-      size += static_cast<std::uint64_t>(l_.PyBytesObject.ob_sval) + 1 + checked(o_.ob_size(buffer));
+    if (!is_null(buffer)) size += bytes_head() + checked(o_.ob_size(buffer));
     return size;
   }
   std::uint64_t unpickler() {

@@ -207,10 +207,16 @@ bool TypeTable::parse_fields(std::string_view structure, std::string_view fields
     EdgeClass field_class = cls;
     for (std::string_view bounds = at == std::string_view::npos ? std::string_view() : word.substr(at + 1);
          !bounds.empty();) {
-      // "@3.10": visited from then on, owned before. "@-3.12": before then, nothing later.
+      // "@3.10": visited from then on, owned before. "@-3.12": before then, nothing later. "@!3.14.0": owned
+      // in that release, whatever stands before.
       const std::size_t next = bounds.find('@');
       std::string_view bound = bounds.substr(0, next);
       bounds = next == std::string_view::npos ? std::string_view() : bounds.substr(next + 1);
+      if (bound.starts_with('!')) {
+        if (objects_.python().hexversion >> 8 == parse_version(bound.substr(1)) >> 8)
+          field_class = EdgeClass::kOwned;
+        continue;
+      }
       const bool until = bound.starts_with('-');
       if (until) bound.remove_prefix(1);
       const bool reached = objects_.python().hexversion >= parse_version(bound);

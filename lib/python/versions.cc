@@ -87,8 +87,10 @@ bool rules_for(std::uint32_t hexversion, Rules& out) {
   for (const Version& v : kVersions) {
     if (hexversion >> 16 != (std::uint32_t{v.major} << 8 | v.minor)) continue;
     out = v.rules;
-    // gh-130327: 3.13.0 does not have it, 3.13.5 does; 3.13.3 is the first release after its date.
+    // gh-130327: 3.13.0 does not have it, 3.13.5 does; 3.13.3 is the first release after its date. Nor does
+    // 3.14.0, made from a branch of before; 3.14.4 does.
     if (v.minor == 13) out.dict_visits_inline_values = hexversion >= hexversion_of(3, 13, 3);
+    if (v.minor == 14) out.dict_visits_inline_values = hexversion >= hexversion_of(3, 14, 1);
     return true;
   }
   return false;
