@@ -72,12 +72,31 @@ TEST(Versions, EveryMinorHasItsRulesAndText) {
   EXPECT_EQ(version_text(0x030c01f0), "3.12.1");
   rules_for(hexversion_of(3, 13, 0), rules);
   EXPECT_FALSE(rules.dict_visits_inline_values);
-  rules_for(hexversion_of(3, 13, 5), rules);
+  rules_for(hexversion_of(3, 13, 7), rules);
+  EXPECT_FALSE(rules.dict_visits_inline_values);
+  rules_for(hexversion_of(3, 13, 13), rules);
   EXPECT_TRUE(rules.dict_visits_inline_values);
   rules_for(0x030e00f0, rules);  // 3.14.0 final
   EXPECT_FALSE(rules.dict_visits_inline_values);
   rules_for(0x030e04f0, rules);
   EXPECT_TRUE(rules.dict_visits_inline_values);
+}
+
+TEST(Versions, WhatADistributionTookFromALaterReleaseGoesByTheDayOfTheBuild) {
+  const auto has = [](unsigned micro, std::string_view sys_version) {
+    Rules rules;
+    rules_for(hexversion_of(3, 13, micro) | 0xf0, rules);
+    apply_backports(hexversion_of(3, 13, micro) | 0xf0, sys_version, rules);
+    return rules.dict_visits_inline_values;
+  };
+  EXPECT_TRUE(has(5, "3.13.5 (main, Aug 10 2026, 12:06:59) [GCC 14.2.0]"));
+  EXPECT_TRUE(has(5, "3.13.5 (main, Jun 13 2026, 10:18:01) [GCC 14.2.0]"));
+  EXPECT_FALSE(has(5, "3.13.5 (main, May  5 2026, 21:05:52) [GCC 14.2.0]"));
+  EXPECT_FALSE(has(5, "3.13.5 (main, Jun 25 2025, 18:55:22) [GCC 14.2.0]"));
+  EXPECT_FALSE(has(7, "3.13.7 (main, Aug 10 2026, 12:19:54) [GCC 15.2.0]"));
+  EXPECT_TRUE(has(13, "3.13.13 (main, Apr  7 2026, 12:19:54) [GCC 15.2.0]"));
+  EXPECT_FALSE(has(5, ""));
+  EXPECT_FALSE(has(5, "3.13.5 (main, , 2026, Xyz 99 9999"));
 }
 
 }  // namespace

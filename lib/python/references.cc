@@ -150,7 +150,7 @@ void References::instance_dict(Address object, const TypeInfo& type, EdgeSink& s
         const auto valid = objects_.load<std::uint8_t>(values, layout_.PyDictValues.valid);
         const auto capacity = objects_.load<std::uint8_t>(values, layout_.PyDictValues.capacity);
         if (!valid || !capacity) return health_.skip(Skip::kUnreadable, object);
-        const bool dict_first = objects_.python().rules.dict_visits_inline_values && *first != 0;
+        const bool dict_first = types_.rules().dict_visits_inline_values && *first != 0;
         if (*valid && !dict_first) {
           inline_values(values + objects_.values_offset(), *capacity, type, sink);
           // The dict made for somebody who asked is owned all the same.

@@ -35,7 +35,7 @@ void References::dict(Address object, EdgeSink& sink) const {
     return;
   }
   EdgeClass cls = EdgeClass::kVisited;
-  if (layout_.PyDictValues.embedded != kAbsent && !objects_.python().rules.dict_visits_inline_values) {
+  if (layout_.PyDictValues.embedded != kAbsent && !types_.rules().dict_visits_inline_values) {
     const auto embedded = objects_.load<std::uint8_t>(values, layout_.PyDictValues.embedded);
     if (embedded.value_or(0)) return;  // the instance they are embedded in tells them
   }

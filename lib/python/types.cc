@@ -70,6 +70,8 @@ TypeTable::TypeTable(const Objects& objects, const Limits& limits, Health& healt
   if (!is_null(spec)) subtype_traverse_ = objects.pointer(spec, l.PyTypeObject.tp_traverse);
   if (!python.rules.log2_keys) lookdict_ = find_lookdict();
   const Address sysdict = objects.pointer(interpreter, l.PyInterpreterState.sysdict);
+  rules_ = python.rules;
+  apply_backports(running, objects.str(objects.item(sysdict, "version")).value_or(""), rules_);
   const Address version_info = objects.item(sysdict, "version_info");
   if (!is_null(version_info) && running >= hexversion_of(3, 8))
     structseq_traverse_ = objects.pointer(objects.type_of(version_info), l.PyTypeObject.tp_traverse);

@@ -92,6 +92,8 @@ class TypeTable {
   bool is_general_lookup(Address dk_lookup) const { return !is_null(lookdict_) && dk_lookup == lookdict_; }
   Address subtype_traverse() const { return subtype_traverse_; }
   Address type_type() const { return type_type_; }
+  // Those of the version, and what this build of it has of later ones.
+  const Rules& rules() const { return rules_; }
 
  private:
   struct Rows;
@@ -112,6 +114,7 @@ class TypeTable {
   const Limits& limits_;
   Health& health_;
   LayoutSources sources_;
+  Rules rules_;
   std::unique_ptr<Rows> rows_;
   Address subtype_traverse_{};
   Address type_type_{};

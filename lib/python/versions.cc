@@ -1,5 +1,7 @@
 #include "lib/python/versions.h"
 
+#include <cstdio>
+
 namespace heapglass {
 namespace {
 
@@ -64,6 +66,30 @@ constexpr Version kVersions[] = {
     {3, 12, k3_12}, {3, 13, k3_13}, {3, 14, k3_14}, {3, 15, k3_15},
 };
 
+struct Backport {
+  std::uint32_t hexversion;
+  unsigned since_day;  // 20260613
+  bool Rules::*rule;
+};
+// Debian's 3.13.5-2+deb13u3 has gh-130327 (its changelog); nobody else builds a 3.13.5 a year after its time.
+constexpr Backport kBackports[] = {{hexversion_of(3, 13, 5), 20260613, &Rules::dict_visits_inline_values}};
+
+// 20260810 of "3.13.5 (main, Aug 10 2026, 12:06:59) [GCC 14.2.0]"; 0 where it says no day.
+unsigned day_of_build(std::string_view sys_version) {
+  constexpr std::string_view kMonths = "JanFebMarAprMayJunJulAugSepOctNovDec";
+  for (std::size_t comma = sys_version.find(", "); comma != std::string_view::npos;
+       comma = sys_version.find(", ", comma + 1)) {
+    const std::string day(sys_version.substr(comma + 2, 11));  // as __DATE__ has it: "Aug  1 2026"
+    char month[4] = {};
+    unsigned of_month = 0, year = 0;
+    if (std::sscanf(day.c_str(), "%3[A-Za-z] %2u %4u", month, &of_month, &year) != 3) continue;
+    const std::size_t at = kMonths.find(month);
+    if (at == std::string_view::npos || at % 3 != 0) continue;
+    return year * 10000 + (static_cast<unsigned>(at) / 3 + 1) * 100 + of_month;
+  }
+  return 0;
+}
+
 }  // namespace
 
 std::string version_text(std::uint32_t hexversion) {
@@ -87,13 +113,20 @@ bool rules_for(std::uint32_t hexversion, Rules& out) {
   for (const Version& v : kVersions) {
     if (hexversion >> 16 != (std::uint32_t{v.major} << 8 | v.minor)) continue;
     out = v.rules;
-    // gh-130327: 3.13.0 does not have it, 3.13.5 does; 3.13.3 is the first release after its date. Nor does
-    // 3.14.0, made from a branch of before; 3.14.4 does.
-    if (v.minor == 13) out.dict_visits_inline_values = hexversion >= hexversion_of(3, 13, 3);
-    if (v.minor == 14) out.dict_visits_inline_values = hexversion >= hexversion_of(3, 14, 1);
+    // gh-130327: of 3.14 from .4 on (its NEWS), and as of the same day from 3.13.13 on. Looked
+    // at: 3.13.0, 3.13.7 and 3.14.0 do not have it, 3.13.18, 3.14.4 and 3.14.10 do.
+    if (v.minor == 13) out.dict_visits_inline_values = hexversion >= hexversion_of(3, 13, 13);
+    if (v.minor == 14) out.dict_visits_inline_values = hexversion >= hexversion_of(3, 14, 4);
     return true;
   }
   return false;
+}
+
+void apply_backports(std::uint32_t hexversion, std::string_view sys_version, Rules& rules) {
+  for (const Backport& each : kBackports) {
+    if (hexversion >> 8 == each.hexversion >> 8 && day_of_build(sys_version) >= each.since_day)
+      rules.*each.rule = true;
+  }
 }
 
 }  // namespace heapglass

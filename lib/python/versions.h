@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace heapglass {
 
@@ -32,7 +33,7 @@ struct Rules {
   Frames frames = Frames::kObjects;
   bool log2_keys = false;  // 3.11+: PyDictKeysObject with dk_log2_size, dk_kind
   // A dict over a live object's inline values: does the dict tell them and the object only the dict
-  // (gh-130327), or the object the values and the dict nothing?
+  // (gh-130327), or the object the values and the dict nothing? By the release, and apply_backports().
   bool dict_visits_inline_values = false;
   std::uint64_t pre_header_flags = 0;       // tp_flags of which any adds two words in front of the GC head
   bool static_types_count_gc_head = false;  // sys.getsizeof of a static type adds a GC head it does not have
@@ -66,5 +67,9 @@ struct Version {
 // The row for a hexversion with what the micro release changes applied, or nullptr.
 bool rules_for(std::uint32_t hexversion, Rules& out);
 std::span<const Version> supported_versions();
+
+// A rule of a later release that a distribution has taken into an earlier one: `sys_version` is the text of
+// sys.version, whose day of build is all that tells such a build from the release as it was.
+void apply_backports(std::uint32_t hexversion, std::string_view sys_version, Rules& rules);
 
 }  // namespace heapglass
