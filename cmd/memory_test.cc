@@ -5,7 +5,6 @@
 #include <cmath>
 #include <filesystem>
 
-#include "cmd/live_results.h"
 #include "cmd/python_program.h"
 
 namespace heapglass {
@@ -64,8 +63,7 @@ TEST_P(MemoryOn, IsWhatTheAllocatorsSay) {
   EXPECT_NEAR(told / was, 1, 0.2) << told << " told, " << was << " given back";
 }
 
-INSTANTIATE_TEST_SUITE_P(Live, MemoryOn, testing::ValuesIn(supported_interpreters()),
-                         [](const auto& each) { return as_identifier(each.param.name); });
+INSTANTIATE_TEST_SUITE_P(Live, MemoryOn, testing::ValuesIn(supported_interpreters()), InterpreterName());
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(MemoryOn);
 
 struct Shape {
@@ -90,7 +88,8 @@ constexpr Shape kShapes[] = {
     {"objects", "live objects: ", "\"detail\": \"builtins.float\""},
     {"big_strings", "live objects: ", "\"detail\": \"builtins.str\""},
     {"threads", "live objects: ", "\"category\": \"thread stacks\", \"detail\": \"thread "},
-    {"maps", "files: ", "\"category\": \"shared memory\""},
+    {"maps", "live objects: ", "\"category\": \"buffers of objects\", \"detail\": \"mmap.mmap\""},
+    {"sparse", "live objects: ", "\"detail\": \"mmap.mmap\""},
     {"native", "native memory: ", "\"detail\": \"malloc, blocks of C code\""},
 };
 

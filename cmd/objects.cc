@@ -8,6 +8,7 @@
 #include "lib/analysis/heap_objects.h"
 #include "lib/base/error.h"
 #include "lib/python/describe.h"
+#include "lib/python/weak_references.h"
 
 namespace heapglass {
 
@@ -77,6 +78,7 @@ int run_objects(const std::vector<std::string>& arguments) {
                           {"type", "type", Kind::kText},
                           {"size", "size", Kind::kBytes},
                           {"refcount", "refcount", Kind::kCount},
+                          {"weakrefs", "weakrefs", Kind::kCount, Audience::kPrograms},
                           {"length", "length", Kind::kCount, Audience::kPrograms},
                           {"gc", "gc", Kind::kText},
                           {"repr", "repr", Kind::kText}}};
@@ -97,8 +99,8 @@ int run_objects(const std::vector<std::string>& arguments) {
     const TypeInfo& type = *graph.types[graph.type[index(n)]].info;
     const auto length = values.length(a);
     table.rows.push_back({a, type.name, graph.size[index(n)], objects.refcount(a),
-                          length ? Cell(*length) : Cell(), is_tracked(objects, a, type),
-                          short_repr(session->types(), a, type)});
+                          weak_reference_count(session->types(), a, type), length ? Cell(*length) : Cell(),
+                          is_tracked(objects, a, type), short_repr(session->types(), a, type)});
     if (retained) table.rows.back().push_back(values.retained(n));
     if (paths) {
       const auto way = ways->shortest(n, 1);

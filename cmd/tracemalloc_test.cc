@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "cmd/live_results.h"
 #include "cmd/python_program.h"
 
 namespace heapglass {
@@ -58,8 +57,7 @@ TEST_P(TracesOf, AreThoseOfTheModule) {
   EXPECT_EQ(verdict.rfind("SAME ", 0), 0u) << verdict;
 }
 
-INSTANTIATE_TEST_SUITE_P(Live, TracesOf, testing::ValuesIn(supported_interpreters()),
-                         [](const auto& each) { return as_identifier(each.param.name); });
+INSTANTIATE_TEST_SUITE_P(Live, TracesOf, testing::ValuesIn(supported_interpreters()), InterpreterName());
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(TracesOf);
 
 }  // namespace

@@ -43,6 +43,8 @@ struct Region {
 std::vector<Region> regions_of(const Reader& r, const GlibcArena& arena, const Mappings& mappings) {
   std::vector<Region> regions;
   if (arena.main) {
+    // Where another allocator is loaded it has the heap of brk, and this arena is empty.
+    if (r.word(arena.system_mem()) == 0) return regions;
     for (const Mapping& m : mappings) {
       if (m.path != "[heap]") continue;
       if (!regions.empty() && regions.back().end == m.start) {

@@ -97,6 +97,7 @@ class Biller {
     } else {
       for (const Image::Segment& s : in_.capture.image->segments()) runs.push_back({s.start, s.size});
     }
+    find_maps();
     for (const Residency::Run& run : runs) share_out(run.start, run.start + run.size);
     if (!kinds_.allocator().empty()) take_buffers_by_size();
     for (const auto& [key, bytes] : rows_)
@@ -195,14 +196,46 @@ class Biller {
       }
       to = std::min(to, mappings[mapping_].end);
       const MappingKinds::Kind kind = kinds_.of(mapping_);
-      const std::uint64_t of_objects = kind.anonymous ? share_objects(at, to) : 0;
-      add(kind.kind, kind.detail, to - at - of_objects);
+      std::uint64_t left = to - at;
+      if (kind.anonymous) left -= share_maps(at, to);
+      if (kind.anonymous) left -= share_objects(at, to, left);
+      add(kind.kind, kind.detail, left);
       at = to;
     }
   }
 
+  // What mmap.mmap objects have mapped for themselves.
+  std::uint64_t share_maps(Address at, Address end) {
+    std::uint64_t bytes = 0;
+    for (; map_ < maps_.size(); ++map_) {
+      const Mapped& m = maps_[map_];
+      const Address from = std::max(m.start, at), to = std::min(m.start + m.size, end);
+      if (from < to) {
+        buffers_[m.type] += to - from;
+        bytes += to - from;
+      }
+      if (m.start + m.size > end) break;
+    }
+    return bytes;
+  }
+  // In order of address; of those that overlap, which none of a sound process do, one is left.
+  void find_maps() {
+    const std::int32_t data = in_.objects.layout().mmap_object.data;
+    std::uint32_t node = 0;
+    in_.graph.index->each_in_blocks(0, in_.graph.index->blocks(), [&](Address a) {
+      const std::uint32_t n = node++, type = in_.graph.type[n];
+      const TypeInfo* const info = in_.graph.types[type].info;
+      if (!info || info->buffer != BufferRule::kMmap) return;
+      const std::uint64_t size = external_of(in_.objects, a, *info, in_.graph.size[n]).bytes;
+      if (size) maps_.push_back({in_.objects.pointer(a, data), size, type});
+    });
+    std::sort(maps_.begin(), maps_.end(), [](const Mapped& a, const Mapped& b) { return a.start < b.start; });
+    const auto overlap = [](const Mapped& a, const Mapped& b) { return b.start < a.start + a.size; };
+    maps_.erase(std::unique(maps_.begin(), maps_.end(), overlap), maps_.end());
+  }
+
   // Objects in memory of an allocator that is not read: they alone are known there.
-  std::uint64_t share_objects(Address at, Address end) {
+  std::uint64_t share_objects(Address at, Address end, std::uint64_t most) {
     std::uint64_t bytes = 0;
     for (; loose_ < parts_.elsewhere.size(); ++loose_) {
       const NodeId n = parts_.elsewhere[loose_];
@@ -215,7 +248,7 @@ class Biller {
         const ExternalBytes external = external_of(in_.objects, object, *type.info, size);
         if (external.in_size) size -= std::min(size, external.bytes);
       }
-      size = std::min<std::uint64_t>(size, end - at - bytes);
+      size = std::min<std::uint64_t>(size, most - bytes);
       ++parts_.objects[in_.graph.type[index(n)]];
       objects_[in_.graph.type[index(n)]] += size;
       bytes += size;
@@ -296,12 +329,19 @@ class Biller {
           "pymalloc's arenas were not found: this Python does without, or has none of the objects in them");
   }
 
+  struct Mapped {
+    Address start{};
+    std::uint64_t size = 0;
+    std::uint32_t type = 0;
+  };
+
   const MemoryBillInput& in_;
   MemoryParts parts_;
   const MappingKinds kinds_;
   std::vector<std::uint64_t> objects_, buffers_;  // resident bytes, by type of the graph
   std::map<std::pair<MemoryKind, std::string>, std::uint64_t> rows_;
-  std::size_t part_ = 0, stack_ = 0, mapping_ = 0, loose_ = 0;
+  std::size_t part_ = 0, stack_ = 0, mapping_ = 0, loose_ = 0, map_ = 0;
+  std::vector<Mapped> maps_;
 };
 
 }  // namespace

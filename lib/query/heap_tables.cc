@@ -6,6 +6,7 @@
 #include "lib/analysis/histogram.h"
 #include "lib/python/describe.h"
 #include "lib/python/sizes.h"
+#include "lib/python/weak_references.h"
 
 namespace heapglass {
 namespace {
@@ -60,10 +61,10 @@ class ObjectsTable final : public QueryTable {
     return in.graph.index->address(NodeId{static_cast<std::uint32_t>(row)});
   }
   const GraphType& type(std::uint64_t row) const { return in.graph.types[in.graph.type[row]]; }
-  static const Made<ObjectsTable> kColumns[9];
+  static const Made<ObjectsTable> kColumns[10];
 };
 
-const Made<ObjectsTable> ObjectsTable::kColumns[9] = {
+const Made<ObjectsTable> ObjectsTable::kColumns[10] = {
     {{"id", "INTEGER", "address"},
      [](ObjectsTable& t, std::uint64_t row) { return number(heapglass::value(t.at(row))); }},
     {{"type", "TEXT", "module.qualname"},
@@ -82,6 +83,10 @@ const Made<ObjectsTable> ObjectsTable::kColumns[9] = {
      }},
     {{"refcount", "INTEGER", "as it stands in memory"},
      [](ObjectsTable& t, std::uint64_t row) { return number(t.in.types.objects().refcount(t.at(row))); }},
+    {{"weakrefs", "INTEGER", "weak references to it"},
+     [](ObjectsTable& t, std::uint64_t row) {
+       return number(weak_reference_count(t.in.types, t.at(row), *t.type(row).info));
+     }},
     {{"length", "INTEGER", "of containers, str and bytes"},
      [](ObjectsTable& t, std::uint64_t row) -> QueryValue {
        const auto length = t.in.values.length(t.at(row));

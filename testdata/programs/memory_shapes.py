@@ -76,6 +76,14 @@ def maps():
     KEEP.extend([zeros, zeros[:]])  # read and never written: no memory of its own
 
 
+def sparse():
+    """Thousands of runs of pages, at every second."""
+    holes = mmap.mmap(-1, 40 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    for at in range(0, len(holes), 8192):
+        holes[at] = 1
+    KEEP.append(holes)
+
+
 def numbers():
     import numpy
     KEEP.extend(numpy.ones((300, 1000)) for _ in range(12))
