@@ -31,6 +31,10 @@ struct CommonOptions {
   std::string sysroot;
   bool verbose = false;
   bool exact_bytes = false;
+  // Set by commands. After the last look heapglass gives up the right to hold a process, and to write files
+  // but for `output` and these.
+  bool more_follow = false;
+  std::vector<std::string> also_writes;
 };
 
 // The options of one command: common ones, its own, and TARGET. Numbers are parsed as signed and checked, so

@@ -39,6 +39,7 @@ class Looks {
   // The time between two looks, not between the end of one and the start of the next.
   CommonOptions at(std::size_t i) const {
     CommonOptions common = common_;
+    common.more_follow = i + 1 < count();
     if (options_.targets.size() > 1)
       common.target = options_.targets[i];
     else

@@ -34,7 +34,9 @@ int run_export(const std::vector<std::string>& arguments) {
   append_number(text, static_cast<std::uint64_t>(s.target().pid()));
   text += ",\"python\":" + json_string(s.python().version);
   text += std::string(",\"build\":\"") + (s.python().py_debug ? "debug" : "release") + "\"";
-  text += ",\"layout_source\":" + json_string(s.python().layout_source) + ",\"notes\":[";
+  text += ",\"layout_source\":" + json_string(s.python().layout_source);
+  text += ",\"freeze\":" + json_string(s.capture().freeze);
+  text += ",\"pause_ms\":" + json_value(s.capture().pause_ms) + ",\"notes\":[";
   bool first_note = true;
   for (const std::string& note : s.caveats()) {
     text += (first_note ? "" : ",") + json_string(note);

@@ -16,6 +16,7 @@
 #include "lib/graph/verify.h"
 #include "lib/python/collecting.h"
 #include "lib/render/write_report.h"
+#include "platform/confine.h"
 #include "platform/core_target.h"
 #include "platform/live_target.h"
 
@@ -57,6 +58,8 @@ std::unique_ptr<Target> open_target(const CommonOptions& common, const SessionOp
 std::unique_ptr<Session> Session::open(const CommonOptions& common, const SessionOptions& options) {
   std::unique_ptr<Session> session(new Session);
   Session& s = *session;
+  static bool confined = false;
+  if (confined) throw std::logic_error("a look at a target after the last: see CommonOptions::more_follow");
   s.target_ = open_target(common, options);
   Target& target = *s.target_;
   // All that can be known without stopping anything. The buffers for the copy are made meanwhile, on another
@@ -111,11 +114,19 @@ std::unique_ptr<Session> Session::open(const CommonOptions& common, const Sessio
     for (const PyInterpreter& i : s.interpreters_) collecting |= i.collecting;
     if (!collecting || s.capture_.no_good_moment || s.captures_ == kTries || !target.runs()) break;
   }
+  const bool own = target.owned_by_caller();
+  s.resolve_ = common.resolve != "auto" ? common.resolve : own ? "run" : "scan";
+  if (!common.more_follow) {
+    // What may still lead to a file of the target's, which cannot be opened any more after this.
+    if (s.resolve_ == "run") s.python_.binary->symbols().find("_PySys_GetSizeOf");
+    std::vector<std::string> writes = common.also_writes;
+    writes.push_back(common.output);
+    s.why_not_confined_ = confine(writes);
+    confined = true;
+  }
   s.types_ = std::make_unique<TypeTable>(*s.objects_, s.limits_, s.health_);
   if (options.graph) {
     const auto building = Clock::now();
-    const bool own = target.owned_by_caller();
-    s.resolve_ = common.resolve != "auto" ? common.resolve : own ? "run" : "scan";
     RunResolver resolver(s.capture_, s.python_, target.pid(), common.resolve == "run");
     BuildOptions build{.references = options.references,
                        .resolver = s.resolve_ == "run" ? &resolver : nullptr,
@@ -171,6 +182,8 @@ void Session::log(bool verbose) const {
       static_cast<double>(capture_.bytes_copied) / 1e6, capture_.pause_ms, capture_.prepare_ms, captures_,
       before_ms_, before_cpu_ms_, settle_ms_, graph_.index ? graph_.nodes() : 0, graph_ms_, elapsed_ms());
   std::cerr << line;
+  if (!why_not_confined_.empty())
+    std::cerr << "heapglass: decoded with more rights than that takes: " << why_not_confined_ << "\n";
   if (ran_.objects == 0) return;
   std::snprintf(
       line, sizeof line,
@@ -294,6 +307,15 @@ std::vector<std::string> Session::caveats() const {
 void Session::write(Document document, const CommonOptions& common, const std::string& default_format,
                     RenderOptions render) const {
   for (std::string& line : caveats()) document.notes.push_back(std::move(line));
+  const auto told = [&](std::string_view key) {
+    return std::any_of(document.fields.begin(), document.fields.end(),
+                       [&](const Field& field) { return field.column.key == key; });
+  };
+  auto add = [&](const char* key, Kind kind, Cell value) {
+    if (!told(key)) document.fields.push_back({{key, "", kind, Audience::kPrograms}, std::move(value)});
+  };
+  add("freeze", Kind::kText, capture_.freeze);
+  add("pause_ms", Kind::kMilliseconds, capture_.pause_ms);
   render.exact_bytes = common.exact_bytes;
   for (const std::string& warning :
        write_report(document, {common.output, common.format, default_format, 0644}, render))

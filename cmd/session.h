@@ -73,7 +73,8 @@ class Session {
   HeapGraph graph_;
   BuildReport report_;
   CopiedProcessStats ran_;
-  std::string resolve_;      // --resolve, auto decided: run, scan or layout
+  std::string resolve_;  // --resolve, auto decided: run, scan or layout
+  std::string why_not_confined_;
   std::string why_not_run_;  // where auto did not, and there was something to run
   double find_ms_ = 0, graph_ms_ = 0;
   double before_ms_ = 0, before_cpu_ms_ = 0, settle_ms_ = 0;  // up to the first capture; right after it

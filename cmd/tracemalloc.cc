@@ -78,6 +78,7 @@ TraceSnapshot read_other(const std::string& name, CommonOptions common) {
     return read_trace_file(std::string((std::istreambuf_iterator<char>(file)), {}), name);
   }
   common.target = name;
+  common.more_follow = false;
   const auto session = Session::open(common, {.graph = false});
   Tracemalloc other = read_checked(*session);
   if (!other.tracing) throw Error(ErrorKind::kUsage, "--compare " + name + " has no traces: " + kHowToTrace);
@@ -182,6 +183,8 @@ int run_tracemalloc(const std::vector<std::string>& arguments) {
       "also write all traces there, for tracemalloc.Snapshot.load and --compare");
   if (!line.parse(arguments)) return kExitDone;
   parse_group(o);
+  line.common().more_follow = !o.compare.empty();
+  if (!o.dump.empty()) line.common().also_writes.push_back(o.dump);
   const auto session = Session::open(line.common(), {.graph = false});
   Tracemalloc traced = read_checked(*session);
 

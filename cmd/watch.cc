@@ -377,6 +377,7 @@ int run_watch(const std::vector<std::string>& arguments) {
       "thresholds` tells more");
   o.metrics.add_to(line.own());
   if (!line.parse(arguments)) return kExitDone;
+  line.common().more_follow = true;  // it looks until it is ended
   o.format = csv ? "csv" : line.common().format.empty() ? "text" : line.common().format;
   if (o.format != "text" && o.format != "json" && o.format != "csv")
     throw Error(ErrorKind::kUsage, "watch prints text, json or csv, not '" + o.format + "'",

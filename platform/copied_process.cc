@@ -127,11 +127,11 @@ bool forget_rseq() {
 void drop_privileges(pid_t parent) {
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   // The plain calls: those of the library are for all threads of a process that no longer has them.
-  if (geteuid() == 0) {
-    if (syscall(SYS_setgroups, 0, nullptr) != 0 || syscall(SYS_setresgid, 65534, 65534, 65534) != 0 ||
-        syscall(SYS_setresuid, 65534, 65534, 65534) != 0)
-      _exit(stub::kExitNoUser);
-  } else {
+  const bool nobody = geteuid() == 0 && syscall(SYS_setgroups, 0, nullptr) == 0 &&
+                      syscall(SYS_setresgid, 65534, 65534, 65534) == 0 &&
+                      syscall(SYS_setresuid, 65534, 65534, 65534) == 0;
+  // Root without capabilities cannot become another user, and stays what it is: a name.
+  if (!nobody) {
     const uid_t user = geteuid();
     const gid_t group = getegid();
     if (syscall(SYS_setresgid, group, group, group) != 0 || syscall(SYS_setresuid, user, user, user) != 0)

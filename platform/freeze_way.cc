@@ -44,6 +44,10 @@ void Prepared::finish(Capture& capture) const {
   capture.bytes_copied = copier_->bytes_copied();
   capture.image = std::make_shared<Image>();
   copier_->build(capture, copier_);
+  if (!copier_->sees_pages())
+    capture.notes.push_back(
+        "/proc/PID/pagemap of the process cannot be read by this user (CAP_DAC_READ_SEARCH would do): all of "
+        "its memory was read, and it may have got page tables for what it had not touched");
 }
 
 }  // namespace heapglass

@@ -9,7 +9,9 @@
 namespace heapglass {
 
 LiveTarget::LiveTarget(pid_t pid, const FreezeRequest& freeze)
-    : process_(Process::open(pid)), freeze_(freeze) {}
+    : process_(Process::open(pid)), freeze_(freeze) {
+  note_facts();
+}
 LiveTarget::~LiveTarget() = default;
 
 std::vector<const Binary*> LiveTarget::binaries() {
@@ -31,7 +33,16 @@ Capture LiveTarget::capture(const GoodMoment& moment) {
   // A way that does not tell it in time tells it a moment later.
   if (!capture.residency) capture.residency = prepared->residency(capture.mappings);
   was_stopped_ = capture.was_stopped;
+  note_facts();
   return capture;
+}
+
+void LiveTarget::note_facts() {
+  command_line_ = process_.command_line();
+  executable_ = process_.executable();
+  resident_bytes_ = process_.resident_bytes();
+  resident_memory_ = read_resident_memory(process_.pid());
+  owned_by_caller_ = process_.owned_by_caller();
 }
 
 // That a process is ending says more than that it cannot be read, which is what it looks like on its way out:

@@ -17,13 +17,11 @@ class LiveTarget final : public Target {
 
   std::string name() const override { return "process " + std::to_string(process_.pid()); }
   std::int32_t pid() const override { return process_.pid(); }
-  std::string command_line() const override { return process_.command_line(); }
-  std::string executable() const override { return process_.executable(); }
-  std::optional<std::uint64_t> resident_bytes() const override { return process_.resident_bytes(); }
-  std::optional<ResidentMemory> resident_memory() const override {
-    return read_resident_memory(process_.pid());
-  }
-  bool owned_by_caller() const override { return process_.owned_by_caller(); }
+  std::string command_line() const override { return command_line_; }
+  std::string executable() const override { return executable_; }
+  std::optional<std::uint64_t> resident_bytes() const override { return resident_bytes_; }
+  std::optional<ResidentMemory> resident_memory() const override { return resident_memory_; }
+  bool owned_by_caller() const override { return owned_by_caller_; }
   bool runs() const override { return !was_stopped_; }
   const MemoryReader& memory() const override { return process_; }
   std::vector<const Binary*> binaries() override;
@@ -32,7 +30,14 @@ class LiveTarget final : public Target {
   void check() const override;
 
  private:
+  // Later there may be no right any more to ask for them.
+  void note_facts();
+
   Process process_;
+  std::string command_line_, executable_;
+  std::uint64_t resident_bytes_ = 0;
+  std::optional<ResidentMemory> resident_memory_;
+  bool owned_by_caller_ = false;
   FreezeRequest freeze_;
   std::vector<std::unique_ptr<Binary>> binaries_;
   std::unique_ptr<Prepared> prepared_;

@@ -30,6 +30,8 @@ class MemoryCopier {
   bool copy(const Mappings& now, CopyClock::time_point until);
   std::uint64_t bytes_copied() const { return bytes_copied_; }  // also of a copy that did not end
   std::uint64_t bytes_listed() const { return bytes_listed_; }
+  // Whether it could be seen which pages there are. If not all are read, also those that nobody has touched.
+  bool sees_pages() const { return static_cast<bool>(pages_); }
   // After copy(): its image and backing; `owner` keeps this object. `now` has to be there still.
   void build(Capture& capture, const std::shared_ptr<void>& owner);
 

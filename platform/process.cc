@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "lib/base/error.h"
+#include "platform/missing_right.h"
 #include "platform/proc_maps.h"
 
 namespace heapglass {
@@ -22,23 +23,6 @@ std::string proc(pid_t pid, const char* name) { return "/proc/" + std::to_string
 std::uint64_t status_number(const std::string& status, const char* key) {
   const std::size_t at = status.find(std::string("\n") + key + ":");
   return at == std::string::npos ? 0 : std::strtoull(status.c_str() + at + std::strlen(key) + 2, nullptr, 10);
-}
-
-// What would make an attempt succeed that was refused.
-std::string permission_hint(pid_t pid) {
-  const std::string status = read_proc_file(proc(pid, "status"));
-  const std::uint64_t owner = status_number(status, "Uid");
-  std::string hint;
-  if (geteuid() != 0 && owner != geteuid()) {
-    hint = "it belongs to uid " + std::to_string(owner) + ": run as that user, or with sudo";
-  } else {
-    hint = "CAP_SYS_PTRACE is needed: run with sudo, or in a container with --cap-add=SYS_PTRACE";
-  }
-  const std::string yama = read_proc_file("/proc/sys/kernel/yama/ptrace_scope");
-  if (!yama.empty() && yama[0] != '0')
-    hint +=
-        "; kernel.yama.ptrace_scope is " + yama.substr(0, 1) + ", 0 lets a user look at their own processes";
-  return hint;
 }
 
 }  // namespace
@@ -83,9 +67,10 @@ bool read_proc_stat(pid_t pid, ProcStat& out) {
 Process Process::open(pid_t pid) {
   const std::string who = "process " + std::to_string(pid);
   ProcStat stat;
-  if (pid <= 0 || !read_proc_stat(pid, stat))
-    throw Error(ErrorKind::kUnreachable, "cannot look at " + who + ": there is no such process",
-                "see `ps` for the processes that run here; inside a container pids are its own");
+  if (pid <= 0 || !read_proc_stat(pid, stat)) {
+    const Absence absence = why_absent(pid);
+    throw Error(ErrorKind::kUnreachable, "cannot look at " + who + ": " + absence.found, absence.hint);
+  }
   Process process;
   process.pid_ = pid;
   const std::string status = read_proc_file(proc(pid, "status"));
@@ -104,14 +89,24 @@ Process Process::open(pid_t pid) {
     throw Error(ErrorKind::kUnreachable, "cannot look at " + who + ": it is a kernel thread",
                 "give the process id of a Python program");
   process.mem_ = FileDescriptor(::open(proc(process.pid_, "mem").c_str(), O_RDONLY | O_CLOEXEC));
-  if (!process.mem_) {
-    const int error = errno;
+  const int error = errno;
+  if (!process.mem_ && !process.readable_by_call()) {
     if (error == ENOENT || error == ESRCH)
       throw Error(ErrorKind::kUnreachable, "cannot look at " + who + ": it has just exited");
     throw Error(ErrorKind::kUnreachable, "cannot read the memory of " + who + ": " + std::strerror(error),
-                permission_hint(process.pid_));
+                missing_right(process.pid_));
   }
   return process;
+}
+
+// The file /proc/PID/mem is its owner's, whoever may trace; the call asks for that right alone.
+bool Process::readable_by_call() const {
+  for (const Mapping& m : parse_proc_maps(read_proc_file(proc(pid_, "maps")))) {
+    char byte = 0;
+    const iovec local{&byte, 1}, remote{reinterpret_cast<void*>(value(m.start)), 1};
+    if (m.readable && process_vm_readv(pid_, &local, 1, &remote, 1, 0) == 1) return true;
+  }
+  return false;
 }
 
 void Process::check_alive() const {
@@ -151,7 +146,7 @@ Mappings Process::mappings() const {
   if (text.empty()) {
     check_alive();
     throw Error(ErrorKind::kUnreachable, "cannot read the memory map of process " + std::to_string(pid_),
-                permission_hint(pid_));
+                missing_right(pid_));
   }
   return parse_proc_maps(text);
 }

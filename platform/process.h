@@ -50,6 +50,8 @@ class Process final : public MemoryReader {
   void check_alive() const;
 
  private:
+  bool readable_by_call() const;
+
   pid_t pid_ = 0;
   std::uint64_t start_time_ = 0;
   FileDescriptor mem_;

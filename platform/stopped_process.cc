@@ -19,6 +19,7 @@
 
 #include "lib/base/error.h"
 #include "platform/interrupted_wait.h"
+#include "platform/missing_right.h"
 #include "platform/system_calls.h"
 #include "platform/threads.h"
 
@@ -40,7 +41,7 @@ long trace(int request, pid_t tid, void* address, void* data) {
                 "end that debugger or tracer first");
   }
   throw Error(ErrorKind::kUnreachable, "cannot stop " + who + ": " + std::strerror(error),
-              "ptrace needs the same user or CAP_SYS_PTRACE; a container's seccomp profile may refuse it");
+              missing_right(pid));
 }
 
 // How long a thread is given to leave a wait that cannot be interrupted, as most do at once.

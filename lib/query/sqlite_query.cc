@@ -152,6 +152,8 @@ QueryResult run_query(std::span<QueryTable* const> tables, const std::string& sq
   sqlite3* raw = nullptr;
   const int opened = sqlite3_open_v2(":memory:", &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY, nullptr);
   const std::unique_ptr<sqlite3, int (*)(sqlite3*)> db(raw, sqlite3_close);
+  // Large sorts are kept in memory: what is sorted came from a process, and files cannot be made here.
+  if (opened == SQLITE_OK) sqlite3_exec(raw, "PRAGMA temp_store = MEMORY", nullptr, nullptr, nullptr);
   if (opened != SQLITE_OK) throw Error(ErrorKind::kFile, "SQLite cannot be set up");
   for (QueryTable* table : tables) {
     const std::string name(table->name());

@@ -95,7 +95,8 @@ int draw_in_child(const Picture& picture, const std::string& format, PictureStyl
   sigprocmask(SIG_SETMASK, &none, nullptr);
   const rlimit no_core = {0, 0};
   setrlimit(RLIMIT_CORE, &no_core);
-  const int null = open("/dev/null", O_RDWR);
+  int null = open("/dev/null", O_RDWR);
+  if (null < 0) null = open("/dev/null", O_RDONLY);  // where nothing may be written
   dup2(null, STDIN_FILENO);
   dup2(null, STDOUT_FILENO);
   dup2(messages, STDERR_FILENO);

@@ -1,0 +1,112 @@
+"""The table of pauses, for scripts/bench --pause: how long a process stands still, as it notices itself."""
+import ctypes
+import json
+import os
+import re
+import signal
+import statistics
+import subprocess
+import tempfile
+import time
+
+CHECKOUT = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+PROGRAM = os.path.join(CHECKOUT, "testdata", "programs", "pause_heap.py")
+
+
+def modes_of(program):
+    """Those that it knows, by what it says to one that there is not; auto is one of the others."""
+    said = subprocess.run([program, "info", "1", "--freeze=?"], stderr=subprocess.PIPE).stderr.decode()
+    return [mode for mode in re.search(r"\(it is (.*)\)", said).group(1).replace(" or ", ", ").split(", ") if mode != "auto"]
+
+
+class Target(object):
+    def __init__(self, python, megabytes, library):
+        self.process = subprocess.Popen([python, "-B", PROGRAM, str(megabytes), library], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, bufsize=0)
+        self.pid = self.process.pid
+        if self.process.stdout.readline() != b"READY\n":
+            raise SystemExit("bench: the target did not get ready")
+
+    def ask(self, question):
+        self.process.stdin.write(question.encode() + b"\n")
+        return int(self.process.stdout.readline())
+
+    def ranges(self):
+        """Of the pages that heapglass copies: private, writable, there."""
+        words = []
+        with open("/proc/%d/maps" % self.pid) as maps, open("/proc/%d/pagemap" % self.pid, "rb", 0) as pagemap:
+            for line in maps:
+                bounds, mode = line.split()[:2]
+                if mode[:2] != "rw" or mode[3] != "p":
+                    continue
+                start, end = (int(each, 16) for each in bounds.split("-"))
+                pagemap.seek(start // 4096 * 8)
+                for i, entry in enumerate(memoryview(pagemap.read((end - start) // 4096 * 8)).cast("Q")):
+                    if not entry >> 63:
+                        continue
+                    if words and words[-2] + words[-1] == start + i * 4096:
+                        words[-1] += 4096
+                    else:
+                        words += [start + i * 4096, 4096]
+        return words
+
+    def finish(self):
+        self.process.stdin.close()
+        self.process.wait(60)
+
+
+def bare(library, target, runs):
+    """Milliseconds that reading the same bytes takes on two cores, while the target is stopped by a signal."""
+    words = target.ranges()
+    ranges = (ctypes.c_uint64 * len(words))(*words)
+    library.make_buffer(ctypes.c_uint64(sum(words[1::2])))
+    took = []
+    for _ in range(runs):
+        os.kill(target.pid, signal.SIGSTOP)
+        time.sleep(0.02)
+        took.append(library.bare_read(target.pid, ranges, ctypes.c_size_t(len(words) // 2)) / 1e6)
+        os.kill(target.pid, signal.SIGCONT)
+    if min(took) < 0:
+        raise SystemExit("bench: the target's memory cannot be read")
+    return sum(words[1::2]), took
+
+
+def capture(program, target, mode):
+    """(gap that the target noticed, pause that heapglass tells, the way it was held), ms."""
+    target.ask("gap")
+    if mode == "nothing":
+        time.sleep(0.2)
+        return target.ask("gap") / 1e6, 0, mode
+    done = subprocess.run([program, "info", "--no-heap", "--format", "json", "--freeze", mode, str(target.pid)],
+                          stdout=subprocess.PIPE, check=True)
+    time.sleep(0.01)
+    told = json.loads(done.stdout.decode())
+    return target.ask("gap") / 1e6, told["pause_ms"], told["freeze"]
+
+
+def pause_table(options, print_table):
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "pause_heap.so")
+        subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-pthread", "-o", path, os.path.splitext(PROGRAM)[0] + ".c"], check=True)
+        library = ctypes.CDLL(path)
+        library.bare_read.restype = ctypes.c_long
+        rows = [("copied MB", "target", "held by", "gap ms", "worst", "told ms", "bare read ms", "gap / bare")]
+        for megabytes in options.megabytes:
+            target = Target(options.python, megabytes, path)
+            bytes_there, bare_ms = bare(library, target, options.runs)
+            median_bare = statistics.median(bare_ms)
+            for writes in (False, True):
+                if writes:
+                    target.ask("write")
+                for mode in ["nothing"] + options.modes:
+                    runs = [capture(options.program, target, mode) for _ in range(options.runs)]
+                    gap = statistics.median(run[0] for run in runs)
+                    held_by = "/".join(sorted(set(run[2] for run in runs)))
+                    rows.append(("%.0f" % (bytes_there / 1e6), "writes" if writes else "idle",
+                                 mode if held_by == mode else "%s (%s)" % (mode, held_by), "%.2f" % gap,
+                                 "%.2f" % max(run[0] for run in runs), "%.2f" % statistics.median(run[1] for run in runs),
+                                 "%.2f" % median_bare, "%.2f" % (gap / median_bare)))
+                    print("  ".join(rows[-1]), flush=True)
+            target.finish()
+        print()
+        print_table(rows)

@@ -1,0 +1,142 @@
+/* Loaded into pause_heap.py and into scripts/bench_pause.py, to measure without Python in the way. */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <time.h>
+
+struct range {
+  uint64_t start, size;
+};
+
+static long now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return t.tv_sec * 1000000000L + t.tv_nsec;
+}
+
+static void come_first(int priority) {
+  struct sched_param p = {.sched_priority = priority};
+  pthread_setschedparam(pthread_self(), SCHED_FIFO, &p); /* where that is permitted */
+}
+
+/* The clock: wakes up every 50 us, before all else that wants to run, and keeps the longest time in which it did not. */
+static _Atomic long longest;
+
+static void *tick(void *unused) {
+  (void)unused;
+  come_first(50);
+  for (long last = now();;) {
+    struct timespec nap = {0, 50000};
+    nanosleep(&nap, NULL);
+    const long here = now();
+    if (here - last > atomic_load(&longest)) atomic_store(&longest, here - last);
+    last = here;
+  }
+  return NULL;
+}
+
+void start_clock(void) {
+  pthread_t thread;
+  pthread_create(&thread, NULL, tick, NULL);
+}
+
+/* The longest gap since it was last asked, in ns. */
+long longest_gap(void) { return atomic_exchange(&longest, 0); }
+
+/* The writer: touches pages all over, at random, as fast as it can. It changes nothing: or with 0. */
+static struct range *written;
+static size_t written_count;
+static _Atomic long writes;
+
+static void *write_on(void *unused) {
+  (void)unused;
+  uint64_t total = 0, x = 88172645463325252u;
+  for (size_t i = 0; i < written_count; ++i) total += written[i].size;
+  for (;;) {
+    x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+    uint64_t at = x % total;
+    size_t i = 0;
+    while (at >= written[i].size) at -= written[i++].size;
+    atomic_fetch_or((_Atomic uint64_t *)((written[i].start + at) & ~7ul), 0);
+    atomic_fetch_add_explicit(&writes, 1, memory_order_relaxed);
+  }
+  return NULL;
+}
+
+void start_writer(const struct range *ranges, size_t count) {
+  written = malloc(count * sizeof *ranges);
+  for (size_t i = 0; i < count; ++i) written[i] = ranges[i];
+  written_count = count;
+  pthread_t thread;
+  pthread_create(&thread, NULL, write_on, NULL);
+}
+
+long writes_so_far(void) { return atomic_load(&writes); }
+
+/* The bare reading that heapglass is compared with: these bytes, 1 MB at a time, into memory that is there, on two
+ * threads that come first. */
+struct job {
+  int pid;
+  const struct range *ranges;
+  size_t count;
+  uint64_t from, to; /* of all bytes */
+  char *buffer;
+  pthread_barrier_t *barrier;
+};
+
+static void *read_half(void *argument) {
+  struct job *job = argument;
+  come_first(1);
+  pthread_barrier_wait(job->barrier);
+  uint64_t at = 0;
+  for (size_t i = 0; i < job->count; ++i) {
+    for (uint64_t done = 0; done < job->ranges[i].size; done += 1 << 20) {
+      uint64_t size = job->ranges[i].size - done;
+      if (size > 1 << 20) size = 1 << 20;
+      const uint64_t here = at + done;
+      if (here < job->from || here >= job->to) continue;
+      struct iovec local = {job->buffer + here, size}, remote = {(void *)(job->ranges[i].start + done), size};
+      if (process_vm_readv(job->pid, &local, 1, &remote, 1, 0) < 0) return (void *)1;
+    }
+    at += job->ranges[i].size;
+  }
+  return NULL;
+}
+
+static char *buffer;
+
+void make_buffer(uint64_t size) {
+  const uint64_t huge = 2 << 20;
+  char *all = mmap(NULL, size + 2 * huge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  buffer = (char *)(((uint64_t)all + huge - 1) / huge * huge);
+  madvise(buffer, size + huge, MADV_HUGEPAGE);
+  for (uint64_t at = 0; at < size; at += 4096) buffer[at] = 1;
+}
+
+/* ns, or -1. */
+long bare_read(int pid, const struct range *ranges, size_t count) {
+  uint64_t total = 0;
+  for (size_t i = 0; i < count; ++i) total += ranges[i].size;
+  pthread_barrier_t barrier;
+  pthread_barrier_init(&barrier, NULL, 3);
+  struct job halves[2];
+  pthread_t threads[2];
+  for (int i = 0; i < 2; ++i) {
+    halves[i] = (struct job){pid, ranges, count, i ? total / 2 : 0, i ? total : total / 2, buffer, &barrier};
+    pthread_create(&threads[i], NULL, read_half, &halves[i]);
+  }
+  const long began = now();
+  pthread_barrier_wait(&barrier);
+  int failed = 0;
+  for (int i = 0; i < 2; ++i) {
+    void *result = NULL;
+    pthread_join(threads[i], &result);
+    failed |= result != NULL;
+  }
+  return failed ? -1 : now() - began;
+}
