@@ -33,6 +33,7 @@ CopyArena::CopyArena(std::uint64_t size) : size_(size) {
   if (!fd_ || ftruncate(fd_.get(), static_cast<off_t>(size)) != 0) fail();
   base_ = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd_.get(), 0);
   if (base_ == MAP_FAILED) fail();
+  madvise(base_, size, MADV_DONTFORK);  // a helper of ours has no use for it
 }
 
 CopyArena::~CopyArena() { munmap(base_, size_); }

@@ -1,6 +1,7 @@
 #include "platform/copy_bytes.h"
 
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -16,8 +17,22 @@ namespace {
 constexpr std::uint64_t kPiece = 1 << 20, kBatch = 4 << 20;
 constexpr std::size_t kVector = 64;
 
-CopyOutcome copy_range(const Process& process, const std::vector<CopyJob>& jobs,
-                       CopyClock::time_point until) {
+// The bytes got from the first piece on; -1 where there are none.
+ssize_t read_pieces(const Process& process, const iovec* local, const iovec* remote, std::size_t n,
+                    CopyBy by) {
+  if (by == CopyBy::kProcessRead) return process_vm_readv(process.pid(), local, n, remote, n, 0);
+  ssize_t total = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    const ssize_t got = pread(process.memory_file(), local[i].iov_base, local[i].iov_len,
+                              static_cast<off_t>(reinterpret_cast<std::uint64_t>(remote[i].iov_base)));
+    if (got > 0) total += got;
+    if (got != static_cast<ssize_t>(local[i].iov_len)) break;
+  }
+  return total;
+}
+
+CopyOutcome copy_range(const Process& process, const std::vector<CopyJob>& jobs, CopyClock::time_point until,
+                       CopyBy by) {
   CopyOutcome outcome;
   const std::size_t count = jobs.size();
   std::size_t job = 0;
@@ -44,7 +59,7 @@ CopyOutcome copy_range(const Process& process, const std::vector<CopyJob>& jobs,
         at = 0;
       }
     }
-    ssize_t got = process_vm_readv(process.pid(), local, n, remote, n, 0);
+    ssize_t got = read_pieces(process, local, remote, n, by);
     if (got < 0) got = 0;
     std::uint64_t done = static_cast<std::uint64_t>(got);
     outcome.copied += done;
@@ -79,10 +94,11 @@ CopyOutcome copy_range(const Process& process, const std::vector<CopyJob>& jobs,
 
 }  // namespace
 
-CopyOutcome copy_all(const Process& process, const std::vector<CopyJob>& jobs, CopyClock::time_point until) {
+CopyOutcome copy_all(const Process& process, const std::vector<CopyJob>& jobs, CopyClock::time_point until,
+                     CopyBy by) {
   std::uint64_t total = 0;
   for (const CopyJob& job : jobs) total += job.size;
-  if (total < 4u << 20 || worker_count() < 2) return copy_range(process, jobs, until);
+  if (total < 4u << 20 || worker_count() < 2) return copy_range(process, jobs, until, by);
   // Two halves by bytes: two cores nearly double what one reaches, more gain little.
   std::vector<CopyJob> first, second;
   std::uint64_t sum = 0;
@@ -93,8 +109,8 @@ CopyOutcome copy_all(const Process& process, const std::vector<CopyJob>& jobs, C
     sum += job.size;
   }
   CopyOutcome theirs;
-  std::thread other([&] { theirs = copy_range(process, second, until); });
-  const CopyOutcome ours = copy_range(process, first, until);
+  std::thread other([&] { theirs = copy_range(process, second, until, by); });
+  const CopyOutcome ours = copy_range(process, first, until, by);
   other.join();
   return {ours.copied + theirs.copied, ours.complete && theirs.complete};
 }

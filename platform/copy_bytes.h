@@ -21,8 +21,13 @@ struct CopyOutcome {
 
 using CopyClock = std::chrono::steady_clock;
 
+// process_vm_readv is faster, but takes every page of a child that is shared with its parent as if it were to
+// be written, so that the kernel copies it.
+enum class CopyBy { kProcessRead, kMemoryFile };
+
 // A page that is gone by now leaves zeros and is not counted as copied. The clock is looked at every 4 MB.
 CopyOutcome copy_all(const Process& process, const std::vector<CopyJob>& jobs,
-                     CopyClock::time_point until = CopyClock::time_point::max());
+                     CopyClock::time_point until = CopyClock::time_point::max(),
+                     CopyBy by = CopyBy::kProcessRead);
 
 }  // namespace heapglass

@@ -8,12 +8,6 @@
 #include "platform/threads.h"
 
 namespace heapglass {
-namespace {
-
-// Stopping and letting go: 0.03 to 0.1 ms for a few threads, 0.4 for 66, 3.5 for 502.
-double stop_ms(std::size_t threads) { return 0.1 + 0.007 * static_cast<double>(threads); }
-
-}  // namespace
 
 std::string why_not_copy(const Process&) { return ""; }
 

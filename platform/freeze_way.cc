@@ -17,6 +17,8 @@ std::string decimal(double number, const char* unit) {
 
 }  // namespace
 
+double stop_ms(std::size_t threads) { return 0.1 + 0.007 * static_cast<double>(threads); }
+
 std::string as_ms(double ms) { return decimal(ms, "ms"); }
 std::string as_mb(std::uint64_t bytes) { return decimal(static_cast<double>(bytes) / 1e6, "MB"); }
 

@@ -54,6 +54,9 @@ struct FreezeWay {
   Capture (*take)(Prepared&, const GoodMoment&, std::optional<double> max_pause_ms);
 };
 
+// Stopping and letting go: 0.03 to 0.1 ms for a few threads, 0.4 for 66, 3.5 for 502.
+double stop_ms(std::size_t threads);
+
 // Text of figures in messages: "12.3 ms", "45.6 MB".
 std::string as_ms(double ms);
 std::string as_mb(std::uint64_t bytes);

@@ -44,6 +44,12 @@ std::vector<CopyJob> sample_of(const std::vector<CopyJob>& jobs, std::uint64_t t
   return sample;
 }
 
+std::uint64_t bytes_of(const std::vector<CopyJob>& jobs) {
+  std::uint64_t bytes = 0;
+  for (const CopyJob& job : jobs) bytes += job.size;
+  return bytes;
+}
+
 }  // namespace
 
 MemoryCopier::MemoryCopier(const Process& process) : process_(process), pages_(process.pid()) { plan(); }
@@ -137,6 +143,7 @@ void MemoryCopier::plan_file(Planned& p, const Mapping& m, int file) {
   if (backed < length)
     mmap(static_cast<std::byte*>(view) + backed, length - backed, PROT_READ | PROT_WRITE,
          MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+  p.view = true;
   p.buffer = static_cast<std::byte*>(view);
   p.buffer_low = p.buffer;
   p.buffer_high = p.buffer + length;
@@ -157,7 +164,33 @@ void MemoryCopier::add_piece(Range range, std::byte* bytes, bool heap) {
   pieces_.push_back({range, bytes, heap});
 }
 
-std::vector<CopyJob> MemoryCopier::list(const Mappings& now) {
+void MemoryCopier::list_planned(Planned& p, Range here, const WriteTracker* tracker,
+                                std::uint64_t& gap_budget, std::vector<CopyJob>& jobs) {
+  const auto add_run = [&](const Range& run) {
+    const Range cut{std::max(run.start, here.start), std::min(run.end, here.end)};
+    if (cut.start < cut.end) jobs.push_back({cut.start, p.buffer + (cut.start - p.range.start), cut.size()});
+  };
+  if (tracker && p.what == Treatment::kCopy) {
+    const WriteTracker::Pages pages = tracker->look(here);
+    for (const Range& run : pages.written) add_run(run);
+    for (const Range& gap : gaps_of(pages.there, here)) p.vanished.push_back(gap);
+    return;
+  }
+  if (p.later) {
+    for (const Range& run : page_runs(pages_, here, PageMap::has_page)) add_run(run);
+    return;
+  }
+  for (const Range& run : p.runs) add_run(run);
+  if (!pages_ || (p.what != Treatment::kCopy && !p.writable)) return;
+  for (Range gap : gaps_of(p.runs, here)) {
+    gap.end = std::min(gap.end, gap.start + gap_budget);
+    gap_budget -= gap.size();
+    if (gap.size() == 0) break;
+    for (const Range& run : page_runs(pages_, gap, PageMap::has_page)) add_run(run);
+  }
+}
+
+std::vector<CopyJob> MemoryCopier::list(const Mappings& now, const WriteTracker* tracker) {
   std::vector<CopyJob> jobs;
   pieces_.clear();
   backed_.clear();
@@ -176,24 +209,10 @@ std::vector<CopyJob> MemoryCopier::list(const Mappings& now) {
       if (p && p->range.start <= rest.start) {
         // As planned.
         const Range here{rest.start, std::min(rest.end, p->range.end)};
-        auto add_run = [&](const Range& run) {
-          const Range cut{std::max(run.start, here.start), std::min(run.end, here.end)};
-          if (cut.start < cut.end)
-            jobs.push_back({cut.start, p->buffer + (cut.start - p->range.start), cut.size()});
-        };
-        for (const Range& run : p->runs) add_run(run);
-        if (pages_ && (p->what == Treatment::kCopy || p->writable)) {
-          for (Range gap : gaps_of(p->runs, here)) {
-            gap.end = std::min(gap.end, gap.start + gap_budget);
-            gap_budget -= gap.size();
-            if (gap.size() == 0) break;
-            for (const Range& run : page_runs(pages_, gap, PageMap::has_page)) add_run(run);
-          }
-        }
+        list_planned(*p, here, tracker, gap_budget, jobs);
         add_piece(here, p->buffer + (here.start - p->range.start), what == Treatment::kCopy || p->writable);
-        const bool view = p->descriptor != arena_->descriptor();
         backed_.push_back(
-            {here, &m, p->descriptor, p->offset + (here.start - p->range.start), view ? p : nullptr});
+            {here, &m, p->descriptor, p->offset + (here.start - p->range.start), p->view ? p : nullptr});
         rest.start = here.end;
         continue;
       }
@@ -207,16 +226,18 @@ std::vector<CopyJob> MemoryCopier::list(const Mappings& now) {
       if (before && before->range.end == here.start &&
           before->buffer + before->range.size() + here.size() <= before->buffer_high) {
         to = before->buffer + before->range.size();
+        backed.descriptor = before->descriptor;
+        backed.offset = before->offset + before->range.size();
       } else if (p && p->range.start == here.end && p->buffer - here.size() >= p->buffer_low) {
         to = p->buffer - here.size();
+        backed.descriptor = p->descriptor;
+        backed.offset = p->offset - here.size();
       } else {
         if (here.size() > std::uint64_t{1} << 34) continue;
         extra_.push_back(std::make_unique<CopyArena>(here.size()));
         to = extra_.back()->base();
         backed.descriptor = extra_.back()->descriptor();
       }
-      backed.offset =
-          extra_.empty() || to != extra_.back()->base() ? static_cast<std::uint64_t>(to - arena_->base()) : 0;
       for (const Range& run : page_runs(pages_, here, PageMap::has_page))
         jobs.push_back({run.start, to + (run.start - here.start), run.size()});
       add_piece(here, to, true);
@@ -242,14 +263,61 @@ MemoryCopier::Estimate MemoryCopier::estimate() {
 
 bool MemoryCopier::copy(const Mappings& now, CopyClock::time_point until) {
   const std::vector<CopyJob> jobs = list(now);
-  bytes_listed_ = 0;
-  for (const CopyJob& job : jobs) bytes_listed_ += job.size;
+  bytes_listed_ = bytes_of(jobs);
   const CopyOutcome outcome = copy_all(process_, jobs, until);
   bytes_copied_ = outcome.copied;
   return outcome.complete;
 }
 
+void MemoryCopier::copy_of(const Process& other, const Mappings& now) {
+  PageMap own = std::move(pages_);
+  pages_ = PageMap(other.pid());
+  const std::vector<CopyJob> jobs = list(now);
+  pages_ = std::move(own);
+  bytes_listed_ = bytes_of(jobs);
+  bytes_copied_ = copy_all(other, jobs, CopyClock::time_point::max(), CopyBy::kMemoryFile).copied;
+}
+
+void MemoryCopier::join(const Backed* first, const Backed* end) {
+  const Range all{first->range.start, (end - 1)->range.end};
+  const auto inside = [&](const Piece& p) { return p.range.start >= all.start && p.range.end <= all.end; };
+  const auto across = [&](const Piece& p) {
+    return !inside(p) && p.range.start < all.end && p.range.end > all.start;
+  };
+  if (std::any_of(pieces_.begin(), pieces_.end(), across)) return;
+  const std::uint64_t length = all.size();
+  void* view = mmap(nullptr, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (view == MAP_FAILED) return;
+  file_views_.emplace_back(view, [length](void* v) { munmap(v, length); });
+  auto* bytes = static_cast<std::byte*>(view);
+  for (const Backed* b = first; b != end; ++b)
+    if (mmap(bytes + (b->range.start - all.start), b->range.size(), PROT_READ, MAP_SHARED | MAP_FIXED,
+             b->descriptor, static_cast<off_t>(b->offset)) == MAP_FAILED)
+      return;
+  const auto at = std::find_if(pieces_.begin(), pieces_.end(), inside);
+  *at = {all, bytes, true};
+  pieces_.erase(std::remove_if(at + 1, pieces_.end(), inside), pieces_.end());
+}
+
+void MemoryCopier::join_pieces() {
+  const Backed* const end = backed_.data() + backed_.size();
+  for (const Backed* b = backed_.data(); b != end;) {
+    const Backed* after = b + 1;
+    bool broken = false;
+    const auto is_memory = [](const Backed& each) { return !each.mapping->has_file() && !each.changed; };
+    while (is_memory(*b) && after != end && is_memory(*after) &&
+           after->range.start == (after - 1)->range.end) {
+      broken |= after->descriptor != (after - 1)->descriptor ||
+                after->offset != (after - 1)->offset + (after - 1)->range.size();
+      ++after;
+    }
+    if (broken) join(b, after);
+    b = after;
+  }
+}
+
 void MemoryCopier::build(Capture& capture, const std::shared_ptr<void>& owner) {
+  join_pieces();
   for (const Piece& piece : pieces_)
     capture.image->add({.start = Address{piece.range.start},
                         .size = piece.range.size(),
@@ -259,6 +327,7 @@ void MemoryCopier::build(Capture& capture, const std::shared_ptr<void>& owner) {
   capture.image->seal();
   arena_->seal();
   for (const auto& extra : extra_) extra->seal();
+  for (const auto& more : more_arenas_) more->seal();
   for (const Backed& b : backed_) {
     Backing out{.start = Address{b.range.start},
                 .size = b.range.size(),

@@ -11,6 +11,7 @@
 #include "platform/copy_arena.h"
 #include "platform/copy_bytes.h"
 #include "platform/page_map.h"
+#include "platform/write_tracker.h"
 
 namespace heapglass {
 
@@ -28,6 +29,20 @@ class MemoryCopier {
   Estimate estimate();
   // Once. False: `until` came first, and what was copied is of no use.
   bool copy(const Mappings& now, CopyClock::time_point until);
+  // The same from a copy of the process, which has the same memory in the same places and does not run.
+  void copy_of(const Process& other, const Mappings& now);
+
+  // In rounds, while the process runs: what `tracker` says was written since the last one is copied. Takes in
+  // mappings that are new. Returns the bytes copied.
+  std::uint64_t copy_round(WriteTracker& tracker);
+  // Then, while it is held: as copy(), but of what the tracker watches only what was written since. False,
+  // and nothing copied, where that is more than `most` bytes. Throws CannotHoldThisWay.
+  bool copy_rest(const Mappings& now, const WriteTracker& tracker, std::uint64_t most);
+  // After it: what was copied in a round and is gone since is zeros, as it is there.
+  void drop_vanished();
+  // Mappings that a tracker can watch.
+  static std::vector<Range> watchable(const Mappings& now);
+
   std::uint64_t bytes_copied() const { return bytes_copied_; }  // also of a copy that did not end
   std::uint64_t bytes_listed() const { return bytes_listed_; }
   // Whether it could be seen which pages there are. If not all are read, also those that nobody has touched.
@@ -47,10 +62,14 @@ class MemoryCopier {
     Range range;  // in the target
     Treatment what = Treatment::kSkip;
     bool writable = false;
+    bool view = false;                 // of the target's file, and no copy
+    bool later = false;                // not there yet when it was planned
     std::byte* buffer = nullptr;       // of range.start
     std::byte* buffer_low = nullptr;   // slack before, included
     std::byte* buffer_high = nullptr;  // end, slack behind included
     std::vector<Range> runs;           // pages to copy in the stop
+    std::vector<Range> in_rounds;      // copied before it, in any order, some more than once
+    std::vector<Range> vanished;       // of those that may be: in the mapping at the stop, without a page
     int descriptor = -1;               // of what backs the buffer: the arena or the target's file
     std::uint64_t offset = 0;          // of range.start in it
   };
@@ -71,8 +90,19 @@ class MemoryCopier {
   int file_of(const Mapping& m);
   void plan_file(Planned& p, const Mapping& m, int file);
   void add_piece(Range range, std::byte* bytes, bool heap);
-  // What is to be copied by these mappings, whatever has changed since the plan.
-  std::vector<CopyJob> list(const Mappings& now);
+  // What is to be copied by these mappings, whatever has changed since the plan. With a tracker, of planned
+  // mappings that can be watched only what it says was written.
+  std::vector<CopyJob> list(const Mappings& now, const WriteTracker* tracker = nullptr);
+  void list_planned(Planned& p, Range here, const WriteTracker* tracker, std::uint64_t& gap_budget,
+                    std::vector<CopyJob>& jobs);
+  // Mappings that are new since the plan get their place, beside what they have grown from where that is.
+  void plan_more(const Mappings& now);
+  Planned make_room(Range range, Planned* before, Planned* after);
+  void place(Range run, std::vector<CopyJob>& jobs);
+  // Memory that is one in the target and stands in several places with us, as it grew: one again, mapped once
+  // more. An object may lie across.
+  void join_pieces();
+  void join(const Backed* first, const Backed* end);
 
   const Process& process_;
   PageMap pages_;
@@ -80,10 +110,11 @@ class MemoryCopier {
   std::vector<Planned> planned_;
   std::vector<std::shared_ptr<void>> file_views_;
   std::map<std::pair<std::uint64_t, std::uint64_t>, FileDescriptor> files_;  // by device and inode
-  std::vector<std::unique_ptr<CopyArena>> extra_;
+  std::vector<std::unique_ptr<CopyArena>> extra_;        // of mappings that list() found new
+  std::vector<std::unique_ptr<CopyArena>> more_arenas_;  // of those that plan_more() did
   std::vector<Piece> pieces_;
   std::vector<Backed> backed_;
-  std::uint64_t bytes_copied_ = 0, bytes_listed_ = 0;
+  std::uint64_t bytes_copied_ = 0, bytes_listed_ = 0, bytes_in_rounds_ = 0;
 };
 
 }  // namespace heapglass

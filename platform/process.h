@@ -44,6 +44,7 @@ class Process final : public MemoryReader {
 
   // process_vm_readv, then /proc/PID/mem for what only ptrace may read.
   bool read(Address from, std::span<std::byte> to) const override;
+  int memory_file() const { return mem_.get(); }  // /proc/PID/mem
 
   // Throws Error kUnreachable "exited" where the process that was opened is gone, or its pid is another's
   // now.

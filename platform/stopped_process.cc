@@ -22,14 +22,10 @@
 #include "platform/missing_right.h"
 #include "platform/system_calls.h"
 #include "platform/threads.h"
+#include "platform/trace.h"
 
 namespace heapglass {
 namespace {
-
-// glibc declares ptrace's request as an enum of its own; the numbers are the kernel's.
-long trace(int request, pid_t tid, void* address, void* data) {
-  return ptrace(static_cast<__ptrace_request>(request), tid, address, data);
-}
 
 [[noreturn]] void refuse(pid_t pid, pid_t tid, int error) {
   const std::string who = "process " + std::to_string(pid);
@@ -207,16 +203,25 @@ bool StoppedProcess::resume() {
   // Who was asked to stop cannot be told to forget it, and one that has not stopped cannot be detached: each
   // is let go as soon as it comes to its stop. Left to itself it would find its wait ended.
   const auto until = StopClock::now() + kLastWait;
-  while (true) {
-    for (Thread& t : threads_)
-      if (t.tid != 0 && wait_one(t) && t.tid != 0) let_go(t);
-    std::erase_if(threads_, [](const Thread& t) { return t.tid == 0; });
-    if (threads_.empty()) return true;
-    if (StopClock::now() > until || all_wait_in_kernel(0)) break;
+  while (!let_late_ones_go()) {
+    if (StopClock::now() > until || all_wait_in_kernel(0)) return false;
     nap();
   }
-  threads_.clear();
-  return false;
+  return true;
+}
+
+bool StoppedProcess::let_late_ones_go() {
+  for (Thread& t : threads_)
+    if (t.tid != 0 && wait_one(t) && t.tid != 0) let_go(t);
+  std::erase_if(threads_, [](const Thread& t) { return t.tid == 0; });
+  return threads_.empty();
+}
+
+std::vector<pid_t> StoppedProcess::free_to_use() const {
+  std::vector<pid_t> tids;
+  for (const Thread& t : threads_)
+    if (t.tid != 0 && t.stopped && t.pending_signal == 0) tids.push_back(t.tid);
+  return tids;
 }
 
 namespace {

@@ -35,11 +35,14 @@ class StoppedProcess {
   StoppedProcess& operator=(const StoppedProcess&) = delete;
 
   // Running threads first. Signals that arrived are delivered now. False: the end of this thread frees the
-  // rest.
+  // rest, or let_late_ones_go(), called until it returns true.
   bool resume();
+  bool let_late_ones_go();
 
   const std::vector<ThreadRegisters>& threads() const { return registers_; }
   bool in_group_stop() const { return group_stop_; }  // SIGSTOP or ^Z before us: stays so
+  // Those that have come to their stop, and not on their way to a signal handler.
+  std::vector<pid_t> free_to_use() const;
 
  private:
   struct Thread {

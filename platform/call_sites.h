@@ -1,0 +1,21 @@
+// Instructions of a process by which one of its threads can make a system call for us and come back by
+// itself.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "platform/process.h"
+
+namespace heapglass {
+
+struct CallSites {
+  std::uint64_t system_call = 0;  // syscall; ret
+  std::uint64_t come_back = 0;    // mov $15, %rax; syscall: rt_sigreturn, as every C library has it (x86-64)
+};
+
+// Looked for in the files that are mapped, the C library first: nothing of the process is read but a page
+// that it has changed. Nothing where one of them is not found, and for other processors.
+std::optional<CallSites> find_call_sites(const Process& process, const Mappings& mappings);
+
+}  // namespace heapglass

@@ -1,0 +1,106 @@
+#include "platform/cgroups.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cstdlib>
+#include <sstream>
+
+#include "platform/process.h"
+
+namespace heapglass {
+namespace {
+
+// A limit of version 1 that is none is the largest number of pages.
+constexpr std::uint64_t kNoLimit = std::uint64_t{1} << 62;
+
+std::optional<std::uint64_t> number_in(const std::string& path) {
+  const std::string text = read_proc_file(path);
+  if (text.empty() || !std::isdigit(static_cast<unsigned char>(text[0]))) return std::nullopt;  // "max"
+  const std::uint64_t number = std::strtoull(text.c_str(), nullptr, 10);
+  return number < kNoLimit ? std::optional(number) : std::nullopt;
+}
+
+std::uint64_t stat_number(const std::string& stat, const std::string& key) {
+  const std::size_t at = ("\n" + stat).find("\n" + key + " ");
+  return at == std::string::npos ? 0 : std::strtoull(stat.c_str() + at + key.size(), nullptr, 10);
+}
+
+void keep_least(std::optional<std::uint64_t>& least, std::uint64_t limit, std::uint64_t used) {
+  const std::uint64_t room = limit > used ? limit - used : 0;
+  least = std::min(least.value_or(room), room);
+}
+
+bool has_word(const std::string& list, const std::string& word) {
+  return ("," + list + ",").find("," + word + ",") != std::string::npos;
+}
+
+// Where a hierarchy is mounted: its root as mounted, and the place.
+struct Mount {
+  std::string root, place;
+};
+std::optional<Mount> mount_of(const std::string& controller, bool unified) {
+  std::istringstream lines(read_proc_file("/proc/self/mountinfo"));
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t dash = line.find(" - ");
+    if (dash == std::string::npos) continue;
+    std::istringstream before(line), after(line.substr(dash + 3));
+    std::string skip, root, place, type, source, options;
+    before >> skip >> skip >> skip >> root >> place;
+    after >> type >> source >> options;
+    if (unified ? type == "cgroup2" : type == "cgroup" && has_word(options, controller))
+      return Mount{root, place};
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::vector<std::string> cgroup_directories(pid_t pid, const std::string& controller) {
+  std::vector<std::string> directories;
+  std::istringstream lines(read_proc_file("/proc/" + std::to_string(pid) + "/cgroup"));
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t first = line.find(':'), second = line.find(':', first + 1);
+    if (second == std::string::npos) continue;
+    const std::string controllers = line.substr(first + 1, second - first - 1);
+    if (!controllers.empty() && !has_word(controllers, controller)) continue;
+    const auto mount = mount_of(controller, controllers.empty());
+    std::string path = line.substr(second + 1);
+    if (!mount || path.find("..") != std::string::npos) continue;
+    if (mount->root != "/" && path.starts_with(mount->root)) path.erase(0, mount->root.size());
+    while (path.ends_with('/')) path.pop_back();
+    while (true) {
+      directories.push_back(mount->place + path);
+      if (path.empty()) break;
+      path.erase(path.rfind('/'));
+    }
+  }
+  return directories;
+}
+
+std::optional<std::uint64_t> memory_room(const std::vector<std::string>& directories) {
+  std::optional<std::uint64_t> least;
+  for (const std::string& d : directories) {
+    for (const char* limit_file : {"/memory.max", "/memory.high", "/memory.limit_in_bytes"}) {
+      const auto limit = number_in(d + limit_file);
+      if (!limit) continue;
+      const bool first_version = std::string(limit_file).ends_with("bytes");
+      const std::uint64_t used =
+          number_in(d + (first_version ? "/memory.usage_in_bytes" : "/memory.current")).value_or(0);
+      // What the kernel drops before it runs short.
+      const std::uint64_t cache = stat_number(read_proc_file(d + "/memory.stat"),
+                                              first_version ? "total_inactive_file" : "inactive_file");
+      keep_least(least, *limit, used - std::min(used, cache));
+    }
+  }
+  return least;
+}
+
+std::optional<std::uint64_t> task_room(const std::vector<std::string>& directories) {
+  std::optional<std::uint64_t> least;
+  for (const std::string& d : directories)
+    if (const auto limit = number_in(d + "/pids.max"))
+      keep_least(least, *limit, number_in(d + "/pids.current").value_or(0));
+  return least;
+}
+
+}  // namespace heapglass

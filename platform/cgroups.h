@@ -1,0 +1,20 @@
+// The control groups that a process is in, and what they leave it.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace heapglass {
+
+// Directories of the groups of a controller ("memory", "pids"), the innermost first, version 1 or 2; none
+// where they cannot be seen from here. Documentation/admin-guide/cgroup-v1, cgroup-v2.rst.
+std::vector<std::string> cgroup_directories(pid_t pid, const std::string& controller);
+// Bytes, tasks that these groups leave: of the one that leaves least; nothing where none of them limits.
+std::optional<std::uint64_t> memory_room(const std::vector<std::string>& directories);
+std::optional<std::uint64_t> task_room(const std::vector<std::string>& directories);
+
+}  // namespace heapglass

@@ -1,0 +1,90 @@
+#include "platform/held_child.h"
+
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <sstream>
+
+#include "platform/held_thread.h"
+#include "platform/injected_calls.h"
+#include "platform/threads.h"
+
+namespace heapglass {
+namespace {
+
+constexpr std::chrono::seconds kReapFor{5};
+// A thread that is about to run or sleeps comes to its stop as soon as it gets a processor.
+constexpr std::chrono::seconds kStopWithin{2};
+
+void nap() {
+  const timespec time{0, 1'000'000};
+  nanosleep(&time, nullptr);
+}
+
+// What wait4 says of the child in one thread of the parent; nothing where that thread will not do.
+std::optional<long> wait_in(const Process& parent, const CallSites& sites, pid_t tid, pid_t child) {
+  const auto held = HeldThread::hold(tid, StopClock::now() + kStopWithin);
+  std::string why_not;
+  if (!held || !held->free_to_use() || choose_thread(parent, {tid}, why_not) == 0) return std::nullopt;
+  try {
+    InjectedCalls calls(parent, sites, tid);
+    return calls.call(SYS_wait4, {static_cast<std::uint64_t>(child), 0, __WALL | WNOHANG, 0, 0, 0});
+  } catch (const CannotInject&) {
+    return std::nullopt;
+  }
+}
+
+}  // namespace
+
+bool end_held_child(const Process& parent, const CallSites& sites, pid_t child) {
+  kill(child, SIGKILL);
+  int status = 0;
+  while (waitpid(child, &status, __WALL) == child && !WIFSIGNALED(status) && !WIFEXITED(status)) {
+  }
+  return reap_in_parent(parent, sites, child);
+}
+
+bool reap_in_parent(const Process& parent, const CallSites& sites, pid_t child) {
+#if defined(__x86_64__)
+  const auto until = StopClock::now() + kReapFor;
+  while (StopClock::now() < until) {
+    ProcStat stat;
+    if (!read_proc_stat(child, stat)) return true;
+    if (stat.state == 'Z') {
+      for (const pid_t tid : least_disturbed_first(parent.pid())) {
+        const std::optional<long> got = wait_in(parent, sites, tid, child);
+        if (got && (*got == child || *got == -ECHILD)) return true;
+      }
+    }
+    nap();
+  }
+#else
+  (void)parent, (void)sites, (void)child;
+#endif
+  return false;
+}
+
+std::vector<pid_t> children_without_signal(pid_t pid) {
+  std::vector<pid_t> found;
+  for (const pid_t tid : list_threads(pid)) {
+    std::istringstream children(
+        read_proc_file("/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid) + "/children"));
+    for (pid_t child; children >> child;) {
+      // Documentation/filesystems/proc.rst: exit_signal is the 38th field, the 36th behind the name.
+      const std::string stat = read_proc_file("/proc/" + std::to_string(child) + "/stat");
+      const std::size_t name_end = stat.rfind(')');
+      if (name_end == std::string::npos) continue;
+      std::istringstream fields(stat.substr(name_end + 1));
+      std::string field;
+      for (int i = 0; i < 36; ++i) fields >> field;
+      if (field == "0") found.push_back(child);
+    }
+  }
+  return found;
+}
+
+}  // namespace heapglass

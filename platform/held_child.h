@@ -1,0 +1,20 @@
+// A child that a process was made to make: its end, and that nothing of it is left.
+#pragma once
+
+#include "platform/call_sites.h"
+#include "platform/process.h"
+#include "platform/stopped_process.h"
+
+namespace heapglass {
+
+// Ends a child that this thread of ours traces, and has its parent forget it.
+bool end_held_child(const Process& parent, const CallSites& sites, pid_t child);
+// Has one thread of the parent wait for a child that has ended, or is about to: it takes no signal of the
+// child's end, so that the program never would. False where no thread comes to its stop: the child stays a
+// zombie until the parent ends.
+bool reap_in_parent(const Process& parent, const CallSites& sites, pid_t child);
+// Children of it that send no signal at their end, and of those no other kind: what a helper of ours makes,
+// and hardly a program ever.
+std::vector<pid_t> children_without_signal(pid_t pid);
+
+}  // namespace heapglass

@@ -1,0 +1,151 @@
+#include "platform/injected_hold.h"
+
+#include <sys/resource.h>
+#include <time.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "platform/moment_watch.h"
+
+namespace heapglass {
+namespace {
+
+struct Header {  // of a report on the channel; texts and threads follow
+  HoldReport::End end;
+  std::uint32_t looks, what, hint, threads;
+  bool no_good_moment, was_stopped;
+  double pause_ms;
+  long result;
+};
+
+template <class T>
+std::span<const std::byte> bytes_of(const T& value) {
+  return std::as_bytes(std::span(&value, 1));
+}
+
+bool send_report(const Channel& channel, const HoldReport& r) {
+  Header header{};
+  header.end = r.end;
+  header.looks = r.looks;
+  header.what = static_cast<std::uint32_t>(r.what.size());
+  header.hint = static_cast<std::uint32_t>(r.hint.size());
+  header.threads = static_cast<std::uint32_t>(r.threads.size());
+  header.no_good_moment = r.no_good_moment;
+  header.was_stopped = r.was_stopped;
+  header.pause_ms = r.pause_ms;
+  header.result = r.result;
+  return channel.send(bytes_of(header)) && channel.send(std::as_bytes(std::span(r.what))) &&
+         channel.send(std::as_bytes(std::span(r.hint))) && channel.send(std::as_bytes(std::span(r.threads)));
+}
+
+HoldReport receive_report(const Channel& channel) {
+  Header header{};
+  HoldReport r;
+  if (!channel.receive(std::as_writable_bytes(std::span(&header, 1)))) return HoldReport();
+  r.what.resize(header.what);
+  r.hint.resize(header.hint);
+  r.threads.resize(header.threads);
+  if (!channel.receive(std::as_writable_bytes(std::span(r.what))) ||
+      !channel.receive(std::as_writable_bytes(std::span(r.hint))) ||
+      !channel.receive(std::as_writable_bytes(std::span(r.threads))))
+    return HoldReport();
+  r.end = header.end;
+  r.looks = header.looks;
+  r.no_good_moment = header.no_good_moment;
+  r.was_stopped = header.was_stopped;
+  r.pause_ms = header.pause_ms;
+  r.result = header.result;
+  return r;
+}
+
+double ms_since(StopClock::time_point start) {
+  return std::chrono::duration<double, std::milli>(StopClock::now() - start).count();
+}
+
+// In the helper: one hold. What it still holds comes back, for `then`.
+std::unique_ptr<StoppedProcess> hold(const Process& process, const CallSites& sites, MomentWatch& watch,
+                                     StopClock::duration deadline, const InjectedHold& steps,
+                                     HoldReport& report) {
+  while (true) {
+    watch.await();
+    const auto since = StopClock::now();
+    auto stopped = std::make_unique<StoppedProcess>(process.pid(), since + deadline);
+    process.check_alive();
+    const bool good = watch.good_now();
+    report.looks = watch.looks();
+    report.no_good_moment = watch.gave_up();
+    std::exception_ptr thrown;
+    if (good) {
+      report.threads = stopped->threads();
+      report.was_stopped = stopped->in_group_stop();
+      std::string why_not;
+      const pid_t tid = choose_thread(process, stopped->free_to_use(), why_not);
+      if (tid == 0) throw CannotInject("none of its threads can make a system call for us: " + why_not);
+      InjectedCalls calls(process, sites, tid);
+      report.result = steps.in_stop(calls);
+    }
+    const bool all_let_go = stopped->resume();
+    report.pause_ms = std::max(report.pause_ms, ms_since(since));
+    if (good) return stopped;
+    while (!all_let_go && !stopped->let_late_ones_go()) {
+      const timespec nap{0, 1'000'000};
+      nanosleep(&nap, nullptr);
+    }
+  }
+}
+
+void work_of_helper(const Process& process, const CallSites& sites, const GoodMoment& moment,
+                    StopClock::duration deadline, const InjectedHold& steps, Channel& channel) {
+  HoldReport report;
+  std::unique_ptr<StoppedProcess> stopped;
+  try {
+    MomentWatch watch(process, moment);
+    stopped = hold(process, sites, watch, deadline, steps, report);
+    report.end = HoldReport::End::kDone;
+  } catch (const CannotInject& cannot) {
+    report = {.end = HoldReport::End::kCannotInject, .what = cannot.what()};
+  } catch (const CannotStop& cannot) {
+    report = {.end = HoldReport::End::kCannotStop, .what = cannot.what(), .hint = cannot.hint()};
+  } catch (const Error& error) {
+    report = {.end = HoldReport::End::kFailed, .what = error.what(), .hint = error.hint()};
+  }
+  send_report(channel, report);  // where nobody is there to be told, the rest is to be done all the same
+  if (stopped) steps.then(channel, *stopped, report);
+}
+
+}  // namespace
+
+HelperHold::HelperHold(const Process& process, const CallSites& sites, const GoodMoment& moment,
+                       const StopOptions& options, const InjectedHold& steps) {
+  const auto began = StopClock::now();
+  auto deadline = std::min(options.first_try, options.longest_try);
+  while (true) {
+    helper_ = std::make_unique<HelperProcess>(
+        [&](Channel& channel) { work_of_helper(process, sites, moment, deadline, steps, channel); });
+    report_ = receive_report(helper_->channel());
+    switch (report_.end) {
+      case HoldReport::End::kDone:
+        return;
+      case HoldReport::End::kCannotInject:
+        throw CannotHoldThisWay(ErrorKind::kUnreachable, report_.what);
+      case HoldReport::End::kFailed:
+        throw Error(ErrorKind::kUnreachable, report_.what, report_.hint);
+      case HoldReport::End::kHelperGone:
+        return;  // what it has left is for the caller to find
+      case HoldReport::End::kCannotStop:
+        break;
+    }
+    helper_.reset();  // its end frees whatever it had asked to stop
+    if (StopClock::now() + deadline > began + options.budget)
+      throw CannotStop(ErrorKind::kUnreachable, report_.what, report_.hint);
+    // It runs for as long as it stood, and more.
+    const auto pause =
+        std::chrono::duration_cast<std::chrono::nanoseconds>(deadline + std::chrono::milliseconds(20));
+    const timespec time{pause.count() / 1'000'000'000, pause.count() % 1'000'000'000};
+    nanosleep(&time, nullptr);
+    deadline = std::min(2 * deadline, options.longest_try);
+  }
+}
+
+}  // namespace heapglass

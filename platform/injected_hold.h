@@ -1,0 +1,51 @@
+// A process held, and used for system calls, from a helper of ours that outlives us where it must.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "platform/freeze_way.h"
+#include "platform/helper_process.h"
+#include "platform/injected_calls.h"
+#include "platform/stopped_process.h"
+
+namespace heapglass {
+
+// What a helper tells when it has let go.
+struct HoldReport {
+  enum class End : std::int32_t { kDone, kCannotInject, kCannotStop, kFailed, kHelperGone };
+  End end = End::kHelperGone;
+  std::string what, hint;  // of everything but kDone
+  double pause_ms = 0;     // the longest that the process was held
+  std::uint32_t looks = 0;
+  bool no_good_moment = false, was_stopped = false;
+  long result = 0;  // of what was done in the stop
+  std::vector<ThreadRegisters> threads;
+};
+
+// Steps of one hold; they run in the helper.
+struct InjectedHold {
+  // In the stop, by a thread that was chosen.
+  std::function<long(InjectedCalls&)> in_stop;
+  // Once the process runs again and the report is sent. It may call let_late_ones_go() meanwhile.
+  std::function<void(Channel&, StoppedProcess&, const HoldReport&)> then;
+};
+
+class HelperHold {
+ public:
+  // Holds the process at a good moment, in a helper; several helpers one after the other where it cannot be
+  // stopped at first. Throws CannotHoldThisWay, or Error kUnreachable as StoppedProcess does.
+  HelperHold(const Process& process, const CallSites& sites, const GoodMoment& moment,
+             const StopOptions& options, const InjectedHold& steps);
+  const HoldReport& report() const { return report_; }
+  const Channel& channel() const { return helper_->channel(); }
+  pid_t helper() const { return helper_->pid(); }
+
+ private:
+  HoldReport report_;
+  std::unique_ptr<HelperProcess> helper_;
+};
+
+}  // namespace heapglass
