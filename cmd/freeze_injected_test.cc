@@ -221,7 +221,10 @@ TEST_P(FreezeInjected, LivesWhateverHappensToUs) {
   EXPECT_GT(helpers, 0);
   EXPECT_EQ(heapglass({"info", mode(), target.target()}).status, 0);
   EXPECT_TRUE(target.answers('a', 'A'));
-  EXPECT_EQ(target.finish(), 0);
+  // A thread that had been asked to stop, and had not when nobody was left to hold it, may find its wait
+  // ended.
+  const int status = target.finish();
+  EXPECT_TRUE(status == 0 || status == 1) << status;
 }
 
 INSTANTIATE_TEST_SUITE_P(Live, FreezeInjected, testing::Values("fork", "precopy"),

@@ -122,15 +122,46 @@ std::uint64_t copy_in_rounds(MemoryCopier& copier, WriteTracker& tracker) {
   return last;
 }
 
-void refuse_if_too_long(const Process& process, std::uint64_t bytes, double max_pause_ms) {
-  const double ms = copy_ms(bytes);
-  if (ms <= max_pause_ms) return;
+void refuse_if_too_long(const Process& process, std::uint64_t bytes, std::uint64_t most_bytes) {
+  if (bytes <= most_bytes) return;
   throw Error(ErrorKind::kUnreachable,
               "process " + std::to_string(process.pid()) + " was not held for its last changes: it writes " +
                   as_mb(bytes) +
-                  " in the time that it takes to copy as much, which would hold it for about " + as_ms(ms) +
-                  ", --max-pause permits " + as_ms(max_pause_ms),
+                  " in the time that it takes to copy as much, which would hold it for about " +
+                  as_ms(copy_ms(bytes)) + ", --max-pause permits " + as_ms(copy_ms(most_bytes)),
               "try again at a quieter moment; --freeze=none does not hold it");
+}
+
+// The rounds, and the stop for the rest.
+void copy_and_hold(const Process& process, MemoryCopier& copier, const CallSites& sites,
+                   const GoodMoment& moment, const StopOptions& options, std::uint64_t most_bytes,
+                   Capture& capture) {
+  WriteTracker tracker(process.pid(), userfaultfd_of(process, sites, options, capture.pause_ms));
+  for (const Range& range : MemoryCopier::watchable(process.mappings()))
+    if (tracker.watched_by_another(range))
+      throw CannotHoldThisWay(ErrorKind::kUnreachable, "somebody else tracks its writes already");
+  std::uint64_t last = copy_in_rounds(copier, tracker);
+  MomentWatch watch(process, moment);
+  for (bool taken = false; !taken;) {
+    watch.await();
+    if (last > kLittle || watch.looks() > 0) last = copier.copy_round(tracker);
+    refuse_if_too_long(process, last, most_bytes);
+    bool too_much = false;
+    const double ms =
+        while_stopped(process.pid(), options, [&](StoppedProcess& stopped, StopClock::time_point) {
+          process.check_alive();
+          taken = watch.good_now();
+          if (!taken) return;  // a moment too late: let go, and look again
+          capture.mappings = process.mappings();
+          too_much = !copier.copy_rest(capture.mappings, tracker, most_bytes);
+          capture.threads = stopped.threads();
+          capture.was_stopped = stopped.in_group_stop();
+        });
+    capture.pause_ms = std::max(capture.pause_ms, ms);
+    if (too_much) refuse_if_too_long(process, copier.bytes_listed(), most_bytes);
+  }
+  capture.looks = watch.looks();
+  capture.no_good_moment = watch.gave_up();
 }
 
 }  // namespace
@@ -162,33 +193,11 @@ Capture freeze_precopy(Prepared& prepared, const GoodMoment& moment, std::option
     most_bytes = static_cast<std::uint64_t>(*max_pause_ms * kScatteredGigabytesPerSecond * 1e6);
   }
   Capture capture;
-  {
-    WriteTracker tracker(process.pid(), userfaultfd_of(process, *sites, options, capture.pause_ms));
-    for (const Range& range : MemoryCopier::watchable(process.mappings()))
-      if (tracker.watched_by_another(range))
-        throw CannotHoldThisWay(ErrorKind::kUnreachable, "somebody else tracks its writes already");
-    std::uint64_t last = copy_in_rounds(copier, tracker);
-    MomentWatch watch(process, moment);
-    for (bool taken = false; !taken;) {
-      watch.await();
-      if (last > kLittle || watch.looks() > 0) last = copier.copy_round(tracker);
-      if (max_pause_ms) refuse_if_too_long(process, last, *max_pause_ms);
-      bool too_much = false;
-      const double ms =
-          while_stopped(process.pid(), options, [&](StoppedProcess& stopped, StopClock::time_point) {
-            process.check_alive();
-            taken = watch.good_now();
-            if (!taken) return;  // a moment too late: let go, and look again
-            capture.mappings = process.mappings();
-            too_much = !copier.copy_rest(capture.mappings, tracker, most_bytes);
-            capture.threads = stopped.threads();
-            capture.was_stopped = stopped.in_group_stop();
-          });
-      capture.pause_ms = std::max(capture.pause_ms, ms);
-      if (too_much) refuse_if_too_long(process, copier.bytes_listed(), *max_pause_ms);
-    }
-    capture.looks = watch.looks();
-    capture.no_good_moment = watch.gave_up();
+  try {
+    copy_and_hold(process, copier, *sites, moment, options, most_bytes, capture);
+  } catch (const CannotHoldThisWay&) {
+    copier.forget_rounds();
+    throw;
   }
   copier.drop_vanished();
   prepared.finish(capture);

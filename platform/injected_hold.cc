@@ -121,8 +121,12 @@ HelperHold::HelperHold(const Process& process, const CallSites& sites, const Goo
   const auto began = StopClock::now();
   auto deadline = std::min(options.first_try, options.longest_try);
   while (true) {
-    helper_ = std::make_unique<HelperProcess>(
-        [&](Channel& channel) { work_of_helper(process, sites, moment, deadline, steps, channel); });
+    try {
+      helper_ = std::make_unique<HelperProcess>(
+          [&](Channel& channel) { work_of_helper(process, sites, moment, deadline, steps, channel); });
+    } catch (const Error& error) {
+      throw CannotHoldThisWay(ErrorKind::kUnreachable, error.what());
+    }
     report_ = receive_report(helper_->channel());
     switch (report_.end) {
       case HoldReport::End::kDone:

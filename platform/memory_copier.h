@@ -40,6 +40,8 @@ class MemoryCopier {
   bool copy_rest(const Mappings& now, const WriteTracker& tracker, std::uint64_t most);
   // After it: what was copied in a round and is gone since is zeros, as it is there.
   void drop_vanished();
+  // Before another way of copying takes its place: no byte of a round is left.
+  void forget_rounds();
   // Mappings that a tracker can watch.
   static std::vector<Range> watchable(const Mappings& now);
 

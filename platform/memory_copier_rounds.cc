@@ -116,6 +116,15 @@ bool MemoryCopier::copy_rest(const Mappings& now, const WriteTracker& tracker, s
   return true;
 }
 
+void MemoryCopier::forget_rounds() {
+  for (Planned& p : planned_) {
+    for (const Range& run : p.in_rounds) std::memset(p.buffer + (run.start - p.range.start), 0, run.size());
+    p.in_rounds.clear();
+    p.vanished.clear();
+  }
+  bytes_in_rounds_ = 0;
+}
+
 void MemoryCopier::drop_vanished() {
   for (Planned& p : planned_)
     if (!p.vanished.empty() && !p.in_rounds.empty())

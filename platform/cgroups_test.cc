@@ -1,0 +1,64 @@
+#include "platform/cgroups.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace heapglass {
+namespace {
+
+// A directory as a control group has it.
+class Group : public testing::Test {
+ protected:
+  void SetUp() override { std::filesystem::create_directories(directory_ + "/inner"); }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+  void write(const std::string& name, const std::string& text) { std::ofstream(directory_ + name) << text; }
+  const std::string directory_ = testing::TempDir() + "group" + std::to_string(getpid());
+};
+
+TEST_F(Group, OfVersionTwo) {
+  EXPECT_EQ(memory_room({directory_}), std::nullopt);
+  write("/memory.max", "max\n");
+  write("/memory.current", "3000\n");
+  EXPECT_EQ(memory_room({directory_}), std::nullopt);
+  write("/memory.max", "10000\n");
+  EXPECT_EQ(memory_room({directory_}), 7000u);
+  write("/memory.stat", "anon 2000\ninactive_file 500\nactive_file 400\n");  // the cache goes first
+  EXPECT_EQ(memory_room({directory_}), 7500u);
+  write("/memory.high", "4000\n");
+  EXPECT_EQ(memory_room({directory_}), 1500u);
+  write("/memory.high", "1000\n");
+  EXPECT_EQ(memory_room({directory_}), 0u);
+}
+
+TEST_F(Group, OfVersionOne) {
+  write("/memory.limit_in_bytes", "9223372036854771712\n");  // no limit
+  write("/memory.usage_in_bytes", "3000\n");
+  EXPECT_EQ(memory_room({directory_}), std::nullopt);
+  write("/memory.limit_in_bytes", "5000\n");
+  write("/memory.stat", "inactive_file 1\ntotal_inactive_file 100\n");
+  EXPECT_EQ(memory_room({directory_}), 2100u);
+}
+
+TEST_F(Group, TheOneThatLeavesLeastCounts) {
+  write("/memory.max", "9000\n");
+  write("/memory.current", "8000\n");
+  write("/inner/memory.max", "4000\n");
+  write("/inner/memory.current", "1000\n");
+  EXPECT_EQ(memory_room({directory_ + "/inner", directory_}), 1000u);
+  EXPECT_EQ(task_room({directory_ + "/inner", directory_}), std::nullopt);
+  write("/pids.max", "max\n");
+  write("/inner/pids.max", "20\n");
+  write("/inner/pids.current", "17\n");
+  EXPECT_EQ(task_room({directory_ + "/inner", directory_}), 3u);
+}
+
+TEST(Groups, OfOurselvesAreThere) {
+  for (const std::string& directory : cgroup_directories(getpid(), "memory"))
+    EXPECT_TRUE(std::filesystem::is_directory(directory)) << directory;
+}
+
+}  // namespace
+}  // namespace heapglass
