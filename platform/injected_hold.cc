@@ -19,6 +19,35 @@ struct Header {  // of a report on the channel; texts and threads follow
   long result;
 };
 
+struct Thread {  // ThreadRegisters on the channel
+  std::int32_t tid;
+  char state;
+  char system_call[43];  // cut where it is longer; none is
+  Address stack_pointer, instruction_pointer, thread_pointer, futex;
+};
+
+Thread packed(const ThreadRegisters& r) {
+  Thread t{};
+  t.tid = r.tid;
+  t.state = r.state;
+  r.system_call.copy(t.system_call, sizeof t.system_call - 1);
+  t.stack_pointer = r.stack_pointer;
+  t.instruction_pointer = r.instruction_pointer;
+  t.thread_pointer = r.thread_pointer;
+  t.futex = r.futex;
+  return t;
+}
+
+ThreadRegisters unpacked(const Thread& t) {
+  return {.tid = t.tid,
+          .state = t.state,
+          .stack_pointer = t.stack_pointer,
+          .instruction_pointer = t.instruction_pointer,
+          .thread_pointer = t.thread_pointer,
+          .system_call = t.system_call,
+          .futex = t.futex};
+}
+
 template <class T>
 std::span<const std::byte> bytes_of(const T& value) {
   return std::as_bytes(std::span(&value, 1));
@@ -35,8 +64,10 @@ bool send_report(const Channel& channel, const HoldReport& r) {
   header.was_stopped = r.was_stopped;
   header.pause_ms = r.pause_ms;
   header.result = r.result;
+  std::vector<Thread> threads;
+  for (const ThreadRegisters& each : r.threads) threads.push_back(packed(each));
   return channel.send(bytes_of(header)) && channel.send(std::as_bytes(std::span(r.what))) &&
-         channel.send(std::as_bytes(std::span(r.hint))) && channel.send(std::as_bytes(std::span(r.threads)));
+         channel.send(std::as_bytes(std::span(r.hint))) && channel.send(std::as_bytes(std::span(threads)));
 }
 
 HoldReport receive_report(const Channel& channel) {
@@ -45,11 +76,12 @@ HoldReport receive_report(const Channel& channel) {
   if (!channel.receive(std::as_writable_bytes(std::span(&header, 1)))) return HoldReport();
   r.what.resize(header.what);
   r.hint.resize(header.hint);
-  r.threads.resize(header.threads);
+  std::vector<Thread> threads(header.threads);
   if (!channel.receive(std::as_writable_bytes(std::span(r.what))) ||
       !channel.receive(std::as_writable_bytes(std::span(r.hint))) ||
-      !channel.receive(std::as_writable_bytes(std::span(r.threads))))
+      !channel.receive(std::as_writable_bytes(std::span(threads))))
     return HoldReport();
+  for (const Thread& each : threads) r.threads.push_back(unpacked(each));
   r.end = header.end;
   r.looks = header.looks;
   r.no_good_moment = header.no_good_moment;
