@@ -7,6 +7,7 @@
 
 #include "cmd/picture_maker.h"
 #include "cmd/wants_picture.h"
+#include "lib/analysis/garbage_options.h"
 #include "lib/base/error.h"
 #include "lib/graph/objgraph_labels.h"
 
@@ -34,53 +35,6 @@ std::string types_in_words(const HeapGraph& graph, const std::vector<NodeId>& no
             (name.starts_with("builtins.") ? name.substr(9) : name);
   }
   return order.size() > kMost ? text + ", ..." : text;
-}
-
-// type_dealloc takes the class out of each base's tp_subclasses: a dict of weak references by the class's
-// address.
-void leave_bases(Session& s, Address type, const std::function<void(NodeId)>& take) {
-  const Objects& o = s.objects();
-  const PyLayout& l = o.layout();
-  const HeapGraph& graph = s.graph();
-  const NodeId node = graph.index->find(type);
-  if (!(graph.types[graph.type[index(node)]].info->flags & kTpTypeSubclass)) return;
-  const Address bases = o.pointer(type, l.PyTypeObject.tp_bases);
-  constexpr std::uint64_t kMostBases = 1000;
-  const std::uint64_t n = is_null(bases) ? 0 : std::min(o.item_count(bases), kMostBases);
-  for (std::uint64_t i = 0; i < n; ++i) {
-    const Address base = o.pointer(bases + 8 * i, l.PyTupleObject.ob_item);
-    const Address subclasses =
-        s.types().type_field(base, l.PyTypeObject.tp_subclasses, l.static_type_state.tp_subclasses);
-    if (is_null(subclasses) || graph.index->find(subclasses) == kNoNode) continue;
-    o.each_item(subclasses, [&](Address key, Address reference) {
-      if (o.pointer(reference, l.PyWeakReference.wr_object) != type) return;
-      for (const Address each : {key, reference})
-        if (const NodeId gone = graph.index->find(each); gone != kNoNode && o.refcount(each) == 1) take(gone);
-    });
-  }
-}
-
-GarbageOptions options_of(Session& s) {
-  GarbageOptions options;
-  options.collected.resize(s.graph().nodes());
-  Health health;
-  for (const PyInterpreter& interpreter : s.interpreters())
-    each_tracked(
-        s.objects(), interpreter,
-        [&](Address a) {
-          const NodeId n = s.graph().index->find(a);
-          if (n != kNoNode) options.collected[index(n)] = true;
-        },
-        health, false);
-  options.refcount = [&s](NodeId n) { return s.objects().refcount(s.graph().index->address(n)); };
-  options.immortal = [&s](NodeId n) {
-    return s.python().rules.immortal_objects &&
-           static_cast<std::int32_t>(s.objects().refcount(s.graph().index->address(n))) < 0;
-  };
-  options.takes_along = [&s](NodeId n, const std::function<void(NodeId)>& take) {
-    leave_bases(s, s.graph().index->address(n), take);
-  };
-  return options;
 }
 
 Picture draw(Session& s, const Garbage::Component& component, std::size_t most) {
@@ -126,7 +80,7 @@ int run_garbage(const std::vector<std::string>& arguments) {
   const auto session = Session::open(line.common(), {});
   Session& s = *session;
   const HeapGraph& graph = s.graph();
-  const Garbage garbage = find_garbage(graph, options_of(s));
+  const Garbage garbage = find_garbage(graph, garbage_options(s.types(), graph, s.interpreters()));
 
   std::map<std::string, OfType> by_type;
   std::uint64_t bytes = 0;

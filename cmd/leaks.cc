@@ -5,9 +5,11 @@
 #include "cmd/wants_picture.h"
 #include "cmd/ways_of.h"
 #include "cmd/ways_picture.h"
+#include "lib/analysis/garbage_options.h"
 #include "lib/analysis/suspects/find_suspects.h"
 #include "lib/base/error.h"
 #include "lib/render/numbers.h"
+#include "platform/open_files.h"
 
 namespace heapglass {
 namespace {
@@ -82,7 +84,24 @@ int run_leaks(const std::vector<std::string>& arguments) {
   WaysFromOutside outside(s, labels, values);
   const Ways ways = outside.ways();
   const Dominators dominators(s.graph(), outside.held().held);
-  const LeakSearch search(labels, values, ways, dominators);
+  const Garbage garbage = find_garbage(s.graph(), garbage_options(s.types(), s.graph(), s.interpreters()));
+  LeakClues clues{.labels = labels,
+                  .values = values,
+                  .ways = ways,
+                  .dominators = dominators,
+                  .held = outside.held(),
+                  .garbage = garbage,
+                  .interpreters = s.interpreters()};
+  OpenFiles files;
+  if (s.target().runs()) {
+    files = read_open_files(s.target().pid());
+    clues.most_open_files = files.limit;
+    clues.open_file = [&](int fd) {
+      const auto at = files.what.find(fd);
+      return at == files.what.end() ? std::string() : at->second;
+    };
+  }
+  const LeakSearch search(std::move(clues));
   const std::vector<Suspect> suspects = find_suspects(search);
 
   Document document;

@@ -26,6 +26,23 @@ const Planted kPlanted[] = {
     {"lru_method", "lru-cache-on-method", "MODULE.Report.total"},
     {"handlers", "handlers-not-removed", "MODULE.events.handlers"},
     {"handlers_dict", "handlers-not-removed", "MODULE.callbacks\\['closed'\\]"},
+    {"closures", "closure-capture", "MODULE.callbacks"},
+    {"cycles", "cycle-with-del", "MODULE.Node"},
+    {"exceptions", "exception-traceback", "MODULE.errors"},
+    {"last_error", "exception-traceback", "MODULE.Status.last_error"},
+    {"thread_ids", "thread-local", "MODULE.buffers"},
+    {"thread_local", "thread-local", "MODULE.local"},
+    {"tasks", "pending-task", "MODULE.pending"},
+    {"coroutines", "never-awaited-coroutine", "MODULE.Outbox.waiting"},
+    {"generators", "unfinished-generator", "MODULE.cursors"},
+    {"runtime_classes", "runtime-classes", "MODULE.shapes"},
+    {"class_registry", "class-registry", "MODULE.Plugin.known"},
+    {"files", "unclosed-file", "MODULE.opened"},
+    {"files_in_garbage", "unclosed-file", "garbage, MODULE.Reader.file"},
+    {"sockets", "unclosed-socket", "MODULE.Client.connections"},
+    {"log_handlers", "logging-handlers", "MODULE.log.handlers"},
+    {"context_variable", "contextvar", "MODULE.request"},
+    {"weakref_callbacks", "weakref-callbacks", "MODULE.watched"},
 };
 
 struct Found {

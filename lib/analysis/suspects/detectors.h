@@ -13,6 +13,16 @@ namespace heapglass {
 using Suspects = std::vector<Suspect>;
 
 void find_lru_caches(const LeakSearch& search, Suspects& found);
+void find_closures(const LeakSearch& search, Suspects& found);
+void find_cycles_with_del(const LeakSearch& search, Suspects& found);
+void find_exceptions(const LeakSearch& search, Suspects& found);
+void find_coroutines(const LeakSearch& search, Suspects& found);
+void find_classes(const LeakSearch& search, Suspects& found);
+void find_open_files(const LeakSearch& search, Suspects& found);
+void find_logging(const LeakSearch& search, Suspects& found);
+void find_context_variables(const LeakSearch& search, Suspects& found);
+void find_weakref_callbacks(const LeakSearch& search, Suspects& found);
+void find_thread_locals(const LeakSearch& search, Suspects& found);
 void find_handlers(const LeakSearch& search, Suspects& found);
 void find_unbounded_containers(const LeakSearch& search, Suspects& found);
 

@@ -9,8 +9,10 @@ namespace {
 
 // The particular before the general.
 constexpr void (*kDetectors[])(const LeakSearch&, Suspects&) = {
-    find_lru_caches,
-    find_handlers,
+    find_lru_caches,           find_cycles_with_del, find_exceptions,
+    find_coroutines,           find_classes,         find_thread_locals,
+    find_open_files,           find_logging,         find_context_variables,
+    find_weakref_callbacks,    find_closures,        find_handlers,
     find_unbounded_containers,
 };
 
@@ -24,7 +26,9 @@ double weight(const Suspect& s, std::uint64_t heap_bytes) {
 }  // namespace
 
 bool is_claimed(const Suspects& found, NodeId node) {
-  return std::any_of(found.begin(), found.end(), [&](const Suspect& s) { return s.node == node; });
+  return std::any_of(found.begin(), found.end(), [&](const Suspect& s) {
+    return s.node == node || std::find(s.explains.begin(), s.explains.end(), node) != s.explains.end();
+  });
 }
 
 std::vector<Suspect> find_suspects(const LeakSearch& search) {

@@ -125,7 +125,7 @@ void find_handlers(const LeakSearch& search, Suspects& found) {
           for (const NodeId outer : search.labels().referrers().of(holder)) count_holder(outer);
       }
   for (const NodeId n : containers)
-    if (!search.labels().is_namespace(n)) look_at(search, n, found);
+    if (!is_claimed(found, n) && !search.labels().is_namespace(n)) look_at(search, n, found);
 }
 
 }  // namespace heapglass

@@ -1,7 +1,6 @@
 #include "lib/analysis/suspects/leak_search.h"
 
 #include <algorithm>
-#include <map>
 
 #include "lib/analysis/holders.h"
 #include "lib/analysis/way_text.h"
@@ -21,9 +20,17 @@ std::string_view folder_of(std::string_view file) {
 
 }  // namespace
 
-LeakSearch::LeakSearch(Labels& labels, const HeapObjects& values, const Ways& ways,
-                       const Dominators& dominators)
-    : labels_(labels), values_(values), ways_(ways), dominators_(dominators), stamp_(graph().nodes()) {
+LeakSearch::LeakSearch(LeakClues clues)
+    : clues_(std::move(clues)),
+      labels_(clues_.labels),
+      values_(clues_.values),
+      ways_(clues_.ways),
+      dominators_(clues_.dominators),
+      garbage_(graph().nodes()),
+      stamp_(graph().nodes()),
+      known_(graph().nodes()),
+      owner_(graph().nodes(), kNoNode) {
+  for (const NodeId n : clues_.garbage.freed) garbage_[index(n)] = true;
   for (std::uint32_t n = 0; n < graph().nodes(); ++n) heap_bytes_ += graph().size[n];
   group_by_type();
   for (const NodeId n : nodes_of([](const TypeInfo& t) { return t.body == Body::kModule; })) {
@@ -169,13 +176,48 @@ std::string LeakSearch::owner_of(const std::vector<NodeId>& way) const {
   return text;
 }
 
+bool LeakSearch::is_large_collection(NodeId n) const {
+  if (graph().referents(n).size() <= kFewMembers || !is_collection(labels_, n)) return false;
+  // That of all modules stands before what they have, and is nobody's collection.
+  for (const PyInterpreter& interpreter : clues_.interpreters)
+    if (objects().pointer(interpreter.state, objects().layout().PyInterpreterState.modules) == address(n)) return false;
+  const auto length = values_.length(address(n));
+  return !length || *length > kFewMembers;
+}
+
 bool LeakSearch::is_one_of_many(const std::vector<NodeId>& way) const {
-  for (std::size_t i = 0; i + 1 < way.size(); ++i) {
-    if (graph().referents(way[i]).size() <= kFewMembers || !is_collection(labels_, way[i])) continue;
-    const auto length = values_.length(address(way[i]));
-    if (!length || *length > kFewMembers) return true;
-  }
+  for (std::size_t i = 0; i + 1 < way.size(); ++i)
+    if (is_large_collection(way[i])) return true;
   return false;
+}
+
+std::vector<LeakSearch::Group> LeakSearch::group_by_owner(const std::vector<NodeId>& nodes) const {
+  // Of each object on the ways: the first large collection before it.
+  std::vector<NodeId> climb;
+  for (const NodeId start : nodes) {
+    climb.clear();
+    NodeId n = start;
+    for (; n != kNoNode && !known_[index(n)] && ways_.reaches(n); n = ways_.before(n)) climb.push_back(n);
+    for (std::size_t i = climb.size(); i-- > 0;) {
+      const NodeId each = climb[i], holder = ways_.before(each);
+      known_[index(each)] = 1;
+      if (holder == kNoNode) continue;
+      const NodeId above = owner_[index(holder)];
+      owner_[index(each)] = above != kNoNode ? above : is_large_collection(holder) ? holder : kNoNode;
+    }
+  }
+  std::unordered_map<std::uint32_t, std::size_t> place;
+  std::vector<Group> groups;
+  for (const NodeId n : nodes) {
+    const bool reached = is_reached(n);
+    const NodeId owner = !reached ? kNoNode : owner_[index(n)] != kNoNode ? owner_[index(n)] : n;
+    const auto [at, is_new] = place.try_emplace(index(owner), groups.size());
+    if (is_new) groups.push_back({owner, {}});
+    groups[at->second].members.push_back(n);
+  }
+  std::stable_sort(groups.begin(), groups.end(),
+                   [](const Group& a, const Group& b) { return a.members.size() > b.members.size(); });
+  return groups;
 }
 
 Origin LeakSearch::origin_of_file(const std::string& file) const {
@@ -212,18 +254,24 @@ std::string LeakSearch::type_name(NodeId n) const {
   return name.starts_with("builtins.") ? name.substr(9) : name;
 }
 
-std::string LeakSearch::types_in_words(std::span<const NodeId> nodes, std::size_t most) const {
-  std::map<std::string, std::uint64_t> counts;
-  for (const NodeId n : nodes) ++counts[type_name(n)];
-  std::vector<std::pair<std::uint64_t, std::string>> order;
-  for (const auto& [name, count] : counts) order.emplace_back(count, name);
-  std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
-    return a.first != b.first ? a.first > b.first : a.second < b.second;
-  });
-  std::string text;
-  for (std::size_t i = 0; i < order.size() && i < most; ++i)
-    text += (i ? ", " : "") + in_words(order[i].first) + " " + order[i].second;
-  return order.size() > most ? text + ", ..." : text;
+bool LeakSearch::is_derived(const TypeInfo& type, std::string_view base) const {
+  constexpr int kDeepest = 100;
+  const TypeInfo* each = &type;
+  for (int i = 0; each && i < kDeepest; ++i, each = labels_.types().get(each->base)) {
+    if (each->name == base) return true;
+    if (is_null(each->base)) break;
+  }
+  return false;
+}
+
+std::string LeakSearch::repr(Address object, std::size_t limit) const {
+  const TypeInfo* type = is_null(object) ? nullptr : labels_.types().get(objects().type_of(object));
+  return type ? short_repr(labels_.types(), object, *type, limit) : std::string();
+}
+
+NodeId LeakSearch::module(const std::string& name) const {
+  const auto at = modules_.find(name);
+  return at == modules_.end() ? kNoNode : at->second;
 }
 
 std::string in_words(std::uint64_t n) {

@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "lib/analysis/dominators.h"
+#include "lib/analysis/garbage.h"
 #include "lib/analysis/heap_objects.h"
+#include "lib/analysis/held_from_outside.h"
 #include "lib/analysis/ways.h"
 #include "lib/graph/labels.h"
 
@@ -21,22 +23,38 @@ enum class Origin : std::uint8_t {
   kStandard,   // the interpreter's own library
 };
 
-// From one thread at a time. All borrowed; the graph has references.
+// What is known of a heap when the search begins. All borrowed.
+struct LeakClues {
+  Labels& labels;  // of a graph with references
+  const HeapObjects& values;
+  const Ways& ways;
+  const Dominators& dominators;
+  const HeldFromOutside& held;
+  const Garbage& garbage;
+  const std::vector<PyInterpreter>& interpreters;
+  // What the system says of a file descriptor of the process: "socket:[81726]"; empty: nothing.
+  std::function<std::string(int)> open_file = [](int) { return std::string(); };
+  std::uint64_t most_open_files = 0;  // so many it may have; 0: unknown
+};
+
+// From one thread at a time.
 class LeakSearch {
  public:
-  LeakSearch(Labels& labels, const HeapObjects& values, const Ways& ways, const Dominators& dominators);
+  explicit LeakSearch(LeakClues clues);
 
   Labels& labels() const { return labels_; }
   const HeapObjects& values() const { return values_; }
   const HeapGraph& graph() const { return labels_.graph(); }
   const Objects& objects() const { return labels_.types().objects(); }
   const Dominators& dominators() const { return dominators_; }
+  const LeakClues& clues() const { return clues_; }
   const TypeInfo& type_of(NodeId n) const { return labels_.type_of(n); }
   Address address(NodeId n) const { return labels_.address(n); }
   NodeId node(Address a) const { return is_null(a) ? kNoNode : graph().index->find(a); }
   std::uint64_t heap_bytes() const { return heap_bytes_; }  // of all objects
   // Does anything from outside lead there? What nothing leads to is garbage.
-  bool is_reached(NodeId n) const { return ways_.reaches(n); }
+  bool is_reached(NodeId n) const { return ways_.reaches(n) && !is_garbage(n); }
+  bool is_garbage(NodeId n) const { return garbage_[index(n)]; }  // a collection would free it
 
   // The objects of all types of which `is` is true, in order of address within a type.
   std::vector<NodeId> nodes_of(const std::function<bool(const TypeInfo&)>& is) const;
@@ -57,6 +75,13 @@ class LeakSearch {
   // The shortest way from outside. A function or class is reached from the module that defines it, where that
   // has it under a name, whichever others imported it. Empty: there is none.
   std::vector<NodeId> way_to(NodeId n) const;
+  // Objects that hang from one collection with many members, or alone.
+  struct Group {
+    NodeId owner = kNoNode;  // the collection nearest to the start of the way; of one alone itself
+    std::vector<NodeId> members;
+  };
+  // Largest first. What nothing leads to is in one group whose owner is kNoNode.
+  std::vector<Group> group_by_owner(const std::vector<NodeId>& nodes) const;
   // As Python would write it, as far as it can: "app.cache", "app.Registry.plugins['k']", "thread 4711:
   // app.py:42 in main, local cache".
   std::string owner_of(const std::vector<NodeId>& way) const;
@@ -73,8 +98,11 @@ class LeakSearch {
 
   // "app.Session", without builtins.
   std::string type_name(NodeId n) const;
-  // "4,980 app.Session, 20 str" of the commonest types.
-  std::string types_in_words(std::span<const NodeId> nodes, std::size_t most = 3) const;
+  // A type of this name or derived from it.
+  bool is_derived(const TypeInfo& type, std::string_view base) const;
+  std::string repr(Address object, std::size_t limit = 60) const;  // short_repr
+  // A module of sys.modules by its __name__; kNoNode: there is none.
+  NodeId module(const std::string& name) const;
 
  private:
   Origin origin_of_file(const std::string& file) const;
@@ -82,16 +110,22 @@ class LeakSearch {
   std::string home_of(NodeId n) const;
   void group_by_type();
 
+  bool is_large_collection(NodeId n) const;
+
+  const LeakClues clues_;
   Labels& labels_;
   const HeapObjects& values_;
   const Ways& ways_;
   const Dominators& dominators_;
+  std::vector<bool> garbage_;  // by node
   std::uint64_t heap_bytes_ = 0;
   std::string library_;  // the folder of the standard library, with a slash at the end
   std::vector<std::uint32_t> first_of_type_;
   std::vector<NodeId> by_type_;
   mutable std::vector<std::uint32_t> stamp_;  // by node: the last question that it was a member of
   mutable std::uint32_t question_ = 0;
+  mutable std::vector<std::uint8_t> known_;          // by node: was its owner looked for
+  mutable std::vector<NodeId> owner_;                // by node
   std::unordered_map<std::string, NodeId> modules_;  // by __name__
 };
 

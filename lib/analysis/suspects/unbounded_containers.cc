@@ -27,7 +27,7 @@ bool is_ordinary(const std::string& owner) {
   for (const char* each :
        {"sys.modules", "sys.path_importer_cache", "linecache.cache", "re._cache", "re._cache2"})
     if (owner.starts_with(each)) return true;
-  return false;
+  return owner.ends_with(".tp_subclasses");
 }
 
 struct Contents {
@@ -95,6 +95,7 @@ void find_unbounded_containers(const LeakSearch& search, Suspects& found) {
     if (kept.bytes < fewest_bytes || is_mostly_one(search, members, kept.bytes)) continue;
     const std::vector<NodeId> way = search.way_to(n);
     if (way.empty() || search.is_one_of_many(way)) continue;
+    if (std::any_of(way.begin(), way.end(), [&](NodeId each) { return is_claimed(found, each); })) continue;
     if (bound_of(search, n, way)) continue;
     Suspect s{.pattern = "unbounded-cache", .node = n, .bytes = kept.bytes, .objects = entries};
     s.owner = search.owner_of(way);
