@@ -180,7 +180,8 @@ bool LeakSearch::is_large_collection(NodeId n) const {
   if (graph().referents(n).size() <= kFewMembers || !is_collection(labels_, n)) return false;
   // That of all modules stands before what they have, and is nobody's collection.
   for (const PyInterpreter& interpreter : clues_.interpreters)
-    if (objects().pointer(interpreter.state, objects().layout().PyInterpreterState.modules) == address(n)) return false;
+    if (objects().pointer(interpreter.state, objects().layout().PyInterpreterState.modules) == address(n))
+      return false;
   const auto length = values_.length(address(n));
   return !length || *length > kFewMembers;
 }

@@ -41,7 +41,8 @@ std::string holder_in_words(const LeakSearch& search, NodeId n) {
       if (names)
         for (const NodeId each : labels.referrers().of(holder))
           if (search.type_of(each).flags & kTpHeapType) object = each;
-      if (!(search.type_of(object).flags & kTpHeapType) || search.type_of(object).name.starts_with("_io.")) continue;
+      if (!(search.type_of(object).flags & kTpHeapType) || search.type_of(object).name.starts_with("_io."))
+        continue;
       for (const Labels::Label& label : labels.between(holder, layer))
         if (!label.text.empty()) return search.type_name(object) + "." + label.text;
     }

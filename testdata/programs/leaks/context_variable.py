@@ -6,7 +6,7 @@ contexts = []
 
 
 def leak(i):
-    context = contextvars.copy_context()
+    context = contextvars.Context()
     context.run(request.set, {"number": i, "body": "body %d " % i * 40})
     contexts.append(context)
 
