@@ -25,6 +25,10 @@ void find_weakref_callbacks(const LeakSearch& search, Suspects& found);
 void find_thread_locals(const LeakSearch& search, Suspects& found);
 void find_handlers(const LeakSearch& search, Suspects& found);
 void find_unbounded_containers(const LeakSearch& search, Suspects& found);
+void find_duplicates(const LeakSearch& search, Suspects& found);
+void find_sparse_containers(const LeakSearch& search, Suspects& found);
+void find_missing_slots(const LeakSearch& search, Suspects& found);
+void find_native_references(const LeakSearch& search, Suspects& found);
 
 bool is_claimed(const Suspects& found, NodeId node);
 
