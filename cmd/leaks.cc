@@ -1,18 +1,76 @@
 // heapglass leaks: what most likely leaks, who holds it, and what usually helps.
 #include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <thread>
 
 #include "cmd/picture_maker.h"
+#include "cmd/time_text.h"
 #include "cmd/wants_picture.h"
 #include "cmd/ways_of.h"
 #include "cmd/ways_picture.h"
 #include "lib/analysis/garbage_options.h"
 #include "lib/analysis/suspects/find_suspects.h"
+#include "lib/analysis/suspects/suspect_growth.h"
 #include "lib/base/error.h"
 #include "lib/render/numbers.h"
 #include "platform/open_files.h"
 
 namespace heapglass {
 namespace {
+
+// One moment of a target, and all that the search for leaks needs to know of it.
+class Look {
+ public:
+  explicit Look(const CommonOptions& common)
+      : session_(Session::open(common, {})),
+        referrers_(reverse(session_->graph())),
+        labels_(session_->types(), session_->graph(), referrers_),
+        values_(session_->types(), session_->graph(), session_->interpreters()),
+        outside_(*session_, labels_, values_),
+        ways_(outside_.ways()),
+        dominators_(session_->graph(), outside_.held().held),
+        garbage_(find_garbage(session_->graph(), garbage_options(session_->types(), session_->graph(),
+                                                                 session_->interpreters()))),
+        files_(session_->target().runs() ? read_open_files(session_->target().pid()) : OpenFiles()),
+        search_({.labels = labels_,
+                 .values = values_,
+                 .ways = ways_,
+                 .dominators = dominators_,
+                 .held = outside_.held(),
+                 .garbage = garbage_,
+                 .interpreters = session_->interpreters(),
+                 .open_file =
+                     [this](int fd) {
+                       const auto at = files_.what.find(fd);
+                       return at == files_.what.end() ? std::string() : at->second;
+                     },
+                 .most_open_files = files_.limit}) {}
+
+  Session& session() { return *session_; }
+  const HeapObjects& values() const { return values_; }
+  const LeakSearch& search() const { return search_; }
+
+ private:
+  std::unique_ptr<Session> session_;
+  const Referrers referrers_;
+  Labels labels_;
+  const HeapObjects values_;
+  WaysFromOutside outside_;
+  const Ways ways_;
+  const Dominators dominators_;
+  const Garbage garbage_;
+  const OpenFiles files_;
+  const LeakSearch search_;
+};
+
+std::string growth_in_words(const Suspect& s) {
+  const SuspectGrowth& g = *s.growth;
+  if (g.objects <= 0) return "did not grow";
+  return std::string(g.bytes < 0 ? "-" : "+") + human_bytes(static_cast<std::uint64_t>(std::abs(g.bytes))) +
+         " and " + grouped(g.objects) + " more of them since the first look; grew " + std::to_string(g.grew) +
+         " of " + std::to_string(g.looks) + (g.looks == 1 ? " time" : " times");
+}
 
 Table table_of(const std::vector<Suspect>& suspects, std::size_t shown, const LeakSearch& search) {
   Table table{.key = "suspects",
@@ -29,6 +87,13 @@ Table table_of(const std::vector<Suspect>& suspects, std::size_t shown, const Le
                           {"cure", "", Kind::kSentence},
                           {"id", "", Kind::kAddress, Audience::kPrograms}},
               .layout = Table::Layout::kBlocks};
+  const bool grows = !suspects.empty() && suspects[0].growth;
+  if (grows) {
+    table.columns.push_back({"bytes_delta", "", Kind::kBytesDelta, Audience::kPrograms});
+    table.columns.push_back({"objects_delta", "", Kind::kCountDelta, Audience::kPrograms});
+    table.columns.push_back({"grew", "", Kind::kCount, Audience::kPrograms});
+    table.columns.push_back({"growth", "", Kind::kSentence, Audience::kPeople});
+  }
   for (std::size_t i = 0; i < shown; ++i) {
     const Suspect& s = suspects[i];
     const double share = static_cast<double>(s.bytes) / static_cast<double>(search.heap_bytes());
@@ -38,14 +103,19 @@ Table table_of(const std::vector<Suspect>& suspects, std::size_t shown, const Le
     table.rows.push_back({std::uint64_t{i + 1}, suspect, std::string(s.pattern), s.owner, s.bytes, share,
                           s.retained, s.objects, s.evidence, s.path, s.cure,
                           s.node == kNoNode ? Cell() : Cell(search.address(s.node))});
+    if (grows)
+      for (Cell cell :
+           {Cell(s.growth->bytes), Cell(s.growth->objects), Cell(s.growth->grew), Cell(growth_in_words(s))})
+        table.rows.back().push_back(std::move(cell));
   }
   return table;
 }
 
 // Who holds the suspects, and a few of what each holds.
-Picture draw(Session& s, const LeakSearch& search, const HeapObjects& values,
-             const std::vector<Suspect>& suspects, std::size_t shown, std::size_t most) {
-  PictureMaker maker(s, search.labels(), values, {});
+Picture draw(Look& look, const std::vector<Suspect>& suspects, std::size_t shown, std::size_t most) {
+  Session& s = look.session();
+  const LeakSearch& search = look.search();
+  PictureMaker maker(s, search.labels(), look.values(), {});
   std::vector<std::vector<NodeId>> ways;
   for (std::size_t i = 0; i < shown; ++i) {
     const Suspect& suspect = suspects[i];
@@ -65,8 +135,13 @@ Picture draw(Session& s, const LeakSearch& search, const HeapObjects& values,
 
 int run_leaks(const std::vector<std::string>& arguments) {
   CommandLine line("leaks", "what most likely leaks, who holds it, and what usually helps");
-  std::string limit, max_nodes = "200";
+  std::string limit, max_nodes = "200", every, times;
+  std::vector<std::string> more;
+  line.takes_more_targets(&more);
   auto add = line.own().add_options();
+  add("every", options::value(&every)->value_name("TIME"),
+      "look again after this long, 500ms, 10s or 2m, and rank by what grew");
+  add("times", options::value(&times)->value_name("N"), "look this many times (with --every: default 2)");
   add("limit,n", options::value(&limit)->value_name("N"),
       "this many suspects (default 10, in a picture 3), 0: all");
   add("max-nodes", options::value(&max_nodes)->value_name("N"),
@@ -76,33 +151,34 @@ int run_leaks(const std::vector<std::string>& arguments) {
   if (limit.empty()) limit = picture ? "3" : "10";
   const auto most = static_cast<std::size_t>(parse_count("--limit", limit, 0, 1'000'000'000));
   const auto most_nodes = static_cast<std::size_t>(parse_count("--max-nodes", max_nodes, 1, 1'000'000));
-  const auto session = Session::open(line.common(), {});
-  Session& s = *session;
-  const Referrers referrers = reverse(s.graph());
-  Labels labels(s.types(), s.graph(), referrers);
-  const HeapObjects values(s.types(), s.graph(), s.interpreters());
-  WaysFromOutside outside(s, labels, values);
-  const Ways ways = outside.ways();
-  const Dominators dominators(s.graph(), outside.held().held);
-  const Garbage garbage = find_garbage(s.graph(), garbage_options(s.types(), s.graph(), s.interpreters()));
-  LeakClues clues{.labels = labels,
-                  .values = values,
-                  .ways = ways,
-                  .dominators = dominators,
-                  .held = outside.held(),
-                  .garbage = garbage,
-                  .interpreters = s.interpreters()};
-  OpenFiles files;
-  if (s.target().runs()) {
-    files = read_open_files(s.target().pid());
-    clues.most_open_files = files.limit;
-    clues.open_file = [&](int fd) {
-      const auto at = files.what.find(fd);
-      return at == files.what.end() ? std::string() : at->second;
-    };
+  if (!more.empty() && !(every.empty() && times.empty()))
+    throw Error(ErrorKind::kUsage, "--every and --times are for a single target that runs");
+  const auto interval = parse_time("--every", every.empty() ? "10s" : every);
+  const bool again = !every.empty() || !times.empty();
+  const auto looks = again ? parse_count("--times", times.empty() ? "2" : times, 2, 1'000'000) : 1;
+
+  std::vector<std::string> targets(static_cast<std::size_t>(looks), line.common().target);
+  targets.insert(targets.end(), more.begin(), more.end());
+  std::vector<std::vector<Suspect>> before;
+  const auto began = std::chrono::steady_clock::now();
+  for (std::size_t i = 0; i + 1 < targets.size(); ++i) {
+    CommonOptions common = line.common();
+    common.target = targets[i];
+    if (again) std::this_thread::sleep_until(began + static_cast<long long>(i) * interval);
+    Look look(common);
+    if (again && !look.session().target().runs())
+      throw Error(ErrorKind::kUsage,
+                  "there is one moment in " + look.session().target().name() + ": it will not grow",
+                  "give a later one too: heapglass leaks OLD NEW");
+    before.push_back(find_suspects(look.search()));
   }
-  const LeakSearch search(std::move(clues));
-  const std::vector<Suspect> suspects = find_suspects(search);
+  CommonOptions common = line.common();
+  common.target = targets.back();
+  if (again) std::this_thread::sleep_until(began + (looks - 1) * interval);
+  Look look(common);
+  Session& s = look.session();
+  std::vector<Suspect> suspects = find_suspects(look.search());
+  tell_growth(suspects, before);
 
   Document document;
   const std::size_t shown = most ? std::min(most, suspects.size()) : suspects.size();
@@ -110,14 +186,16 @@ int run_leaks(const std::vector<std::string>& arguments) {
     if (suspects.empty())
       throw Error(ErrorKind::kUsage,
                   "there is nothing to draw: nothing in " + s.target().name() + " looks like a leak");
-    document.sections.push_back(draw(s, search, values, suspects, shown, most_nodes));
+    document.sections.push_back(draw(look, suspects, shown, most_nodes));
     s.write(std::move(document), line.common());
     return kExitDone;
   }
-  Table table = table_of(suspects, shown, search);
+  document.fields.push_back(
+      {{"heap_bytes", "", Kind::kBytes, Audience::kPrograms}, look.search().heap_bytes()});
+  Table table = table_of(suspects, shown, look.search());
+  if (suspects.empty()) table.notes.push_back("nothing looks like a leak");
   if (shown < suspects.size())
     table.notes.push_back(std::to_string(suspects.size() - shown) + " more suspects: --limit 0 shows all");
-  document.fields.push_back({{"heap_bytes", "", Kind::kBytes, Audience::kPrograms}, search.heap_bytes()});
   document.sections.push_back(std::move(table));
   s.write(std::move(document), line.common());
   return kExitDone;

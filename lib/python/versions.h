@@ -46,7 +46,6 @@ struct Rules {
   bool static_type_state =
       false;             // 3.12+: dict and subclasses of builtin static types live in the interpreter
   bool int_tag = false;  // 3.12+: lv_tag in place of a signed ob_size
-  std::int8_t gen_frame_created = 0;      // gi_frame_state of a generator that has not begun; 3.11+
   std::int8_t gen_frame_cleared = 0;      // gi_frame_state: the generator has no frame any more if (state
   bool gen_cleared_at_or_above = false;   // >= cleared) or, where false, (state == cleared)
   std::int8_t gen_yield_from_state = 0;   // 3.13+: gi_frame_state at a yield from or await

@@ -9,11 +9,12 @@ namespace {
 
 // The particular before the general.
 constexpr void (*kDetectors[])(const LeakSearch&, Suspects&) = {
-    find_lru_caches,           find_cycles_with_del, find_exceptions,
-    find_coroutines,           find_classes,         find_thread_locals,
-    find_open_files,           find_logging,         find_context_variables,
-    find_weakref_callbacks,    find_closures,        find_handlers,
-    find_unbounded_containers, find_native_references, find_duplicates, find_sparse_containers, find_missing_slots,
+    find_lru_caches,           find_cycles_with_del,   find_exceptions,
+    find_coroutines,           find_classes,           find_thread_locals,
+    find_open_files,           find_logging,           find_context_variables,
+    find_weakref_callbacks,    find_closures,          find_handlers,
+    find_unbounded_containers, find_native_references, find_duplicates,
+    find_sparse_containers,    find_missing_slots,
 };
 
 // A suspect's rank is its part of the heap, or of another limit, as far as it is a leak at all.

@@ -114,9 +114,10 @@ void find_duplicates(const LeakSearch& search, Suspects& found) {
       std::string text;
       if (bytes) {
         const std::uint64_t length = o.item_count(a);
-        const std::byte* p = length > kLongest ? nullptr
-                                               : o.image().at(a + static_cast<std::uint64_t>(o.layout().PyBytesObject.ob_sval),
-                                                              length);
+        const std::byte* p =
+            length > kLongest
+                ? nullptr
+                : o.image().at(a + static_cast<std::uint64_t>(o.layout().PyBytesObject.ob_sval), length);
         if (!p) continue;
         text.assign(reinterpret_cast<const char*>(p), length);
       } else {
@@ -151,8 +152,10 @@ void find_duplicates(const LeakSearch& search, Suspects& found) {
       s.evidence = in_words(s.objects) + (bytes ? " bytes objects" : " strings") + " are copies of others: ";
       for (std::size_t i = 0; i < std::min<std::size_t>(order.size(), 3); ++i)
         s.evidence += (i ? ", " : "") + order[i].second + " " + in_words(order[i].first) + " times";
-      s.cure = bytes ? "Share one object for equal values: a dict {value: value} through which all go."
-                     : "sys.intern() what comes again and again from files, sockets and databases, or use an Enum.";
+      s.cure =
+          bytes
+              ? "Share one object for equal values: a dict {value: value} through which all go."
+              : "sys.intern() what comes again and again from files, sockets and databases, or use an Enum.";
       found.push_back(std::move(s));
     }
   }
@@ -182,7 +185,8 @@ void find_sparse_containers(const LeakSearch& search, Suspects& found) {
       role.nodes.push_back(n);
       role.bytes += slack[index(n)];
     }
-    for (const NodeId n : row.wasted.nodes) empty += search.values().length(search.address(n)) == std::uint64_t{0};
+    for (const NodeId n : row.wasted.nodes)
+      empty += search.values().length(search.address(n)) == std::uint64_t{0};
     const auto most = std::max_element(roles.begin(), roles.end(), [](const auto& a, const auto& b) {
       return a.second.bytes < b.second.bytes;
     });
@@ -191,10 +195,12 @@ void find_sparse_containers(const LeakSearch& search, Suspects& found) {
     s.objects = row.wasted.nodes.size();
     s.certainty = kSaving;
     if (row.owner == kNoNode) s.owner = everywhere();
-    s.evidence = in_words(s.objects) + " lists, dicts and sets have far more room than items, " + in_words(empty) +
-                 " of them none at all; mostly " + most->first;
-    s.cure = "Make each when there is something to put in (None until then), use a tuple where it does not change, "
-             "and copy a dict or set that was large once.";
+    s.evidence = in_words(s.objects) + " lists, dicts and sets have far more room than items, " +
+                 in_words(empty) + " of them none at all; mostly " + most->first;
+    s.cure =
+        "Make each when there is something to put in (None until then), use a tuple where it does not "
+        "change, "
+        "and copy a dict or set that was large once.";
     found.push_back(std::move(s));
   }
 }
@@ -204,10 +210,11 @@ void find_missing_slots(const LeakSearch& search, Suspects& found) {
   const HeapGraph& graph = search.graph();
   for (std::size_t t = 0; t < graph.types.size(); ++t) {
     const TypeInfo* type = graph.types[t].info;
-    if (!type || !(type->flags & kTpHeapType) || type->dict == InstanceDict::kNone || type->body != Body::kNone ||
-        type->flags & (kTpTypeSubclass | kTpBaseExcSubclass))
+    if (!type || !(type->flags & kTpHeapType) || type->dict == InstanceDict::kNone ||
+        type->body != Body::kNone || type->flags & (kTpTypeSubclass | kTpBaseExcSubclass))
       continue;
-    const std::vector<NodeId> instances = search.nodes_of([&](const TypeInfo& each) { return &each == type; });
+    const std::vector<NodeId> instances =
+        search.nodes_of([&](const TypeInfo& each) { return &each == type; });
     if (instances.size() < kMany) continue;
     // All of the sample have the same attributes, and few.
     std::uint64_t bytes = 0, slots = 0, sampled = 0;
@@ -242,11 +249,15 @@ void find_missing_slots(const LeakSearch& search, Suspects& found) {
     s.certainty = kSaving;
     s.owner = type->name;
     std::string list;
-    for (std::size_t i = 0; i < std::min<std::size_t>(names.size(), 8); ++i) list += (i ? ", '" : "'") + names[i] + "'";
+    for (std::size_t i = 0; i < std::min<std::size_t>(names.size(), 8); ++i)
+      list += (i ? ", '" : "'") + names[i] + "'";
     s.evidence = in_words(s.objects) + " instances of " + type->name + " have the same " +
                  in_words(names.size(), "attribute", "attributes") + " and a dict each, or room for one";
-    s.cure = "__slots__ = (" + list + (names.size() > 8 ? ", ..." : names.size() == 1 ? "," : "") + ") in class " +
-             type->name + ", or dataclass(slots=True).";
+    s.cure = "__slots__ = (" + list +
+             (names.size() > 8    ? ", ..."
+              : names.size() == 1 ? ","
+                                  : "") +
+             ") in class " + type->name + ", or dataclass(slots=True).";
     found.push_back(std::move(s));
   }
 }
@@ -254,7 +265,8 @@ void find_missing_slots(const LeakSearch& search, Suspects& found) {
 void find_native_references(const LeakSearch& search, Suspects& found) {
   constexpr std::uint64_t kMany = 500;
   for (const auto& [name, count] : search.clues().held.by_type) {
-    if (count < kMany || name == "builtins.str" || name == "builtins.type" || name == "builtins.code") continue;
+    if (count < kMany || name == "builtins.str" || name == "builtins.type" || name == "builtins.code")
+      continue;
     std::vector<NodeId> counted;
     for (const NodeId n : search.nodes_of(name))
       if (search.clues().held.held[index(n)]) counted.push_back(n);
@@ -263,11 +275,14 @@ void find_native_references(const LeakSearch& search, Suspects& found) {
     Suspect s{.pattern = "native-references", .node = counted[0], .bytes = kept.bytes, .objects = count};
     s.owner = "C code, " + search.type_name(counted[0]);
     s.certainty = 0.6;
-    s.evidence = in_words(count) + " objects of " + name +
-                 " are counted more often than references to them were found anywhere: an extension module holds "
-                 "them, or forgot a Py_DECREF";
-    s.cure = "Look at the extension that makes or takes them; heapglass show --id tells how many references of one "
-             "are nobody's.";
+    s.evidence =
+        in_words(count) + " objects of " + name +
+        " are counted more often than references to them were found anywhere: an extension module holds "
+        "them, or forgot a Py_DECREF";
+    s.cure =
+        "Look at the extension that makes or takes them; heapglass show --id tells how many references of "
+        "one "
+        "are nobody's.";
     s.examples.assign(counted.begin(), counted.begin() + 3);
     found.push_back(std::move(s));
   }

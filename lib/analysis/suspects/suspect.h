@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,6 +10,12 @@
 #include "lib/graph/heap_graph.h"
 
 namespace heapglass {
+
+// Since the first look.
+struct SuspectGrowth {
+  std::int64_t bytes = 0, objects = 0;
+  int grew = 0, looks = 0;  // in how many of the times between two looks there became more of it
+};
 
 struct Suspect {
   std::string_view pattern;    // "unbounded-cache": of the table in find_suspects.cc
@@ -27,7 +34,8 @@ struct Suspect {
   std::vector<NodeId> examples;  // a few of `objects`
   // Containers and other objects that this explains: patterns behind it in the table leave them alone.
   std::vector<NodeId> explains;
-  std::string path;  // the way to `node` as `path` tells it; filled in with the owner
+  std::optional<SuspectGrowth> growth;  // where there was a look before
+  std::string path;                     // the way to `node` as `path` tells it; filled in with the owner
 };
 
 }  // namespace heapglass
