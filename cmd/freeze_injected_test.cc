@@ -227,7 +227,7 @@ TEST_P(FreezeInjected, LivesWhateverHappensToUs) {
   EXPECT_TRUE(status == 0 || status == 1) << status;
 }
 
-INSTANTIATE_TEST_SUITE_P(Live, FreezeInjected, testing::Values("fork"),
+INSTANTIATE_TEST_SUITE_P(Live, FreezeInjected, testing::Values("fork", "precopy"),
                          [](const auto& each) { return each.param; });
 
 }  // namespace

@@ -6,12 +6,14 @@
 #include "platform/freeze_copy.h"
 #include "platform/freeze_fork.h"
 #include "platform/freeze_none.h"
+#include "platform/freeze_precopy.h"
 
 namespace heapglass {
 namespace {
 
 constexpr FreezeWay kWays[] = {
     {FreezeMode::kCopy, true, why_not_copy, estimate_copy_ms, freeze_copy},
+    {FreezeMode::kPrecopy, true, why_not_precopy, estimate_precopy_ms, freeze_precopy},
     {FreezeMode::kFork, true, why_not_fork, estimate_fork_ms, freeze_fork},
     {FreezeMode::kNone, false, why_not_none, estimate_none_ms, freeze_none},
 };

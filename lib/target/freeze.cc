@@ -12,6 +12,7 @@ struct Mode {
 // The only list of modes: what is accepted, what is told and what the help says.
 constexpr Mode kModes[] = {
     {FreezeMode::kCopy, "copy", "stopped for as long as copying takes (default)"},
+    {FreezeMode::kPrecopy, "precopy", "copied while it runs, stopped for what it wrote meanwhile"},
     {FreezeMode::kFork, "fork", "stopped while it makes a child that is a copy of it, which is read"},
     {FreezeMode::kNone, "none", "not stopped, so that what changes meanwhile is torn: left out, and counted"},
     {FreezeMode::kAuto, "auto", "whichever of those that stop it holds it shortest here, and is safe"},

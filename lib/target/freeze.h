@@ -10,6 +10,7 @@ namespace heapglass {
 enum class FreezeMode {
   kCopy,     // stopped for as long as copying takes
   kNone,     // not stopped: what changes meanwhile is read half old, half new
+  kPrecopy,  // copied while it runs, stopped for what it has written meanwhile
   kFork,     // stopped while it makes a copy of itself, which is read
   kAuto,     // what stops it shortest here
 };

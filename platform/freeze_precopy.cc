@@ -1,0 +1,207 @@
+#include "platform/freeze_precopy.h"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <set>
+
+#include "platform/held_thread.h"
+#include "platform/injectable.h"
+#include "platform/injected_hold.h"
+#include "platform/moment_watch.h"
+#include "platform/threads.h"
+#include "platform/write_tracker.h"
+
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434  // Linux 5.3
+#endif
+#ifndef SYS_pidfd_getfd
+#define SYS_pidfd_getfd 438  // Linux 5.6
+#endif
+
+namespace heapglass {
+namespace {
+
+// The rounds end when there is next to nothing left, or when a round leaves hardly less than the one before.
+constexpr std::uint64_t kLittle = 256 << 10;
+constexpr double kHardlyLess = 0.7;
+constexpr unsigned kMostRounds = 8;
+// In the last stop, scattered pages: looking for them per GB of memory, copying them.
+constexpr double kLookMsPerGigabyte = 0.6, kScatteredGigabytesPerSecond = 5;
+
+double copy_ms(std::uint64_t bytes) {
+  return static_cast<double>(bytes) / (kScatteredGigabytesPerSecond * 1e6);
+}
+
+std::set<std::string> userfaultfds_of(pid_t pid) {
+  std::set<std::string> found;
+  std::error_code gone;
+  for (const auto& each : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd", gone)) {
+    std::error_code unreadable;
+    if (std::filesystem::read_symlink(each.path(), unreadable) == "anon_inode:[userfaultfd]")
+      found.insert(each.path().filename());
+  }
+  return found;
+}
+
+// In the stop: ours, of the one that the process makes and forgets again; -errno. Every thread of it is held,
+// so that nobody there ever meets the descriptor.
+long take_userfaultfd(InjectedCalls& calls, pid_t pid, FileDescriptor& ours) {
+  const long theirs = calls.call(SYS_userfaultfd, {kUserfaultfdFlags});
+  if (theirs < 0) return theirs;
+  const FileDescriptor process(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  ours = FileDescriptor(static_cast<int>(syscall(SYS_pidfd_getfd, process.get(), theirs, 0)));
+  const long result = ours ? 0 : -errno;
+  calls.call(SYS_close, {static_cast<std::uint64_t>(theirs)});
+  return result;
+}
+
+// A helper that was killed may have left the descriptor there.
+void close_what_it_left(const Process& process, const CallSites& sites, const std::set<std::string>& before) {
+#if defined(__x86_64__)
+  for (const std::string& name : userfaultfds_of(process.pid())) {
+    if (before.count(name)) continue;
+    const HelperProcess helper([&](Channel&) {
+      for (const pid_t tid : least_disturbed_first(process.pid())) {
+        const auto held = HeldThread::hold(tid, StopClock::now() + std::chrono::seconds(2));
+        std::string why_not;
+        if (!held || !held->free_to_use() || choose_thread(process, {tid}, why_not) == 0) continue;
+        InjectedCalls calls(process, sites, tid);
+        if (userfaultfds_of(process.pid()).count(name)) calls.call(SYS_close, {std::stoull(name)});
+        return;
+      }
+    });
+  }
+#else
+  (void)process, (void)sites, (void)before;
+#endif
+}
+
+FileDescriptor userfaultfd_of(const Process& process, const CallSites& sites, const StopOptions& options,
+                              double& pause_ms) {
+  const std::set<std::string> before = userfaultfds_of(process.pid());
+  if (!before.empty()) throw CannotHoldThisWay(ErrorKind::kUnreachable, "it uses userfaultfd itself");
+  FileDescriptor taken;  // in the helper
+  const HelperHold hold(
+      process, sites, {}, options,
+      {[&](InjectedCalls& calls) { return take_userfaultfd(calls, process.pid(), taken); },
+       [&](Channel& channel, StoppedProcess& stopped, const HoldReport& report) {
+         if (report.result == 0) channel.send_descriptor(taken.get());
+         taken = FileDescriptor();
+         while (!stopped.let_late_ones_go() && !channel.wait(std::chrono::milliseconds(1))) {
+         }
+       }});
+  pause_ms = hold.report().pause_ms;
+  if (hold.report().end == HoldReport::End::kHelperGone) {
+    close_what_it_left(process, sites, before);
+    process.check_alive();
+    throw CannotHoldThisWay(ErrorKind::kUnreachable, "the helper that held it was killed");
+  }
+  if (hold.report().result < 0)
+    throw CannotHoldThisWay(ErrorKind::kUnreachable,
+                            "its writes cannot be tracked: " +
+                                std::string(std::strerror(static_cast<int>(-hold.report().result))));
+  FileDescriptor ours = hold.channel().receive_descriptor();
+  if (!ours) throw CannotHoldThisWay(ErrorKind::kUnreachable, "the helper that held it was killed");
+  return ours;
+}
+
+// Rounds until another would not help. Returns the bytes of the last.
+std::uint64_t copy_in_rounds(MemoryCopier& copier, WriteTracker& tracker) {
+  std::uint64_t last = copier.copy_round(tracker);
+  for (unsigned round = 1; round < kMostRounds && last > kLittle; ++round) {
+    const std::uint64_t now = copier.copy_round(tracker);
+    const bool enough = static_cast<double>(now) > kHardlyLess * static_cast<double>(last);
+    last = now;
+    if (enough && round > 1) break;
+  }
+  return last;
+}
+
+void refuse_if_too_long(const Process& process, std::uint64_t bytes, std::uint64_t most_bytes) {
+  if (bytes <= most_bytes) return;
+  throw Error(ErrorKind::kUnreachable,
+              "process " + std::to_string(process.pid()) + " was not held for its last changes: it writes " +
+                  as_mb(bytes) +
+                  " in the time that it takes to copy as much, which would hold it for about " +
+                  as_ms(copy_ms(bytes)) + ", --max-pause permits " + as_ms(copy_ms(most_bytes)),
+              "try again at a quieter moment; --freeze=none does not hold it");
+}
+
+// The rounds, and the stop for the rest.
+void copy_and_hold(const Process& process, MemoryCopier& copier, const CallSites& sites,
+                   const GoodMoment& moment, const StopOptions& options, std::uint64_t most_bytes,
+                   Capture& capture) {
+  WriteTracker tracker(process.pid(), userfaultfd_of(process, sites, options, capture.pause_ms));
+  for (const Range& range : MemoryCopier::watchable(process.mappings()))
+    if (tracker.watched_by_another(range))
+      throw CannotHoldThisWay(ErrorKind::kUnreachable, "somebody else tracks its writes already");
+  std::uint64_t last = copy_in_rounds(copier, tracker);
+  MomentWatch watch(process, moment);
+  for (bool taken = false; !taken;) {
+    watch.await();
+    if (last > kLittle || watch.looks() > 0) last = copier.copy_round(tracker);
+    refuse_if_too_long(process, last, most_bytes);
+    bool too_much = false;
+    const double ms =
+        while_stopped(process.pid(), options, [&](StoppedProcess& stopped, StopClock::time_point) {
+          process.check_alive();
+          taken = watch.good_now();
+          if (!taken) return;  // a moment too late: let go, and look again
+          capture.mappings = process.mappings();
+          too_much = !copier.copy_rest(capture.mappings, tracker, most_bytes);
+          capture.threads = stopped.threads();
+          capture.was_stopped = stopped.in_group_stop();
+        });
+    capture.pause_ms = std::max(capture.pause_ms, ms);
+    if (too_much) refuse_if_too_long(process, copier.bytes_listed(), most_bytes);
+  }
+  capture.looks = watch.looks();
+  capture.no_good_moment = watch.gave_up();
+}
+
+}  // namespace
+
+std::string why_not_precopy(const Process& process) {
+  std::string reason = why_not_inject(process);
+  return reason.empty() ? why_no_write_tracking() : reason;
+}
+
+double estimate_precopy_ms(Prepared& prepared) {
+  const Process& process = prepared.process();
+  return 2 * stop_ms(list_threads(process.pid()).size()) +
+         kLookMsPerGigabyte * static_cast<double>(shared_with_a_child(process)) / 1e9;
+}
+
+Capture freeze_precopy(Prepared& prepared, const GoodMoment& moment, std::optional<double> max_pause_ms) {
+  const Process& process = prepared.process();
+  MemoryCopier& copier = *prepared.copier();
+  const std::optional<CallSites> sites = find_call_sites(process, process.mappings());
+  if (!sites)
+    throw CannotHoldThisWay(ErrorKind::kUnreachable,
+                            "its C library has no instructions by which a system call could be injected");
+  StopOptions options;
+  std::uint64_t most_bytes = ~std::uint64_t{0};
+  if (max_pause_ms) {
+    options.longest_try =
+        std::min(options.longest_try, std::chrono::duration_cast<StopClock::duration>(
+                                          std::chrono::duration<double, std::milli>(*max_pause_ms)));
+    most_bytes = static_cast<std::uint64_t>(*max_pause_ms * kScatteredGigabytesPerSecond * 1e6);
+  }
+  Capture capture;
+  try {
+    copy_and_hold(process, copier, *sites, moment, options, most_bytes, capture);
+  } catch (const CannotHoldThisWay&) {
+    copier.forget_rounds();
+    throw;
+  }
+  copier.drop_vanished();
+  prepared.finish(capture);
+  return capture;
+}
+
+}  // namespace heapglass
