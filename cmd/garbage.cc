@@ -8,8 +8,11 @@
 #include "cmd/picture_maker.h"
 #include "cmd/wants_picture.h"
 #include "lib/analysis/garbage_options.h"
+#include "lib/analysis/leaked_references.h"
 #include "lib/base/error.h"
 #include "lib/graph/objgraph_labels.h"
+#include "lib/python/describe.h"
+#include "lib/target/freeze.h"
 
 namespace heapglass {
 namespace {
@@ -37,12 +40,13 @@ std::string types_in_words(const HeapGraph& graph, const std::vector<NodeId>& no
   return order.size() > kMost ? text + ", ..." : text;
 }
 
-Picture draw(Session& s, const Garbage::Component& component, std::size_t most) {
+Picture draw(Session& s, const Garbage::Component& component, std::size_t number, std::size_t most) {
   const Referrers referrers = reverse(s.graph());
   Labels labels(s.types(), s.graph(), referrers);
   const HeapObjects values(s.types(), s.graph(), s.interpreters());
   PictureMaker maker(s, labels, values, {});
-  Picture picture{.title = "The largest group of garbage in " + s.target().name(),
+  Picture picture{.title = (number == 1 ? "The largest group" : "Group " + std::to_string(number)) +
+                           " of garbage in " + s.target().name(),
                   .direction = Picture::Direction::kReferents};
   std::unordered_map<std::uint32_t, std::uint32_t> place;
   for (const NodeId n : component.nodes) {
@@ -65,21 +69,124 @@ Picture draw(Session& s, const Garbage::Component& component, std::size_t most) 
   return picture;
 }
 
+// By object of the garbage: how many weak references with a callback lead to it whose callbacks a collection
+// would call. Those that are garbage themselves are cleared before (handle_weakrefs, Modules/gcmodule.c).
+std::unordered_map<std::uint32_t, std::uint64_t> callbacks_of(Session& s, const Garbage& garbage) {
+  const HeapGraph& graph = s.graph();
+  std::vector<bool> freed(graph.nodes());
+  for (const NodeId n : garbage.freed) freed[index(n)] = true;
+  std::unordered_map<std::uint32_t, std::uint64_t> out;
+  for (std::uint32_t n = 0; n < graph.nodes(); ++n) {
+    if (freed[n]) continue;
+    for (std::uint64_t e = graph.first_edge[n]; e < graph.first_edge[n + 1]; ++e) {
+      if (graph.edge_class[e] != EdgeClass::kWeak || !freed[index(graph.referent[e])]) continue;
+      const Address callback = s.objects().pointer(graph.index->address(NodeId{n}),
+                                                   s.objects().layout().PyWeakReference.wr_callback);
+      if (!is_null(callback)) ++out[index(graph.referent[e])];
+    }
+  }
+  return out;
+}
+
+// What is in gc.garbage: found unreachable once, and kept, by gc.DEBUG_SAVEALL or a tp_del of C code.
+Table uncollectable(Session& s, std::size_t most) {
+  const Objects& o = s.objects();
+  const PyLayout& l = o.layout();
+  Table table{.key = "gc_garbage",
+              .title = "in gc.garbage, which no collection frees",
+              .columns = {{"id", "id", Kind::kAddress}, {"type", "type"}, {"repr", "repr"}}};
+  for (const PyInterpreter& interpreter : s.interpreters()) {
+    const Address list = o.pointer(interpreter.gc, l.gc_runtime_state.garbage);
+    const TypeInfo* list_type = is_null(list) ? nullptr : s.types().get(o.type_of(list));
+    if (!list_type || !(list_type->flags & kTpListSubclass)) continue;
+    const std::uint64_t n = o.item_count(list);
+    const std::uint64_t shown = most ? std::min<std::uint64_t>(most, n) : n;
+    const Address items = o.pointer(list, l.PyListObject.ob_item);
+    for (std::uint64_t i = 0; i < shown && o.image().at(items + 8 * i, 8); ++i) {
+      const Address a = o.pointer(items + 8 * i, 0);
+      const TypeInfo* type = s.types().get(o.type_of(a));
+      if (type) table.rows.push_back({a, type->name, short_repr(s.types(), a, *type)});
+    }
+    if (shown < n) table.notes.push_back(std::to_string(n - shown) + " more: --limit 0 shows all");
+  }
+  return table;
+}
+
+Document leaked_document(Session& s, std::size_t most) {
+  const HeapGraph& graph = s.graph();
+  struct Lost {
+    std::uint64_t objects = 0, references = 0, bytes = 0;
+    NodeId example{};
+  };
+  std::map<std::string, Lost> by_type;
+  Lost all;
+  for (const LeakedReferences& each : find_leaked_references(graph, s.objects(), s.capture())) {
+    Lost& row = by_type[graph.types[graph.type[index(each.object)]].name];
+    if (row.objects == 0) row.example = each.object;
+    for (Lost* r : {&row, &all}) {
+      ++r->objects;
+      r->references += each.references;
+      r->bytes += graph.size[index(each.object)];
+    }
+  }
+  std::vector<std::pair<std::string, Lost>> rows(by_type.begin(), by_type.end());
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](const auto& a, const auto& b) { return a.second.references > b.second.references; });
+  Table table{.key = "held_by_c",
+              .title = "counted, and held by nothing",
+              .columns = {{"type", "type"},
+                          {"count", "objects", Kind::kCount},
+                          {"references", "references lost", Kind::kCount},
+                          {"bytes", "bytes", Kind::kBytes},
+                          {"id", "one of them", Kind::kAddress}}};
+  for (const auto& [name, row] : rows) {
+    if (most && table.rows.size() == most) break;
+    table.rows.push_back({name, row.objects, row.references, row.bytes, graph.index->address(row.example)});
+  }
+  table.totals = Row{"all", all.objects, all.references, all.bytes, Cell()};
+  if (rows.size() > table.rows.size())
+    table.notes.push_back(std::to_string(rows.size() - table.rows.size()) +
+                          " more types: --limit 0 shows all");
+  Document document;
+  document.fields.push_back(
+      {{"total", "", Kind::kText, Audience::kPrograms},
+       Record{{{"objects"}, all.objects}, {{"references"}, all.references}, {{"bytes"}, all.bytes}}});
+  document.sections.push_back(std::move(table));
+  document.notes.push_back(
+      "a word anywhere in the memory that looks like an object's address counts as one that holds it, so "
+      "what "
+      "C code has lost may be more than this");
+  if (s.capture().freeze == name_of(FreezeMode::kNone))
+    document.notes.push_back(
+        "read while it ran: what only a register holds, or moves meanwhile, is among these");
+  return document;
+}
+
 }  // namespace
 
 int run_garbage(const std::vector<std::string>& arguments) {
   CommandLine line("garbage", "what a full collection would free now, which the target is not made to do");
-  std::string limit = "20", max_nodes = "200";
+  std::string limit = "20", max_nodes = "200", group = "1";
+  bool leaked = false;
   auto add = line.own().add_options();
   add("limit,n", options::value(&limit)->value_name("N"), "this many types and groups (default 20), 0: all");
   add("max-nodes", options::value(&max_nodes)->value_name("N"),
       "draw this many objects at most (default 200)");
+  add("group", options::value(&group)->value_name("N"),
+      "draw the Nth group of those that are listed (default 1, the largest)");
+  add("held-by-c", options::bool_switch(&leaked),
+      "instead: objects that are counted more often than all memory has their address, which C code took "
+      "references to and never gave back");
   if (!line.parse(arguments)) return kExitDone;
   const auto most = static_cast<std::size_t>(parse_count("--limit", limit, 0, 1'000'000'000));
   const auto most_nodes = static_cast<std::size_t>(parse_count("--max-nodes", max_nodes, 1, 1'000'000));
   const auto session = Session::open(line.common(), {});
   Session& s = *session;
   const HeapGraph& graph = s.graph();
+  if (leaked) {
+    s.write(leaked_document(s, most), line.common());
+    return kExitDone;
+  }
   const Garbage garbage = find_garbage(graph, garbage_options(s.types(), graph, s.interpreters()));
 
   std::map<std::string, OfType> by_type;
@@ -100,7 +207,12 @@ int run_garbage(const std::vector<std::string>& arguments) {
   if (wants_picture(line.common())) {
     if (garbage.components.empty())
       throw Error(ErrorKind::kUsage, "there is no garbage to draw in " + s.target().name());
-    document.sections.push_back(draw(s, garbage.components[0], most_nodes));
+    const auto drawn = static_cast<std::size_t>(parse_count("--group", group, 1, 1'000'000'000));
+    if (drawn > garbage.components.size())
+      throw Error(ErrorKind::kUsage, "there are " + std::to_string(garbage.components.size()) +
+                                         " groups of garbage in " + s.target().name() + ", none is number " +
+                                         group);
+    document.sections.push_back(draw(s, garbage.components[drawn - 1], drawn, most_nodes));
     s.write(std::move(document), line.common());
     return kExitDone;
   }
@@ -125,20 +237,26 @@ int run_garbage(const std::vector<std::string>& arguments) {
                .columns = {{"objects", "objects", Kind::kCount},
                            {"bytes", "bytes", Kind::kBytes},
                            {"finalizers", "with __del__", Kind::kCount},
+                           {"callbacks", "weakref callbacks", Kind::kCount},
                            {"id", "one of them", Kind::kAddress},
                            {"types", "types", Kind::kSentence}}};
+  const auto callbacks = callbacks_of(s, garbage);
   const std::size_t shown = most ? std::min(most, garbage.components.size()) : garbage.components.size();
   for (std::size_t i = 0; i < shown; ++i) {
     const Garbage::Component& c = garbage.components[i];
     std::uint64_t finalizers = 0;
     for (const NodeId n : c.nodes) finalizers += has_python_del(s.types(), graph.index->address(n));
-    groups.rows.push_back({std::uint64_t{c.nodes.size()}, c.bytes, finalizers,
+    std::uint64_t called = 0;
+    for (const NodeId n : c.nodes)
+      if (const auto at = callbacks.find(index(n)); at != callbacks.end()) called += at->second;
+    groups.rows.push_back({std::uint64_t{c.nodes.size()}, c.bytes, finalizers, called,
                            graph.index->address(c.nodes[0]), types_in_words(graph, c.nodes)});
   }
   if (shown < garbage.components.size())
     groups.notes.push_back(std::to_string(garbage.components.size() - shown) +
                            " more groups: --limit 0 shows all");
   document.sections.push_back(std::move(groups));
+  if (Table kept = uncollectable(s, most); !kept.rows.empty()) document.sections.push_back(std::move(kept));
   document.notes.push_back(
       std::to_string(garbage.unreachable.size()) +
       " of them the collector itself would find (gc.collect() returns that), the others go with "

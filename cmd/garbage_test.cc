@@ -23,6 +23,15 @@ for name in sorted(set(before) | set(told) | set(after)):
 print("compared", len(told), "types", sum(n for n, _ in told.values()), "objects")
 )py";
 
+// What it says beside: finalizers, callbacks of weak references, and what gc.garbage has.
+constexpr char kBeside[] = R"py(
+import json, sys
+told = json.load(open(sys.argv[1]))
+sums = [sum(each[key] for each in told["components"]) for key in ("finalizers", "callbacks")]
+assert sums == [100, 25], sums
+assert [each["type"] for each in told["gc_garbage"]] == ["__main__.Node"], told["gc_garbage"]
+)py";
+
 class GarbageOf : public testing::TestWithParam<Interpreter> {
  protected:
   std::string ask(const PythonProgram& target, const std::string& command, const std::string& file) {
@@ -39,6 +48,8 @@ TEST_P(GarbageOf, IsWhatACollectionFrees) {
   PythonProgram target(GetParam().path, "garbage.py");
   const std::string before = ask(target, "histogram", "before");
   const std::string garbage = ask(target, "garbage", "garbage");
+  const Outcome beside = run_command({"python3", "-c", kBeside, garbage});
+  EXPECT_EQ(beside.status, 0) << beside.err;
   ASSERT_TRUE(target.answers('x', 'D'));
   const std::string after = ask(target, "histogram", "after");
   const Outcome verdict = run_command({"python3", "-c", kCompare, before, garbage, after});

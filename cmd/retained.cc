@@ -2,30 +2,119 @@
 #include <algorithm>
 
 #include "cmd/session.h"
+#include "cmd/wants_picture.h"
+#include "lib/analysis/dominator_walk.h"
 #include "lib/analysis/dominators.h"
 #include "lib/analysis/held_from_outside.h"
+#include "lib/analysis/holders.h"
+#include "lib/analysis/owner_paths.h"
 #include "lib/base/error.h"
 #include "lib/python/describe.h"
 
 namespace heapglass {
+namespace {
+
+// The dominator tree from some objects down, an object a row; indented for people.
+Table tree_of(Session& s, const Dominators& dominators, const std::vector<NodeId>& chosen, unsigned depth,
+              std::size_t most) {
+  const HeapGraph& graph = s.graph();
+  const Referrers referrers = reverse(graph);
+  Labels labels(s.types(), graph, referrers);
+  const HeapObjects values(s.types(), graph, s.interpreters());
+  const DominatorWalk walk(graph, dominators);
+  Table tree{.key = "tree",
+             .title = "who alone keeps what",
+             .columns = {{"retained_bytes", "retained", Kind::kBytes},
+                         {"retained_objects", "objects", Kind::kCount},
+                         {"size", "size", Kind::kBytes},
+                         {"id", "id", Kind::kAddress},
+                         {"depth", "", Kind::kPlainNumber, Audience::kPrograms},
+                         {"type", "", Kind::kText, Audience::kPrograms},
+                         {"label", "", Kind::kText, Audience::kPrograms},
+                         {"more", "", Kind::kCount, Audience::kPrograms},
+                         {"what", "what", Kind::kText, Audience::kPeople}}};
+  for (const DominatorWalk::Step& step :
+       walk.walk(chosen.empty() ? walk.kept_by(kNoNode) : chosen, depth, most)) {
+    const std::string indent(2 * std::size_t{step.depth}, ' ');
+    if (step.node == kNoNode) {
+      tree.rows.push_back({step.bytes, Cell(), Cell(), Cell(), step.depth, Cell(), Cell(), step.more,
+                           indent + std::to_string(step.more) + " more: --limit 0 shows all"});
+      continue;
+    }
+    const NodeId n = step.node, holder = dominators.dominator(n);
+    std::string label;
+    if (holder != kNoNode && step.depth > 0)
+      for (const Labels::Label& each : labels.between(holder, n))
+        if (label.empty()) label = each.text;
+    const std::string described = describe_holder(labels, values, n);
+    const std::string& type = labels.type_of(n).name;
+    const std::string what = described.empty()
+                                 ? type + " " + short_repr(s.types(), labels.address(n), labels.type_of(n))
+                                 : described;
+    tree.rows.push_back({dominators.retained_bytes(n), std::uint64_t{dominators.retained_objects(n)},
+                         graph.size[index(n)], labels.address(n), step.depth, type,
+                         label.empty() ? Cell() : Cell(label), Cell(),
+                         indent + (label.empty() ? what : label + ": " + what)});
+  }
+  return tree;
+}
+
+Profile flame_graph_of(Session& s, const Dominators& dominators) {
+  constexpr unsigned kDeepest = 200;  // names of a path; browsers draw no deeper
+  const Referrers referrers = reverse(s.graph());
+  Labels labels(s.types(), s.graph(), referrers);
+  const HeapObjects values(s.types(), s.graph(), s.interpreters());
+  OwnerPaths paths = owner_paths(labels, values, dominators, kDeepest);
+  Profile profile{
+      .name = "retained bytes of " + s.target().name(), .unit = "bytes", .frames = std::move(paths.names)};
+  for (OwnerPath& path : paths.paths)
+    profile.samples.push_back({std::move(path.names), path.bytes, path.objects});
+  return profile;
+}
+
+}  // namespace
 
 int run_retained(const std::vector<std::string>& arguments) {
   CommandLine line("retained", "which objects and types keep the most alive: what would be freed with each");
-  std::string limit = "20";
+  std::string limit = "20", depth = "4";
+  bool tree = false;
   std::vector<std::string> types, ids;
   auto add = line.own().add_options();
   add("type", options::value(&types)->value_name("NAME"),
       "only objects of this type, module.qualname or the bare name; again for more");
   add("id", options::value(&ids)->value_name("ADDRESS"), "only the object at this address; again for more");
   add("limit,n", options::value(&limit)->value_name("N"), "this many objects and types (default 20), 0: all");
+  add("tree", options::bool_switch(&tree),
+      "walk down: under each object what it alone keeps; with --type or --id from these, else from what "
+      "nobody "
+      "keeps alone. --limit goes for each");
+  add("depth", options::value(&depth)->value_name("N"), "so many levels of the tree (default 4)");
   if (!line.parse(arguments)) return kExitDone;
+  const auto levels = static_cast<unsigned>(parse_count("--depth", depth, 0, 1'000'000));
   const auto most = static_cast<std::size_t>(parse_count("--limit", limit, 0, 1'000'000'000));
   const auto session = Session::open(line.common(), {});
   const HeapGraph& graph = session->graph();
   const HeldFromOutside outside = held_from_outside(graph, session->objects());
   const Dominators dominators(graph, outside.held);
 
+  if (wants_profile(line.common())) {
+    Document document;
+    document.sections.push_back(flame_graph_of(*session, dominators));
+    session->write(std::move(document), line.common());
+    return kExitDone;
+  }
+
   std::vector<NodeId> nodes;
+  if (tree) {
+    if (!types.empty() || !ids.empty()) nodes = session->select(types, ids);
+    std::stable_sort(nodes.begin(), nodes.end(), [&](NodeId a, NodeId b) {
+      return dominators.retained_bytes(a) > dominators.retained_bytes(b);
+    });
+    Document document;
+    document.sections.push_back(tree_of(*session, dominators, nodes, levels, most));
+    session->write(std::move(document), line.common());
+    return kExitDone;
+  }
   if (types.empty() && ids.empty()) {
     nodes.resize(graph.nodes());
     for (std::uint32_t n = 0; n < graph.nodes(); ++n) nodes[n] = NodeId{n};

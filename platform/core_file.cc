@@ -88,6 +88,8 @@ std::optional<ThreadRegisters> read_thread(const Bytes& note) {
                          .stack_pointer = Address{registers.rsp},
                          .instruction_pointer = Address{registers.rip},
                          .thread_pointer = Address{registers.fs_base}};
+  const auto general = general_registers(registers);
+  std::copy(general.begin(), general.end(), thread.general.begin());
   set_system_call(thread, static_cast<long>(registers.orig_rax), registers.rdi);
   return thread;
 #else

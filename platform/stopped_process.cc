@@ -171,6 +171,8 @@ void StoppedProcess::read_thread(Thread& t, bool keep_wait) {
   iovec io{&regs, sizeof regs};
   if (trace(PTRACE_GETREGSET, t.tid, reinterpret_cast<void*>(NT_PRSTATUS), &io) != 0) return;
 #if defined(__x86_64__)
+  const auto general = general_registers(regs);
+  std::copy(general.begin(), general.end(), t.registers.general.begin());
   // The number that was called stays in orig_rax as long as the call lasts; other stops set it to -1.
   set_system_call(t.registers, static_cast<long>(regs.orig_rax), regs.rdi);
   // Where a signal is on its way and has a handler, the kernel returns EINTR all the same.
@@ -183,6 +185,7 @@ void StoppedProcess::read_thread(Thread& t, bool keep_wait) {
   (void)keep_wait;
   t.registers.stack_pointer = Address{regs.sp};
   t.registers.instruction_pointer = Address{regs.pc};
+  std::copy(std::begin(regs.regs), std::end(regs.regs), t.registers.general.begin());
   std::uint64_t tls = 0;
   iovec tls_io{&tls, sizeof tls};
   if (trace(PTRACE_GETREGSET, t.tid, reinterpret_cast<void*>(0x401 /* NT_ARM_TLS */), &tls_io) == 0)

@@ -1,6 +1,9 @@
-// System calls by number: what a thread that stands in one waits for.
+// What the registers of a thread tell: system calls by number, and what it waits for there.
 #pragma once
 
+#include <sys/user.h>
+
+#include <array>
 #include <cstdint>
 #include <string>
 
@@ -14,5 +17,13 @@ std::string system_call_name(long number);
 
 // Fills in what a thread in call `number`, whose first argument is `argument`, waits for.
 void set_system_call(ThreadRegisters& thread, long number, std::uint64_t argument);
+
+#if defined(__x86_64__)
+// The registers that a program's own values are in.
+inline std::array<std::uint64_t, 15> general_registers(const user_regs_struct& r) {
+  return {r.rax, r.rbx, r.rcx, r.rdx, r.rsi, r.rdi, r.rbp, r.r8,
+          r.r9,  r.r10, r.r11, r.r12, r.r13, r.r14, r.r15};
+}
+#endif
 
 }  // namespace heapglass

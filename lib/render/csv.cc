@@ -49,6 +49,19 @@ Table edges(const Picture& picture) {
   return table;
 }
 
+// A stack a row, its frames apart by semicolons, as flamegraph.pl takes them.
+Table stacks(const Profile& profile) {
+  Table table;
+  table.columns = {{"stack"}, {"weight"}, {"count"}};
+  for (const ProfileSample& sample : profile.samples) {
+    std::string text;
+    for (const std::uint32_t frame : sample.stack)
+      text += (text.empty() ? "" : ";") + profile.frames.at(frame);
+    table.rows.push_back({text, sample.weight, sample.count});
+  }
+  return table;
+}
+
 Table one_row(const std::vector<Field>& fields) {
   Table table;
   Row row;
@@ -70,6 +83,8 @@ Warnings render_csv(const Document& document, const RenderOptions&, std::ostream
   const Section& first = document.sections[0];
   if (const auto* table = std::get_if<Table>(&first)) {
     write(*table, out);
+  } else if (const auto* profile = std::get_if<Profile>(&first)) {
+    write(stacks(*profile), out);
   } else {
     write(edges(std::get<Picture>(first)), out);
   }

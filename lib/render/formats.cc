@@ -5,6 +5,8 @@
 #include "lib/render/dot.h"
 #include "lib/render/json.h"
 #include "lib/render/picture_file.h"
+#include "lib/render/pprof.h"
+#include "lib/render/speedscope.h"
 #include "lib/render/text.h"
 
 namespace heapglass {
@@ -18,6 +20,8 @@ constexpr Format kFormats[] = {
     {"svg", "a picture for browsers", true, false, render_svg},
     {"png", "a picture", true, true, render_png},
     {"pdf", "a picture for paper", true, true, render_pdf},
+    {"speedscope", "a flame graph for speedscope.app", false, false, render_speedscope, true},
+    {"pprof", "a flame graph for go tool pprof", false, true, render_pprof, true},
 };
 
 }  // namespace

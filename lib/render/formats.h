@@ -37,6 +37,7 @@ struct Format {
   bool binary = false;  // not for a terminal
   // Throws Error when the document cannot be shown so.
   Warnings (*render)(const Document&, const RenderOptions&, std::ostream&);
+  bool profiles = false;  // needs a Profile
 };
 
 std::span<const Format> formats();

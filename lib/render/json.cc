@@ -113,6 +113,22 @@ class Writer {
     array("  ", table.rows.size(), [&](std::size_t i) { return row_record(table, table.rows[i]); });
   }
 
+  // {"name", "unit", "frames": [...], "samples": [{"stack", "weight", "count"}]}, the outermost frame first.
+  void section(const Profile& profile) {
+    member("profile");
+    out_ << "{\"name\": " << json_string(profile.name) << ", \"unit\": " << json_string(profile.unit)
+         << (one_line_ ? ", \"frames\": " : ",\n    \"frames\": ");
+    array("    ", profile.frames.size(), [&](std::size_t i) { return json_string(profile.frames[i]); });
+    out_ << (one_line_ ? ", \"samples\": " : ",\n    \"samples\": ");
+    array("    ", profile.samples.size(), [&](std::size_t i) {
+      const ProfileSample& sample = profile.samples[i];
+      return json_value(Record{{{"stack"}, List(sample.stack.begin(), sample.stack.end())},
+                               {{"weight"}, sample.weight},
+                               {{"count"}, sample.count}});
+    });
+    out_ << (one_line_ ? "}" : "\n  }");
+  }
+
   void section(const Picture& picture) {
     member("graph");
     out_ << (one_line_ ? "{\"nodes\": " : "{\n    \"nodes\": ");

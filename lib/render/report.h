@@ -115,7 +115,20 @@ struct Picture {
   std::vector<std::string> notes;
 };
 
-using Section = std::variant<Table, Picture>;
+// Weights by stack, for flame graphs.
+struct ProfileSample {
+  std::vector<std::uint32_t> stack;  // indices of frames, the outermost first
+  std::uint64_t weight = 0;          // in the profile's unit
+  std::uint64_t count = 0;           // objects
+};
+struct Profile {
+  std::string name;
+  std::string unit;  // of speedscope and pprof: "bytes"
+  std::vector<std::string> frames;
+  std::vector<ProfileSample> samples;
+};
+
+using Section = std::variant<Table, Picture, Profile>;
 
 // What a command answers. In JSON one object: the fields, then every table's rows under the table's key and a
 // picture as "graph": {"nodes", "edges"}, then "notes".

@@ -354,6 +354,7 @@ Warnings render_text(const Document& document, const RenderOptions& options, std
   bool something = std::any_of(document.fields.begin(), document.fields.end(),
                                [](const Field& field) { return for_people(field.column); });
   for (const Section& section : document.sections) {
+    if (std::holds_alternative<Profile>(section)) continue;  // what is in it the tables beside it tell
     if (something) out << '\n';
     something = true;
     if (const auto* table = std::get_if<Table>(&section)) {

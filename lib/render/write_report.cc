@@ -7,6 +7,7 @@
 #include "lib/render/dot.h"
 #include "lib/render/output.h"
 #include "lib/render/picture_file.h"
+#include "lib/render/profile.h"
 
 namespace heapglass {
 namespace {
@@ -48,6 +49,7 @@ std::string dot_path(const std::string& path) {
 Warnings write_report(const Document& document, const Destination& destination, RenderOptions options) {
   const Format& format = choose(destination);
   if (format.draws) (void)picture_of(document, format.name);  // before a file is made
+  if (format.profiles) (void)profile_of(document, format.name);
   try {
     Output output(destination.path, destination.mode);
     if (format.binary && output.is_terminal()) {

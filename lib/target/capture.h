@@ -1,6 +1,7 @@
 // What taking the bytes of a target gives.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -22,6 +23,7 @@ struct ThreadRegisters {
   Address thread_pointer{};  // fs base on x86-64, tpidr_el0 on aarch64: pthread_t on glibc
   std::string system_call;   // in which it stands, "futex", "read"; empty: in none, or not known
   Address futex{};           // what it waits on there; null: on none, or not known
+  std::array<std::uint64_t, 32> general{};  // registers that may hold an object's address; 0 where not known
 };
 
 // A mapping of the target and where its bytes can be mapped from again: a file of the target's, or the

@@ -55,6 +55,11 @@ def run_time_class():
     Short().me = Short
 
 
+def nothing(reference):
+    pass
+
+
+gc.garbage.append(Node())
 kept = cycle_of(Node, "held")
 frozen = cycle_of(Node, "frozen")
 gc.collect()
@@ -66,7 +71,7 @@ for number in range(50):
     cycle_of(Node, {"number": float(number), "text": "a text of node %d" % number})
     cycle_of(WithDel, [float(number)])
     one = cycle_of(Slotted, (float(number), held_inside))
-    watched.append(weakref.ref(one))
+    watched.append(weakref.ref(one, nothing) if number % 2 else weakref.ref(one))
     one = None
     ring = []
     ring.append(ring)
