@@ -6,7 +6,6 @@
 #include "lib/analysis/dominator_walk.h"
 #include "lib/analysis/dominators.h"
 #include "lib/analysis/held_from_outside.h"
-#include "lib/analysis/holders.h"
 #include "lib/analysis/owner_paths.h"
 #include "lib/base/error.h"
 #include "lib/python/describe.h"
@@ -46,7 +45,7 @@ Table tree_of(Session& s, const Dominators& dominators, const std::vector<NodeId
     if (holder != kNoNode && step.depth > 0)
       for (const Labels::Label& each : labels.between(holder, n))
         if (label.empty()) label = each.text;
-    const std::string described = describe_holder(labels, values, n);
+    const std::string described = describe_owner(labels, values, n);
     const std::string& type = labels.type_of(n).name;
     const std::string what = described.empty()
                                  ? type + " " + short_repr(s.types(), labels.address(n), labels.type_of(n))

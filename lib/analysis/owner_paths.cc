@@ -75,7 +75,7 @@ class PathMaker {
 
   std::uint32_t name_of(NodeId n, NodeId holder) {
     if (dominators_.retained_bytes(n) < total_ / kSmallPart) return type_name(n);
-    const std::string described = describe_holder(labels_, values_, n);
+    const std::string described = describe_owner(labels_, values_, n);
     const std::string what = described.empty() ? plain_type(n) : described;
     const std::string label =
         holder == kNoNode || is_collection(labels_, holder) ? std::string() : label_in(holder, n);
@@ -113,6 +113,13 @@ class PathMaker {
 };
 
 }  // namespace
+
+std::string describe_owner(Labels& labels, const HeapObjects& values, NodeId node) {
+  if (labels.type_of(node).flags & kTpDictSubclass && labels.is_namespace(node))
+    for (const NodeId holder : labels.referrers().of(node))
+      if (labels.type_of(holder).body == Body::kModule) return describe_holder(labels, values, holder);
+  return describe_holder(labels, values, node);
+}
 
 OwnerPaths owner_paths(Labels& labels, const HeapObjects& values, const Dominators& dominators,
                        unsigned depth) {

@@ -23,6 +23,9 @@ struct OwnerPaths {
   std::vector<OwnerPath> paths;    // their bytes add up to those of the heap
 };
 
+// describe_holder(), and of a module's namespace the module: while its code runs the frame holds that, too.
+std::string describe_owner(Labels& labels, const HeapObjects& values, NodeId node);
+
 // At most `depth` names a path; what lies deeper is told at the last of them.
 OwnerPaths owner_paths(Labels& labels, const HeapObjects& values, const Dominators& dominators,
                        unsigned depth);
