@@ -101,6 +101,7 @@ int run_query_command(const std::vector<std::string>& arguments);
 int run_show(const std::vector<std::string>& arguments);
 int run_path(const std::vector<std::string>& arguments);
 int run_retained(const std::vector<std::string>& arguments);
+int run_snapshot(const std::vector<std::string>& arguments);
 int run_export(const std::vector<std::string>& arguments);
 int run_stacks(const std::vector<std::string>& arguments);
 int run_selfcheck(const std::vector<std::string>& arguments);

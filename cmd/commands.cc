@@ -20,6 +20,7 @@ constexpr Command kCommands[] = {
     {"tracemalloc", "what the target's own tracemalloc knows, when it traces", run_tracemalloc},
     {"stacks", "where threads and tasks stand, and who waits for whom", run_stacks},
     {"query", "SQL over the heap", run_query_command},
+    {"snapshot", "saves one moment, for every command to look at later", run_snapshot},
     {"export", "every object and reference, as JSON lines", run_export},
     {"selfcheck", "compares layouts with the target's own code", run_selfcheck},
 };

@@ -19,6 +19,7 @@
 #include "platform/confine.h"
 #include "platform/core_target.h"
 #include "platform/live_target.h"
+#include "platform/mapped_file.h"
 
 namespace heapglass {
 namespace {
@@ -36,6 +37,13 @@ double ms_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 
+std::unique_ptr<Target> open_snapshot(const std::string& path) {
+  const auto mapped = std::make_shared<MappedFile>(path);
+  const std::string name = path.substr(path.rfind('/') + 1);
+  return std::make_unique<SnapshotTarget>(std::make_shared<SnapshotFile>(mapped->bytes(), name, mapped),
+                                          mapped->owned_by_caller());
+}
+
 // What TARGET names is told by looking: digits are a process id, whatever files there are.
 std::unique_ptr<Target> open_target(const CommonOptions& common, const SessionOptions& options) {
   const std::string& target = common.target;
@@ -46,10 +54,12 @@ std::unique_ptr<Target> open_target(const CommonOptions& common, const SessionOp
     freeze.residency = options.residency;
     if (error == std::errc() && pid > 0) return std::make_unique<LiveTarget>(pid, freeze);
   } else if (access(target.c_str(), F_OK) == 0) {
+    const std::string first = first_bytes(target, 8);
+    if (SnapshotFile::is_snapshot(std::as_bytes(std::span(first)))) return open_snapshot(target);
     return std::make_unique<CoreTarget>(target, common.sysroot);
   }
   throw Error(ErrorKind::kUsage,
-              "the target '" + target + "' is not a process id, nor a core file that is there",
+              "the target '" + target + "' is not a process id, nor a snapshot or core file that is there",
               "give the pid of a running Python, as `pgrep -af python` shows it");
 }
 
@@ -65,9 +75,14 @@ std::unique_ptr<Session> Session::open(const CommonOptions& common, const Sessio
   // All that can be known without stopping anything. The buffers for the copy are made meanwhile, on another
   // core.
   auto prepared = std::async(std::launch::async, [&] { target.prepare(); });
+  const auto* const snapshot = dynamic_cast<const SnapshotTarget*>(&target);
   try {
-    s.python_ = target.runs() ? PyRuntime::find_quickly(target.memory(), target.binaries())
+    if (snapshot) {
+      s.python_ = snapshot->python();
+    } else {
+      s.python_ = target.runs() ? PyRuntime::find_quickly(target.memory(), target.binaries())
                               : PyRuntime::find(target.memory(), target.binaries());
+    }
   } catch (const Error&) {
     prepared.wait();
     target.check();
@@ -89,6 +104,7 @@ std::unique_ptr<Session> Session::open(const CommonOptions& common, const Sessio
     moment.zero = collecting_flags(target.memory(), s.python_, s.limits_);
     s.capture_ = target.capture(moment);
     s.capture_.pause_ms = std::max(s.capture_.pause_ms, paused_before);
+    if (options.to_save) s.touched_ = std::make_unique<TouchedPages>(s.capture_.image);
     if (!s.python_.settled) {
       // Now that the target runs again there is time for its debug information.
       const auto settling = Clock::now();
@@ -118,30 +134,37 @@ std::unique_ptr<Session> Session::open(const CommonOptions& common, const Sessio
   s.resolve_ = common.resolve != "auto" ? common.resolve : own ? "run" : "scan";
   if (!common.more_follow) {
     // What may still lead to a file of the target's, which cannot be opened any more after this.
-    if (s.resolve_ == "run") s.python_.binary->symbols().find("_PySys_GetSizeOf");
+    if (s.resolve_ == "run" || options.to_save) s.python_.binary->symbols().find("_PySys_GetSizeOf");
     std::vector<std::string> writes = common.also_writes;
     writes.push_back(common.output);
     s.why_not_confined_ = confine(writes);
     confined = true;
   }
   s.types_ = std::make_unique<TypeTable>(*s.objects_, s.limits_, s.health_);
-  if (options.graph) {
-    const auto building = Clock::now();
-    RunResolver resolver(s.capture_, s.python_, target.pid(), common.resolve == "run");
-    BuildOptions build{.references = options.references,
-                       .resolver = s.resolve_ == "run" ? &resolver : nullptr,
-                       .scan = s.resolve_ != "layout"};
-    for (const ThreadRegisters& t : s.capture_.threads) build.stack_pointers.push_back(t.stack_pointer);
-    s.graph_ = build_graph(s.capture_.image, *s.types_, s.interpreters_, build, s.health_, s.report_);
-    s.ran_ = resolver.stats();
-    s.why_not_run_ = resolver.why_not();
-    if (common.resolve == "auto" && !own)
-      s.why_not_run_ = "the process belongs to another user: --resolve=run asks its code all the same";
-    verify(s.graph_);
-    s.graph_ms_ = ms_since(building);
+  if (snapshot) {
+    s.load(*snapshot, options);
+  } else if (options.graph) {
+    s.build(common, options);
   }
   s.log(common.verbose);
   return session;
+}
+
+void Session::build(const CommonOptions& common, const SessionOptions& options) {
+  const auto building = Clock::now();
+  const bool own = target_->owned_by_caller();
+  RunResolver resolver(capture_, python_, target_->pid(), common.resolve == "run");
+  BuildOptions how{.references = options.references,
+                   .resolver = resolve_ == "run" ? &resolver : nullptr,
+                   .scan = resolve_ != "layout"};
+  for (const ThreadRegisters& t : capture_.threads) how.stack_pointers.push_back(t.stack_pointer);
+  graph_ = build_graph(capture_.image, *types_, interpreters_, how, health_, report_);
+  ran_ = resolver.stats();
+  why_not_run_ = resolver.why_not();
+  if (common.resolve == "auto" && !own)
+    why_not_run_ = "the process belongs to another user: --resolve=run asks its code all the same";
+  verify(graph_);
+  graph_ms_ = ms_since(building);
 }
 
 // Interpreters up to 3.10 know their threads by pthread_t only, which on glibc is the thread pointer. Where

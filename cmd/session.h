@@ -15,6 +15,8 @@
 #include "lib/python/types.h"
 #include "lib/render/formats.h"
 #include "lib/render/report.h"
+#include "lib/snapshot/snapshot_target.h"
+#include "lib/snapshot/touched_pages.h"
 #include "lib/target/target.h"
 
 namespace heapglass {
@@ -23,6 +25,7 @@ struct SessionOptions {
   bool graph = true;  // false: no more than interpreters, threads and frames
   bool references = true;
   bool residency = false;  // the capture tells which pages were in memory
+  bool to_save = false;  // notes what is read of the memory, for save()
 };
 
 class Session {
@@ -40,6 +43,9 @@ class Session {
   const Health& health() const { return health_; }
   const CopiedProcessStats& ran() const { return ran_; }
   double elapsed_ms() const;
+  // All that a snapshot of this moment has, opened with to_save. The session lives until `writer` has written.
+  void save(SnapshotWriter& writer, Facts facts) const;
+  const TouchedPages& touched() const { return *touched_; }
   // With --freeze=none: how many contradictions the reading met, each an object or reference caught half
   // changed.
   std::uint64_t torn() const;
@@ -59,12 +65,15 @@ class Session {
   Session() = default;
   bool reads_running() const { return capture_.freeze == name_of(FreezeMode::kNone); }
   void name_threads();
+  void build(const CommonOptions& common, const SessionOptions& options);
+  void load(const SnapshotTarget& snapshot, const SessionOptions& options);
   void log(bool verbose) const;
 
   std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   std::unique_ptr<Target> target_;
   PyRuntime python_;
   Capture capture_;
+  std::unique_ptr<TouchedPages> touched_;
   Limits limits_;
   Health health_;
   std::unique_ptr<Objects> objects_;

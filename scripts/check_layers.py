@@ -3,7 +3,7 @@
 
 usage: scripts/check_layers.py [CHECKOUT]
 
-  base <- target <- python <- graph <- analysis <- query <- render <- cmd;   platform knows base and target only.
+  base <- target <- python <- graph <- snapshot <- analysis <- query <- render <- cmd;   platform knows base and target only.
 Third parties: LLVM in platform and render, Graphviz in render, SQLite in query, Boost in cmd, GoogleTest in tests. Exit 1 and one
 line each for what breaks this.
 """
@@ -11,7 +11,7 @@ import os
 import re
 import sys
 
-INNER = ("lib/base", "lib/target", "lib/python", "lib/graph", "lib/analysis", "lib/query", "lib/render")
+INNER = ("lib/base", "lib/target", "lib/python", "lib/graph", "lib/snapshot", "lib/analysis", "lib/query", "lib/render")
 MAY_INCLUDE = {folder: set(INNER[:at + 1]) for at, folder in enumerate(INNER)}
 MAY_INCLUDE["platform"] = {"platform", "lib/base", "lib/target"}
 MAY_INCLUDE["cmd"] = set(INNER) | {"platform", "cmd"}

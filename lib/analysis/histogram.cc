@@ -23,6 +23,11 @@ std::vector<TypeCount> histogram(const HeapGraph& graph, const Objects* objects)
       TypeCount& row = mine[graph.type[node]];
       ++row.count;
       row.bytes += graph.size[node];
+      if (objects && graph.external.size()) {
+        row.external_bytes += graph.external[node];
+        row.beyond_bytes += graph.beyond[node];
+        return;
+      }
       const TypeInfo* const type = graph.types[graph.type[node]].info;
       if (!objects || !type || !may_have_buffers(*type)) return;
       const ExternalBytes external = external_of(*objects, a, *type, graph.size[node]);

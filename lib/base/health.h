@@ -47,6 +47,11 @@ class Health {
     Entry& e = entries_[static_cast<unsigned>(why)];
     if (e.count.fetch_add(1, std::memory_order_relaxed) == 0) e.example = value(where);
   }
+  // As one counted before, of a snapshot.
+  void set(Skip why, std::uint64_t count, Address example) {
+    entries_[static_cast<unsigned>(why)].count = count;
+    entries_[static_cast<unsigned>(why)].example = value(example);
+  }
   std::uint64_t count(Skip why) const { return entries_[static_cast<unsigned>(why)].count; }
   Address example(Skip why) const { return Address{entries_[static_cast<unsigned>(why)].example.load()}; }
   bool clean() const {

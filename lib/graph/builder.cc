@@ -583,12 +583,17 @@ HeapGraph build_graph(std::shared_ptr<const Image> image, TypeTable& types,
       chunk = Chunk();  // each chunk's memory goes back before the next is copied
     }
   }
+  graph.roots = graph_roots(index, std::move(roots));
+  return graph;
+}
+
+std::vector<GraphRoot> graph_roots(const AddressIndex& index, std::vector<PyRoot> roots) {
+  std::vector<GraphRoot> out;
   for (PyRoot& root : roots) {
     const NodeId node = index.find(root.object);
-    if (node != kNoNode)
-      graph.roots.push_back({node, root.kind, std::move(root.holder), root.edge, root.guess});
+    if (node != kNoNode) out.push_back({node, root.kind, std::move(root.holder), root.edge, root.guess});
   }
-  return graph;
+  return out;
 }
 
 Referrers reverse(const HeapGraph& graph) {

@@ -45,4 +45,7 @@ HeapGraph build_graph(std::shared_ptr<const Image> image, TypeTable& types,
                       const std::vector<PyInterpreter>& interpreters, const BuildOptions& options,
                       Health& health, BuildReport& report);
 
+// Those of the roots that are objects of the graph.
+std::vector<GraphRoot> graph_roots(const AddressIndex& index, std::vector<PyRoot> roots);
+
 }  // namespace heapglass

@@ -57,6 +57,9 @@ struct HeapGraph {
   std::vector<GraphType> types;     // by name, then address
   std::vector<std::uint32_t> type;  // by node: which of types
   SizeColumn size;                  // by node: sys.getsizeof
+  // By node, of a snapshot: bytes in buffers apart from the object's own block, and those of them that its
+  // size does not count. Empty: the memory tells (python/sizes.h).
+  SizeColumn external, beyond;
   // References, where they were asked for: node n owns [first_edge[n], first_edge[n + 1]).
   std::vector<std::uint64_t> first_edge;
   std::vector<NodeId> referent;       // by edge

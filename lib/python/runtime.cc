@@ -9,6 +9,25 @@
 #include "lib/python/debug_offsets.h"
 
 namespace heapglass {
+
+std::vector<std::string> wanted_structs() {
+  std::vector<std::string> names = layout_struct_names();
+  auto add = [&](std::string_view alternatives) {
+    while (!alternatives.empty()) {
+      const std::size_t bar = alternatives.find('|');
+      names.emplace_back(alternatives.substr(0, bar));
+      if (bar == std::string_view::npos) return;
+      alternatives.remove_prefix(bar + 1);
+    }
+  };
+  for (const CTypeRow& row : c_type_rows()) add(row.structure);
+  for (const ModuleStateRow& row : module_state_rows()) add(row.structure);
+  add("PyTryBlock|ThreadHandle|PyThreadHandleObject|_PyRecursiveMutex|PyMutex");  // of blocks and locks
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return names;
+}
+
 namespace {
 
 struct Found {
@@ -112,24 +131,6 @@ std::uint32_t hexversion_in_sys(const MemoryReader& memory, const PyLayout& l, A
     return two ? *high << 30 | *low : *low;
   }
   return 0;
-}
-
-std::vector<std::string> wanted_structs() {
-  std::vector<std::string> names = layout_struct_names();
-  auto add = [&](std::string_view alternatives) {
-    while (!alternatives.empty()) {
-      const std::size_t bar = alternatives.find('|');
-      names.emplace_back(alternatives.substr(0, bar));
-      if (bar == std::string_view::npos) return;
-      alternatives.remove_prefix(bar + 1);
-    }
-  };
-  for (const CTypeRow& row : c_type_rows()) add(row.structure);
-  for (const ModuleStateRow& row : module_state_rows()) add(row.structure);
-  add("PyTryBlock|ThreadHandle|PyThreadHandleObject|_PyRecursiveMutex|PyMutex");  // of blocks and locks
-  std::sort(names.begin(), names.end());
-  names.erase(std::unique(names.begin(), names.end()), names.end());
-  return names;
 }
 
 // The release, of versions that export no number (to 3.10): the first layout with which the process tells one

@@ -24,6 +24,7 @@ struct PyRuntime {
   bool free_threaded = false;
   Address runtime{};               // &_PyRuntime
   const Binary* binary = nullptr;  // where it was found
+  std::shared_ptr<const Binary> owned_binary;  // where no target has it
   std::string how_found;           // "symbol _PyRuntime in .dynsym"
   PyLayout layout;
   Rules rules;
@@ -46,5 +47,8 @@ struct PyRuntime {
   // The first thing that a plain look at the process contradicts, or empty: the layout may be used.
   std::string self_check(const MemoryReader& memory) const;
 };
+
+// The names of every struct that reading CPython may ask its sources for.
+std::vector<std::string> wanted_structs();
 
 }  // namespace heapglass

@@ -45,12 +45,18 @@ void Image::seal() {
   }
 }
 
+void Image::guard(const std::vector<std::shared_ptr<const SegmentGuard>>& guards) {
+  guards_ = guards;
+  for (std::size_t i = 0; i < segments_.size(); ++i) segments_[i].guard = i < guards.size() ? guards[i].get() : nullptr;
+}
+
 bool Image::read(Address from, std::span<std::byte> to) const {
   // Adjacent segments read as one: a block may cross the border of two mappings.
   while (!to.empty()) {
     const Segment* s = find(from);
     if (!s) return false;
     const std::size_t n = std::min<std::uint64_t>(to.size(), s->size - (from - s->start));
+    if (s->guard && !s->guard->ready(from - s->start, n)) return false;
     std::memcpy(to.data(), s->bytes + (from - s->start), n);
     to = to.subspan(n);
     from = from + n;

@@ -13,6 +13,14 @@
 
 namespace heapglass {
 
+// Asked before bytes of a segment are read, where they are not simply there: a snapshot's come page by page,
+// and who writes one notes what is read. From many threads.
+struct SegmentGuard {
+  virtual ~SegmentGuard() = default;
+  // False where some of the bytes [offset, offset + size) of the segment, 0 < size, are not to be had.
+  virtual bool ready(std::uint64_t offset, std::uint64_t size) const = 0;
+};
+
 class Image final : public MemoryReader {
  public:
   struct Segment {
@@ -21,6 +29,7 @@ class Image final : public MemoryReader {
     const std::byte* bytes = nullptr;
     bool heap = false;           // captured writable memory: objects can live here
     std::uint64_t position = 0;  // heap segments: bytes of heap segments before this one, 512-aligned
+    const SegmentGuard* guard = nullptr;  // lives as long as the image
   };
 
   Image();
@@ -35,7 +44,8 @@ class Image final : public MemoryReader {
     const Segment* s = find(a);
     if (!s) return nullptr;
     const std::uint64_t offset = a - s->start;
-    return size <= s->size - offset ? s->bytes + offset : nullptr;
+    if (size > s->size - offset || (s->guard && size && !s->guard->ready(offset, size))) return nullptr;
+    return s->bytes + offset;
   }
   // The segment that holds `a`.
   const Segment* find(Address a) const {
@@ -59,6 +69,8 @@ class Image final : public MemoryReader {
   bool read(Address from, std::span<std::byte> to) const override;
 
   const std::vector<Segment>& segments() const { return segments_; }
+  // One for each segment from now on, in their order; empty: none. While nobody else reads.
+  void guard(const std::vector<std::shared_ptr<const SegmentGuard>>& guards);
   // End of the positions of heap segments: the length of an address index over them, in bytes.
   std::uint64_t heap_positions() const { return heap_positions_; }
 
@@ -68,6 +80,7 @@ class Image final : public MemoryReader {
 
   std::vector<Segment> segments_;
   std::vector<std::shared_ptr<void>> owners_;
+  std::vector<std::shared_ptr<const SegmentGuard>> guards_;
   std::unique_ptr<std::uint32_t[]> top_;
   std::vector<std::uint32_t> leaves_;  // first segment that reaches into each 1 MiB piece
   std::uint64_t heap_positions_ = 0;

@@ -1,0 +1,60 @@
+// A session saved as a snapshot, and one that comes out of it again.
+#include "cmd/session.h"
+#include "lib/base/error.h"
+#include "lib/graph/verify.h"
+#include "lib/snapshot/saved_capture.h"
+#include "lib/snapshot/saved_frames.h"
+#include "lib/snapshot/saved_memory.h"
+
+namespace heapglass {
+namespace {
+
+// Each figure of what running the target's code gave, by its name in the file.
+constexpr std::pair<const char*, std::uint64_t CopiedProcessStats::*> kRan[] = {
+    {"ran.objects", &CopiedProcessStats::objects}, {"ran.referents", &CopiedProcessStats::referents},
+    {"ran.faults", &CopiedProcessStats::faults},   {"ran.timeouts", &CopiedProcessStats::timeouts},
+    {"ran.deaths", &CopiedProcessStats::deaths},   {"ran.retried", &CopiedProcessStats::retried},
+    {"ran.not_asked", &CopiedProcessStats::not_asked}};
+
+}  // namespace
+
+void Session::save(SnapshotWriter& writer, Facts facts) const {
+  save_target(facts, *target_);
+  facts.set("session.resolve", resolve_);
+  facts.set("session.why_not_run", why_not_run_);
+  for (const auto& [name, figure] : kRan) facts.set_number(name, ran_.*figure);
+  facts.set_real("ran.ms", ran_.ms);
+  save_runtime(writer, facts, python_);
+  save_capture(writer, facts, capture_);
+  save_report(writer, facts, report_, health_);
+  facts.save(writer);
+  save_interpreters(writer, interpreters_);
+  save_graph(writer, *types_, graph_);
+  save_memory(writer, *capture_.image, touched_->pages());
+}
+
+void Session::load(const SnapshotTarget& snapshot, const SessionOptions& options) {
+  const Facts& facts = snapshot.facts();
+  resolve_ = facts.text("session.resolve");
+  why_not_run_ = facts.text("session.why_not_run");
+  for (const auto& [name, figure] : kRan) ran_.*figure = facts.number(name);
+  ran_.ms = facts.real("ran.ms");
+  if (options.graph) {
+    graph_ = snapshot.graph(options.references);
+    Health counted_before;
+    graph_.roots = graph_roots(*graph_.index, read_roots(*types_, interpreters_, counted_before));
+    for (GraphType& type : graph_.types) {
+      type.info = types_->get(type.address);
+      if (!type.info)
+        snapshot.file().fail("types.address", "there is no type at " + to_hex(type.address) + " for " + type.name);
+    }
+    try {
+      verify(graph_);
+    } catch (const std::logic_error& wrong) {
+      snapshot.file().fail("objects", wrong.what());
+    }
+    report_ = load_report(snapshot.file(), facts, health_);
+  }
+}
+
+}  // namespace heapglass

@@ -1,0 +1,61 @@
+#include "cmd/what_answers_read.h"
+
+#include <algorithm>
+
+#include "lib/analysis/holders.h"
+#include "lib/base/parallel.h"
+#include "lib/graph/labels.h"
+#include "lib/graph/objgraph_labels.h"
+#include "lib/python/describe.h"
+#include "lib/python/python_repr.h"
+
+namespace heapglass {
+namespace {
+
+// Those whose answers read nothing but their own block, and what building the graph has read.
+bool is_plain(const TypeInfo& type) {
+  static constexpr std::string_view kPlain[] = {
+      "builtins.str",  "builtins.int",  "builtins.float", "builtins.bool",     "builtins.bytes",
+      "builtins.list", "builtins.dict", "builtins.tuple", "builtins.function", "builtins.cell",
+      "builtins.set",  "builtins.frozenset"};
+  return std::find(std::begin(kPlain), std::end(kPlain), type.name) != std::end(kPlain) ||
+         (type.body == Body::kNone && type.flags & kTpHeapType && type.size_rule == SizeRule::kObject &&
+          !(type.flags & (kTpUnicodeSubclass | kTpLongSubclass | kTpBytesSubclass | kTpTypeSubclass)));
+}
+
+}  // namespace
+
+void read_what_answers_read(Session& session, std::uint64_t longest) {
+  const HeapGraph& graph = session.graph();
+  const Objects& objects = session.objects();
+  TypeTable& types = session.types();
+  // What stands in front of an object: the collector's head, pointers to its dict and weak references.
+  constexpr std::uint64_t kInFront = 64;
+  constexpr std::size_t kLongestRepr = 1000;
+  constexpr std::uint64_t kPiece = 1 << 10;  // blocks of the index
+  const AddressIndex& index_of = *graph.index;
+  parallel_for((index_of.blocks() + kPiece - 1) / kPiece, [&](std::size_t piece, unsigned) {
+    const std::uint64_t first = piece * kPiece, last = std::min(first + kPiece, index_of.blocks());
+    std::uint32_t n = index_of.rank(first);
+    index_of.each_in_blocks(first, last, [&](Address a) {
+      const std::uint32_t node = n++;
+      session.touched().touch(a - kInFront, kInFront + std::min(graph.size[node], longest));
+      const TypeInfo& type = *graph.types[graph.type[node]].info;
+      if (type.flags & kTpUnicodeSubclass) objects.str(a, longest / 4);
+      if (is_plain(type)) return;
+      python_repr(types, a, kLongestRepr);
+      short_repr(types, a, type, kLongestRepr);
+    });
+  });
+  // Names that stand in C: of members in __slots__.
+  for (const GraphType& type : graph.types)
+    for (const ObjectField& field : type.info->fields)
+      if (field.kind == EdgeKind::kSlot) objects.c_string(Address{field.payload});
+  const Referrers referrers = reverse(graph);
+  Labels labels(types, graph, referrers);
+  const HeapObjects values(types, graph, session.interpreters());
+  for (std::uint32_t n = 0; n < graph.nodes(); ++n)
+    if (!is_plain(labels.type_of(NodeId{n}))) describe_holder(labels, values, NodeId{n});
+}
+
+}  // namespace heapglass

@@ -1,0 +1,34 @@
+// One block of a column: elements of one width, made small. FORMAT.md says how.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace heapglass {
+
+enum class Transform : std::uint8_t {
+  kNone = 0,
+  kDelta = 1,  // differences from the element before, of the first from 0
+};
+
+// A block has at most this many bytes before it is compressed.
+constexpr std::size_t kMostBlockBytes = std::size_t{1} << 20;
+
+// `elements` are whole ones of `width` bytes (1, 2, 4 or 8), little-endian. The result is one Zstandard frame
+// with its checksum.
+std::vector<std::byte> encode_block(std::span<const std::byte> elements, unsigned width, Transform transform);
+// False where `stored` is damaged, or makes anything but `elements.size()` bytes.
+bool decode_block(std::span<const std::byte> stored, unsigned width, Transform transform,
+                  std::span<std::byte> elements);
+
+// Differences as they are stored: small ones of either sign become small numbers.
+constexpr std::uint32_t zigzag(std::uint32_t difference) {
+  return difference << 1 ^ (difference >> 31 ? ~std::uint32_t{0} : 0);
+}
+constexpr std::uint32_t unzigzag(std::uint32_t stored) {
+  return stored >> 1 ^ (stored & 1 ? ~std::uint32_t{0} : 0);
+}
+
+}  // namespace heapglass

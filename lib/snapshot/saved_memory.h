@@ -1,0 +1,20 @@
+// The pages of memory that a snapshot keeps: written, and read again as an image whose pages come when they
+// are asked for.
+#pragma once
+
+#include <memory>
+
+#include "lib/snapshot/snapshot_file.h"
+#include "lib/snapshot/snapshot_writer.h"
+#include "lib/snapshot/touched_pages.h"
+
+namespace heapglass {
+
+// Sections memory.*. `image` lives until the file is written.
+void save_memory(SnapshotWriter& writer, const Image& image, std::vector<TouchedPages::Page> pages);
+
+// Throws Error kFile where the sections contradict themselves. A block that turns out to be damaged when it
+// is needed is an Error kFile out of the read that needs it.
+std::shared_ptr<Image> load_memory(std::shared_ptr<const SnapshotFile> file);
+
+}  // namespace heapglass

@@ -1,0 +1,74 @@
+// Reads a snapshot file: its sections by name, block by block. What is not as it was written is an Error.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "lib/base/error.h"
+#include "lib/snapshot/column_codec.h"
+
+namespace heapglass {
+
+class SnapshotFile {
+ public:
+  // `bytes` are the whole file, and live as long as this; `name` is for messages. Throws Error kFile: no
+  // snapshot, of another version, cut or damaged. Blocks are looked at when they are asked for.
+  SnapshotFile(std::span<const std::byte> bytes, std::string name, std::shared_ptr<void> owner = nullptr);
+  static bool is_snapshot(std::span<const std::byte> first_bytes);
+
+  bool has(const std::string& section) const { return sections_.contains(section); }
+  std::uint64_t rows(const std::string& section) const { return find(section).rows; }
+  // All elements, decoded on all cores. Throws Error kFile where there is no such section, it is of another
+  // width, or damaged.
+  template <class T>
+  std::vector<T> column(const std::string& section) const {
+    const Section& s = find(section, sizeof(T));
+    std::vector<T> out(s.rows);
+    read(s, std::as_writable_bytes(std::span(out)));
+    return out;
+  }
+  // As above, of exactly so many.
+  template <class T>
+  std::vector<T> column(const std::string& section, std::uint64_t rows) const {
+    if (find(section).rows != rows) fail(section, "it has not as many rows as those beside it");
+    return column<T>(section);
+  }
+  std::vector<std::string> strings(const std::string& section) const;
+  // One block of a column of bytes, at most kMostBlockBytes.
+  std::vector<std::byte> block(const std::string& section, std::uint64_t number) const;
+  std::uint64_t rows_per_block(const std::string& section) const { return find(section).rows_per_block; }
+
+  // Throws the Error of a file that contradicts itself.
+  [[noreturn]] void fail(const std::string& section, const std::string& why) const;
+  const std::string& name() const { return name_; }
+  std::uint64_t bytes() const { return bytes_.size(); }
+  std::vector<std::string> section_names() const;
+
+ private:
+  struct Block {
+    std::uint64_t offset = 0;
+    std::uint32_t stored = 0;
+  };
+  struct Section {
+    std::string name;
+    unsigned width = 1;
+    Transform transform = Transform::kNone;
+    std::uint64_t rows = 0, rows_per_block = 1;
+    std::vector<Block> blocks;
+  };
+  const Section& find(const std::string& section, unsigned width = 0) const;
+  void read(const Section& section, std::span<std::byte> out) const;
+  void read_block(const Section& section, std::uint64_t number, std::span<std::byte> out) const;
+  void parse_table(std::span<const std::byte> table, std::uint64_t end);
+  [[noreturn]] void fail(const std::string& why) const;
+
+  std::span<const std::byte> bytes_;
+  const std::string name_;
+  const std::shared_ptr<void> owner_;
+  std::map<std::string, Section> sections_;
+};
+
+}  // namespace heapglass

@@ -1,0 +1,36 @@
+#include "lib/snapshot/snapshot_target.h"
+
+#include "lib/snapshot/saved_capture.h"
+#include "lib/snapshot/saved_memory.h"
+
+namespace heapglass {
+
+void save_target(Facts& facts, const Target& target) {
+  facts.set("target.name", target.name());
+  facts.set_number("target.pid", static_cast<std::uint64_t>(target.pid()));
+  facts.set("target.command_line", target.command_line());
+  facts.set("target.executable", target.executable());
+  if (const auto rss = target.resident_bytes()) facts.set_number("target.resident_bytes", *rss);
+}
+
+SnapshotTarget::SnapshotTarget(std::shared_ptr<const SnapshotFile> file, bool owned_by_caller)
+    : file_(std::move(file)),
+      owned_(owned_by_caller),
+      facts_(file_),
+      python_(load_runtime(file_, facts_)),
+      image_(load_memory(file_)) {}
+
+std::optional<std::uint64_t> SnapshotTarget::resident_bytes() const {
+  if (!facts_.has("target.resident_bytes")) return std::nullopt;
+  return facts_.number("target.resident_bytes");
+}
+
+std::vector<const Binary*> SnapshotTarget::binaries() { return {python_.binary}; }
+
+Capture SnapshotTarget::capture() {
+  Capture capture = load_capture(*file_, facts_);
+  capture.image = image_;
+  return capture;
+}
+
+}  // namespace heapglass

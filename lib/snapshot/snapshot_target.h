@@ -1,0 +1,47 @@
+// A snapshot file as a Target: the process as it was, with those of its bytes that answers need.
+#pragma once
+
+#include <memory>
+
+#include "lib/snapshot/saved_graph.h"
+#include "lib/snapshot/saved_runtime.h"
+#include "lib/target/target.h"
+
+namespace heapglass {
+
+// Facts target.*: what the target says of itself.
+void save_target(Facts& facts, const Target& target);
+
+class SnapshotTarget final : public Target {
+ public:
+  // Throws Error kFile.
+  SnapshotTarget(std::shared_ptr<const SnapshotFile> file, bool owned_by_caller);
+
+  // What it was taken of: "process 4711". Answers are those of that moment, to the letter.
+  std::string name() const override { return facts_.text("target.name"); }
+  std::int32_t pid() const override { return static_cast<std::int32_t>(facts_.number("target.pid")); }
+  std::string command_line() const override { return facts_.text("target.command_line"); }
+  std::string executable() const override { return facts_.text("target.executable"); }
+  std::optional<std::uint64_t> resident_bytes() const override;
+  bool owned_by_caller() const override { return owned_; }
+  bool runs() const override { return false; }
+  const MemoryReader& memory() const override { return *image_; }
+  std::vector<const Binary*> binaries() override;
+  void prepare() override {}
+  Capture capture() override;
+  void check() const override {}
+
+  const SnapshotFile& file() const { return *file_; }
+  const Facts& facts() const { return facts_; }
+  const PyRuntime& python() const { return python_; }
+  HeapGraph graph(bool references) const { return load_graph(*file_, image_, references); }
+
+ private:
+  const std::shared_ptr<const SnapshotFile> file_;
+  const bool owned_;
+  const Facts facts_;
+  const PyRuntime python_;
+  const std::shared_ptr<Image> image_;
+};
+
+}  // namespace heapglass
