@@ -25,6 +25,8 @@ void save_capture(SnapshotWriter& writer, Facts& facts, const Capture& capture) 
   facts.set_real("capture.prepare_ms", capture.prepare_ms);
   facts.set_number("capture.bytes_copied", capture.bytes_copied);
   facts.set_number("capture.was_stopped", capture.was_stopped);
+  facts.set_number("capture.looks", capture.looks);
+  facts.set_number("capture.no_good_moment", capture.no_good_moment);
   writer.strings("notes", capture.notes);
 
   const auto& maps = capture.mappings;
@@ -63,6 +65,8 @@ Capture load_capture(const SnapshotFile& file, const Facts& facts) {
   capture.prepare_ms = facts.real("capture.prepare_ms");
   capture.bytes_copied = facts.number("capture.bytes_copied");
   capture.was_stopped = facts.number("capture.was_stopped") != 0;
+  capture.looks = static_cast<unsigned>(facts.number("capture.looks"));
+  capture.no_good_moment = facts.number("capture.no_good_moment") != 0;
   capture.notes = file.strings("notes");
 
   const auto paths = file.strings("maps.path");

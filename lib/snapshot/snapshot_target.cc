@@ -27,7 +27,7 @@ std::optional<std::uint64_t> SnapshotTarget::resident_bytes() const {
 
 std::vector<const Binary*> SnapshotTarget::binaries() { return {python_.binary}; }
 
-Capture SnapshotTarget::capture() {
+Capture SnapshotTarget::capture(const GoodMoment&) {
   Capture capture = load_capture(*file_, facts_);
   capture.image = image_;
   return capture;

@@ -28,7 +28,7 @@ class SnapshotTarget final : public Target {
   const MemoryReader& memory() const override { return *image_; }
   std::vector<const Binary*> binaries() override;
   void prepare() override {}
-  Capture capture() override;
+  Capture capture(const GoodMoment& moment) override;
   void check() const override {}
 
   const SnapshotFile& file() const { return *file_; }

@@ -1,0 +1,179 @@
+// Snapshots: every command answers of the file, byte for byte, what it answers of the process at that moment.
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <regex>
+
+#include "cmd/python_program.h"
+
+namespace heapglass {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A program that stands still: every look at it is one at the same moment.
+class Stopped {
+ public:
+  Stopped(const std::string& interpreter, const std::string& program) : program_(interpreter, program) {
+    kill(program_.pid(), SIGSTOP);
+    while (program_.state() != 'T') usleep(1000);
+  }
+  std::string target() const { return program_.target(); }
+
+ private:
+  PythonProgram program_;
+};
+
+std::string contents(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+Outcome heapglass_on(const std::string& target, std::vector<std::string> command) {
+  command.insert(command.begin() + 1, target);
+  command.insert(command.begin(), HEAPGLASS_PROGRAM);
+  return run_command(command);
+}
+
+void expect_snapshot(const std::string& target, const std::string& file,
+                     const std::vector<std::string>& options = {}) {
+  std::vector<std::string> command{HEAPGLASS_PROGRAM, "snapshot", target, "-o", file};
+  command.insert(command.end(), options.begin(), options.end());
+  const Outcome outcome = run_command(command);
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+}
+
+// What is of the look and not of the moment.
+std::string without_times(const std::string& text) {
+  static const std::regex times("(looked at in|paused for) .*|\"(elapsed|pause)_ms\":[0-9.e+-]+");
+  return std::regex_replace(text, times, "");
+}
+
+// The oldest, Debian's own and the newest.
+std::vector<Interpreter> some_interpreters() {
+  std::vector<Interpreter> all = supported_interpreters(), some;
+  for (const Interpreter& each : all)
+    if (&each == &all.front() || &each == &all.back() || each.path == "/usr/bin/python3.11")
+      some.push_back(each);
+  return some;
+}
+
+class SnapshotOf : public testing::TestWithParam<Interpreter> {};
+
+TEST_P(SnapshotOf, EveryCommandAnswersAsOfTheProcess) {
+  const Stopped target(GetParam().path, "library_zoo.py");
+  const TemporaryFolder folder;
+  const std::string file = folder.file("moment.hg");
+  ASSERT_NO_FATAL_FAILURE(expect_snapshot(target.target(), file));
+  const std::vector<std::vector<std::string>> commands{
+      {"info"},
+      {"histogram", "--limit", "0", "--format", "json"},
+      {"histogram", "--style", "objgraph"},
+      {"objects", "--where", "size > 0", "--limit", "0"},
+      {"objects", "--type", "type", "--limit", "20", "--paths"},
+      {"objects", "--where", "type == str and len > 40 and self ~ '*the*'"},
+      {"backrefs", "--type", "decimal.Decimal", "--format", "dot"},
+      {"backrefs", "--type", "decimal.Decimal", "--style", "objgraph", "--format", "dot"},
+      {"refs", "--type", "collections.OrderedDict", "--format", "dot"},
+      {"path", "--type", "decimal.Decimal"},
+      {"retained", "--limit", "0"},
+      {"garbage"},
+      {"query", "SELECT * FROM refs"},
+      {"query", "SELECT * FROM roots"},
+      {"query", "SELECT * FROM frames"},
+      {"export", "--format", "jsonl"},
+      {"show", "--id", "0x10"},
+  };
+  for (const auto& command : commands) {
+    const Outcome live = heapglass_on(target.target(), command), saved = heapglass_on(file, command);
+    EXPECT_EQ(live.status, command.front() == "show" ? 2 : 0) << command.front() << live.err;
+    EXPECT_EQ(saved.status, live.status) << command.front();
+    EXPECT_EQ(saved.err, live.err) << command.front();
+    const std::string one = without_times(live.out), other = without_times(saved.out);
+    if (one == other) continue;
+    const auto at = std::mismatch(one.begin(), one.end(), other.begin(), other.end());
+    const auto place = static_cast<std::size_t>(at.first - one.begin());
+    const std::size_t from = place < 100 ? 0 : place - 100;
+    ADD_FAILURE() << command.front() << " " << command.back() << ":\n"
+                  << one.substr(from, 300) << "\nbut of the file\n"
+                  << other.substr(from, 300);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Live, SnapshotOf, testing::ValuesIn(some_interpreters()), [](const auto& each) {
+  return std::regex_replace(each.param.name, std::regex("[^A-Za-z0-9]"), "_");
+});
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(SnapshotOf);
+
+class Snapshot : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (supported_interpreters().empty()) GTEST_SKIP() << "no interpreter that heapglass reads";
+    target_ = std::make_unique<Stopped>(supported_interpreters().back().path, "holders.py");
+  }
+  std::unique_ptr<Stopped> target_;
+  const TemporaryFolder folder_;
+};
+
+TEST_F(Snapshot, IsForItsOwnerAloneAndNeverWrittenThroughALink) {
+  const std::string file = folder_.file("moment.hg"), other = folder_.file("other");
+  std::ofstream(other) << "as it was";
+  fs::create_symlink(other, file);
+  ASSERT_NO_FATAL_FAILURE(expect_snapshot(target_->target(), file));
+  struct stat status {};
+  ASSERT_EQ(lstat(file.c_str(), &status), 0);
+  EXPECT_TRUE(S_ISREG(status.st_mode));
+  EXPECT_EQ(status.st_mode & 07777, 0600u);
+  EXPECT_EQ(contents(other), "as it was");
+}
+
+TEST_F(Snapshot, OnAFullDiskLeavesTheOldFile) {
+  const std::string file = folder_.file("moment.hg");
+  std::ofstream(file) << "the old one";
+  const Outcome outcome =
+      run_command({"sh", "-c", "ulimit -f 100; trap '' XFSZ; exec \"$@\"", "sh", HEAPGLASS_PROGRAM, "snapshot",
+                   target_->target(), "-o", file});
+  EXPECT_EQ(outcome.status, 5) << outcome.err;
+  EXPECT_NE(outcome.err.find("cannot write"), std::string::npos) << outcome.err;
+  EXPECT_EQ(contents(file), "the old one");
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_.path()), {}), 1);
+}
+
+TEST_F(Snapshot, DamagedIsRefused) {
+  const std::string file = folder_.file("moment.hg"), damaged = folder_.file("damaged.hg");
+  ASSERT_NO_FATAL_FAILURE(expect_snapshot(target_->target(), file));
+  const std::string whole = contents(file);
+  const Outcome right = heapglass_on(file, {"export", "--format", "jsonl"});
+  ASSERT_EQ(right.status, 0) << right.err;
+  auto expect_refused = [&](const std::string& bytes, const std::string& says) {
+    std::ofstream(damaged, std::ios::binary) << bytes;
+    const Outcome outcome = heapglass_on(damaged, {"export", "--format", "jsonl"});
+    // A byte that this command does not need may be wrong.
+    if (outcome.status == 0) {
+      EXPECT_EQ(outcome.out, right.out) << says;
+      return false;
+    }
+    EXPECT_EQ(outcome.status, 5) << outcome.err;
+    EXPECT_NE(outcome.err.find(says), std::string::npos) << outcome.err;
+    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+    return true;
+  };
+  for (const std::size_t left : {whole.size() - 1, whole.size() / 2, std::size_t{40}, std::size_t{9}})
+    EXPECT_TRUE(expect_refused(whole.substr(0, left), "it is cut"));
+  unsigned refused = 0;
+  for (unsigned i = 0; i < 40; ++i) {
+    std::string changed = whole;
+    changed[whole.size() / 40 * i + 20] ^= 0x10;
+    refused += expect_refused(changed, "damaged");
+  }
+  EXPECT_GE(refused, 20u);
+  std::string newer = whole;
+  newer[8] = 2;
+  EXPECT_TRUE(expect_refused(newer, "it is of format 2"));
+}
+
+}  // namespace
+}  // namespace heapglass
