@@ -1,35 +1,74 @@
 // heapglass snapshot: one moment of a process, saved.
+#include <algorithm>
 #include <chrono>
 #include <iostream>
+#include <optional>
 
 #include "cmd/session.h"
+#include "cmd/snapshot_files.h"
 #include "cmd/what_answers_read.h"
 #include "lib/base/error.h"
 #include "lib/render/output.h"
 
 namespace heapglass {
+namespace {
+
+std::uint64_t milliseconds_since_1970() {
+  using std::chrono::duration_cast, std::chrono::milliseconds, std::chrono::system_clock;
+  return static_cast<std::uint64_t>(duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count());
+}
+
+void tell_sizes(const SnapshotWriter& writer, std::uint32_t objects) {
+  auto sizes = writer.sizes();
+  std::stable_sort(sizes.begin(), sizes.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::cerr << "heapglass: " << writer.bytes_written() << " bytes for " << objects << " objects:";
+  for (std::size_t i = 0; i < std::min<std::size_t>(sizes.size(), 12); ++i)
+    std::cerr << " " << sizes[i].first << " " << sizes[i].second;
+  std::cerr << "\n";
+}
+
+}  // namespace
 
 int run_snapshot(const std::vector<std::string>& arguments) {
   CommandLine line("snapshot", "saves one moment, for every command to look at later");
+  std::string keep, keep_days;
+  auto add = line.own().add_options();
+  add("keep", options::value(&keep)->value_name("N"),
+      "remove older snapshots that -o could have named, all but the newest N, this one counted");
+  add("keep-days", options::value(&keep_days)->value_name("N"), "remove those that are older than N days");
   if (!line.parse(arguments)) return kExitDone;
-  const CommonOptions& common = line.common();
+  CommonOptions& common = line.common();
   if (common.output.empty() || common.output == "-")
-    throw Error(ErrorKind::kUsage, "a snapshot needs a file to be written to", "give one with -o FILE");
-  Output output(common.output, 0600);
+    throw Error(ErrorKind::kUsage, "a snapshot needs a file to be written to",
+                "give one with -o: svc.hg, or svc-%Y%m%dT%H%M%S-%p.hg for one that tells when and of whom");
+  if (!common.format.empty())
+    throw Error(ErrorKind::kUsage, "a snapshot has one format", "`heapglass export` writes others");
+  const auto newest = keep.empty() ? 0 : parse_count("--keep", keep, 1, 1'000'000);
+  const auto days = keep_days.empty() ? -1 : parse_count("--keep-days", keep_days, 1, 100'000);
+  const SnapshotNames names(common.output);
+  if (!names.is_pattern() && (newest || days >= 0))
+    throw Error(ErrorKind::kUsage, "--keep and --keep-days go with a name that tells the time",
+                "-o 'svc-%Y%m%dT%H%M%S.hg'");
+  const std::optional<FileDescriptor> lock =
+      names.is_pattern() ? std::optional(names.lock()) : std::nullopt;
+
+  const std::uint64_t now = milliseconds_since_1970();
   const auto session = Session::open(common, {.to_save = true});
-  read_what_answers_read(*session, 1 << 16);
+  const std::string file =
+      names.name(static_cast<std::time_t>(now / 1000), session->target().pid());
+  Output output(file, 0600);
+  // Of longer values the rest is not kept: as much as conditions look at.
+  constexpr std::uint64_t kLongestValue = 1 << 20;
+  read_what_answers_read(*session, kLongestValue);
   Facts facts;
   facts.set("heapglass", HEAPGLASS_VERSION);
-  facts.set_number("captured_at_ms",
-                   static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
-                                                  std::chrono::system_clock::now().time_since_epoch())
-                                                  .count()));
+  facts.set_number("captured_at_ms", now);
   SnapshotWriter writer;
   session->save(writer, std::move(facts));
   writer.write(output.stream());
   output.commit();
-  if (common.verbose)
-    for (const auto& [name, bytes] : writer.sizes()) std::cerr << "heapglass: " << name << " " << bytes << "\n";
+  if (newest || days >= 0) names.rotate(static_cast<std::size_t>(newest), static_cast<double>(days), file);
+  if (common.verbose) tell_sizes(writer, session->graph().nodes());
   return kExitDone;
 }
 

@@ -175,5 +175,79 @@ TEST_F(Snapshot, DamagedIsRefused) {
   EXPECT_TRUE(expect_refused(newer, "it is of format 2"));
 }
 
+std::vector<std::string> files_in(const TemporaryFolder& folder, const std::string& prefix) {
+  std::vector<std::string> names;
+  for (const auto& each : fs::directory_iterator(folder.path()))
+    if (each.path().filename().string().rfind(prefix, 0) == 0) names.push_back(each.path().filename());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+TEST_F(Snapshot, NamesTellTheTimeAndTheNewestAreKept) {
+  const std::string pattern = folder_.file("svc-%Y%m%dT%H%M%S-%p.hg");
+  std::ofstream(folder_.file("svc-20200101T000000-1.hg")) << "no snapshot: not ours to remove";
+  // As yesterday's and before, the last of them too old.
+  const std::string first = folder_.file("first.hg");
+  ASSERT_NO_FATAL_FAILURE(expect_snapshot(target_->target(), first));
+  for (const int day : {2, 3, 4, 5}) {
+    const std::string old = folder_.file("svc-2020010" + std::to_string(day) + "T000000-7.hg");
+    fs::copy_file(first, old);
+    fs::last_write_time(old, fs::file_time_type::clock::now() - std::chrono::hours(24 * (6 - day)));
+  }
+  ASSERT_NO_FATAL_FAILURE(
+      expect_snapshot(target_->target(), pattern, {"--keep", "4", "--keep-days", "2"}));
+  std::vector<std::string> left = files_in(folder_, "svc-");
+  ASSERT_EQ(left.size(), 3u);  // kept four, but two are older than two days
+  EXPECT_EQ(left[0], "svc-20200101T000000-1.hg");
+  EXPECT_EQ(left[1], "svc-20200105T000000-7.hg");
+  EXPECT_TRUE(std::regex_match(left[2], std::regex("svc-2\\d{7}T\\d{6}-" + target_->target() + "\\.hg"))) << left[2];
+  ASSERT_NO_FATAL_FAILURE(expect_snapshot(target_->target(), pattern, {"--keep", "1"}));
+  left = files_in(folder_, "svc-");
+  EXPECT_EQ(left.size(), 2u);
+  EXPECT_EQ(files_in(folder_, "first.hg").size(), 1u);
+}
+
+TEST_F(Snapshot, TwoOfOneNameDoNotPileUp) {
+  const std::string pattern = folder_.file("svc-%p.hg");
+  ASSERT_NO_FATAL_FAILURE(expect_snapshot(target_->target(), pattern));
+  const std::vector<std::string> locks = files_in(folder_, ".heapglass-lock-");
+  ASSERT_EQ(locks.size(), 1u);
+  const Outcome outcome =
+      run_command({"flock", folder_.file(locks[0]), HEAPGLASS_PROGRAM, "snapshot", target_->target(), "-o", pattern});
+  EXPECT_EQ(outcome.status, 5);
+  EXPECT_NE(outcome.err.find("another run is writing"), std::string::npos) << outcome.err;
+}
+
+TEST_F(Snapshot, KilledAtAnyMomentLeavesTheOldFileOrAWholeNewOne) {
+  const std::string file = folder_.file("moment.hg");
+  ASSERT_NO_FATAL_FAILURE(expect_snapshot(target_->target(), file));
+  const auto began = std::chrono::steady_clock::now();
+  ASSERT_NO_FATAL_FAILURE(expect_snapshot(target_->target(), file));
+  const auto takes = std::chrono::steady_clock::now() - began;
+  const char* const asked = std::getenv("HEAPGLASS_KILLS");
+  const int rounds = asked ? std::atoi(asked) : 20;
+  for (int i = 0; i < rounds; ++i) {
+    ChildProcess writing({HEAPGLASS_PROGRAM, "snapshot", target_->target(), "-o", file}, {});
+    std::this_thread::sleep_for(takes * (i + 1) / rounds);
+    kill(writing.pid(), SIGKILL);
+    writing.wait(std::chrono::seconds(10));
+    const Outcome outcome = heapglass_on(file, {"info"});
+    ASSERT_EQ(outcome.status, 0) << i << ": " << outcome.err;
+  }
+}
+
+TEST_F(Snapshot, OptionsThatMakeNoSenseAreRefused) {
+  for (const std::vector<std::string>& options :
+       {std::vector<std::string>{}, {"-o", "-"}, {"-o", folder_.file("%Q.hg")},
+        {"-o", folder_.file("svc.hg"), "--keep", "3"}, {"-o", folder_.file("%p.hg"), "--keep", "0"},
+        {"-o", folder_.file("svc.hg"), "--format", "json"}}) {
+    std::vector<std::string> command{"snapshot"};
+    command.insert(command.end(), options.begin(), options.end());
+    const Outcome outcome = heapglass_on(target_->target(), command);
+    EXPECT_EQ(outcome.status, 2) << outcome.err;
+  }
+  EXPECT_TRUE(files_in(folder_, "").empty());
+}
+
 }  // namespace
 }  // namespace heapglass

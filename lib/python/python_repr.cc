@@ -43,7 +43,12 @@ class Writer {
     if (rule == "int") return put(integer(a));
     if (rule == "float") return put(float_repr(o_.load<double>(a, l.PyFloatObject.ob_fval).value_or(0)));
     if (rule == "complex") return complex(a);
-    if (rule == "str") return put(str_repr(o_.str(a, kLongestText).value_or(std::string()), room()));
+    if (rule == "str") {
+      const auto all = o_.str(a, kLongestText);
+      return all ? put(str_repr(*all, room())) : unknown(a, type);  // as of a snapshot that has no values
+    }
+    if (rule == "bytes" && !o_.image().at(a, static_cast<std::uint64_t>(l.PyBytesObject.ob_sval) + o_.item_count(a)))
+      return unknown(a, type);
     if (rule == "bytes") return bytes(a + static_cast<std::uint64_t>(l.PyBytesObject.ob_sval), o_.ob_size(a));
     if (rule == "bytearray") {
       put((type->name == "builtins.bytearray" ? "bytearray" : type_short_name(types_, type->address)) + "(");

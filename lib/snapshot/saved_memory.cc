@@ -10,10 +10,6 @@ namespace heapglass {
 namespace {
 
 constexpr std::uint64_t kPagesPerBlock = 64;
-// More than any machine's memory that a capture could have come from, and little enough that tables for it
-// can be made here.
-constexpr std::uint64_t kMostHeapBytes = std::uint64_t{1} << 42;
-
 std::uint64_t pages_of(std::uint64_t bytes) { return (bytes + kSnapshotPage - 1) / kSnapshotPage; }
 
 class SavedPages {
@@ -139,15 +135,15 @@ void save_memory(SnapshotWriter& writer, const Image& image, std::vector<Touched
              });
 }
 
-std::shared_ptr<Image> load_memory(std::shared_ptr<const SnapshotFile> file) {
+std::shared_ptr<Image> load_memory(std::shared_ptr<const SnapshotFile> file, std::uint64_t most_bytes) {
   const auto starts = file->column<std::uint64_t>("memory.segment.start");
   const auto sizes = file->column<std::uint64_t>("memory.segment.size", starts.size());
   const auto heap = file->column<std::uint8_t>("memory.segment.heap", starts.size());
   std::uint64_t all = 0;
   for (std::size_t i = 0; i < starts.size(); ++i) {
     const bool behind = i == 0 || starts[i] - starts[i - 1] >= sizes[i - 1];
-    if (sizes[i] == 0 || sizes[i] > kMostHeapBytes || (i && starts[i] <= starts[i - 1]) || !behind ||
-        starts[i] >> 47 || (all += sizes[i]) > kMostHeapBytes)
+    if (sizes[i] == 0 || sizes[i] > most_bytes || (i && starts[i] <= starts[i - 1]) || !behind ||
+        starts[i] >> 47 || (all += sizes[i]) > most_bytes)
       file->fail("memory.segment", "the pieces of memory are not in order, or none that there could be");
   }
   const auto pages = std::make_shared<const SavedPages>(file, sizes);

@@ -13,8 +13,13 @@ namespace heapglass {
 // Sections memory.*. `image` lives until the file is written.
 void save_memory(SnapshotWriter& writer, const Image& image, std::vector<TouchedPages::Page> pages);
 
-// Throws Error kFile where the sections contradict themselves. A block that turns out to be damaged when it
+// More than the memory of any machine that a capture could have come from, and little enough that tables for
+// it can be made.
+constexpr std::uint64_t kMostSnapshotMemory = std::uint64_t{1} << 40;
+
+// Throws Error kFile where the sections contradict themselves, or tell of more than `most_bytes`. A block that turns out to be damaged when it
 // is needed is an Error kFile out of the read that needs it.
-std::shared_ptr<Image> load_memory(std::shared_ptr<const SnapshotFile> file);
+std::shared_ptr<Image> load_memory(std::shared_ptr<const SnapshotFile> file,
+                                   std::uint64_t most_bytes = kMostSnapshotMemory);
 
 }  // namespace heapglass
