@@ -1,38 +1,11 @@
 // heapglass memory: what the resident memory is, in rows that add up to it.
 #include <algorithm>
 
-#include "cmd/session.h"
-#include "lib/analysis/memory_bill.h"
+#include "cmd/memory_bill_of.h"
 #include "lib/render/numbers.h"
-#include "platform/glibc_heap.h"
-#include "platform/thread_stacks.h"
 
 namespace heapglass {
 namespace {
-
-// Objects from all over the heap that can lie in pymalloc's pools.
-std::vector<Address> some_small_objects(const HeapGraph& graph) {
-  constexpr std::uint32_t kSome = 512;
-  std::vector<Address> some;
-  const std::uint32_t step = std::max<std::uint32_t>(graph.nodes() / kSome, 1);
-  for (std::uint32_t n = 0; n < graph.nodes(); n += step)
-    if (graph.size[n] <= 512) some.push_back(graph.index->address(NodeId{n}));
-  return some;
-}
-
-MemoryBill bill_of(Session& s) {
-  const Pymalloc pymalloc = read_pymalloc(s.objects(), s.interpreters(), some_small_objects(s.graph()));
-  std::vector<MemoryRange> stacks;
-  for (const ThreadStack& t : thread_stacks(s.capture()))
-    stacks.push_back(
-        {t.start, t.size, t.tid == s.target().pid() ? "main thread" : "thread " + std::to_string(t.tid)});
-  std::vector<MallocArena::Range> taken;
-  for (const Pymalloc::Arena& a : pymalloc.arenas) taken.push_back({a.start, a.size});
-  for (const MemoryRange& t : stacks) taken.push_back({t.start, t.size});
-  std::sort(taken.begin(), taken.end(), [](const auto& a, const auto& b) { return a.start < b.start; });
-  const MallocHeap malloc = read_glibc_heap(s.capture(), taken);
-  return memory_bill({s.graph(), s.objects(), s.capture(), pymalloc, malloc, stacks});
-}
 
 // The largest of each kind by themselves, the others of a kind in one row.
 std::vector<MemoryRow> shortened(const std::vector<MemoryRow>& rows, std::size_t most) {
@@ -120,7 +93,7 @@ int run_memory(const std::vector<std::string>& arguments) {
   if (!line.parse(arguments)) return kExitDone;
   const auto most = static_cast<std::size_t>(parse_count("--limit", limit, 0, 1'000'000'000));
   const auto session = Session::open(line.common(), {.references = false, .residency = true});
-  const MemoryBill bill = bill_of(*session);
+  const MemoryBill bill = memory_bill_of(*session);
 
   Document document;
   const auto field = [&](const char* key, const char* title, Kind kind, Cell value) {

@@ -17,6 +17,8 @@
 #include "lib/python/collecting.h"
 #include "lib/render/write_report.h"
 #include "platform/confine.h"
+#include "lib/snapshot/snapshot_target.h"
+#include "lib/snapshot/touched_pages.h"
 #include "platform/core_target.h"
 #include "platform/live_target.h"
 #include "platform/mapped_file.h"
@@ -104,7 +106,7 @@ std::unique_ptr<Session> Session::open(const CommonOptions& common, const Sessio
     moment.zero = collecting_flags(target.memory(), s.python_, s.limits_);
     s.capture_ = target.capture(moment);
     s.capture_.pause_ms = std::max(s.capture_.pause_ms, paused_before);
-    if (options.to_save) s.touched_ = std::make_unique<TouchedPages>(s.capture_.image);
+    if (options.to_save) s.touched_ = std::make_unique<TouchedPages>(s.capture_.image, TouchedPages::Unit::kPage);
     if (!s.python_.settled) {
       // Now that the target runs again there is time for its debug information.
       const auto settling = Clock::now();

@@ -15,11 +15,14 @@
 #include "lib/python/types.h"
 #include "lib/render/formats.h"
 #include "lib/render/report.h"
-#include "lib/snapshot/snapshot_target.h"
-#include "lib/snapshot/touched_pages.h"
 #include "lib/target/target.h"
 
 namespace heapglass {
+
+class Facts;
+class SnapshotTarget;
+class SnapshotWriter;
+class TouchedPages;
 
 struct SessionOptions {
   bool graph = true;  // false: no more than interpreters, threads and frames
@@ -30,6 +33,7 @@ struct SessionOptions {
 
 class Session {
  public:
+  ~Session();
   static std::unique_ptr<Session> open(const CommonOptions& common, const SessionOptions& options);
 
   const Target& target() const { return *target_; }
@@ -44,8 +48,10 @@ class Session {
   const CopiedProcessStats& ran() const { return ran_; }
   double elapsed_ms() const;
   // All that a snapshot of this moment has, opened with to_save. The session lives until `writer` has written.
-  void save(SnapshotWriter& writer, Facts facts) const;
+  void save(SnapshotWriter& writer, const Facts& facts) const;
   const TouchedPages& touched() const { return *touched_; }
+  // From here on, and instead of what was noted before, notes by words.
+  void note_words();
   // With --freeze=none: how many contradictions the reading met, each an object or reference caught half
   // changed.
   std::uint64_t torn() const;
@@ -62,7 +68,7 @@ class Session {
              RenderOptions render = {}) const;
 
  private:
-  Session() = default;
+  Session();
   bool reads_running() const { return capture_.freeze == name_of(FreezeMode::kNone); }
   void name_threads();
   void build(const CommonOptions& common, const SessionOptions& options);

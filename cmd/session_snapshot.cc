@@ -5,6 +5,7 @@
 #include "lib/snapshot/saved_capture.h"
 #include "lib/snapshot/saved_frames.h"
 #include "lib/snapshot/saved_memory.h"
+#include "lib/snapshot/snapshot_target.h"
 
 namespace heapglass {
 namespace {
@@ -18,7 +19,16 @@ constexpr std::pair<const char*, std::uint64_t CopiedProcessStats::*> kRan[] = {
 
 }  // namespace
 
-void Session::save(SnapshotWriter& writer, Facts facts) const {
+Session::Session() = default;
+Session::~Session() = default;
+
+void Session::note_words() {
+  touched_.reset();  // each sets the image's guards when it comes and goes
+  touched_ = std::make_unique<TouchedPages>(capture_.image, TouchedPages::Unit::kWord);
+}
+
+void Session::save(SnapshotWriter& writer, const Facts& also) const {
+  Facts facts = also;
   save_target(facts, *target_);
   facts.set("session.resolve", resolve_);
   facts.set("session.why_not_run", why_not_run_);
@@ -30,7 +40,11 @@ void Session::save(SnapshotWriter& writer, Facts facts) const {
   facts.save(writer);
   save_interpreters(writer, interpreters_);
   save_graph(writer, *types_, graph_);
-  save_memory(writer, *capture_.image, touched_->pages());
+  if (touched_->unit() == TouchedPages::Unit::kWord) {
+    save_words(writer, *capture_.image, *touched_, graph_);
+  } else {
+    save_pages(writer, *capture_.image, *touched_);
+  }
 }
 
 void Session::load(const SnapshotTarget& snapshot, const SessionOptions& options) {

@@ -8,6 +8,7 @@
 #include "lib/graph/objgraph_labels.h"
 #include "lib/python/describe.h"
 #include "lib/python/python_repr.h"
+#include "lib/snapshot/touched_pages.h"
 
 namespace heapglass {
 namespace {

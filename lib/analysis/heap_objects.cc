@@ -51,6 +51,7 @@ std::optional<std::int64_t> small_int(const Objects& o, Address object) {
     digits = *tag >> 3;
     negative = (*tag & 3) == 2;
   } else {
+    if (!o.load(object, l.PyVarObject.ob_size)) return std::nullopt;
     digits = o.item_count(object);
     negative = o.ob_size(object) < 0;
   }

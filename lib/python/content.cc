@@ -40,6 +40,7 @@ std::uint64_t of_value(const Objects& o, Address a, const TypeInfo& type) {
   if (type.flags & kTpLongSubclass) {
     // Up to 3.11 ob_size has the sign and the number of digits, then lv_tag.
     const bool tagged = l.PyLongObject.lv_tag != kAbsent;
+    if (!o.load(a, tagged ? l.PyLongObject.lv_tag : l.PyVarObject.ob_size)) return 0;
     const std::uint64_t tag = tagged ? o.load<std::uint64_t>(a, l.PyLongObject.lv_tag).value_or(0)
                                      : static_cast<std::uint64_t>(o.ob_size(a));
     constexpr std::uint64_t kTagBits = 3, kDigit = 4;

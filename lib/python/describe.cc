@@ -25,18 +25,23 @@ std::string integer(const Objects& o, Address object) {
   std::uint64_t digits;
   bool negative;
   if (o.python().rules.int_tag) {
-    const std::uint64_t tag = o.load<std::uint64_t>(object, l.PyLongObject.lv_tag).value_or(0);
-    digits = tag >> 3;
-    negative = (tag & 3) == 2;
+    const auto tag = o.load<std::uint64_t>(object, l.PyLongObject.lv_tag);
+    if (!tag) return {};
+    digits = *tag >> 3;
+    negative = (*tag & 3) == 2;
   } else {
+    if (!o.load(object, l.PyVarObject.ob_size)) return {};
     digits = o.item_count(object);
     negative = o.ob_size(object) < 0;
   }
   if (digits > 4) return "an int of about " + std::to_string(digits * 30) + " bits";
   unsigned __int128 v = 0;
-  for (std::uint64_t i = digits; i-- > 0;)
-    v = v << 30 |
-        o.load<std::uint32_t>(object, l.PyLongObject.ob_digit + static_cast<std::int32_t>(4 * i)).value_or(0);
+  for (std::uint64_t i = digits; i-- > 0;) {
+    const auto digit =
+        o.load<std::uint32_t>(object, l.PyLongObject.ob_digit + static_cast<std::int32_t>(4 * i));
+    if (!digit) return {};  // as of a snapshot that has no values
+    v = v << 30 | *digit;
+  }
   std::string text;
   do {
     text.insert(text.begin(), static_cast<char>('0' + static_cast<int>(v % 10)));
@@ -160,7 +165,10 @@ std::string short_repr(TypeTable& types, Address object, const TypeInfo& type, s
     return repr;
   }
   if (type.flags & kTpTypeSubclass) return types.get(object) ? types.get(object)->name : std::string();
-  if (name == "builtins.bool") return integer(o, object) == "0" ? "False" : "True";
+  if (name == "builtins.bool") {
+    const std::string number = integer(o, object);
+    return number.empty() ? "" : number == "0" ? "False" : "True";
+  }
   if (type.flags & kTpLongSubclass) return integer(o, object);
   if (name == "builtins.float") {
     const auto v = o.load<double>(object, l.PyFloatObject.ob_fval);

@@ -39,6 +39,9 @@ class Writer {
     if (rule == "NoneType") return put("None");
     if (rule == "ellipsis") return put("Ellipsis");
     if (rule == "NotImplementedType") return put("NotImplemented");
+    if ((rule == "bool" || rule == "int") && !o_.load(a, o_.python().rules.int_tag ? l.PyLongObject.lv_tag : l.PyVarObject.ob_size))
+      return unknown(a, type);
+    if ((rule == "float" || rule == "complex") && !o_.load<double>(a, l.PyFloatObject.ob_fval)) return unknown(a, type);
     if (rule == "bool") return put(integer(a) == "0" ? "False" : "True");
     if (rule == "int") return put(integer(a));
     if (rule == "float") return put(float_repr(o_.load<double>(a, l.PyFloatObject.ob_fval).value_or(0)));
@@ -211,7 +214,8 @@ class Writer {
 
   void bytes(Address data, std::int64_t n) {
     const std::byte* p = n > 0 ? o_.image().at(data, static_cast<std::uint64_t>(n)) : nullptr;
-    if (n < 0 || (n > 0 && !p)) return put("b''");
+    if (n > 0 && !p) return sure = false, put("b'...'");
+    if (n <= 0) return put("b''");
     const std::string_view all(reinterpret_cast<const char*>(p), static_cast<std::size_t>(n));
     const char quote = all.find('\'') != all.npos && all.find('"') == all.npos ? '"' : '\'';
     std::string out = std::string("b") + quote;

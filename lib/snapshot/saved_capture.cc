@@ -17,6 +17,34 @@ std::uint8_t flags_of(const Mapping& m) {
                                    (m.deleted ? kDeleted : 0));
 }
 
+void save_residency(SnapshotWriter& writer, Facts& facts, const Residency& residency) {
+  facts.set_number("residency.rss", residency.rss);
+  facts.set_number("residency.page_tables", residency.page_tables);
+  facts.set_number("residency.swapped", residency.swapped);
+  facts.set_number("residency.zero_pages_apart", residency.zero_pages_apart);
+  const auto& runs = residency.runs;
+  writer.column<std::uint64_t>("residency.start", runs.size(), Transform::kDelta,
+                               [&runs](std::uint64_t i) { return value(runs[i].start); });
+  writer.column<std::uint64_t>("residency.bytes", runs.size(), Transform::kNone,
+                               [&runs](std::uint64_t i) { return runs[i].size; });
+}
+
+Residency load_residency(const SnapshotFile& file, const Facts& facts) {
+  Residency residency;
+  residency.rss = facts.number("residency.rss");
+  residency.page_tables = facts.number("residency.page_tables");
+  residency.swapped = facts.number("residency.swapped");
+  residency.zero_pages_apart = facts.number("residency.zero_pages_apart") != 0;
+  const auto start = file.column<std::uint64_t>("residency.start");
+  const auto bytes = file.column<std::uint64_t>("residency.bytes", start.size());
+  for (std::size_t i = 0; i < start.size(); ++i) {
+    const std::uint64_t before = i ? start[i - 1] + bytes[i - 1] : 0;
+    if (start[i] < before || bytes[i] > ~start[i]) file.fail("residency", "the pages are not in order");
+    residency.runs.push_back({Address{start[i]}, bytes[i]});
+  }
+  return residency;
+}
+
 }  // namespace
 
 void save_capture(SnapshotWriter& writer, Facts& facts, const Capture& capture) {
@@ -28,6 +56,7 @@ void save_capture(SnapshotWriter& writer, Facts& facts, const Capture& capture) 
   facts.set_number("capture.looks", capture.looks);
   facts.set_number("capture.no_good_moment", capture.no_good_moment);
   writer.strings("notes", capture.notes);
+  if (capture.residency) save_residency(writer, facts, *capture.residency);
 
   const auto& maps = capture.mappings;
   auto of_maps = [&](const char* name, auto get) {
@@ -68,6 +97,8 @@ Capture load_capture(const SnapshotFile& file, const Facts& facts) {
   capture.looks = static_cast<unsigned>(facts.number("capture.looks"));
   capture.no_good_moment = facts.number("capture.no_good_moment") != 0;
   capture.notes = file.strings("notes");
+
+  if (file.has("residency.start")) capture.residency = load_residency(file, facts);
 
   const auto paths = file.strings("maps.path");
   auto of_maps = [&](const char* name) { return file.column<std::uint64_t>(name, paths.size()); };

@@ -135,6 +135,21 @@ void SnapshotFile::read(const Section& s, std::span<std::byte> out) const {
   });
 }
 
+void SnapshotFile::read_range(const Section& s, std::uint64_t first, std::span<std::byte> out) const {
+  const std::uint64_t end = first + out.size() / s.width;
+  if (end < first || end > s.rows) fail(s.name, "there are not as many rows as there should be");
+  std::vector<std::byte> elements;
+  while (first < end) {
+    const std::uint64_t block = first / s.rows_per_block, begins = block * s.rows_per_block;
+    elements.resize(std::min(s.rows_per_block, s.rows - begins) * s.width);
+    read_block(s, block, elements);
+    const std::uint64_t n = std::min(end, begins + s.rows_per_block) - first;
+    std::memcpy(out.data(), elements.data() + (first - begins) * s.width, n * s.width);
+    out = out.subspan(n * s.width);
+    first += n;
+  }
+}
+
 std::vector<std::byte> SnapshotFile::block(const std::string& section, std::uint64_t number) const {
   const Section& s = find(section, 1);
   if (number >= s.blocks.size()) fail(section, "there is no block " + std::to_string(number));

@@ -36,6 +36,13 @@ class SnapshotFile {
     if (find(section).rows != rows) fail(section, "it has not as many rows as those beside it");
     return column<T>(section);
   }
+  // The elements [first, first + n) alone, of blocks that are within.
+  template <class T>
+  std::vector<T> range(const std::string& section, std::uint64_t first, std::uint64_t n) const {
+    std::vector<T> out(n);
+    read_range(find(section, sizeof(T)), first, std::as_writable_bytes(std::span(out)));
+    return out;
+  }
   std::vector<std::string> strings(const std::string& section) const;
   // One block of a column of bytes, at most kMostBlockBytes.
   std::vector<std::byte> block(const std::string& section, std::uint64_t number) const;
@@ -61,6 +68,7 @@ class SnapshotFile {
   };
   const Section& find(const std::string& section, unsigned width = 0) const;
   void read(const Section& section, std::span<std::byte> out) const;
+  void read_range(const Section& section, std::uint64_t first, std::span<std::byte> out) const;
   void read_block(const Section& section, std::uint64_t number, std::span<std::byte> out) const;
   void parse_table(std::span<const std::byte> table, std::uint64_t end);
   [[noreturn]] void fail(const std::string& why) const;

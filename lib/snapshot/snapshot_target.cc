@@ -5,12 +5,23 @@
 
 namespace heapglass {
 
+namespace {
+
+constexpr std::pair<const char*, std::uint64_t ResidentMemory::*> kResident[] = {
+    {"resident.rss", &ResidentMemory::rss},   {"resident.peak", &ResidentMemory::peak},
+    {"resident.anonymous", &ResidentMemory::anonymous}, {"resident.file", &ResidentMemory::file},
+    {"resident.shared", &ResidentMemory::shared}, {"resident.swapped", &ResidentMemory::swapped}};
+
+}  // namespace
+
 void save_target(Facts& facts, const Target& target) {
   facts.set("target.name", target.name());
   facts.set_number("target.pid", static_cast<std::uint64_t>(target.pid()));
   facts.set("target.command_line", target.command_line());
   facts.set("target.executable", target.executable());
   if (const auto rss = target.resident_bytes()) facts.set_number("target.resident_bytes", *rss);
+  if (const auto resident = target.resident_memory())
+    for (const auto& [name, part] : kResident) facts.set_number(name, (*resident).*part);
 }
 
 SnapshotTarget::SnapshotTarget(std::shared_ptr<const SnapshotFile> file, bool owned_by_caller)
@@ -23,6 +34,13 @@ SnapshotTarget::SnapshotTarget(std::shared_ptr<const SnapshotFile> file, bool ow
 std::optional<std::uint64_t> SnapshotTarget::resident_bytes() const {
   if (!facts_.has("target.resident_bytes")) return std::nullopt;
   return facts_.number("target.resident_bytes");
+}
+
+std::optional<ResidentMemory> SnapshotTarget::resident_memory() const {
+  if (!facts_.has(kResident[0].first)) return std::nullopt;
+  ResidentMemory resident;
+  for (const auto& [name, part] : kResident) resident.*part = facts_.number(name);
+  return resident;
 }
 
 std::vector<const Binary*> SnapshotTarget::binaries() { return {python_.binary}; }

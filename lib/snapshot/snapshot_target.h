@@ -23,6 +23,7 @@ class SnapshotTarget final : public Target {
   std::string command_line() const override { return facts_.text("target.command_line"); }
   std::string executable() const override { return facts_.text("target.executable"); }
   std::optional<std::uint64_t> resident_bytes() const override;
+  std::optional<ResidentMemory> resident_memory() const override;
   bool owned_by_caller() const override { return owned_; }
   bool runs() const override { return false; }
   const MemoryReader& memory() const override { return *image_; }

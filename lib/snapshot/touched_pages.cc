@@ -3,24 +3,51 @@
 #include <algorithm>
 
 namespace heapglass {
+namespace {
 
+using Bits = std::unique_ptr<std::atomic<std::uint64_t>[]>;
+
+void set(const Bits& bits, std::uint64_t at, std::uint64_t mask) {
+  std::atomic<std::uint64_t>& word = bits[at];
+  if ((word.load(std::memory_order_relaxed) & mask) != mask) word.fetch_or(mask, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+// A bit for each unit of the segment.
 class TouchedPages::Guard final : public SegmentGuard {
  public:
-  explicit Guard(std::uint64_t bytes)
-      : count((bytes + kSnapshotPage - 1) / kSnapshotPage), touched(new std::atomic<bool>[count]()) {}
+  Guard(std::uint64_t bytes, Unit unit)
+      : unit_bytes(unit == Unit::kPage ? kSnapshotPage : 8),
+        pages((bytes + kSnapshotPage - 1) / kSnapshotPage),
+        touched(new std::atomic<std::uint64_t>[pages * kSnapshotPage / unit_bytes / 64 + 1]()),
+        blank(unit == Unit::kWord ? new std::atomic<std::uint64_t>[pages * kWordsOfPage / 64 + 1]() : nullptr) {}
   bool ready(std::uint64_t offset, std::uint64_t size) const override {
-    for (std::uint64_t p = offset / kSnapshotPage; p <= (offset + size - 1) / kSnapshotPage; ++p)
-      if (!touched[p].load(std::memory_order_relaxed)) touched[p].store(true, std::memory_order_relaxed);
+    const std::uint64_t first = offset / unit_bytes, last = (offset + size - 1) / unit_bytes;
+    for (std::uint64_t at = first / 64; at <= last / 64; ++at) {
+      std::uint64_t mask = ~std::uint64_t{0};
+      if (at == first / 64) mask &= ~std::uint64_t{0} << (first % 64);
+      if (at == last / 64) mask &= ~std::uint64_t{0} >> (63 - last % 64);
+      set(touched, at, mask);
+    }
     return true;
   }
-  const std::uint64_t count;
-  const std::unique_ptr<std::atomic<bool>[]> touched;
+  WordMask words(const Bits& bits, std::uint64_t page) const {
+    WordMask mask{};
+    for (std::size_t i = 0; i < mask.size(); ++i)
+      mask[i] = bits[page * mask.size() + i].load(std::memory_order_relaxed);
+    return mask;
+  }
+  const std::uint64_t unit_bytes, pages;
+  const Bits touched;
+  const Bits blank;  // by word
 };
 
-TouchedPages::TouchedPages(std::shared_ptr<Image> image) : image_(std::move(image)) {
+TouchedPages::TouchedPages(std::shared_ptr<Image> image, Unit unit)
+    : image_(std::move(image)), unit_(unit) {
   std::vector<std::shared_ptr<const SegmentGuard>> guards;
   for (const Image::Segment& s : image_->segments()) {
-    guards_.push_back(std::make_shared<Guard>(s.size));
+    guards_.push_back(std::make_shared<Guard>(s.size, unit));
     guards.push_back(guards_.back());
   }
   image_->guard(guards);
@@ -35,12 +62,39 @@ void TouchedPages::touch(Address from, std::uint64_t bytes) const {
   s->guard->ready(offset, std::min(bytes, s->size - offset));
 }
 
+void TouchedPages::blank(Address word) const {
+  const Image::Segment* s = image_->find(word);
+  if (!s) return;
+  const Guard& guard = *guards_[static_cast<std::size_t>(s - image_->segments().data())];
+  const std::uint64_t at = (word - s->start) / 8;
+  set(guard.blank, at / 64, std::uint64_t{1} << (at % 64));
+}
+
 std::vector<TouchedPages::Page> TouchedPages::pages() const {
   std::vector<Page> out;
-  for (std::uint32_t s = 0; s < guards_.size(); ++s)
-    for (std::uint64_t p = 0; p < guards_[s]->count; ++p)
-      if (guards_[s]->touched[p].load(std::memory_order_relaxed)) out.push_back({s, p});
+  for (std::uint32_t s = 0; s < guards_.size(); ++s) {
+    const Guard& guard = *guards_[s];
+    for (std::uint64_t p = 0; p < guard.pages; ++p) {
+      bool any = false;
+      if (guard.unit_bytes == 8) {
+        for (const std::uint64_t bits : guard.words(guard.touched, p)) any |= bits != 0;
+      } else {
+        any = guard.touched[p / 64].load(std::memory_order_relaxed) >> (p % 64) & 1;
+      }
+      if (any) out.push_back({s, p});
+    }
+  }
   return out;
+}
+
+WordMask TouchedPages::read_of(Page page) const {
+  const Guard& guard = *guards_[page.segment];
+  return guard.words(guard.touched, page.page);
+}
+
+WordMask TouchedPages::blank_of(Page page) const {
+  const Guard& guard = *guards_[page.segment];
+  return guard.blank ? guard.words(guard.blank, page.page) : WordMask{};
 }
 
 }  // namespace heapglass

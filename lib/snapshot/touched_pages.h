@@ -1,7 +1,8 @@
-// Which pages of an image are read while somebody looks: those a snapshot has to keep, for it to answer the
+// What of an image is read while somebody looks: that is what a snapshot has to keep, for it to answer the
 // same.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <memory>
 #include <vector>
@@ -11,26 +12,41 @@
 namespace heapglass {
 
 constexpr std::uint64_t kSnapshotPage = 4096;  // of a segment, from its start
+constexpr std::uint64_t kWordsOfPage = kSnapshotPage / 8;
+
+// A bit for each word of 8 bytes of one page.
+using WordMask = std::array<std::uint64_t, kWordsOfPage / 64>;
 
 class TouchedPages {
  public:
-  // Notes what is read of `image` from here on, until this goes. Nobody else reads it meanwhile.
-  explicit TouchedPages(std::shared_ptr<Image> image);
+  enum class Unit { kPage, kWord };
+
+  // Notes what is read of `image` from here on, until this goes, by whole pages or by words. Nobody else
+  // reads it meanwhile.
+  TouchedPages(std::shared_ptr<Image> image, Unit unit);
   ~TouchedPages();
   TouchedPages(const TouchedPages&) = delete;
   TouchedPages& operator=(const TouchedPages&) = delete;
 
+  Unit unit() const { return unit_; }
   // As if these bytes were read, as far as they are there.
   void touch(Address from, std::uint64_t bytes) const;
+  // By words: this one is there, but nobody may know what it was. From many threads.
+  void blank(Address word) const;
+
   struct Page {
     std::uint32_t segment = 0;  // in the image's order
     std::uint64_t page = 0;     // in the segment
   };
   std::vector<Page> pages() const;  // in order of address
+  // By words: those that were read, and those of them that are to be blank.
+  WordMask read_of(Page page) const;
+  WordMask blank_of(Page page) const;
 
  private:
   class Guard;
   std::shared_ptr<Image> image_;
+  const Unit unit_;
   std::vector<std::shared_ptr<Guard>> guards_;
 };
 
