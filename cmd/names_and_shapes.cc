@@ -52,7 +52,8 @@ class Reader {
     for (const PyRoot& root : read_roots(types_, interpreters_, health_))
       if (root.edge.kind == EdgeKind::kLocal) objects_.str(Address{root.edge.payload}, kLongestName);
     for (const PyInterpreter& interpreter : interpreters_) {
-      each_tracked(objects_, interpreter, [](Address) {}, health_);
+      each_tracked(
+          objects_, interpreter, [](Address) {}, health_);
       namespaces_.push_back(
           objects_.pointer(interpreter.state, objects_.layout().PyInterpreterState.modules));
     }
@@ -107,11 +108,16 @@ class Reader {
 
   // Whose description is a name of the program.
   static bool is_named(const TypeInfo& type) {
-    static constexpr std::string_view kNamed[] = {
-        "builtins.function",          "builtins.code",          "builtins.method",
-        "builtins.method_descriptor", "builtins.getset_descriptor", "builtins.wrapper_descriptor",
-        "builtins.member_descriptor", "builtins.classmethod_descriptor", "builtins.NoneType",
-        "builtins.builtin_function_or_method"};
+    static constexpr std::string_view kNamed[] = {"builtins.function",
+                                                  "builtins.code",
+                                                  "builtins.method",
+                                                  "builtins.method_descriptor",
+                                                  "builtins.getset_descriptor",
+                                                  "builtins.wrapper_descriptor",
+                                                  "builtins.member_descriptor",
+                                                  "builtins.classmethod_descriptor",
+                                                  "builtins.NoneType",
+                                                  "builtins.builtin_function_or_method"};
     return type.body == Body::kFrame || type.body == Body::kGenerator || type.flags & kTpTypeSubclass ||
            type.body == Body::kBuiltinMethod ||
            std::find(std::begin(kNamed), std::end(kNamed), type.name) != std::end(kNamed);
@@ -122,8 +128,9 @@ class Reader {
     references.scan(a, type, names);
     const std::uint64_t head = static_cast<std::uint64_t>(objects_.layout().PyVarObject.size);
     const std::uint64_t items = type.itemsize ? objects_.item_count(a) : 0;
-    const std::uint64_t end = static_cast<std::uint64_t>(type.basicsize) +
-                              std::min<std::uint64_t>(items, 1 << 20) * static_cast<std::uint64_t>(type.itemsize);
+    const std::uint64_t end =
+        static_cast<std::uint64_t>(type.basicsize) +
+        std::min<std::uint64_t>(items, 1 << 20) * static_cast<std::uint64_t>(type.itemsize);
     for (std::uint64_t offset = head; offset < end; offset += 8)
       if (graph_.index->find(objects_.pointer(a, static_cast<std::int32_t>(offset))) == kNoNode)
         touched_.blank(a + offset);
@@ -143,7 +150,8 @@ class Reader {
     const auto mask = objects_.load<std::int64_t>(a, l.mask);
     const Address table = objects_.pointer(a, l.table);
     if (!mask || *mask < 0 || *mask > std::int64_t{1} << 40 || entry.size < 16) return;
-    if (!objects_.image().at(table, (static_cast<std::uint64_t>(*mask) + 1) * static_cast<std::uint64_t>(entry.size)))
+    if (!objects_.image().at(
+            table, (static_cast<std::uint64_t>(*mask) + 1) * static_cast<std::uint64_t>(entry.size)))
       return;
     for (std::int64_t i = 0; i <= *mask; ++i) {
       const Address hash = table + static_cast<std::uint64_t>(i) * static_cast<std::uint64_t>(entry.size) +

@@ -83,7 +83,7 @@ std::unique_ptr<Session> Session::open(const CommonOptions& common, const Sessio
       s.python_ = snapshot->python();
     } else {
       s.python_ = target.runs() ? PyRuntime::find_quickly(target.memory(), target.binaries())
-                              : PyRuntime::find(target.memory(), target.binaries());
+                                : PyRuntime::find(target.memory(), target.binaries());
     }
   } catch (const Error&) {
     prepared.wait();
@@ -106,7 +106,8 @@ std::unique_ptr<Session> Session::open(const CommonOptions& common, const Sessio
     moment.zero = collecting_flags(target.memory(), s.python_, s.limits_);
     s.capture_ = target.capture(moment);
     s.capture_.pause_ms = std::max(s.capture_.pause_ms, paused_before);
-    if (options.to_save) s.touched_ = std::make_unique<TouchedPages>(s.capture_.image, TouchedPages::Unit::kPage);
+    if (options.to_save)
+      s.touched_ = std::make_unique<TouchedPages>(s.capture_.image, TouchedPages::Unit::kPage);
     if (!s.python_.settled) {
       // Now that the target runs again there is time for its debug information.
       const auto settling = Clock::now();

@@ -28,7 +28,7 @@ struct SessionOptions {
   bool graph = true;  // false: no more than interpreters, threads and frames
   bool references = true;
   bool residency = false;  // the capture tells which pages were in memory
-  bool to_save = false;  // notes what is read of the memory, for save()
+  bool to_save = false;    // notes what is read of the memory, for save()
 };
 
 class Session {
@@ -47,7 +47,8 @@ class Session {
   const Health& health() const { return health_; }
   const CopiedProcessStats& ran() const { return ran_; }
   double elapsed_ms() const;
-  // All that a snapshot of this moment has, opened with to_save. The session lives until `writer` has written.
+  // All that a snapshot of this moment has, opened with to_save. The session lives until `writer` has
+  // written.
   void save(SnapshotWriter& writer, const Facts& facts) const;
   const TouchedPages& touched() const { return *touched_; }
   // From here on, and instead of what was noted before, notes by words.

@@ -12,9 +12,9 @@ namespace {
 
 // Each figure of what running the target's code gave, by its name in the file.
 constexpr std::pair<const char*, std::uint64_t CopiedProcessStats::*> kRan[] = {
-    {"ran.objects", &CopiedProcessStats::objects}, {"ran.referents", &CopiedProcessStats::referents},
-    {"ran.faults", &CopiedProcessStats::faults},   {"ran.timeouts", &CopiedProcessStats::timeouts},
-    {"ran.deaths", &CopiedProcessStats::deaths},   {"ran.retried", &CopiedProcessStats::retried},
+    {"ran.objects", &CopiedProcessStats::objects},    {"ran.referents", &CopiedProcessStats::referents},
+    {"ran.faults", &CopiedProcessStats::faults},      {"ran.timeouts", &CopiedProcessStats::timeouts},
+    {"ran.deaths", &CopiedProcessStats::deaths},      {"ran.retried", &CopiedProcessStats::retried},
     {"ran.not_asked", &CopiedProcessStats::not_asked}};
 
 }  // namespace
@@ -60,7 +60,8 @@ void Session::load(const SnapshotTarget& snapshot, const SessionOptions& options
     for (GraphType& type : graph_.types) {
       type.info = types_->get(type.address);
       if (!type.info)
-        snapshot.file().fail("types.address", "there is no type at " + to_hex(type.address) + " for " + type.name);
+        snapshot.file().fail("types.address",
+                             "there is no type at " + to_hex(type.address) + " for " + type.name);
     }
     try {
       verify(graph_);

@@ -10,6 +10,7 @@
 #include "cmd/snapshot_files.h"
 #include "cmd/what_answers_read.h"
 #include "lib/base/error.h"
+#include "lib/python/tracemalloc.h"
 #include "lib/render/output.h"
 #include "lib/snapshot/facts.h"
 
@@ -18,12 +19,14 @@ namespace {
 
 std::uint64_t milliseconds_since_1970() {
   using std::chrono::duration_cast, std::chrono::milliseconds, std::chrono::system_clock;
-  return static_cast<std::uint64_t>(duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count());
+  return static_cast<std::uint64_t>(
+      duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count());
 }
 
 void tell_sizes(const SnapshotWriter& writer, std::uint32_t objects) {
   auto sizes = writer.sizes();
-  std::stable_sort(sizes.begin(), sizes.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::stable_sort(sizes.begin(), sizes.end(),
+                   [](const auto& a, const auto& b) { return a.second > b.second; });
   std::cerr << "heapglass: " << writer.bytes_written() << " bytes for " << objects << " objects:";
   for (std::size_t i = 0; i < std::min<std::size_t>(sizes.size(), 12); ++i)
     std::cerr << " " << sizes[i].first << " " << sizes[i].second;
@@ -56,13 +59,11 @@ int run_snapshot(const std::vector<std::string>& arguments) {
   if (!names.is_pattern() && (newest || days >= 0))
     throw Error(ErrorKind::kUsage, "--keep and --keep-days go with a name that tells the time",
                 "-o 'svc-%Y%m%dT%H%M%S.hg'");
-  const std::optional<FileDescriptor> lock =
-      names.is_pattern() ? std::optional(names.lock()) : std::nullopt;
+  const std::optional<FileDescriptor> lock = names.is_pattern() ? std::optional(names.lock()) : std::nullopt;
 
   const std::uint64_t now = milliseconds_since_1970();
   const auto session = Session::open(common, {.residency = true, .to_save = !no_values});
-  const std::string file =
-      names.name(static_cast<std::time_t>(now / 1000), session->target().pid());
+  const std::string file = names.name(static_cast<std::time_t>(now / 1000), session->target().pid());
   Output output(file, 0600);
   if (no_values) {
     session->note_words();
@@ -73,6 +74,7 @@ int run_snapshot(const std::vector<std::string>& arguments) {
     read_what_answers_read(*session, kLongestValue);
     memory_bill_of(*session);
   }
+  read_tracemalloc(session->objects());
   Facts facts;
   facts.set("heapglass", HEAPGLASS_VERSION);
   facts.set_number("captured_at_ms", now);

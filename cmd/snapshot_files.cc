@@ -57,8 +57,7 @@ SnapshotNames::SnapshotNames(std::string pattern) {
     is_pattern_ = true;
     ++i;
     if (i == file_.size() || std::string_view("YmdHMSph%").find(file_[i]) == std::string_view::npos)
-      throw Error(ErrorKind::kUsage,
-                  "'" + pattern + "' has a % that stands for nothing",
+      throw Error(ErrorKind::kUsage, "'" + pattern + "' has a % that stands for nothing",
                   "%Y %m %d %H %M %S, %p the process id, %h the machine, %% a percent sign");
   }
 }
@@ -107,7 +106,8 @@ bool SnapshotNames::matches(const std::string& file) const {
     }
     const std::size_t width = width_of(directive);
     std::size_t digits = 0;
-    while (at + digits < file.size() && is_digit(file[at + digits]) && (width == 0 || digits < width)) ++digits;
+    while (at + digits < file.size() && is_digit(file[at + digits]) && (width == 0 || digits < width))
+      ++digits;
     if (digits == 0 || (width && digits != width)) return false;
     at += digits;
   }
@@ -150,7 +150,8 @@ FileDescriptor SnapshotNames::lock() const {
     throw Error(ErrorKind::kFile, "cannot lock '" + path + "': " + std::strerror(errno),
                 errno == ENOENT ? "make the directory first" : "");
   if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0)
-    throw Error(ErrorKind::kFile, "another run is writing a snapshot of the same name pattern '" + file_ + "'",
+    throw Error(ErrorKind::kFile,
+                "another run is writing a snapshot of the same name pattern '" + file_ + "'",
                 "this one took none; ask for them less often");
   return fd;
 }

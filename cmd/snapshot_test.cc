@@ -133,9 +133,8 @@ TEST_F(Snapshot, IsForItsOwnerAloneAndNeverWrittenThroughALink) {
 TEST_F(Snapshot, OnAFullDiskLeavesTheOldFile) {
   const std::string file = folder_.file("moment.hg");
   std::ofstream(file) << "the old one";
-  const Outcome outcome =
-      run_command({"sh", "-c", "ulimit -f 100; trap '' XFSZ; exec \"$@\"", "sh", HEAPGLASS_PROGRAM, "snapshot",
-                   target_->target(), "-o", file});
+  const Outcome outcome = run_command({"sh", "-c", "ulimit -f 100; trap '' XFSZ; exec \"$@\"", "sh",
+                                       HEAPGLASS_PROGRAM, "snapshot", target_->target(), "-o", file});
   EXPECT_EQ(outcome.status, 5) << outcome.err;
   EXPECT_NE(outcome.err.find("cannot write"), std::string::npos) << outcome.err;
   EXPECT_EQ(contents(file), "the old one");
@@ -194,13 +193,13 @@ TEST_F(Snapshot, NamesTellTheTimeAndTheNewestAreKept) {
     fs::copy_file(first, old);
     fs::last_write_time(old, fs::file_time_type::clock::now() - std::chrono::hours(24 * (6 - day)));
   }
-  ASSERT_NO_FATAL_FAILURE(
-      expect_snapshot(target_->target(), pattern, {"--keep", "4", "--keep-days", "2"}));
+  ASSERT_NO_FATAL_FAILURE(expect_snapshot(target_->target(), pattern, {"--keep", "4", "--keep-days", "2"}));
   std::vector<std::string> left = files_in(folder_, "svc-");
   ASSERT_EQ(left.size(), 3u);  // kept four, but two are older than two days
   EXPECT_EQ(left[0], "svc-20200101T000000-1.hg");
   EXPECT_EQ(left[1], "svc-20200105T000000-7.hg");
-  EXPECT_TRUE(std::regex_match(left[2], std::regex("svc-2\\d{7}T\\d{6}-" + target_->target() + "\\.hg"))) << left[2];
+  EXPECT_TRUE(std::regex_match(left[2], std::regex("svc-2\\d{7}T\\d{6}-" + target_->target() + "\\.hg")))
+      << left[2];
   ASSERT_NO_FATAL_FAILURE(expect_snapshot(target_->target(), pattern, {"--keep", "1"}));
   left = files_in(folder_, "svc-");
   EXPECT_EQ(left.size(), 2u);
@@ -212,8 +211,8 @@ TEST_F(Snapshot, TwoOfOneNameDoNotPileUp) {
   ASSERT_NO_FATAL_FAILURE(expect_snapshot(target_->target(), pattern));
   const std::vector<std::string> locks = files_in(folder_, ".heapglass-lock-");
   ASSERT_EQ(locks.size(), 1u);
-  const Outcome outcome =
-      run_command({"flock", folder_.file(locks[0]), HEAPGLASS_PROGRAM, "snapshot", target_->target(), "-o", pattern});
+  const Outcome outcome = run_command(
+      {"flock", folder_.file(locks[0]), HEAPGLASS_PROGRAM, "snapshot", target_->target(), "-o", pattern});
   EXPECT_EQ(outcome.status, 5);
   EXPECT_NE(outcome.err.find("another run is writing"), std::string::npos) << outcome.err;
 }
@@ -237,10 +236,12 @@ TEST_F(Snapshot, KilledAtAnyMomentLeavesTheOldFileOrAWholeNewOne) {
 }
 
 TEST_F(Snapshot, OptionsThatMakeNoSenseAreRefused) {
-  for (const std::vector<std::string>& options :
-       {std::vector<std::string>{}, {"-o", "-"}, {"-o", folder_.file("%Q.hg")},
-        {"-o", folder_.file("svc.hg"), "--keep", "3"}, {"-o", folder_.file("%p.hg"), "--keep", "0"},
-        {"-o", folder_.file("svc.hg"), "--format", "json"}}) {
+  for (const std::vector<std::string>& options : {std::vector<std::string>{},
+                                                  {"-o", "-"},
+                                                  {"-o", folder_.file("%Q.hg")},
+                                                  {"-o", folder_.file("svc.hg"), "--keep", "3"},
+                                                  {"-o", folder_.file("%p.hg"), "--keep", "0"},
+                                                  {"-o", folder_.file("svc.hg"), "--format", "json"}}) {
     std::vector<std::string> command{"snapshot"};
     command.insert(command.end(), options.begin(), options.end());
     const Outcome outcome = heapglass_on(target_->target(), command);

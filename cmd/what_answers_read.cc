@@ -15,10 +15,10 @@ namespace {
 
 // Those whose answers read nothing but their own block, and what building the graph has read.
 bool is_plain(const TypeInfo& type) {
-  static constexpr std::string_view kPlain[] = {
-      "builtins.str",  "builtins.int",  "builtins.float", "builtins.bool",     "builtins.bytes",
-      "builtins.list", "builtins.dict", "builtins.tuple", "builtins.function", "builtins.cell",
-      "builtins.set",  "builtins.frozenset"};
+  static constexpr std::string_view kPlain[] = {"builtins.str",  "builtins.int",   "builtins.float",
+                                                "builtins.bool", "builtins.bytes", "builtins.list",
+                                                "builtins.dict", "builtins.tuple", "builtins.function",
+                                                "builtins.cell", "builtins.set",   "builtins.frozenset"};
   return std::find(std::begin(kPlain), std::end(kPlain), type.name) != std::end(kPlain) ||
          (type.body == Body::kNone && type.flags & kTpHeapType && type.size_rule == SizeRule::kObject &&
           !(type.flags & (kTpUnicodeSubclass | kTpLongSubclass | kTpBytesSubclass | kTpTypeSubclass)));

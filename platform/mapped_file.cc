@@ -24,8 +24,7 @@ MappedFile::MappedFile(const std::string& path)
   const auto size = static_cast<std::size_t>(status.st_size);
   if (size == 0) return;
   void* const at = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd_.get(), 0);
-  if (at == MAP_FAILED)
-    throw Error(ErrorKind::kFile, "cannot read '" + path + "': " + std::strerror(errno));
+  if (at == MAP_FAILED) throw Error(ErrorKind::kFile, "cannot read '" + path + "': " + std::strerror(errno));
   bytes_ = {static_cast<const std::byte*>(at), size};
 }
 

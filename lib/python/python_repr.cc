@@ -39,9 +39,11 @@ class Writer {
     if (rule == "NoneType") return put("None");
     if (rule == "ellipsis") return put("Ellipsis");
     if (rule == "NotImplementedType") return put("NotImplemented");
-    if ((rule == "bool" || rule == "int") && !o_.load(a, o_.python().rules.int_tag ? l.PyLongObject.lv_tag : l.PyVarObject.ob_size))
+    if ((rule == "bool" || rule == "int") &&
+        !o_.load(a, o_.python().rules.int_tag ? l.PyLongObject.lv_tag : l.PyVarObject.ob_size))
       return unknown(a, type);
-    if ((rule == "float" || rule == "complex") && !o_.load<double>(a, l.PyFloatObject.ob_fval)) return unknown(a, type);
+    if ((rule == "float" || rule == "complex") && !o_.load<double>(a, l.PyFloatObject.ob_fval))
+      return unknown(a, type);
     if (rule == "bool") return put(integer(a) == "0" ? "False" : "True");
     if (rule == "int") return put(integer(a));
     if (rule == "float") return put(float_repr(o_.load<double>(a, l.PyFloatObject.ob_fval).value_or(0)));
@@ -50,7 +52,8 @@ class Writer {
       const auto all = o_.str(a, kLongestText);
       return all ? put(str_repr(*all, room())) : unknown(a, type);  // as of a snapshot that has no values
     }
-    if (rule == "bytes" && !o_.image().at(a, static_cast<std::uint64_t>(l.PyBytesObject.ob_sval) + o_.item_count(a)))
+    if (rule == "bytes" &&
+        !o_.image().at(a, static_cast<std::uint64_t>(l.PyBytesObject.ob_sval) + o_.item_count(a)))
       return unknown(a, type);
     if (rule == "bytes") return bytes(a + static_cast<std::uint64_t>(l.PyBytesObject.ob_sval), o_.ob_size(a));
     if (rule == "bytearray") {

@@ -22,10 +22,10 @@ struct PyRuntime {
   std::string version;    // "3.12.1"
   bool py_debug = false;  // Py_DEBUG build
   bool free_threaded = false;
-  Address runtime{};               // &_PyRuntime
-  const Binary* binary = nullptr;  // where it was found
+  Address runtime{};                           // &_PyRuntime
+  const Binary* binary = nullptr;              // where it was found
   std::shared_ptr<const Binary> owned_binary;  // where no target has it
-  std::string how_found;           // "symbol _PyRuntime in .dynsym"
+  std::string how_found;                       // "symbol _PyRuntime in .dynsym"
   PyLayout layout;
   Rules rules;
   std::string layout_source;  // "_Py_DebugOffsets + DWARF of /usr/lib/libpython3.13.so.1.0"

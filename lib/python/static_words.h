@@ -14,8 +14,10 @@ bool any_static_word(const Objects& objects, Visit visit) {
   const Address runtime = objects.python().runtime;
   for (const Image::Segment& s : objects.image().segments()) {
     if (!s.heap || runtime + kFar <= s.start || s.start + s.size + kFar <= runtime) continue;
-    for (std::uint64_t at = 0; at + 8 <= s.size; at += 8)
-      if (visit(s.start + at, word_at(s.bytes + at, 0))) return true;
+    for (std::uint64_t at = 0; at + 8 <= s.size; at += 8) {
+      std::uint64_t word;
+      if (objects.image().load(s.start + at, word) && visit(s.start + at, word)) return true;
+    }
   }
   return false;
 }

@@ -98,8 +98,7 @@ std::vector<std::byte> encode_block(std::span<const std::byte> elements, unsigne
   ZSTD_CCtx_setParameter(compressor.get(), ZSTD_c_compressionLevel, kLevel);
   ZSTD_CCtx_setParameter(compressor.get(), ZSTD_c_checksumFlag, 1);
   std::vector<std::byte> stored(ZSTD_compressBound(elements.size()));
-  const std::size_t n =
-      ZSTD_compress2(compressor.get(), stored.data(), stored.size(), from, elements.size());
+  const std::size_t n = ZSTD_compress2(compressor.get(), stored.data(), stored.size(), from, elements.size());
   if (ZSTD_isError(n)) throw std::bad_alloc();  // nothing else can go wrong with room enough
   stored.resize(n);
   stored.shrink_to_fit();

@@ -77,7 +77,8 @@ KeptPages::KeptPages(std::shared_ptr<const SnapshotFile> file, const std::vector
     segments_.push_back(std::move(s));
   }
   pages_ = file_->column<std::uint64_t>("memory.page");
-  if (pages_.size() >= ~std::uint32_t{0}) file_->fail("memory.page", "there are more pages than there can be");
+  if (pages_.size() >= ~std::uint32_t{0})
+    file_->fail("memory.page", "there are more pages than there can be");
   for (std::size_t i = 0; i < pages_.size(); ++i) {
     if (pages_[i] >= pages || (i && pages_[i] <= pages_[i - 1]))
       file_->fail("memory.page", "the pages are not in order");

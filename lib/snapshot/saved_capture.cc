@@ -80,7 +80,8 @@ void save_capture(SnapshotWriter& writer, Facts& facts, const Capture& capture) 
                                  [&threads, get](std::uint64_t i) { return get(threads[i]); });
   };
   of_threads("os_threads.tid", [](const ThreadRegisters& t) { return static_cast<std::uint32_t>(t.tid); });
-  of_threads("os_threads.state", [](const ThreadRegisters& t) { return static_cast<unsigned char>(t.state); });
+  of_threads("os_threads.state",
+             [](const ThreadRegisters& t) { return static_cast<unsigned char>(t.state); });
   of_threads("os_threads.stack_pointer", [](const ThreadRegisters& t) { return value(t.stack_pointer); });
   of_threads("os_threads.instruction_pointer",
              [](const ThreadRegisters& t) { return value(t.instruction_pointer); });

@@ -35,8 +35,9 @@ void save_references(SnapshotWriter& writer, const HeapGraph& graph) {
   });
   writer.column<std::uint32_t>("refs.to", coded->size(), Transform::kNone,
                                [coded](std::uint64_t e) { return (*coded)[e]; });
-  writer.column<std::uint8_t>("refs.class", graph.edge_class.size(), Transform::kNone,
-                              [&graph](std::uint64_t e) { return static_cast<std::uint8_t>(graph.edge_class[e]); });
+  writer.column<std::uint8_t>(
+      "refs.class", graph.edge_class.size(), Transform::kNone,
+      [&graph](std::uint64_t e) { return static_cast<std::uint8_t>(graph.edge_class[e]); });
 }
 
 // Reference counts and what lies in buffers, by node, all from the memory.
@@ -194,8 +195,8 @@ void save_report(SnapshotWriter& writer, Facts& facts, const BuildReport& report
     facts.set_number(name + ".count", health.count(static_cast<Skip>(i)));
     facts.set_number(name + ".example", value(health.example(static_cast<Skip>(i))));
   }
-  for (const auto& [name, counts] :
-       {std::pair{std::string("unresolved"), &report.unresolved}, std::pair{std::string("distrusted"), &report.distrusted}}) {
+  for (const auto& [name, counts] : {std::pair{std::string("unresolved"), &report.unresolved},
+                                     std::pair{std::string("distrusted"), &report.distrusted}}) {
     std::vector<std::string> types;
     const auto numbers = std::make_shared<std::vector<std::uint64_t>>();
     for (const auto& [type, count] : *counts) {
@@ -219,10 +220,11 @@ BuildReport load_report(const SnapshotFile& file, const Facts& facts, Health& he
   for (unsigned i = 0; i < static_cast<unsigned>(Skip::kCount); ++i) {
     const std::string name = "skipped." + std::to_string(i);
     if (facts.has(name + ".count"))
-      health.set(static_cast<Skip>(i), facts.number(name + ".count"), Address{facts.number(name + ".example")});
+      health.set(static_cast<Skip>(i), facts.number(name + ".count"),
+                 Address{facts.number(name + ".example")});
   }
-  for (const auto& [name, counts] :
-       {std::pair{std::string("unresolved"), &report.unresolved}, std::pair{std::string("distrusted"), &report.distrusted}}) {
+  for (const auto& [name, counts] : {std::pair{std::string("unresolved"), &report.unresolved},
+                                     std::pair{std::string("distrusted"), &report.distrusted}}) {
     const auto types = file.strings(name);
     const auto numbers = file.column<std::uint64_t>(name + ".count", types.size());
     for (std::size_t i = 0; i < types.size(); ++i) (*counts)[types[i]] = numbers[i];

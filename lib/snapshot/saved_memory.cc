@@ -83,10 +83,9 @@ void save_words(SnapshotWriter& writer, const Image& image, const TouchedPages& 
       });
     }
   });
-  writer.column<std::uint64_t>("memory.mask", masks->size() * WordMask().size(), Transform::kNone,
-                               [masks](std::uint64_t i) {
-                                 return (*masks)[i / WordMask().size()][i % WordMask().size()];
-                               });
+  writer.column<std::uint64_t>(
+      "memory.mask", masks->size() * WordMask().size(), Transform::kNone,
+      [masks](std::uint64_t i) { return (*masks)[i / WordMask().size()][i % WordMask().size()]; });
   writer.column<std::uint64_t>("memory.words", coded->size(), Transform::kNone,
                                [coded](std::uint64_t i) { return (*coded)[i]; });
 }
@@ -98,14 +97,16 @@ std::shared_ptr<Image> load_memory(std::shared_ptr<const SnapshotFile> file, std
   std::uint64_t all = 0;
   for (std::size_t i = 0; i < starts.size(); ++i) {
     const bool behind = i == 0 || (starts[i] > starts[i - 1] && starts[i] - starts[i - 1] >= sizes[i - 1]);
-    if (sizes[i] == 0 || sizes[i] > most_bytes || !behind || starts[i] >> 47 || (all += sizes[i]) > most_bytes)
+    if (sizes[i] == 0 || sizes[i] > most_bytes || !behind || starts[i] >> 47 ||
+        (all += sizes[i]) > most_bytes)
       file->fail("memory.segment", "the pieces of memory are not in order, or none that there could be");
   }
   const auto pages = std::make_shared<const KeptPages>(file, starts, sizes);
   auto image = std::make_shared<Image>();
   for (std::size_t i = 0; i < starts.size(); ++i)
-    image->add({.start = Address{starts[i]}, .size = sizes[i], .bytes = pages->bytes(i), .heap = heap[i] != 0},
-               nullptr);
+    image->add(
+        {.start = Address{starts[i]}, .size = sizes[i], .bytes = pages->bytes(i), .heap = heap[i] != 0},
+        nullptr);
   image->seal();
   if (image->segments().size() != starts.size())
     file->fail("memory.segment", "there is a piece of memory that no process can have");

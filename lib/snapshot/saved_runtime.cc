@@ -17,22 +17,58 @@ class SavedStructs final : public StructSource {
   std::map<std::string, StructLayout, std::less<>> structs;
 };
 
+// What of the interpreter's file is asked for after a capture: where the tables are that no struct leads to.
+constexpr const char* kSymbols[] = {"_Py_tracemalloc_config",    "tracemalloc_config",
+                                    "tracemalloc_traces",        "tracemalloc_domains",
+                                    "tracemalloc_traced_memory", "tracemalloc_peak_traced_memory"};
+constexpr const char* kParts[] = {".data", ".bss", ".PyRuntime"};
+
 // A file that was there when the snapshot was taken.
 class SavedBinary final : public Binary, public SymbolSource {
  public:
-  SavedBinary(std::string path, std::string build_id)
-      : path_(std::move(path)), build_id_(std::move(build_id)) {}
+  SavedBinary(std::string path, std::string build_id, std::map<std::string, Symbol, std::less<>> places)
+      : path_(std::move(path)), build_id_(std::move(build_id)), places_(std::move(places)) {}
   const std::string& path() const override { return path_; }
   std::string build_id() const override { return build_id_; }
   const SymbolSource& symbols() const override { return *this; }
-  std::optional<Symbol> section(std::string_view) const override { return std::nullopt; }
+  std::optional<Symbol> section(std::string_view name) const override { return find(name); }
   bool may_have_structs() const override { return false; }
   const StructSource* structs(const std::vector<std::string>&) const override { return nullptr; }
-  std::optional<Symbol> find(std::string_view) const override { return std::nullopt; }
+  std::optional<Symbol> find(std::string_view name) const override {
+    const auto at = places_.find(name);
+    return at == places_.end() ? std::nullopt : std::optional(at->second);
+  }
 
  private:
   const std::string path_, build_id_;
+  const std::map<std::string, Symbol, std::less<>> places_;  // symbols, and sections by their names with dots
 };
+
+void save_places(SnapshotWriter& writer, const Binary& binary) {
+  std::vector<std::string> names;
+  const auto places = std::make_shared<std::vector<Symbol>>();
+  auto add = [&](const char* name, const std::optional<Symbol>& place) {
+    if (!place) return;
+    names.emplace_back(name);
+    places->push_back(*place);
+  };
+  for (const char* name : kSymbols) add(name, binary.symbols().find(name));
+  for (const char* name : kParts) add(name, binary.section(name));
+  writer.strings("places.name", names);
+  writer.column<std::uint64_t>("places.address", names.size(), Transform::kNone,
+                               [places](std::uint64_t i) { return value((*places)[i].address); });
+  writer.column<std::uint64_t>("places.bytes", names.size(), Transform::kNone,
+                               [places](std::uint64_t i) { return (*places)[i].size; });
+}
+
+std::map<std::string, Symbol, std::less<>> load_places(const SnapshotFile& file) {
+  const auto names = file.strings("places.name");
+  const auto address = file.column<std::uint64_t>("places.address", names.size());
+  const auto bytes = file.column<std::uint64_t>("places.bytes", names.size());
+  std::map<std::string, Symbol, std::less<>> places;
+  for (std::size_t i = 0; i < names.size(); ++i) places[names[i]] = {Address{address[i]}, bytes[i]};
+  return places;
+}
 
 }  // namespace
 
@@ -42,10 +78,12 @@ void save_runtime(SnapshotWriter& writer, Facts& facts, const PyRuntime& python)
   facts.set_number("python.py_debug", python.py_debug);
   facts.set_number("python.free_threaded", python.free_threaded);
   facts.set_number("python.runtime", value(python.runtime));
-  facts.set("python.binary", python.binary ? python.binary->path() : "");
-  facts.set("python.build_id", python.binary ? python.binary->build_id() : "");
+  facts.set("python.binary", python.binary->path());
+  facts.set("python.build_id", python.binary->build_id());
   facts.set("python.how_found", python.how_found);
   facts.set("python.layout_source", python.layout_source);
+
+  save_places(writer, *python.binary);
 
   struct Rows {
     std::vector<std::string> source, name, field;
@@ -98,8 +136,8 @@ PyRuntime load_runtime(std::shared_ptr<const SnapshotFile> file, const Facts& fa
   if (!rules_for(python.hexversion, python.rules))
     throw Error(ErrorKind::kNotPython, "the snapshot '" + file->name() + "' is of CPython " + python.version +
                                            ", which this heapglass does not read");
-  const auto binary =
-      std::make_shared<SavedBinary>(facts.text("python.binary"), facts.text("python.build_id"));
+  const auto binary = std::make_shared<SavedBinary>(facts.text("python.binary"),
+                                                    facts.text("python.build_id"), load_places(*file));
   python.binary = binary.get();
   python.owned_binary = binary;
 

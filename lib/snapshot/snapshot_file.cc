@@ -75,7 +75,8 @@ SnapshotFile::SnapshotFile(std::span<const std::byte> bytes, std::string name, s
   crc = crc32(crc, reinterpret_cast<const Bytef*>(trailer.data()), 24);
   if (tail.take<std::uint32_t>() != crc) fail("it is damaged: its ends do not fit together");
   const std::uint64_t end = bytes.size() - kSnapshotTrailerBytes;
-  if (table_at > end || stored != end - table_at || table_at < kSnapshotHeaderBytes || plain > kMostTableBytes)
+  if (table_at > end || stored != end - table_at || table_at < kSnapshotHeaderBytes ||
+      plain > kMostTableBytes)
     fail("it is damaged: its table is not where it should be");
   std::vector<std::byte> table(plain);
   if (!decode_block(bytes.subspan(table_at, stored), 1, Transform::kNone, table))
@@ -111,7 +112,8 @@ void SnapshotFile::parse_table(std::span<const std::byte> table, std::uint64_t e
     }
     if (known) sections_.emplace(s.name, s);  // of a later minor version: passed over
   }
-  if (!c.good || !c.left.empty() || at != end) fail("it is damaged: its table is not as long as it should be");
+  if (!c.good || !c.left.empty() || at != end)
+    fail("it is damaged: its table is not as long as it should be");
 }
 
 const SnapshotFile::Section& SnapshotFile::find(const std::string& section, unsigned width) const {

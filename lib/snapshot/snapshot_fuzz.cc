@@ -18,12 +18,14 @@ using namespace heapglass;
 std::string file_of(std::span<const std::byte> bytes) {
   SnapshotWriter writer;
   while (bytes.size() >= 6) {
-    const auto name_size = std::min<std::size_t>(std::to_integer<std::size_t>(bytes[0]) % 32, bytes.size() - 6);
+    const auto name_size =
+        std::min<std::size_t>(std::to_integer<std::size_t>(bytes[0]) % 32, bytes.size() - 6);
     const unsigned width = 1u << (std::to_integer<unsigned>(bytes[1]) & 3);
     const auto transform = static_cast<Transform>(std::to_integer<unsigned>(bytes[1]) >> 2 & 1);
     const std::uint64_t per_block = std::to_integer<std::uint64_t>(bytes[2]) + 1;
     const std::string name(reinterpret_cast<const char*>(bytes.data()) + 6, name_size);
-    const std::size_t told = std::to_integer<std::size_t>(bytes[3]) | std::to_integer<std::size_t>(bytes[4]) << 8;
+    const std::size_t told = std::to_integer<std::size_t>(bytes[3]) | std::to_integer<std::size_t>(bytes[4])
+                                                                          << 8;
     bytes = bytes.subspan(6 + name_size);
     const std::size_t size = std::min(told, bytes.size()) / width * width;
     const std::byte* const from = bytes.data();

@@ -8,9 +8,12 @@ namespace heapglass {
 namespace {
 
 constexpr std::pair<const char*, std::uint64_t ResidentMemory::*> kResident[] = {
-    {"resident.rss", &ResidentMemory::rss},   {"resident.peak", &ResidentMemory::peak},
-    {"resident.anonymous", &ResidentMemory::anonymous}, {"resident.file", &ResidentMemory::file},
-    {"resident.shared", &ResidentMemory::shared}, {"resident.swapped", &ResidentMemory::swapped}};
+    {"resident.rss", &ResidentMemory::rss},
+    {"resident.peak", &ResidentMemory::peak},
+    {"resident.anonymous", &ResidentMemory::anonymous},
+    {"resident.file", &ResidentMemory::file},
+    {"resident.shared", &ResidentMemory::shared},
+    {"resident.swapped", &ResidentMemory::swapped}};
 
 }  // namespace
 

@@ -21,7 +21,8 @@ class TouchedPages::Guard final : public SegmentGuard {
       : unit_bytes(unit == Unit::kPage ? kSnapshotPage : 8),
         pages((bytes + kSnapshotPage - 1) / kSnapshotPage),
         touched(new std::atomic<std::uint64_t>[pages * kSnapshotPage / unit_bytes / 64 + 1]()),
-        blank(unit == Unit::kWord ? new std::atomic<std::uint64_t>[pages * kWordsOfPage / 64 + 1]() : nullptr) {}
+        blank(unit == Unit::kWord ? new std::atomic<std::uint64_t>[pages * kWordsOfPage / 64 + 1]()
+                                  : nullptr) {}
   bool ready(std::uint64_t offset, std::uint64_t size) const override {
     const std::uint64_t first = offset / unit_bytes, last = (offset + size - 1) / unit_bytes;
     for (std::uint64_t at = first / 64; at <= last / 64; ++at) {
@@ -43,8 +44,7 @@ class TouchedPages::Guard final : public SegmentGuard {
   const Bits blank;  // by word
 };
 
-TouchedPages::TouchedPages(std::shared_ptr<Image> image, Unit unit)
-    : image_(std::move(image)), unit_(unit) {
+TouchedPages::TouchedPages(std::shared_ptr<Image> image, Unit unit) : image_(std::move(image)), unit_(unit) {
   std::vector<std::shared_ptr<const SegmentGuard>> guards;
   for (const Image::Segment& s : image_->segments()) {
     guards_.push_back(std::make_shared<Guard>(s.size, unit));

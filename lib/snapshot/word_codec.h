@@ -50,7 +50,7 @@ class WordCodec {
     const std::uint64_t a = value(at);
     while (next_ < addresses_.size() && addresses_[next_] <= a) ++next_;
     if (next_ < addresses_.size() && addresses_[next_] - a <= kInFront * 8)
-      return last_[type_[next_] * kPlaces + kPlaces - (addresses_[next_] - a + 7) / 8];
+      return last_[type_[next_] * kPlaces + kPlaces - (addresses_[next_] - a) / 8];
     if (next_ > 0) {
       const std::uint64_t word = (a - addresses_[next_ - 1]) / 8;
       if (word < kPlaces - kInFront) return last_[type_[next_ - 1] * kPlaces + word];

@@ -47,7 +47,8 @@ void Image::seal() {
 
 void Image::guard(const std::vector<std::shared_ptr<const SegmentGuard>>& guards) {
   guards_ = guards;
-  for (std::size_t i = 0; i < segments_.size(); ++i) segments_[i].guard = i < guards.size() ? guards[i].get() : nullptr;
+  for (std::size_t i = 0; i < segments_.size(); ++i)
+    segments_[i].guard = i < guards.size() ? guards[i].get() : nullptr;
 }
 
 bool Image::read(Address from, std::span<std::byte> to) const {
