@@ -51,8 +51,6 @@ class Session {
   // written.
   void save(SnapshotWriter& writer, const Facts& facts) const;
   const TouchedPages& touched() const { return *touched_; }
-  // From here on, and instead of what was noted before, notes by words.
-  void note_words();
   // With --freeze=none: how many contradictions the reading met, each an object or reference caught half
   // changed.
   std::uint64_t torn() const;

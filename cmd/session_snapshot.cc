@@ -22,11 +22,6 @@ constexpr std::pair<const char*, std::uint64_t CopiedProcessStats::*> kRan[] = {
 Session::Session() = default;
 Session::~Session() = default;
 
-void Session::note_words() {
-  touched_.reset();  // each sets the image's guards when it comes and goes
-  touched_ = std::make_unique<TouchedPages>(capture_.image, TouchedPages::Unit::kWord);
-}
-
 void Session::save(SnapshotWriter& writer, const Facts& also) const {
   Facts facts = also;
   save_target(facts, *target_);
@@ -40,11 +35,7 @@ void Session::save(SnapshotWriter& writer, const Facts& also) const {
   facts.save(writer);
   save_interpreters(writer, interpreters_);
   save_graph(writer, *types_, graph_);
-  if (touched_->unit() == TouchedPages::Unit::kWord) {
-    save_words(writer, *capture_.image, *touched_, graph_);
-  } else {
-    save_pages(writer, *capture_.image, *touched_);
-  }
+  save_pages(writer, *capture_.image, *touched_);
 }
 
 void Session::load(const SnapshotTarget& snapshot, const SessionOptions& options) {
