@@ -78,6 +78,8 @@ std::unique_ptr<Session> Session::open(const CommonOptions& common, const Sessio
   // core.
   auto prepared = std::async(std::launch::async, [&] { target.prepare(); });
   const auto* const snapshot = dynamic_cast<const SnapshotTarget*>(&target);
+  if (snapshot && options.to_save)
+    throw Error(ErrorKind::kUsage, "'" + common.target + "' is a snapshot already", "copy the file");
   try {
     if (snapshot) {
       s.python_ = snapshot->python();
