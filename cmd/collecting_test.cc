@@ -65,11 +65,13 @@ TEST_P(Collecting, NothingIsLost) {
   result.ended(HasFailure());
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Live, Collecting, testing::Combine(testing::ValuesIn(supported_interpreters()), testing::ValuesIn(kHows)),
-    [](const auto& each) {
-      return as_identifier(std::get<0>(each.param).name + "_" + std::get<1>(each.param).name);
-    });
+INSTANTIATE_TEST_SUITE_P(Live, Collecting,
+                         testing::Combine(testing::ValuesIn(interpreters_of_the_day("Collecting")),
+                                          testing::ValuesIn(kHows)),
+                         [](const auto& each) {
+                           return as_identifier(std::get<0>(each.param).name + "_" +
+                                                std::get<1>(each.param).name);
+                         });
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Collecting);
 
 }  // namespace

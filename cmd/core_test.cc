@@ -43,7 +43,8 @@ TEST_P(CoreOf, GdbIsExact) {
   EXPECT_NE(outcome.out.find("(none)"), std::string::npos) << outcome.out;
 }
 
-INSTANTIATE_TEST_SUITE_P(Live, CoreOf, testing::ValuesIn(supported_interpreters()), InterpreterName());
+INSTANTIATE_TEST_SUITE_P(Live, CoreOf, testing::ValuesIn(interpreters_of_the_day("CoreOf")),
+                         InterpreterName());
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(CoreOf);
 
 class Core : public testing::Test {

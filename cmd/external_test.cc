@@ -46,7 +46,8 @@ TEST_P(ExternalBytes, AreThoseOfTheInterpreter) {
   EXPECT_EQ(checked, 10);
 }
 
-INSTANTIATE_TEST_SUITE_P(Live, ExternalBytes, testing::ValuesIn(supported_interpreters()), InterpreterName());
+INSTANTIATE_TEST_SUITE_P(Live, ExternalBytes, testing::ValuesIn(interpreters_of_the_day("ExternalBytes")),
+                         InterpreterName());
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(ExternalBytes);
 
 }  // namespace

@@ -192,7 +192,8 @@ TEST_P(FreezeOnEvery, NotInTheMiddleOfACollection) {
   EXPECT_EQ(target.finish(), 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(Live, FreezeOnEvery, testing::ValuesIn(supported_interpreters()), InterpreterName());
+INSTANTIATE_TEST_SUITE_P(Live, FreezeOnEvery, testing::ValuesIn(interpreters_of_the_day("FreezeOnEvery")),
+                         InterpreterName());
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(FreezeOnEvery);
 
 TEST_F(Freeze, NoWaitIsDisturbedByAHundred) {

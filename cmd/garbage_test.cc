@@ -60,7 +60,8 @@ TEST_P(GarbageOf, IsWhatACollectionFrees) {
   EXPECT_NE(again.out.find("\"unreachable\": 0"), std::string::npos) << again.out;
 }
 
-INSTANTIATE_TEST_SUITE_P(Live, GarbageOf, testing::ValuesIn(supported_interpreters()), InterpreterName());
+INSTANTIATE_TEST_SUITE_P(Live, GarbageOf, testing::ValuesIn(interpreters_of_the_day("GarbageOf")),
+                         InterpreterName());
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(GarbageOf);
 
 }  // namespace

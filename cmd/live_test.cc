@@ -70,7 +70,8 @@ TEST_P(OnePythonEach, IsLeftAsItWas) {
   EXPECT_EQ(target.finish(), 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(Live, OnePythonEach, testing::ValuesIn(supported_interpreters()), InterpreterName());
+INSTANTIATE_TEST_SUITE_P(Live, OnePythonEach, testing::ValuesIn(interpreters_of_the_day("OnePythonEach")),
+                         InterpreterName());
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(OnePythonEach);
 
 TEST(Interpreters, SomeAreThere) {

@@ -67,7 +67,8 @@ TEST_P(WaysTo, KnownHoldersAreNamed) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Live, WaysTo, testing::ValuesIn(supported_interpreters()), InterpreterName());
+INSTANTIATE_TEST_SUITE_P(Live, WaysTo, testing::ValuesIn(interpreters_of_the_day("WaysTo")),
+                         InterpreterName());
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(WaysTo);
 
 class Path : public testing::Test {

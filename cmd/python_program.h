@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cctype>
 #include <fstream>
+#include <functional>
+#include <map>
 #include <memory>
 #include <sstream>
 
@@ -81,6 +83,26 @@ inline std::vector<Interpreter> supported_interpreters() {
   std::copy_if(all_interpreters().begin(), all_interpreters().end(), std::back_inserter(supported),
                [](const Interpreter& each) { return each.read; });
   return supported;
+}
+
+// For a suite whose tests cost more than all interpreters of each minor version are worth in CI: there one of
+// every minor version, by day and suite another. HEAPGLASS_TEST_DAY is the day, a number; without it all of
+// them.
+inline std::vector<Interpreter> interpreters_of_the_day(std::string_view suite) {
+  const std::vector<Interpreter> all = supported_interpreters();
+  const char* told = std::getenv("HEAPGLASS_TEST_DAY");
+  if (!told || !*told) return all;
+  const std::size_t turn = std::strtoul(told, nullptr, 10) + std::hash<std::string_view>()(suite) % 1000;
+  std::vector<std::string> minors;
+  std::map<std::string, std::vector<Interpreter>> of_minor;
+  for (const Interpreter& each : all) {
+    const std::string minor = each.version.substr(0, each.version.find('.', 2));
+    if (!of_minor.count(minor)) minors.push_back(minor);
+    of_minor[minor].push_back(each);
+  }
+  std::vector<Interpreter> chosen;
+  for (const std::string& minor : minors) chosen.push_back(of_minor[minor][turn % of_minor[minor].size()]);
+  return chosen;
 }
 
 // A program of testdata/programs under an interpreter, from the moment that it is ready until this object

@@ -62,7 +62,7 @@ TEST_P(Registry, RunIsExactAndScanNearly) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Live, Registry,
-                         testing::Combine(testing::ValuesIn(supported_interpreters()),
+                         testing::Combine(testing::ValuesIn(interpreters_of_the_day("Registry")),
                                           testing::ValuesIn(kPackages)),
                          [](const auto& each) {
                            return as_identifier(std::get<0>(each.param).name + "_" + std::get<1>(each.param));

@@ -158,7 +158,7 @@ TEST_P(SelfCheck, LayoutsTellWhatTheCodeTells) {
   EXPECT_EQ(outcome.status, 0) << outcome.out << outcome.err;
 }
 
-INSTANTIATE_TEST_SUITE_P(EveryPython, SelfCheck, testing::ValuesIn(supported_interpreters()),
+INSTANTIATE_TEST_SUITE_P(EveryPython, SelfCheck, testing::ValuesIn(interpreters_of_the_day("SelfCheck")),
                          InterpreterName());
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(SelfCheck);
 

@@ -52,7 +52,8 @@ TEST_P(Retained, IsWhatGoesWhenItIsDropped) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Live, Retained, testing::ValuesIn(supported_interpreters()), InterpreterName());
+INSTANTIATE_TEST_SUITE_P(Live, Retained, testing::ValuesIn(interpreters_of_the_day("Retained")),
+                         InterpreterName());
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Retained);
 
 }  // namespace

@@ -35,7 +35,8 @@ TEST_P(Stacks, OfTasks) {
   expect_told(program, program.target(), "compare_tasks.py");
 }
 
-INSTANTIATE_TEST_SUITE_P(Live, Stacks, testing::ValuesIn(supported_interpreters()), InterpreterName());
+INSTANTIATE_TEST_SUITE_P(Live, Stacks, testing::ValuesIn(interpreters_of_the_day("Stacks")),
+                         InterpreterName());
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Stacks);
 
 // However the process is held or kept. The oldest and the newest interpreter: between them the C structs of
