@@ -5,6 +5,8 @@
 #include <optional>
 
 #include "cmd/memory_bill_of.h"
+#include "cmd/metrics.h"
+#include "cmd/moment.h"
 #include "cmd/session.h"
 #include "cmd/snapshot_files.h"
 #include "cmd/what_answers_read.h"
@@ -41,7 +43,10 @@ int run_snapshot(const std::vector<std::string>& arguments) {
   add("keep", options::value(&keep)->value_name("N"),
       "remove older snapshots that -o could have named, all but the newest N, this one counted");
   add("keep-days", options::value(&keep_days)->value_name("N"), "remove those that are older than N days");
+  MetricsOptions metrics;
+  metrics.add_to(line.own());
   if (!line.parse(arguments)) return kExitDone;
+  metrics.most();  // a wrong number is told before anything is stopped
   CommonOptions& common = line.common();
   if (common.output.empty() || common.output == "-")
     throw Error(ErrorKind::kUsage, "a snapshot needs a file to be written to",
@@ -73,6 +78,8 @@ int run_snapshot(const std::vector<std::string>& arguments) {
   session->save(writer, facts);
   writer.write(output.stream());
   output.commit();
+  if (!metrics.file.empty())
+    write_metrics(gauges_of(moment_of(*session, {.identities = false}), nullptr, false, metrics), metrics);
   if (newest || days >= 0) names.rotate(static_cast<std::size_t>(newest), static_cast<double>(days), file);
   if (common.verbose) tell_sizes(writer, session->graph().nodes());
   return kExitDone;
