@@ -63,7 +63,8 @@ TEST_P(MemoryOn, IsWhatTheAllocatorsSay) {
   EXPECT_NEAR(told / was, 1, 0.2) << told << " told, " << was << " given back";
 }
 
-INSTANTIATE_TEST_SUITE_P(Live, MemoryOn, testing::ValuesIn(interpreters_of_the_day("MemoryOn")), InterpreterName());
+INSTANTIATE_TEST_SUITE_P(Live, MemoryOn, testing::ValuesIn(interpreters_of_the_day("MemoryOn")),
+                         InterpreterName());
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(MemoryOn);
 
 struct Shape {

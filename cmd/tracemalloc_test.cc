@@ -57,7 +57,8 @@ TEST_P(TracesOf, AreThoseOfTheModule) {
   EXPECT_EQ(verdict.rfind("SAME ", 0), 0u) << verdict;
 }
 
-INSTANTIATE_TEST_SUITE_P(Live, TracesOf, testing::ValuesIn(interpreters_of_the_day("TracesOf")), InterpreterName());
+INSTANTIATE_TEST_SUITE_P(Live, TracesOf, testing::ValuesIn(interpreters_of_the_day("TracesOf")),
+                         InterpreterName());
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(TracesOf);
 
 }  // namespace
