@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <regex>
 
+#include "cmd/proc_status.h"
 #include "cmd/python_program.h"
 
 namespace heapglass {
@@ -23,16 +24,6 @@ void expect_refused(const Outcome& outcome, int status, const std::string& says)
 }
 
 Outcome info(const std::string& target) { return run_command({HEAPGLASS_PROGRAM, "info", target}); }
-
-std::string status_line(pid_t pid, const std::string& name) {
-  std::ifstream lines("/proc/" + std::to_string(pid) + "/status");
-  for (std::string line; std::getline(lines, line);) {
-    if (line.rfind(name + ":\t", 0) == 0) {
-      return line.substr(name.size() + 2);
-    }
-  }
-  return "";
-}
 
 class OnPython : public testing::Test {
  protected:

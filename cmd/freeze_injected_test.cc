@@ -9,6 +9,7 @@
 #include <set>
 
 #include "cmd/live_results.h"
+#include "cmd/proc_status.h"
 #include "cmd/python_program.h"
 
 #if defined(__x86_64__)
@@ -24,32 +25,9 @@ Outcome heapglass(const Words& words) {
   return run_command(command);
 }
 
-std::string file_text(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-std::string status_line(const std::string& process, const std::string& name) {
-  const std::string status = "\n" + file_text("/proc/" + process + "/status");
-  const std::size_t at = status.find("\n" + name + ":\t");
-  return at == std::string::npos
-             ? ""
-             : status.substr(at + name.size() + 3, status.find('\n', at + 1) - at - name.size() - 3);
-}
-
 std::string held_by(const Outcome& info) {
   std::smatch found;
   return std::regex_search(info.out, found, std::regex("\"freeze\": *\"([a-z]+)\"")) ? found[1].str() : "";
-}
-
-// Children of a process that have ended.
-int zombies_of(pid_t pid) {
-  int zombies = 0;
-  for (const auto& thread : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
-    std::istringstream children(file_text(thread.path().string() + "/children"));
-    for (std::string child; children >> child;) zombies += status_line(child, "State").rfind("Z", 0) == 0;
-  }
-  return zombies;
 }
 
 class FreezeInjected : public testing::TestWithParam<std::string> {

@@ -7,6 +7,7 @@
 #include <regex>
 
 #include "cmd/live_results.h"
+#include "cmd/proc_status.h"
 #include "cmd/python_program.h"
 
 namespace heapglass {
@@ -18,13 +19,6 @@ Outcome heapglass(const Words& words) {
   Words command{HEAPGLASS_PROGRAM};
   command.insert(command.end(), words.begin(), words.end());
   return run_command(command);
-}
-
-std::string status_line(pid_t pid, const std::string& name) {
-  std::ifstream lines("/proc/" + std::to_string(pid) + "/status");
-  for (std::string line; std::getline(lines, line);)
-    if (line.rfind(name + ":\t", 0) == 0) return line.substr(name.size() + 2);
-  return "";
 }
 
 // The first number that the pattern captures, -1 where there is none.

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <sstream>
 
+#include "platform/proc_text.h"
 #include "platform/process.h"
 
 namespace heapglass {
@@ -18,11 +19,6 @@ std::optional<std::uint64_t> number_in(const std::string& path) {
   if (text.empty() || !std::isdigit(static_cast<unsigned char>(text[0]))) return std::nullopt;  // "max"
   const std::uint64_t number = std::strtoull(text.c_str(), nullptr, 10);
   return number < kNoLimit ? std::optional(number) : std::nullopt;
-}
-
-std::uint64_t stat_number(const std::string& stat, const std::string& key) {
-  const std::size_t at = ("\n" + stat).find("\n" + key + " ");
-  return at == std::string::npos ? 0 : std::strtoull(stat.c_str() + at + key.size(), nullptr, 10);
 }
 
 void keep_least(std::optional<std::uint64_t>& least, std::uint64_t limit, std::uint64_t used) {
@@ -87,8 +83,8 @@ std::optional<std::uint64_t> memory_room(const std::vector<std::string>& directo
       const std::uint64_t used =
           number_in(d + (first_version ? "/memory.usage_in_bytes" : "/memory.current")).value_or(0);
       // What the kernel drops before it runs short.
-      const std::uint64_t cache = stat_number(read_proc_file(d + "/memory.stat"),
-                                              first_version ? "total_inactive_file" : "inactive_file");
+      const std::uint64_t cache = number_after(read_proc_file(d + "/memory.stat"),
+                                               first_version ? "total_inactive_file " : "inactive_file ");
       keep_least(least, *limit, used - std::min(used, cache));
     }
   }

@@ -8,6 +8,8 @@
 
 #include "platform/cgroups.h"
 #include "platform/freeze_way.h"
+#include "platform/memory_left.h"
+#include "platform/proc_text.h"
 #include "platform/threads.h"
 
 namespace heapglass {
@@ -20,32 +22,15 @@ std::string file_of(pid_t pid, const char* name) {
   return read_proc_file("/proc/" + std::to_string(pid) + "/" + name);
 }
 
-// The rest of the line that begins with `key`.
-std::string line_after(const std::string& text, const std::string& key) {
-  const std::size_t at = ("\n" + text).find("\n" + key);
-  if (at == std::string::npos) return "";
-  const std::size_t start = at + key.size();
-  return text.substr(start, text.find('\n', start) - start);
-}
-
-std::uint64_t number_after(const std::string& text, const std::string& key) {
-  return std::strtoull(line_after(text, key).c_str(), nullptr, 10);
-}
-
 std::string too_little_memory(const Process& process) {
   const std::uint64_t need = shared_with_a_child(process) + kMargin;
-  const auto told = [&](const std::string& where, std::uint64_t room) {
-    return "the process would need up to " + as_mb(need) + " more while its copy lives, and " + where +
-           " has " + as_mb(room) + " left";
-  };
-  const std::string machine = read_proc_file("/proc/meminfo");
-  if (const std::uint64_t room = number_after(machine, "MemAvailable:") * 1024; room < need)
-    return told("the machine", room);
-  if (const auto room = memory_room(cgroup_directories(process.pid(), "memory")); room && *room < need)
-    return told("its control group", *room);
+  if (const MemoryLeft left = memory_left(process.pid()); left.bytes < need)
+    return "the process would need up to " + as_mb(need) + " more while its copy lives, and " + left.who +
+           " has " + as_mb(left.bytes) + " left";
   // Where memory is promised only as far as there is some, the child's promise could be what the process is
   // refused next.
   if (read_proc_file("/proc/sys/vm/overcommit_memory").starts_with('2')) {
+    const std::string machine = read_proc_file("/proc/meminfo");
     const std::uint64_t limit = number_after(machine, "CommitLimit:") * 1024,
                         used = number_after(machine, "Committed_AS:") * 1024,
                         room = limit > used ? limit - used : 0;

@@ -6,6 +6,8 @@
 #include <algorithm>
 
 #include "lib/base/parallel.h"
+#include "platform/freeze_way.h"
+#include "platform/memory_left.h"
 
 namespace heapglass {
 namespace {
@@ -14,6 +16,8 @@ constexpr std::uint64_t kHuge = 2u << 20;
 // Room on both sides of a mapping's buffer: what grows between the look and the stop stays contiguous with
 // it.
 constexpr std::uint64_t kSlack = 8u << 20;
+// Beside the copy, before there is any answer.
+constexpr std::uint64_t kRoomForOurselves = 16u << 20;
 constexpr std::uint64_t kLongestMapping = std::uint64_t{1} << 40;
 constexpr std::uint64_t kSampleBytes = 32u << 20, kSamplePieces = 16;
 
@@ -93,6 +97,7 @@ void MemoryCopier::plan() {
     planned_.push_back(std::move(p));
     of.push_back(&m);
   }
+  refuse_where_memory_is_short();
   arena_ = std::make_shared<CopyArena>(cursor + kHuge);
   std::vector<std::pair<std::byte*, std::uint64_t>> to_fault;
   for (std::size_t i = 0; i < planned_.size(); ++i) {
@@ -125,6 +130,22 @@ void MemoryCopier::plan() {
   }
   parallel_for(to_fault.size(),
                [&](std::size_t i, unsigned) { prefault(to_fault[i].first, to_fault[i].second); });
+}
+
+void MemoryCopier::refuse_where_memory_is_short() const {
+  std::uint64_t need = kRoomForOurselves;
+  for (const Planned& p : planned_)
+    if (!p.buffer)
+      for (const Range& run : p.runs) need += run.size();
+  const MemoryLeft left = memory_left(getpid());
+  if (left.bytes >= need) return;
+  throw Error(
+      ErrorKind::kUnreachable,
+      "too little memory for a copy of process " + std::to_string(process_.pid()) + ": it takes " +
+          as_mb(need) + ", and " +
+          (left.who == "the machine" ? left.who : "the control group that heapglass runs in") + " has " +
+          as_mb(left.bytes) + " left",
+      "the process was not stopped; run heapglass where more may be taken, it needs up to twice that");
 }
 
 void MemoryCopier::plan_file(Planned& p, const Mapping& m, int file) {

@@ -91,6 +91,8 @@ class MemoryCopier {
   // The file of a mapping, opened once however many mappings it has; -1 where it cannot be had.
   int file_of(const Mapping& m);
   void plan_file(Planned& p, const Mapping& m, int file);
+  // Throws Error kUnreachable: before anything is stopped, and before the kernel ends us for what we take.
+  void refuse_where_memory_is_short() const;
   void add_piece(Range range, std::byte* bytes, bool heap);
   // What is to be copied by these mappings, whatever has changed since the plan. With a tracker, of planned
   // mappings that can be watched only what it says was written.

@@ -14,16 +14,12 @@
 #include "lib/base/error.h"
 #include "platform/missing_right.h"
 #include "platform/proc_maps.h"
+#include "platform/proc_text.h"
 
 namespace heapglass {
 namespace {
 
 std::string proc(pid_t pid, const char* name) { return "/proc/" + std::to_string(pid) + "/" + name; }
-
-std::uint64_t status_number(const std::string& status, const char* key) {
-  const std::size_t at = status.find(std::string("\n") + key + ":");
-  return at == std::string::npos ? 0 : std::strtoull(status.c_str() + at + std::strlen(key) + 2, nullptr, 10);
-}
 
 }  // namespace
 
@@ -74,7 +70,7 @@ Process Process::open(pid_t pid) {
   Process process;
   process.pid_ = pid;
   const std::string status = read_proc_file(proc(pid, "status"));
-  if (const std::uint64_t group = status_number(status, "Tgid");
+  if (const std::uint64_t group = number_after(status, "Tgid:");
       group && group != static_cast<std::uint64_t>(pid)) {
     process.pid_ = static_cast<pid_t>(group);  // the id of one of its threads
     if (!read_proc_stat(process.pid_, stat))
@@ -134,11 +130,11 @@ std::string Process::command_line() const {
 }
 
 std::uint64_t Process::resident_bytes() const {
-  return status_number(read_proc_file(proc(pid_, "status")), "VmRSS") * 1024;
+  return number_after(read_proc_file(proc(pid_, "status:")), "VmRSS") * 1024;
 }
 
 bool Process::owned_by_caller() const {
-  return status_number(read_proc_file(proc(pid_, "status")), "Uid") == geteuid();
+  return number_after(read_proc_file(proc(pid_, "status:")), "Uid") == geteuid();
 }
 
 Mappings Process::mappings() const {

@@ -2,11 +2,11 @@
 
 #include <sys/ioctl.h>
 
-#include <charconv>
 #include <string>
-#include <string_view>
 
 #include "platform/page_map.h"
+#include "platform/proc_text.h"
+#include "platform/process.h"
 
 namespace heapglass {
 namespace {
@@ -53,16 +53,6 @@ bool scan(int page_map, Residency& out) {
   return true;
 }
 
-std::uint64_t field_of_status(std::string_view status, std::string_view name) {
-  const std::size_t at = status.find("\n" + std::string(name) + ":");
-  if (at == std::string_view::npos) return 0;
-  std::string_view rest = status.substr(at + name.size() + 2);
-  rest.remove_prefix(std::min(rest.find_first_of("0123456789"), rest.size()));
-  std::uint64_t kilobytes = 0;
-  std::from_chars(rest.data(), rest.data() + rest.size(), kilobytes);
-  return kilobytes * 1024;
-}
-
 }  // namespace
 
 std::optional<Residency> read_residency(pid_t pid, const Mappings& mappings) {
@@ -70,9 +60,9 @@ std::optional<Residency> read_residency(pid_t pid, const Mappings& mappings) {
   if (!pages) return std::nullopt;
   Residency out;
   const std::string status = read_proc_file("/proc/" + std::to_string(pid) + "/status");
-  out.rss = field_of_status(status, "VmRSS");
-  out.page_tables = field_of_status(status, "VmPTE");
-  out.swapped = field_of_status(status, "VmSwap");
+  out.rss = number_after(status, "VmRSS:") * 1024;
+  out.page_tables = number_after(status, "VmPTE:") * 1024;
+  out.swapped = number_after(status, "VmSwap:") * 1024;
   if (scan(pages.descriptor(), out)) return out;
   out.runs.clear();
   out.zero_pages_apart = false;

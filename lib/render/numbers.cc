@@ -57,7 +57,9 @@ std::string human_milliseconds(double duration) {
 std::string plain(double number) {
   if (!std::isfinite(number)) return "null";
   char text[32];
-  const auto [end, error] = std::to_chars(text, text + sizeof text, number);
+  const bool whole = std::abs(number) < 1e15 && number == std::trunc(number);  // bytes and counts: 1500000000
+  const auto [end, error] = whole ? std::to_chars(text, text + sizeof text, number, std::chars_format::fixed)
+                                  : std::to_chars(text, text + sizeof text, number);
   return {text, end};
 }
 

@@ -40,5 +40,13 @@ TEST(Numbers, PercentAndTime) {
   EXPECT_EQ(human_milliseconds(7'260'000), "2 h 1 min");
 }
 
+TEST(Numbers, PlainOnesAreForPrograms) {
+  EXPECT_EQ(plain(1.5e9), "1500000000");
+  EXPECT_EQ(plain(0.25), "0.25");
+  EXPECT_EQ(plain(-12), "-12");
+  EXPECT_EQ(plain(1e300), "1e+300");
+  EXPECT_EQ(plain(std::nan("")), "null");
+}
+
 }  // namespace
 }  // namespace heapglass

@@ -1,0 +1,40 @@
+// What /proc tells of a process that a test looks into.
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <string>
+
+namespace heapglass {
+
+inline std::string file_text(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// A line of /proc/PROCESS/status without its name, "" where there is none.
+inline std::string status_line(const std::string& process, const std::string& name) {
+  std::istringstream lines(file_text("/proc/" + process + "/status"));
+  for (std::string line; std::getline(lines, line);)
+    if (line.rfind(name + ":\t", 0) == 0) return line.substr(name.size() + 2);
+  return "";
+}
+inline std::string status_line(pid_t pid, const std::string& name) {
+  return status_line(std::to_string(pid), name);
+}
+
+// Children of a process that have ended, and that it has not asked after.
+inline int zombies_of(pid_t pid) {
+  int zombies = 0;
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
+    std::istringstream children(file_text(thread.path().string() + "/children"));
+    for (std::string child; children >> child;) zombies += status_line(child, "State").rfind("Z", 0) == 0;
+  }
+  return zombies;
+}
+
+}  // namespace heapglass
