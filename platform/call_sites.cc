@@ -23,15 +23,18 @@ bool is_c_library(const Mapping& m) {
   return name.starts_with("libc.") || name.starts_with("libc-") || name.starts_with("ld-musl");
 }
 
+bool stands_there(const Process& process, std::uint64_t at, std::string_view expected) {
+  std::string bytes(expected.size(), '\0');
+  return process.read(Address{at}, std::as_writable_bytes(std::span(bytes))) && bytes == expected;
+}
+
 // Whether the process would run there what its file says: the pages are the file's own, or say the same.
 bool unchanged(const Process& process, const PageMap& pages, std::uint64_t at, std::string_view expected) {
   bool own = !pages;
   const std::uint64_t first = at / kPage * kPage, last = (at + expected.size() - 1) / kPage * kPage;
   pages.each({first, last + kPage},
              [&](std::uint64_t, std::uint64_t entry) { own |= PageMap::is_private_copy(entry); });
-  if (!own) return true;
-  std::string bytes(expected.size(), '\0');
-  return process.read(Address{at}, std::as_writable_bytes(std::span(bytes))) && bytes == expected;
+  return !own || stands_there(process, at, expected);
 }
 
 std::uint64_t find_in(const Process& process, const PageMap& pages, const Mapping& m, std::string_view text,
@@ -64,8 +67,14 @@ std::optional<CallSites> find_call_sites(const Process& process, const Mappings&
   }
   return std::nullopt;
 }
+
+bool still_there(const Process& process, const CallSites& sites) {
+  return stands_there(process, sites.system_call, kSystemCall) &&
+         stands_there(process, sites.come_back, kComeBack);
+}
 #else
 std::optional<CallSites> find_call_sites(const Process&, const Mappings&) { return std::nullopt; }
+bool still_there(const Process&, const CallSites&) { return false; }
 #endif
 
 }  // namespace heapglass

@@ -18,4 +18,8 @@ struct CallSites {
 // that it has changed. Nothing where one of them is not found, and for other processors.
 std::optional<CallSites> find_call_sites(const Process& process, const Mappings& mappings);
 
+// Whether these instructions stand there: not any more in a process that has become another program since
+// (execve). Told for certain only while it is held.
+bool still_there(const Process& process, const CallSites& sites);
+
 }  // namespace heapglass

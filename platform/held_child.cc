@@ -54,9 +54,12 @@ bool reap_in_parent(const Process& parent, const CallSites& sites, pid_t child) 
   while (StopClock::now() < until) {
     ProcStat stat;
     if (!read_proc_stat(child, stat)) return true;
-    if (stat.state == 'Z') {
+    // A parent that has become another program since has these instructions elsewhere.
+    const std::optional<CallSites> now =
+        still_there(parent, sites) ? sites : find_call_sites(parent, parent.mappings());
+    if (stat.state == 'Z' && now) {
       for (const pid_t tid : least_disturbed_first(parent.pid())) {
-        const std::optional<long> got = wait_in(parent, sites, tid, child);
+        const std::optional<long> got = wait_in(parent, *now, tid, child);
         if (got && (*got == child || *got == -ECHILD)) return true;
       }
     }

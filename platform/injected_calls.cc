@@ -221,6 +221,7 @@ InjectedCalls::InjectedCalls(const Process& process, const CallSites& sites, pid
     throw CannotInject("its registers cannot be read");
   floating_.resize(io.iov_len);
   if (!make_floating_frame(floating_)) throw CannotInject("its floating point registers are of another kind");
+  if (!still_there(process, sites)) throw CannotInject("it has become another program meanwhile");
   lay_down();
 }
 
