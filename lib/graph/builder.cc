@@ -25,8 +25,7 @@ bool has_unknown_state(const Objects& o, TypeTable& types, Address module) {
     if (is_null(def) || is_null(o.pointer(def, o.layout().PyModuleDef.m_traverse))) return false;
   }
   if (is_null(o.pointer(module, l.md_state))) return false;
-  const auto name = o.str(o.pointer(module, l.md_name), 200);
-  return !name || !types.module_state(*name);
+  return !types.module_state(module);
 }
 
 // Objects waiting to be visited, shared between the workers in batches.

@@ -207,9 +207,11 @@ void FakeHeap::make_rows(unsigned part, unsigned parts) {
         put(state, static_cast<std::int32_t>(field->offset), some_);
     });
     fill_module_state(state, row.body);
-    put(def, l().PyModuleDef.m_size, 8);
+    const std::uint64_t size = *sources.size(row.structure);
+    put(def, l().PyModuleDef.m_size, size);
     put(def, l().PyModuleDef.m_traverse, next_traverse_);
     put(at, l().PyModuleObject.md_def, def);
+    put(at, l().PyModuleObject.md_state_size, size);
     put(at, l().PyModuleObject.md_state, state);
     put(at, l().PyModuleObject.md_state_traverse, next_traverse_);
     loose_.push_back(at);

@@ -219,8 +219,7 @@ void References::module(Address object, EdgeSink& sink) const {
     return;
   }
   if (is_null(state)) return;
-  const auto text = objects_.str(name, 200);
-  const TypeTable::ModuleState* described = text ? types_.module_state(*text) : nullptr;
+  const TypeTable::ModuleState* described = types_.module_state(object);
   if (!described) return;  // listed by the builder: a module whose state nobody has described
   if (described->visits_type) sink.add(objects_.type_of(object), EdgeKind::kType, 0, EdgeClass::kVisited);
   if (described->body != Body::kNone) module_state_body(state, described->body, sink);

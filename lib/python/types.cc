@@ -363,12 +363,15 @@ void TypeTable::plan_references(TypeInfo& info) {
   if (row) {
     // Without the collector's support the type has no tp_traverse that anybody calls: what it holds is owned.
     const EdgeClass cls = visits ? EdgeClass::kVisited : EdgeClass::kOwned;
-    bool known =
-        parse_fields(row->structure, row->visits, EdgeKind::kField, cls, info.fields) && can_read(row->body);
-    parse_fields(row->structure, row->owns, EdgeKind::kField, EdgeClass::kOwned, info.fields);
+    bool known = !has_another_size(base, *row);
+    if (known) {
+      known = parse_fields(row->structure, row->visits, EdgeKind::kField, cls, info.fields) &&
+              can_read(row->body);
+      parse_fields(row->structure, row->owns, EdgeKind::kField, EdgeClass::kOwned, info.fields);
+      if (can_read(row->body)) info.body = row->body;
+    }
     if (visits && row->visits_type_since && objects_.python().hexversion >= row->visits_type_since)
       info.fields.push_back({l.PyObject.ob_type, EdgeKind::kType, EdgeClass::kVisited, 0});
-    if (can_read(row->body)) info.body = row->body;
     info.buffer = row->buffer;
     if (visits && !known) info.resolution = Resolution::kUnknown;
     if (row->structure == "PyWeakReference" && l.PyWeakReference.wr_object != kAbsent)
@@ -407,7 +410,18 @@ void TypeTable::plan_size(TypeInfo& info) {
   }
 }
 
-const TypeTable::ModuleState* TypeTable::module_state(const std::string& md_name) {
+const TypeTable::ModuleState* TypeTable::module_state(Address module) {
+  const auto& l = objects_.layout().PyModuleObject;
+  const auto name = objects_.str(objects_.pointer(module, l.md_name), 200);
+  const ModuleState* state = name ? described_state(*name) : nullptr;
+  if (!state || !state->size) return state;
+  const auto size = l.md_def == kAbsent ? objects_.load<std::int64_t>(module, l.md_state_size)
+                                        : objects_.load<std::int64_t>(objects_.pointer(module, l.md_def),
+                                                                      objects_.layout().PyModuleDef.m_size);
+  return size == static_cast<std::int64_t>(state->size) ? state : nullptr;
+}
+
+const TypeTable::ModuleState* TypeTable::described_state(const std::string& md_name) {
   {
     std::lock_guard lock(names_mutex_);
     const auto at = module_states_.find(md_name);
@@ -420,6 +434,7 @@ const TypeTable::ModuleState* TypeTable::module_state(const std::string& md_name
     state = std::make_unique<ModuleState>();
     state->body = row.body;
     state->visits_type = row.visits_type;
+    if (!row.structure.empty()) state->size = sources_.size(row.structure).value_or(0);
     if (!parse_fields(row.structure, row.visits, EdgeKind::kState, EdgeClass::kVisited, state->fields) ||
         !can_read(row.body)) {
       state = nullptr;
@@ -427,6 +442,17 @@ const TypeTable::ModuleState* TypeTable::module_state(const std::string& md_name
   }
   std::lock_guard lock(names_mutex_);
   return module_states_.try_emplace(md_name, std::move(state)).first->second.get();
+}
+
+bool TypeTable::has_another_size(Address type, const CTypeRow& row) const {
+  // Structs of items, and those of which only the first fields are read, are larger or smaller by rights.
+  if (row.structure.empty() || row.body == Body::kStructSequence || row.structure == "PyHeapTypeObject")
+    return false;
+  if (row.type.starts_with("builtins.")) return false;  // checked against the process when it is found
+  const PyLayout& l = objects_.layout();
+  const auto size = sources_.size(row.structure);
+  return size && objects_.load<std::int64_t>(type, l.PyTypeObject.tp_itemsize) == 0 &&
+         objects_.load<std::int64_t>(type, l.PyTypeObject.tp_basicsize) != static_cast<std::int64_t>(*size);
 }
 
 }  // namespace heapglass

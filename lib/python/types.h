@@ -78,13 +78,15 @@ class TypeTable {
   // interpreter's state.
   Address type_dict(Address type) const;
   Address type_field(Address type, std::int32_t in_type, std::int32_t in_state) const;
-  // What a module's m_traverse visits; nullptr: not known.
+  // What a module's m_traverse visits.
   struct ModuleState {
     std::vector<ObjectField> fields;  // offsets in the state
     Body body = Body::kNone;
     bool visits_type = false;
+    std::uint64_t size = 0;  // of the state; 0: no layout tells
   };
-  const ModuleState* module_state(const std::string& md_name);
+  // nullptr: not known, also where the state is not as large as the layout's.
+  const ModuleState* module_state(Address module);
   // The PyMemberDefs of a heap type that hold objects.
   void add_slots(Address type, std::vector<ObjectField>& out) const;
   // To 3.10: is a table looked up by this function one for keys of every kind? Then tp_traverse visits its
@@ -105,6 +107,10 @@ class TypeTable {
   // Has the layout what the reader of this body needs?
   bool can_read(Body body) const;
   std::uint64_t field_name(std::string_view name);
+  const ModuleState* described_state(const std::string& md_name);
+  // Is a type not as large as its row's struct? Distributions put a field more into a release that they keep
+  // (Ubuntu's 3.12.3 has pyexpat's of 3.12.12), and no layout table can know.
+  bool has_another_size(Address type, const CTypeRow& row) const;
   void plan_references(TypeInfo& info);
   void plan_size(TypeInfo& info);
   // The C row for a type or the ancestor whose tp_traverse it inherits; nullptr: none.
