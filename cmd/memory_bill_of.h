@@ -6,7 +6,8 @@
 
 namespace heapglass {
 
-// The session was opened with residency.
-MemoryBill memory_bill_of(Session& session);
+// The session was opened with residency. While others read the session; what this reads is not noted for a
+// snapshot.
+MemoryBill memory_bill_of(const Session& session);
 
 }  // namespace heapglass

@@ -49,8 +49,10 @@ class Session {
   double elapsed_ms() const;
   // All that a snapshot of this moment has, opened with to_save. The session lives until `writer` has
   // written.
-  void save(SnapshotWriter& writer, const Facts& facts) const;
+  void save(SnapshotWriter& writer, Facts facts) const;
   const TouchedPages& touched() const { return *touched_; }
+  // From here on, and instead of what was noted before, notes by words.
+  void note_words();
   // With --freeze=none: how many contradictions the reading met, each an object or reference caught half
   // changed.
   std::uint64_t torn() const;

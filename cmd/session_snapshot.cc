@@ -22,9 +22,17 @@ constexpr std::pair<const char*, std::uint64_t CopiedProcessStats::*> kRan[] = {
 Session::Session() = default;
 Session::~Session() = default;
 
-void Session::save(SnapshotWriter& writer, const Facts& also) const {
-  Facts facts = also;
+void Session::note_words() {
+  touched_.reset();  // each sets the image's guards when it comes and goes
+  touched_ = std::make_unique<TouchedPages>(capture_.image, TouchedPages::Unit::kWord);
+}
+
+void Session::save(SnapshotWriter& writer, Facts facts) const {
   save_target(facts, *target_);
+  // Arguments are values too: passwords among them.
+  const std::string command = target_->command_line();
+  if (touched_->unit() == TouchedPages::Unit::kWord && command.find(' ') != std::string::npos)
+    facts.set("target.command_line", command.substr(0, command.find(' ')) + " ...");
   facts.set("session.resolve", resolve_);
   facts.set("session.why_not_run", why_not_run_);
   for (const auto& [name, figure] : kRan) facts.set_number(name, ran_.*figure);
@@ -35,13 +43,21 @@ void Session::save(SnapshotWriter& writer, const Facts& also) const {
   facts.save(writer);
   save_interpreters(writer, interpreters_);
   save_graph(writer, *types_, graph_);
-  save_pages(writer, *capture_.image, *touched_);
+  if (touched_->unit() == TouchedPages::Unit::kWord) {
+    save_words(writer, *capture_.image, *touched_, graph_);
+  } else {
+    save_pages(writer, *capture_.image, *touched_);
+  }
 }
 
 void Session::load(const SnapshotTarget& snapshot, const SessionOptions& options) {
   const Facts& facts = snapshot.facts();
   resolve_ = facts.text("session.resolve");
   why_not_run_ = facts.text("session.why_not_run");
+  if (facts.text("values") != "kept")
+    capture_.notes.push_back(
+        "this snapshot has no values: texts, numbers and bytes are not shown, a condition on one holds for no "
+        "object, and equal ones are not looked for");
   for (const auto& [name, figure] : kRan) ran_.*figure = facts.number(name);
   ran_.ms = facts.real("ran.ms");
   if (options.graph) {

@@ -1,12 +1,15 @@
 // heapglass snapshot: one moment of a process, saved.
 #include <algorithm>
 #include <chrono>
+#include <future>
 #include <iostream>
 #include <optional>
 
 #include "cmd/memory_bill_of.h"
 #include "cmd/metrics.h"
 #include "cmd/moment.h"
+#include "cmd/names_and_shapes.h"
+#include "cmd/saved_bill.h"
 #include "cmd/session.h"
 #include "cmd/snapshot_files.h"
 #include "cmd/what_answers_read.h"
@@ -39,12 +42,16 @@ void tell_sizes(const SnapshotWriter& writer, std::uint32_t objects) {
 int run_snapshot(const std::vector<std::string>& arguments) {
   CommandLine line("snapshot", "saves one moment, for every command to look at later");
   std::string keep, keep_days;
+  bool no_values = false;
   auto add = line.own().add_options();
   add("keep", options::value(&keep)->value_name("N"),
       "remove older snapshots that -o could have named, all but the newest N, this one counted");
   add("keep-days", options::value(&keep_days)->value_name("N"), "remove those that are older than N days");
   MetricsOptions metrics;
   metrics.add_to(line.own());
+  add("no-values", options::bool_switch(&no_values),
+      "keep no value: no text, number or bytes of an object, only types, sizes, references and the names "
+      "that stand in the program");
   if (!line.parse(arguments)) return kExitDone;
   metrics.most();  // a wrong number is told before anything is stopped
   CommonOptions& common = line.common();
@@ -62,19 +69,26 @@ int run_snapshot(const std::vector<std::string>& arguments) {
   const std::optional<FileDescriptor> lock = names.is_pattern() ? std::optional(names.lock()) : std::nullopt;
 
   const std::uint64_t now = milliseconds_since_1970();
-  const auto session = Session::open(common, {.residency = true, .to_save = true});
+  const auto session = Session::open(common, {.residency = true, .to_save = !no_values});
   const std::string file = names.name(static_cast<std::time_t>(now / 1000), session->target().pid());
   Output output(file, 0600);
-  // Of longer values the rest is not kept: as much as conditions look at.
-  constexpr std::uint64_t kLongestValue = 1 << 20;
-  read_what_answers_read(*session, kLongestValue);
-  memory_bill_of(*session);
+  // Beside what is read for the other answers: it looks at nothing that is noted.
+  auto bill = std::async(std::launch::async, [&] { return memory_bill_of(*session); });
+  if (no_values) {
+    session->note_words();
+    read_names_and_shapes(*session, session->touched());
+  } else {
+    // Of longer values the rest is not kept: as much as conditions look at.
+    constexpr std::uint64_t kLongestValue = 1 << 20;
+    read_what_answers_read(*session, kLongestValue);
+  }
   read_tracemalloc(session->objects());
   Facts facts;
   facts.set("heapglass", HEAPGLASS_VERSION);
   facts.set_number("captured_at_ms", now);
-  facts.set("values", "kept");
+  facts.set("values", no_values ? "none" : "kept");
   SnapshotWriter writer;
+  save_bill(writer, facts, bill.get());
   session->save(writer, facts);
   writer.write(output.stream());
   output.commit();

@@ -14,6 +14,16 @@ void set(const Bits& bits, std::uint64_t at, std::uint64_t mask) {
 
 }  // namespace
 
+std::shared_ptr<Image> unnoted(const std::shared_ptr<Image>& image) {
+  auto same = std::make_shared<Image>();
+  for (Image::Segment s : image->segments()) {
+    s.guard = nullptr;
+    same->add(s, image);
+  }
+  same->seal();
+  return same;
+}
+
 // A bit for each unit of the segment.
 class TouchedPages::Guard final : public SegmentGuard {
  public:
@@ -60,6 +70,15 @@ void TouchedPages::touch(Address from, std::uint64_t bytes) const {
   if (!s || bytes == 0) return;
   const std::uint64_t offset = from - s->start;
   s->guard->ready(offset, std::min(bytes, s->size - offset));
+}
+
+void TouchedPages::forget(Address from, std::uint64_t bytes) const {
+  const Image::Segment* s = image_->find(from);
+  if (!s || bytes == 0) return;
+  const Guard& guard = *guards_[static_cast<std::size_t>(s - image_->segments().data())];
+  const std::uint64_t first = from - s->start, last = std::min(first + bytes, s->size) - 1;
+  for (std::uint64_t at = first / 8; at <= last / 8; ++at)
+    guard.touched[at / 64].fetch_and(~(std::uint64_t{1} << (at % 64)), std::memory_order_relaxed);
 }
 
 void TouchedPages::blank(Address word) const {

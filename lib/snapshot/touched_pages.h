@@ -17,6 +17,9 @@ constexpr std::uint64_t kWordsOfPage = kSnapshotPage / 8;
 // A bit for each word of 8 bytes of one page.
 using WordMask = std::array<std::uint64_t, kWordsOfPage / 64>;
 
+// The same bytes, with nobody noting what is read of them.
+std::shared_ptr<Image> unnoted(const std::shared_ptr<Image>& image);
+
 class TouchedPages {
  public:
   enum class Unit { kPage, kWord };
@@ -31,6 +34,8 @@ class TouchedPages {
   Unit unit() const { return unit_; }
   // As if these bytes were read, as far as they are there.
   void touch(Address from, std::uint64_t bytes) const;
+  // By words: as if none of these bytes had been read.
+  void forget(Address from, std::uint64_t bytes) const;
   // By words: this one is there, but nobody may know what it was. From many threads.
   void blank(Address word) const;
 

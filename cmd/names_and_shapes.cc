@@ -1,0 +1,236 @@
+#include "cmd/names_and_shapes.h"
+
+#include <algorithm>
+#include <mutex>
+
+#include "lib/analysis/heap_objects.h"
+#include "lib/base/parallel.h"
+#include "lib/python/describe.h"
+#include "lib/python/python_repr.h"
+
+namespace heapglass {
+namespace {
+
+constexpr std::size_t kLongestName = 4096;
+
+// Where the names of references stand, and which dicts have names for keys.
+class Names final : public EdgeSink {
+ public:
+  std::vector<Address> texts, c_strings, namespaces, of_modules_and_classes;
+
+ private:
+  void take(const Edge* edges, std::size_t count) override {
+    for (const Edge* e = edges; e != edges + count; ++e) {
+      const Address at{e->payload};
+      if (e->kind == EdgeKind::kAttribute || e->kind == EdgeKind::kLocal) {
+        if (texts.empty() || texts.back() != at) texts.push_back(at);
+      } else if (e->kind == EdgeKind::kSlot) {
+        if (c_strings.empty() || c_strings.back() != at) c_strings.push_back(at);
+      } else if (e->kind == EdgeKind::kDict) {
+        namespaces.push_back(e->referent);
+      }
+    }
+  }
+};
+
+// First the shapes of everything; then whatever of a value was read with them is forgotten; last the names,
+// which are texts too.
+class Reader {
+ public:
+  Reader(Session& session, const TouchedPages& touched)
+      : session_(session),
+        graph_(session.graph()),
+        touched_(touched),
+        objects_(*session.capture().image, session.python()),
+        interpreters_(read_interpreters(objects_, limits_, health_)),
+        types_(objects_, limits_, health_) {}
+
+  void read() {
+    for (const PyInterpreter& interpreter : interpreters_)
+      each_tracked(
+          objects_, interpreter, [](Address) {}, health_);
+    each_object([&](Address a, const TypeInfo& type, const References& references, const HeapObjects& values,
+                    Names& names) { shape(a, type, references, values, names); });
+    each_object([&](Address a, const TypeInfo& type, const References&, const HeapObjects& values, Names&) {
+      hide(a, type, values);
+    });
+    names();
+  }
+
+ private:
+  template <class Visit>
+  void each_object(Visit visit) {
+    constexpr std::uint64_t kPiece = 1 << 10;  // blocks of the index
+    const AddressIndex& index_of = *graph_.index;
+    parallel_for((index_of.blocks() + kPiece - 1) / kPiece, [&](std::size_t piece, unsigned) {
+      Names names;
+      const References references(types_, health_);
+      const HeapObjects values(types_, graph_, interpreters_);
+      const std::uint64_t first = piece * kPiece, last = std::min(first + kPiece, index_of.blocks());
+      std::uint32_t n = index_of.rank(first);
+      index_of.each_in_blocks(first, last, [&](Address a) {
+        if (const TypeInfo* type = types_.get(graph_.types[graph_.type[n++]].address))
+          visit(a, *type, references, values, names);
+      });
+      names.drain();
+      const std::lock_guard lock(mutex_);
+      texts_.insert(texts_.end(), names.texts.begin(), names.texts.end());
+      c_strings_.insert(c_strings_.end(), names.c_strings.begin(), names.c_strings.end());
+      namespaces_.insert(namespaces_.end(), names.namespaces.begin(), names.namespaces.end());
+      of_modules_and_classes_.insert(of_modules_and_classes_.end(), names.of_modules_and_classes.begin(),
+                                     names.of_modules_and_classes.end());
+    });
+  }
+
+  void shape(Address a, const TypeInfo& type, const References& references, const HeapObjects& values,
+             Names& names) {
+    const PyLayout& l = objects_.layout();
+    objects_.type_of(a);
+    objects_.refcount(a);
+    is_tracked(objects_, a, type);
+    values.length(a);
+    references.visit(a, type, names);
+    if (type.flags & kTpDictSubclass) hide_hashes(objects_.pointer(a, l.PyDictObject.ma_keys));
+    if (type.body == Body::kSet) hide_hashes_of_set(a);
+    if (type.body == Body::kModule) {
+      names.of_modules_and_classes.push_back(objects_.pointer(a, l.PyModuleObject.md_dict));
+    } else if (type.flags & kTpTypeSubclass) {
+      names.of_modules_and_classes.push_back(types_.type_dict(a));
+    } else if (type.resolution == Resolution::kUnknown) {
+      unknown(a, type, references, names);
+    }
+    if (is_named(type) || type.body == Body::kModule) {
+      const std::lock_guard lock(mutex_);
+      named_.push_back(a);
+    }
+    if (type.name == "functools._lru_cache_wrapper") objects_.load(a, l.lru_cache_object.maxsize);
+  }
+
+  // What is the value alone: digits, characters, the hash that tells it.
+  void hide(Address a, const TypeInfo& type, const HeapObjects& values) {
+    const PyLayout& l = objects_.layout();
+    const auto at = [&](std::int32_t offset) { return a + static_cast<std::uint64_t>(offset); };
+    if (type.flags & kTpUnicodeSubclass) {
+      // Its characters stand behind its head, where it is no object of a derived class.
+      const Address head = at(l.PyASCIIObject.length) + 8, end = at(l.PyASCIIObject.size);
+      const NodeId node = graph_.index->find(a);
+      touched_.forget(head, (type.name == "builtins.str" ? a + graph_.size[index(node)] : end) - head);
+    } else if (type.flags & kTpBytesSubclass) {
+      const std::uint64_t n = values.length(a).value_or(0);
+      touched_.forget(
+          at(l.PyVarObject.ob_size) + 8,
+          static_cast<std::uint64_t>(l.PyBytesObject.ob_sval - l.PyVarObject.ob_size) - 8 + n + 1);
+    } else if (type.flags & kTpLongSubclass) {
+      const std::uint64_t end = static_cast<std::uint64_t>(l.PyLongObject.ob_digit) + 4;
+      const auto header = static_cast<std::uint64_t>(l.PyObject.ob_type) + 8;
+      touched_.forget(a + header, end - header);
+    } else if (type.name == "builtins.float" || type.name == "builtins.complex") {
+      const auto header = static_cast<std::uint64_t>(l.PyObject.ob_type) + 8;
+      touched_.forget(a + header, static_cast<std::uint64_t>(type.basicsize) - header);
+    }
+  }
+
+  void names() {
+    session_.python().self_check(objects_.image());
+    Limits limits;
+    Health health;
+    const auto interpreters = read_interpreters(objects_, limits, health);
+    TypeTable types(objects_, limits, health);
+    for (const GraphType& type : graph_.types) types.get(type.address);
+    for (const PyRoot& root : read_roots(types, interpreters, health))
+      if (root.edge.kind == EdgeKind::kLocal) texts_.push_back(Address{root.edge.payload});
+    std::sort(texts_.begin(), texts_.end());
+    texts_.erase(std::unique(texts_.begin(), texts_.end()), texts_.end());
+    for (const Address text : texts_) objects_.str(text, kLongestName);
+    for (const Address text : c_strings_) objects_.c_string(text);
+    for (const Address a : named_) {
+      const TypeInfo& type = *types.get(objects_.type_of(a));
+      short_repr(types, a, type);
+      if (type.name != "builtins.method" && type.body != Body::kModule) python_repr(types, a, kLongestName);
+    }
+    for (const PyInterpreter& interpreter : interpreters)
+      namespaces_.push_back(
+          objects_.pointer(interpreter.state, objects_.layout().PyInterpreterState.modules));
+    std::sort(namespaces_.begin(), namespaces_.end());
+    namespaces_.erase(std::unique(namespaces_.begin(), namespaces_.end()), namespaces_.end());
+    for (const Address dict : namespaces_)
+      objects_.each_item(dict, [&](Address key, Address) { objects_.str(key, kLongestName); });
+    for (const Address dict : of_modules_and_classes_)
+      objects_.each_item(dict, [&](Address key, Address item) {
+        const auto name = objects_.str(key, kLongestName);
+        if (name == "__name__" || name == "__module__") objects_.str(item, kLongestName);
+      });
+  }
+
+  // Whose description is a name of the program.
+  static bool is_named(const TypeInfo& type) {
+    static constexpr std::string_view kNamed[] = {"builtins.function",
+                                                  "builtins.code",
+                                                  "builtins.method",
+                                                  "builtins.method_descriptor",
+                                                  "builtins.getset_descriptor",
+                                                  "builtins.wrapper_descriptor",
+                                                  "builtins.member_descriptor",
+                                                  "builtins.classmethod_descriptor",
+                                                  "builtins.NoneType",
+                                                  "builtins.builtin_function_or_method"};
+    return type.body == Body::kFrame || type.body == Body::kGenerator || type.flags & kTpTypeSubclass ||
+           type.body == Body::kBuiltinMethod ||
+           std::find(std::begin(kNamed), std::end(kNamed), type.name) != std::end(kNamed);
+  }
+
+  // Of what its body refers to only the objects are told.
+  void unknown(Address a, const TypeInfo& type, const References& references, Names& names) {
+    references.scan(a, type, names);
+    const std::uint64_t head = static_cast<std::uint64_t>(objects_.layout().PyVarObject.size);
+    const std::uint64_t items = type.itemsize ? objects_.item_count(a) : 0;
+    const std::uint64_t end =
+        std::min<std::uint64_t>(static_cast<std::uint64_t>(type.basicsize), 1 << 20) +
+        std::min<std::uint64_t>(items, 1 << 20) * static_cast<std::uint64_t>(type.itemsize);
+    for (std::uint64_t offset = head; offset < end; offset += 8)
+      if (graph_.index->find(objects_.pointer(a, static_cast<std::int32_t>(offset))) == kNoNode)
+        touched_.blank(a + offset);
+  }
+
+  void hide_hashes(Address keys) {
+    const auto table = objects_.keys(keys);
+    constexpr std::uint32_t kWithHash = 24;
+    if (!table || !table->entries || table->entry_size != kWithHash) return;
+    const Address first = keys + static_cast<std::uint64_t>(table->entries - objects_.image().at(keys, 1));
+    for (std::uint64_t i = 0; i < table->nentries; ++i) touched_.blank(first + i * kWithHash);
+  }
+
+  void hide_hashes_of_set(Address a) {
+    const auto& l = objects_.layout().PySetObject;
+    const auto& entry = objects_.layout().setentry;
+    const auto mask = objects_.load<std::int64_t>(a, l.mask);
+    const Address table = objects_.pointer(a, l.table);
+    if (!mask || *mask < 0 || *mask > std::int64_t{1} << 40 || entry.size < 16) return;
+    if (!objects_.image().at(
+            table, (static_cast<std::uint64_t>(*mask) + 1) * static_cast<std::uint64_t>(entry.size)))
+      return;
+    for (std::int64_t i = 0; i <= *mask; ++i) {
+      const Address hash = table + static_cast<std::uint64_t>(i) * static_cast<std::uint64_t>(entry.size) +
+                           static_cast<std::uint64_t>(entry.hash);
+      // A removed entry is known by its -1, which no key has.
+      if (objects_.load<std::int64_t>(hash, 0) != -1) touched_.blank(hash);
+    }
+  }
+
+  Session& session_;
+  const HeapGraph& graph_;
+  const TouchedPages& touched_;
+  Limits limits_;
+  Health health_;
+  const Objects objects_;
+  const std::vector<PyInterpreter> interpreters_;
+  TypeTable types_;
+  std::mutex mutex_;
+  std::vector<Address> texts_, c_strings_, namespaces_, of_modules_and_classes_, named_;
+};
+
+}  // namespace
+
+void read_names_and_shapes(Session& session, const TouchedPages& touched) { Reader(session, touched).read(); }
+
+}  // namespace heapglass
