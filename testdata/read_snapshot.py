@@ -151,16 +151,25 @@ def histogram(snapshot):
 
 
 def search(snapshot, secrets):
-    """Eight bytes of one that stand somewhere are one too many."""
-    words = set()
+    """Eight bytes of one that stand somewhere are one too many; sixteen where the half of them are zeros."""
+    words, pairs = set(), set()
     if "memory.words" in snapshot.sections:
-        words = {word for _, word in snapshot.memory_words()}
+        before = 0, 0
+        for at, word in snapshot.memory_words():
+            words.add(word)
+            if at == before[0] + 8:
+                pairs.add((before[1], word))
+            before = at, word
     everything = b"\0".join(block for name in snapshot.sections for block in snapshot.blocks(name))
     for line in open(secrets):
         what, forms = line.rstrip("\n").split("\t")
         for form in map(bytes.fromhex, forms.split()):
             size = max(8, len(form) // 5)  # of a text eight characters, which nothing else has by chance
-            if any(struct.unpack_from("<Q", form, i)[0] in words for i in range(len(form) - 7)):
+            if len(form) >= 80:
+                there = any(struct.unpack_from("<QQ", form, i) in pairs for i in range(len(form) - 15))
+            else:
+                there = any(struct.unpack_from("<Q", form, i)[0] in words for i in range(len(form) - 7))
+            if there:
                 print("a word of the", what)
             if any(form[i:i + size] in everything for i in range(0, len(form) - size + 1, size)):
                 print("bytes of the", what)
