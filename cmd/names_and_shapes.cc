@@ -7,6 +7,7 @@
 #include "lib/base/parallel.h"
 #include "lib/python/describe.h"
 #include "lib/python/python_repr.h"
+#include "lib/python/tracemalloc.h"
 
 namespace heapglass {
 namespace {
@@ -55,6 +56,9 @@ class Reader {
       hide(a, type, values);
     });
     names();
+    read_tracemalloc(objects_);  // names of files
+    cut_texts();
+    touched_.stop();
   }
 
  private:
@@ -160,6 +164,28 @@ class Reader {
         const auto name = objects_.str(key, kLongestName);
         if (name == "__name__" || name == "__module__") objects_.str(item, kLongestName);
       });
+  }
+
+  // What stands beside a name's few bits of state, and behind its end, is left from who had the memory
+  // before.
+  void cut_texts() {
+    const auto& l = objects_.layout().PyASCIIObject;
+    const auto wide = objects_.layout().PyCompactUnicodeObject.size;
+    for (std::uint32_t n = 0; n < graph_.nodes(); ++n) {
+      if (graph_.types[graph_.type[n]].name != "builtins.str") continue;
+      const Address a = graph_.index->address(NodeId{n}), state = a + static_cast<std::uint64_t>(l.state);
+      if (!touched_.is_touched(state)) continue;
+      touched_.cut(state, 4);
+      // Its size tells how wide the characters are, and that they stand behind its head.
+      const std::uint64_t length = objects_.str_length(a).value_or(0), size = graph_.size[n];
+      for (const auto& [head, width] : {std::pair{l.size, 1u}, {wide, 1u}, {wide, 2u}, {wide, 4u}}) {
+        if (size != static_cast<std::uint64_t>(head) + (length + 1) * width) continue;
+        const std::uint64_t bytes = length * width;
+        const Address last = a + static_cast<std::uint64_t>(head) + bytes / 8 * 8;
+        if (bytes % 8 && touched_.is_touched(last)) touched_.cut(last, static_cast<unsigned>(bytes % 8));
+        break;
+      }
+    }
   }
 
   // Whose description is a name of the program.

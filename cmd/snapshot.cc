@@ -81,8 +81,8 @@ int run_snapshot(const std::vector<std::string>& arguments) {
     // Of longer values the rest is not kept: as much as conditions look at.
     constexpr std::uint64_t kLongestValue = 1 << 20;
     read_what_answers_read(*session, kLongestValue);
+    read_tracemalloc(session->objects());
   }
-  read_tracemalloc(session->objects());
   Facts facts;
   facts.set("heapglass", HEAPGLASS_VERSION);
   facts.set_number("captured_at_ms", now);

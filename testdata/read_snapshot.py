@@ -150,10 +150,35 @@ def histogram(snapshot):
         print(count[name], size[name], name)
 
 
+def stale(snapshot):
+    """Of texts: bytes beside the state and behind the end, left from who had the memory before."""
+    offset = {}
+    fields = zip(snapshot.column("structs.field.in"), snapshot.texts("structs.field.name"), snapshot.column("structs.field.offset"))
+    structs, sizes = snapshot.texts("structs.name"), snapshot.column("structs.size")
+    for struct_, field, at in fields:
+        offset.setdefault((structs[struct_], field), at)
+    head = sizes[structs.index("PyASCIIObject")]
+    names = snapshot.texts("types.name")
+    words, found = dict(snapshot.memory_words()), 0
+    for type, at in zip(snapshot.column("objects.type"), snapshot.column("objects.address")):
+        state = (at << 3) + offset["PyASCIIObject", "state"]
+        if names[type] != "builtins.str" or state not in words:
+            continue
+        found += words[state] >> 32 != 0
+        length = words.get((at << 3) + offset["PyASCIIObject", "length"], 0)
+        last = words.get((at << 3) + head + length // 8 * 8, 0)
+        # Compact and of ASCII alone: the third byte's lowest bits, or the first's highest, as versions have it.
+        if words[state] & 0x60 == 0x60 and length % 8:
+            found += last >> 8 * (length % 8) != 0
+    return found
+
+
 def search(snapshot, secrets):
     """Eight bytes of one that stand somewhere are one too many; sixteen where the half of them are zeros."""
     words, pairs = set(), set()
     if "memory.words" in snapshot.sections:
+        if stale(snapshot):
+            print("bytes of nobody beside %d texts" % stale(snapshot))
         before = 0, 0
         for at, word in snapshot.memory_words():
             words.add(word)

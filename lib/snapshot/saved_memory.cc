@@ -79,7 +79,8 @@ void save_words(SnapshotWriter& writer, const Image& image, const TouchedPages& 
       std::uint64_t at = first_word[p];
       each_word((*masks)[p], [&](std::uint64_t w) {
         const bool hidden = blank[w / 64] >> (w % 64) & 1;
-        (*coded)[at++] = codec.encode(start + w * 8, hidden ? 0 : words[w]);
+        const Address a = start + w * 8;
+        (*coded)[at++] = codec.encode(a, hidden ? touched.seen_of_blank(a, words[w]) : words[w]);
       });
     }
   });

@@ -89,6 +89,20 @@ void TouchedPages::blank(Address word) const {
   set(guard.blank, at / 64, std::uint64_t{1} << (at % 64));
 }
 
+void TouchedPages::cut(Address word, unsigned bytes) const {
+  cut_[value(word)] = bytes;
+  blank(word);
+}
+
+bool TouchedPages::is_touched(Address word) const {
+  const Image::Segment* s = image_->find(word);
+  if (!s) return false;
+  const std::uint64_t at = (word - s->start) / 8;
+  return guards_[static_cast<std::size_t>(s - image_->segments().data())]->touched[at / 64].load() >>
+             (at % 64) &
+         1;
+}
+
 std::vector<TouchedPages::Page> TouchedPages::pages() const {
   std::vector<Page> out;
   for (std::uint32_t s = 0; s < guards_.size(); ++s) {

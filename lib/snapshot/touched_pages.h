@@ -5,6 +5,7 @@
 #include <array>
 #include <atomic>
 #include <memory>
+#include <unordered_map>
 #include <vector>
 
 #include "lib/target/image.h"
@@ -31,6 +32,9 @@ class TouchedPages {
   TouchedPages(const TouchedPages&) = delete;
   TouchedPages& operator=(const TouchedPages&) = delete;
 
+  // Notes nothing from here on.
+  void stop() const { image_->guard({}); }
+
   Unit unit() const { return unit_; }
   // As if these bytes were read, as far as they are there.
   void touch(Address from, std::uint64_t bytes) const;
@@ -38,6 +42,9 @@ class TouchedPages {
   void forget(Address from, std::uint64_t bytes) const;
   // By words: this one is there, but nobody may know what it was. From many threads.
   void blank(Address word) const;
+  // By words: of this one only the first bytes, fewer than 8, are anybody's. From one thread.
+  void cut(Address word, unsigned bytes) const;
+  bool is_touched(Address word) const;
 
   struct Page {
     std::uint32_t segment = 0;  // in the image's order
@@ -47,11 +54,17 @@ class TouchedPages {
   // By words: those that were read, and those of them that are to be blank.
   WordMask read_of(Page page) const;
   WordMask blank_of(Page page) const;
+  // What is to be seen of a blank word.
+  std::uint64_t seen_of_blank(Address at, std::uint64_t word) const {
+    const auto cut = cut_.find(value(at));
+    return cut == cut_.end() ? 0 : word & ((std::uint64_t{1} << cut->second * 8) - 1);
+  }
 
  private:
   class Guard;
   std::shared_ptr<Image> image_;
   const Unit unit_;
+  mutable std::unordered_map<std::uint64_t, unsigned> cut_;  // bytes that stay, by address of the word
   std::vector<std::shared_ptr<Guard>> guards_;
 };
 
