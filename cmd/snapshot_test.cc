@@ -238,6 +238,14 @@ TEST_F(Snapshot, KilledAtAnyMomentLeavesTheOldFileOrAWholeNewOne) {
   }
 }
 
+// The long form is run by hand: 10,000 rounds, 500 kills.
+TEST_F(Snapshot, OverAndOverLeavesNothingBehind) {
+  const Outcome outcome = run_command(
+      {"python3", std::string(HEAPGLASS_SOURCE_DIR) + "/scripts/soaksnapshots", "--rounds", "10", "--kills",
+       "8", "--program", HEAPGLASS_PROGRAM, "--python", supported_interpreters().back().path});
+  EXPECT_EQ(outcome.status, 0) << outcome.out << outcome.err;
+}
+
 TEST_F(Snapshot, OfASnapshotIsACopy) {
   const std::string file = folder_.file("moment.hg");
   ASSERT_NO_FATAL_FAILURE(expect_snapshot(target_->target(), file));
