@@ -76,6 +76,21 @@ TEST_F(Core, AnswersAsTheProcessDoes) {
   EXPECT_EQ(histogram({core_}).out, histogram({target_->target()}).out);
 }
 
+TEST_F(Core, TablesAreThoseOfTheProcess) {
+  for (const char* const table :
+       {"objects", "refs", "types", "roots", "threads", "frames", "arenas WHERE allocator = 'pymalloc'"}) {
+    const std::vector<std::string> query{std::string("SELECT * FROM ") + table, "--limit", "0", "--format",
+                                         "csv"};
+    std::vector<std::string> live{HEAPGLASS_PROGRAM, "query", target_->target()},
+        saved{HEAPGLASS_PROGRAM, "query", core_};
+    live.insert(live.end(), query.begin(), query.end());
+    saved.insert(saved.end(), query.begin(), query.end());
+    const Outcome outcome = run_command(live);
+    EXPECT_GT(outcome.out.size(), 40u) << table << outcome.err;
+    EXPECT_EQ(run_command(saved).out == outcome.out, true) << table;
+  }
+}
+
 TEST_F(Core, CompressedAnswersTheSame) {
   const Outcome plain = histogram({core_});
   ASSERT_EQ(run_command({"gzip", "-k", "-1", core_}).status, 0);

@@ -1,8 +1,6 @@
 // heapglass query: SQL over the heap.
-#include "cmd/retained_sizes.h"
-#include "cmd/session.h"
+#include "cmd/heap_as_tables.h"
 #include "lib/base/error.h"
-#include "lib/query/heap_tables.h"
 #include "lib/query/sqlite_query.h"
 
 namespace heapglass {
@@ -14,18 +12,19 @@ Cell cell_of(const QueryValue& value) {
     Cell operator()(std::int64_t n) const { return n; }
     Cell operator()(double n) const { return n; }
     Cell operator()(const std::string& s) const { return s; }
+    Cell operator()(std::string_view s) const { return std::string(s); }
   };
   return std::visit(Give{}, value);
 }
 
-Table schema(const std::vector<std::unique_ptr<QueryTable>>& tables) {
+Table schema(const std::vector<QueryTable*>& tables) {
   Table out{.key = "columns",
             .columns = {{"table", "table", Kind::kText},
                         {"column", "column", Kind::kText},
                         {"type", "type", Kind::kText},
                         {"what", "what it is", Kind::kSentence},
                         {"rows", "rows", Kind::kCount}}};
-  for (const auto& table : tables)
+  for (QueryTable* const table : tables)
     for (const QueryColumn& c : table->columns())
       out.rows.push_back({std::string(table->name()), std::string(c.name), std::string(c.type),
                           std::string(c.what), table->rows()});
@@ -35,7 +34,7 @@ Table schema(const std::vector<std::unique_ptr<QueryTable>>& tables) {
 }  // namespace
 
 int run_query_command(const std::vector<std::string>& arguments) {
-  CommandLine line("query", "SQL over the heap: objects, refs, types, roots, threads, frames");
+  CommandLine line("query", "SQL over the heap: objects, refs, types, roots, threads, frames, arenas");
   std::string sql, limit = "1000";
   bool tables_only = false;
   line.takes_also("sql", &sql);
@@ -50,23 +49,14 @@ int run_query_command(const std::vector<std::string>& arguments) {
         "as in heapglass query 4711 'SELECT type, count(*) FROM objects GROUP BY type'; --tables shows "
         "what there is");
   const auto session = Session::open(line.common(), {});
-  const HeapGraph& graph = session->graph();
-  const Referrers referrers = reverse(graph);
-  Labels labels(session->types(), graph, referrers);
-  HeapObjects values(session->types(), graph, session->interpreters());
-  // Only who asks for it pays for it.
-  if (sql.find("retained") != std::string::npos) tell_retained(values, *session);
-  const auto tables = heap_tables({session->types(), graph, session->interpreters(), values, labels});
-
+  HeapAsTables heap(*session);
   Document document;
   if (tables_only) {
-    document.sections.push_back(schema(tables));
+    document.sections.push_back(schema(heap.all()));
     session->write(std::move(document), line.common());
     return kExitDone;
   }
-  std::vector<QueryTable*> borrowed;
-  for (const auto& table : tables) borrowed.push_back(table.get());
-  const QueryResult result = run_query(borrowed, sql, most);
+  const QueryResult result = run_query(heap.all(), sql, most);
   Table table{.key = "rows"};
   for (const std::string& name : result.columns) table.columns.push_back({name, name, Kind::kPlainNumber});
   for (std::size_t i = 0; i < result.columns.size(); ++i)

@@ -75,11 +75,57 @@ TEST_F(Query, KnowsRetainedSizesAndFrames) {
   EXPECT_EQ(query("SELECT count(*) > 1 FROM threads"), "1\n");
 }
 
+TEST_F(Query, OwnersAndRetainedSizesComeWithAllColumns) {
+  // With nobody having named the columns.
+  const std::string star =
+      query("SELECT count(*) FROM (SELECT * FROM objects) WHERE retained IS NULL OR owner IS NULL");
+  EXPECT_EQ(star, "0\n");
+  EXPECT_EQ(
+      query("SELECT owner FROM objects WHERE type = '__main__.InClassAttribute'"),
+      query(
+          "SELECT owner FROM objects o JOIN refs r ON r.holder = o.id WHERE r.held = (SELECT id FROM objects "
+          "WHERE type = '__main__.InClassAttribute')"));
+  EXPECT_EQ(query("SELECT owner LIKE '%.local%' FROM objects WHERE type = '__main__.InThreadLocal'"), "1\n");
+  EXPECT_EQ(query("SELECT owner FROM objects WHERE type = '__main__.InGarbage'"), "garbage\n");
+}
+
+TEST_F(Query, ArenasAreThoseOfTheBill) {
+  const std::string json = run("memory", {"--format", "json"}).out;
+  std::smatch figures;
+  ASSERT_TRUE(std::regex_search(
+      json, figures, std::regex("\"pymalloc\": *\\{[^}]*\"arenas\": *(\\d+)[^}]*\"used_bytes\": *(\\d+)")))
+      << json;
+  EXPECT_EQ(query("SELECT count(*), sum(used) FROM arenas WHERE allocator = 'pymalloc'"),
+            figures[1].str() + "," + figures[2].str() + "\n");
+  EXPECT_EQ(
+      query("SELECT sum(size = used + free + overhead) = count(*) FROM arenas WHERE allocator = 'pymalloc'"),
+      "1\n");
+  EXPECT_EQ(query("SELECT (SELECT sum(objects) FROM arenas) = count(*) FROM objects o JOIN arenas a ON "
+                  "a.allocator = 'pymalloc' AND o.id >= a.start AND o.id < a.start + a.size"),
+            "1\n");
+}
+
+TEST_F(Query, FindsTypesByName) {
+  EXPECT_EQ(query("SELECT count(*), sum(size) FROM objects WHERE type = 'builtins.tuple'"),
+            query("SELECT count(*), sum(size) FROM objects WHERE type || '' = 'builtins.tuple'"));
+  EXPECT_EQ(query("SELECT count(*) FROM objects WHERE type = 'builtins.tupl'"), "0\n");
+}
+
+TEST_F(Query, ReferencesToTheSameHaveEachItsName) {
+  const std::string names =
+      "SELECT label FROM refs WHERE holder = (SELECT r.held FROM refs r JOIN objects o ON "
+      "o.id = r.holder WHERE r.label = 'twice' AND o.type = 'builtins.dict')";
+  EXPECT_EQ(query(names), "[0]\n[1]\n[2]\n");
+}
+
 TEST_F(Query, RefusesWhatIsNoQuery) {
   EXPECT_EQ(run("query", {}).status, 2);
   const Outcome outcome = run("query", {"DELETE FROM objects"});
   EXPECT_EQ(outcome.status, 2);
   EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+  for (const char* const sql : {"ATTACH '/tmp/other.db' AS other", "PRAGMA journal_mode = WAL",
+                                "SELECT load_extension('libc.so.6')", "VACUUM INTO '/tmp/other.db'"})
+    EXPECT_EQ(run("query", {sql}).status, 2) << sql;
   EXPECT_EQ(run("query", {"--tables", "--format", "csv"}).out.rfind("table,column,type", 0), 0u);
 }
 

@@ -12,11 +12,15 @@
 
 namespace heapglass {
 
-// From now on `values` tells retained sizes. The session has references.
+// From now on `values` tells retained sizes, which are computed when the first of them is asked for. The
+// session has references, and outlives `values`.
 inline void tell_retained(HeapObjects& values, const Session& session) {
-  const auto dominators = std::make_shared<Dominators>(
-      session.graph(), held_from_outside(session.graph(), session.objects()).held);
-  values.retained = [dominators](NodeId n) { return dominators->retained_bytes(n); };
+  const auto dominators = std::make_shared<std::optional<Dominators>>();
+  values.retained = [dominators, &session](NodeId n) {
+    if (!*dominators)
+      dominators->emplace(session.graph(), held_from_outside(session.graph(), session.objects()).held);
+    return (*dominators)->retained_bytes(n);
+  };
 }
 
 inline bool uses_retained(std::initializer_list<const std::optional<Expression>*> expressions) {

@@ -6,6 +6,7 @@ namespace heapglass {
 namespace {
 
 using Numbers = std::vector<std::uint64_t>;
+constexpr std::uint64_t kNotKnown = UINT64_MAX;
 
 // Each single figure by its name in the file.
 template <class T>
@@ -111,6 +112,37 @@ MemoryBill load_bill(const SnapshotFile& file, const Facts& facts) {
     bill.pymalloc.sizes.push_back({size[i], pools[i], used[i], available[i]});
   bill.doubts = file.strings("bill.doubts");
   return bill;
+}
+
+void save_arenas(SnapshotWriter& writer, const std::vector<ArenaRow>& arenas) {
+  std::vector<std::string> allocators;
+  for (const ArenaRow& a : arenas) allocators.push_back(a.allocator);
+  writer.strings("arena.allocator", allocators);
+  using Row = ArenaRow;
+  save(writer, "arena.start", arenas, [](const Row& a) { return value(a.start); });
+  save(writer, "arena.size", arenas, [](const Row& a) { return a.size; });
+  save(writer, "arena.used", arenas, [](const Row& a) { return a.used.value_or(kNotKnown); });
+  save(writer, "arena.free", arenas, [](const Row& a) { return a.free.value_or(kNotKnown); });
+  save(writer, "arena.overhead", arenas, [](const Row& a) { return a.overhead.value_or(kNotKnown); });
+  save(writer, "arena.objects", arenas, [](const Row& a) { return a.objects.value_or(kNotKnown); });
+}
+
+std::vector<ArenaRow> load_arenas(const SnapshotFile& file) {
+  const auto allocators = file.strings("arena.allocator");
+  auto column = [&](const char* section) {
+    return file.column<std::uint64_t>(section, allocators.size());
+  };
+  const auto start = column("arena.start"), size = column("arena.size"), used = column("arena.used"),
+             free = column("arena.free"), overhead = column("arena.overhead"),
+             objects = column("arena.objects");
+  const auto known = [](std::uint64_t number) {
+    return number == kNotKnown ? std::nullopt : std::optional(number);
+  };
+  std::vector<ArenaRow> arenas;
+  for (std::size_t i = 0; i < allocators.size(); ++i)
+    arenas.push_back({allocators[i], Address{start[i]}, size[i], known(used[i]), known(free[i]),
+                      known(overhead[i]), known(objects[i])});
+  return arenas;
 }
 
 }  // namespace heapglass

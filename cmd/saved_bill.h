@@ -2,9 +2,10 @@
 // allocators' records of all memory, which a snapshot does not keep.
 #pragma once
 
-#include <optional>
+#include <vector>
 
 #include "lib/analysis/memory_bill.h"
+#include "lib/query/heap_tables.h"
 #include "lib/snapshot/facts.h"
 
 namespace heapglass {
@@ -13,5 +14,9 @@ namespace heapglass {
 void save_bill(SnapshotWriter& writer, Facts& facts, const MemoryBill& bill);
 // Throws Error kFile where the sections contradict themselves.
 MemoryBill load_bill(const SnapshotFile& file, const Facts& facts);
+
+// Sections arena.*: the rows of the table of that name.
+void save_arenas(SnapshotWriter& writer, const std::vector<ArenaRow>& arenas);
+std::vector<ArenaRow> load_arenas(const SnapshotFile& file);
 
 }  // namespace heapglass

@@ -73,7 +73,7 @@ int run_snapshot(const std::vector<std::string>& arguments) {
   const std::string file = names.name(static_cast<std::time_t>(now / 1000), session->target().pid());
   Output output(file, 0600);
   // Beside what is read for the other answers: it looks at nothing that is noted.
-  auto bill = std::async(std::launch::async, [&] { return memory_bill_of(*session); });
+  auto account = std::async(std::launch::async, [&] { return memory_account_of(*session); });
   if (no_values) {
     session->note_words();
     read_names_and_shapes(*session, session->touched());
@@ -88,7 +88,9 @@ int run_snapshot(const std::vector<std::string>& arguments) {
   facts.set_number("captured_at_ms", now);
   facts.set("values", no_values ? "none" : "kept");
   SnapshotWriter writer;
-  save_bill(writer, facts, bill.get());
+  const MemoryAccount memory = account.get();
+  save_bill(writer, facts, memory.bill);
+  save_arenas(writer, memory.arenas);
   session->save(writer, facts);
   writer.write(output.stream());
   output.commit();

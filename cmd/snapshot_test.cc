@@ -82,9 +82,12 @@ TEST_P(SnapshotOf, EveryCommandAnswersAsOfTheProcess) {
       {"retained", "--limit", "0"},
       {"garbage"},
       {"memory", "--limit", "0"},
-      {"query", "SELECT * FROM refs"},
+      {"query", "SELECT * FROM objects", "--limit", "0"},
+      {"query", "SELECT * FROM refs", "--limit", "0"},
       {"query", "SELECT * FROM roots"},
+      {"query", "SELECT * FROM threads"},
       {"query", "SELECT * FROM frames"},
+      {"query", "SELECT * FROM arenas"},
       {"export", "--format", "jsonl"},
       {"show", "--id", "0x10"},
   };

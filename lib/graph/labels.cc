@@ -1,6 +1,7 @@
 #include "lib/graph/labels.h"
 
 #include <algorithm>
+#include <numeric>
 #include <unordered_set>
 
 #include "lib/python/describe.h"
@@ -97,30 +98,87 @@ Address Labels::closure_names(NodeId tuple, std::int64_t& first) {
   return {};
 }
 
-std::vector<Labels::Label> Labels::between(NodeId holder, NodeId held) {
-  const Objects& o = types_.objects();
-  const Address referent = address(held);
-  const bool names = is_namespace(holder);
-  const bool in_closure = type_of(held).name == "builtins.cell" && type_of(holder).flags & kTpTupleSubclass;
-  std::int64_t first = 0;
-  const Address cells = in_closure ? closure_names(holder, first) : Address{};
-  std::vector<Label> labels;
-  for (const Edge& edge : references_of(holder)) {
-    if (edge.referent != referent) continue;
-    Label label{.text = edge_label(types_, edge, names), .kind = edge.kind, .cls = edge.cls};
-    if (!is_null(cells) && edge.kind == EdgeKind::kIndex && first >= 0) {
-      const std::int64_t at = first + static_cast<std::int64_t>(edge.payload);
-      if (at < o.ob_size(cells)) {
-        const auto name = o.str(
-            o.pointer(cells + static_cast<std::uint64_t>(at) * 8, o.layout().PyTupleObject.ob_item), 60);
-        if (name) label.text += " " + *name;
-      }
+void Labels::forget() {
+  edges_ = {};
+  by_referent_ = {};
+  namespaces_ = {};
+}
+
+// The references of one holder to one referent, in the order that it has them: gone through where it has few,
+// else looked up in an order that is made once.
+class Labels::ReferencesTo {
+ public:
+  ReferencesTo(Labels& labels, NodeId holder, Address referent) : edges_(labels.references_of(holder)) {
+    constexpr std::size_t kMany = 64;
+    if (edges_.size() < kMany) {
+      for (std::uint32_t i = 0; i < edges_.size(); ++i)
+        if (edges_[i].referent == referent) few_[count_++] = i;
+      found_ = few_;
+      return;
     }
-    label.close = names || edge.kind == EdgeKind::kDict || edge.kind == EdgeKind::kField;
-    if (std::none_of(labels.begin(), labels.end(), [&](const Label& l) { return l.text == label.text; }))
-      labels.push_back(std::move(label));
+    const auto [at, is_new] = labels.by_referent_.try_emplace(index(holder));
+    std::vector<std::uint32_t>& order = at->second;
+    if (is_new) {
+      order.resize(edges_.size());
+      std::iota(order.begin(), order.end(), 0u);
+      std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+        return edges_[a].referent < edges_[b].referent;
+      });
+    }
+    const auto before = [&](std::uint32_t e, Address a) { return edges_[e].referent < a; };
+    const auto from = std::lower_bound(order.begin(), order.end(), referent, before);
+    const auto to = std::lower_bound(from, order.end(), referent + 1, before);
+    found_ = order.data() + (from - order.begin());
+    count_ = static_cast<std::size_t>(to - from);
+  }
+  std::size_t size() const { return count_; }
+  const Edge& operator[](std::size_t nth) const { return edges_[found_[nth]]; }
+
+ private:
+  const std::vector<Edge>& edges_;
+  std::uint32_t few_[64];
+  const std::uint32_t* found_ = nullptr;
+  std::size_t count_ = 0;
+};
+
+Labels::Naming Labels::naming(NodeId holder, NodeId held) {
+  Naming naming{.names = is_namespace(holder)};
+  if (type_of(held).name == "builtins.cell" && type_of(holder).flags & kTpTupleSubclass)
+    naming.cells = closure_names(holder, naming.first);
+  return naming;
+}
+
+Labels::Label Labels::label(const Edge& edge, const Naming& naming) {
+  const Objects& o = types_.objects();
+  Label label{.text = edge_label(types_, edge, naming.names), .kind = edge.kind, .cls = edge.cls};
+  if (!is_null(naming.cells) && edge.kind == EdgeKind::kIndex && naming.first >= 0) {
+    const std::int64_t at = naming.first + static_cast<std::int64_t>(edge.payload);
+    if (at < o.ob_size(naming.cells)) {
+      const auto name = o.str(
+          o.pointer(naming.cells + static_cast<std::uint64_t>(at) * 8, o.layout().PyTupleObject.ob_item), 60);
+      if (name) label.text += " " + *name;
+    }
+  }
+  label.close = naming.names || edge.kind == EdgeKind::kDict || edge.kind == EdgeKind::kField;
+  return label;
+}
+
+std::vector<Labels::Label> Labels::between(NodeId holder, NodeId held) {
+  const Naming how = naming(holder, held);
+  const ReferencesTo references(*this, holder, address(held));
+  std::vector<Label> labels;
+  std::unordered_set<std::string> told;
+  for (std::size_t i = 0; i < references.size(); ++i) {
+    Label each = label(references[i], how);
+    if (told.insert(each.text).second) labels.push_back(std::move(each));
   }
   return labels;
+}
+
+std::string Labels::name_of(NodeId holder, NodeId held, std::size_t nth) {
+  const ReferencesTo references(*this, holder, address(held));
+  if (references.size() == 0) return "";
+  return label(references[std::min(nth, references.size() - 1)], naming(holder, held)).text;
 }
 
 }  // namespace heapglass

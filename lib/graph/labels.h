@@ -29,10 +29,15 @@ class Labels {
   // Every reference of `holder` to `held`, each name once, in the order that the holder has them.
   std::vector<Label> between(NodeId holder, NodeId held);
 
+  // What its reference number `nth` (from 0) to `held` is called.
+  std::string name_of(NodeId holder, NodeId held, std::size_t nth);
+
   // All references of `holder`, those included that only its own code has told (kUnknown). Kept.
   const std::vector<Edge>& references_of(NodeId holder);
   // A dict whose keys are names: of a module, a class or an instance.
   bool is_namespace(NodeId node);
+  // Gives back the memory of what is kept; what references_of() gave is gone.
+  void forget();
 
   const TypeInfo& type_of(NodeId n) const { return *graph_.types[graph_.type[index(n)]].info; }
   Address address(NodeId n) const { return graph_.index->address(n); }
@@ -50,7 +55,20 @@ class Labels {
   const Referrers& referrers_;
   Health scratch_;
   References references_;
+  // What the names of a holder's references to one referent depend on.
+  struct Naming {
+    bool names = false;      // the holder is a namespace
+    Address cells{};         // names of a closure's cells, where the holder is one
+    std::int64_t first = 0;  // which of those is the first
+  };
+  Naming naming(NodeId holder, NodeId held);
+  Label label(const Edge& edge, const Naming& naming);
+  // By number in references_of(holder): how many refer to `referent`, and which is the nth of them.
+  class ReferencesTo;
+
   std::unordered_map<std::uint32_t, std::vector<Edge>> edges_;
+  // Of holders with many: their numbers by referent, for who asks about them one by one.
+  std::unordered_map<std::uint32_t, std::vector<std::uint32_t>> by_referent_;
   std::unordered_map<std::uint32_t, bool> namespaces_;
 };
 

@@ -9,8 +9,10 @@
 
 namespace heapglass {
 
-// std::monostate: NULL.
-using QueryValue = std::variant<std::monostate, std::int64_t, double, std::string>;
+// std::monostate: NULL. A string_view is text that stays for as long as the table does.
+using QueryValue = std::variant<std::monostate, std::int64_t, double, std::string, std::string_view>;
+// What is looked up, by the column's type.
+using QueryKey = std::variant<std::int64_t, std::string_view>;
 
 struct QueryColumn {
   std::string_view name;
@@ -30,11 +32,13 @@ class QueryTable {
   virtual ~QueryTable() = default;
   virtual std::string_view name() const = 0;
   virtual std::vector<QueryColumn> columns() const = 0;
-  virtual std::uint64_t rows() const = 0;
+  virtual std::uint64_t rows() = 0;
   virtual QueryValue value(std::uint64_t row, int column) = 0;
-  // Whether rows by the value of this column are found without going through all.
-  virtual bool can_find(int) const { return false; }
-  virtual QueryRows find(int column, std::int64_t wanted);
+  // How many rows a look-up by the value of this column about gives; 0: they are not found without going
+  // through all.
+  virtual std::uint64_t rows_found_by(int) const { return 0; }
+  // All rows that have it, and perhaps others.
+  virtual QueryRows find(int column, const QueryKey& wanted);
 };
 
 }  // namespace heapglass

@@ -3,12 +3,14 @@
 #include <sqlite3.h>
 
 #include <memory>
+#include <optional>
+#include <string_view>
 
 #include "lib/base/error.h"
 
 namespace heapglass {
 
-QueryRows QueryTable::find(int, std::int64_t) { return {0, rows(), {}, true}; }
+QueryRows QueryTable::find(int, const QueryKey&) { return {0, rows(), {}, true}; }
 
 namespace {
 
@@ -46,18 +48,23 @@ int disconnect(sqlite3_vtab* table) {
 
 int best_index(sqlite3_vtab* vtab, sqlite3_index_info* info) {
   QueryTable& table = *static_cast<Table*>(vtab)->of;
+  const std::uint64_t all = table.rows();
   info->idxNum = 0;
-  info->estimatedCost = static_cast<double>(table.rows() + 1);
-  info->estimatedRows = static_cast<sqlite3_int64>(table.rows());
+  info->estimatedCost = static_cast<double>(all + 1);
+  info->estimatedRows = static_cast<sqlite3_int64>(all);
   for (int i = 0; i < info->nConstraint; ++i) {
     const auto& c = info->aConstraint[i];
-    if (!c.usable || c.op != SQLITE_INDEX_CONSTRAINT_EQ || c.iColumn < 0 || !table.can_find(c.iColumn))
-      continue;
+    if (!c.usable || c.op != SQLITE_INDEX_CONSTRAINT_EQ || c.iColumn < 0) continue;
+    const std::uint64_t found = table.rows_found_by(c.iColumn);
+    // Text that is equal in some other way, as with COLLATE NOCASE, is not found by looking it up.
+    if (!found || std::string_view(sqlite3_vtab_collation(info, i)) != "BINARY") continue;
+    const double cost = static_cast<double>(found) + 9;
+    if (info->idxNum && cost >= info->estimatedCost) continue;
+    for (int other = 0; other < i; ++other) info->aConstraintUsage[other].argvIndex = 0;
     info->idxNum = c.iColumn + 1;
     info->aConstraintUsage[i].argvIndex = 1;
-    info->estimatedCost = 10;
-    info->estimatedRows = 4;
-    break;
+    info->estimatedCost = cost;
+    info->estimatedRows = static_cast<sqlite3_int64>(found);
   }
   return SQLITE_OK;
 }
@@ -72,16 +79,32 @@ int close(sqlite3_vtab_cursor* cursor) {
   return SQLITE_OK;
 }
 
+// What is looked up, as the column has it; nullopt: no row has it. SQLite compares once more itself, so that
+// a look-up may give too much but not too little: text that looks like a number is one to it, and so is 5.0.
+std::optional<QueryKey> key_of(sqlite3_value* wanted, bool text) {
+  if (text) {
+    if (sqlite3_value_type(wanted) == SQLITE_NULL) return std::nullopt;
+    const auto* bytes = reinterpret_cast<const char*>(sqlite3_value_text(wanted));
+    return std::string_view(bytes, static_cast<std::size_t>(sqlite3_value_bytes(wanted)));
+  }
+  const int type = sqlite3_value_numeric_type(wanted);
+  if (type == SQLITE_INTEGER) return sqlite3_value_int64(wanted);
+  if (type != SQLITE_FLOAT) return std::nullopt;
+  const double number = sqlite3_value_double(wanted);
+  if (!(number > -9e18 && number < 9e18)) return std::nullopt;
+  return static_cast<std::int64_t>(number);
+}
+
 int filter(sqlite3_vtab_cursor* base, int index, const char*, int count, sqlite3_value** values) {
   auto& cursor = *static_cast<Cursor*>(base);
   QueryTable& table = table_of(base);
   cursor.at = 0;
   cursor.rows = {0, table.rows(), {}, true};
   if (index == 0 || count == 0) return SQLITE_OK;
-  // SQLite compares once more itself, so that a look-up may give too much but not too little: text that looks
-  // like a number is one to it.
-  const int type = sqlite3_value_numeric_type(values[0]);
-  cursor.rows = type == SQLITE_INTEGER ? table.find(index - 1, sqlite3_value_int64(values[0])) : QueryRows{};
+  const int column = index - 1;
+  const bool text = table.columns()[static_cast<std::size_t>(column)].type == "TEXT";
+  const std::optional<QueryKey> key = key_of(values[0], text);
+  cursor.rows = key ? table.find(column, *key) : QueryRows{};
   return SQLITE_OK;
 }
 
@@ -100,6 +123,9 @@ int column(sqlite3_vtab_cursor* base, sqlite3_context* out, int i) {
     void operator()(double n) const { sqlite3_result_double(out, n); }
     void operator()(const std::string& s) const {
       sqlite3_result_text64(out, s.data(), s.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+    }
+    void operator()(std::string_view s) const {
+      sqlite3_result_text64(out, s.data(), s.size(), SQLITE_STATIC, SQLITE_UTF8);
     }
   };
   std::visit(Give{out}, table_of(base).value(static_cast<Cursor*>(base)->row(), i));

@@ -14,6 +14,7 @@ import threading
 import weakref
 
 gc.disable()
+twice = [gc, sys, gc]
 
 
 class InLruCache: pass
