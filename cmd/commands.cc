@@ -21,7 +21,7 @@ constexpr Command kCommands[] = {
     {"stacks", "where threads and tasks stand, and who waits for whom", run_stacks},
     {"query", "SQL over the heap", run_query_command},
     {"snapshot", "saves one moment, for every command to look at later", run_snapshot},
-    {"export", "every object and reference, as JSON lines", run_export},
+    {"export", "every object and reference as jsonl, sqlite, csv or parquet", run_export},
     {"selfcheck", "compares layouts with the target's own code", run_selfcheck},
 };
 

@@ -1,88 +1,69 @@
-// heapglass export: every object and reference, as JSON lines.
-#include <charconv>
-#include <unordered_map>
+// heapglass export: every object and reference, for other programs.
+#include <unistd.h>
 
-#include "cmd/session.h"
+#include <climits>
+#include <ctime>
+
+#include "cmd/export_formats.h"
+#include "cmd/metrics.h"
 #include "lib/base/error.h"
-#include "lib/render/json.h"
 #include "lib/render/output.h"
 
 namespace heapglass {
 namespace {
 
-void append_number(std::string& out, std::uint64_t n) {
-  char digits[20];
-  const auto end = std::to_chars(digits, digits + sizeof digits, n).ptr;
-  out.append(digits, end);
+std::string host_name() {
+  char name[HOST_NAME_MAX + 1] = {};
+  return gethostname(name, sizeof name - 1) == 0 ? name : "";
+}
+
+// Of the moment that is shown, UTC: 20261121T134507Z.
+std::string time_of(const Target& target) {
+  const std::time_t moment = target.shown_moment().value_or(std::time(nullptr));
+  std::tm parts{};
+  char text[32] = {};
+  if (gmtime_r(&moment, &parts)) std::strftime(text, sizeof text, "%Y%m%dT%H%M%SZ", &parts);
+  return text;
 }
 
 }  // namespace
 
 int run_export(const std::vector<std::string>& arguments) {
-  CommandLine line("export", "every object and reference, as JSON lines");
+  CommandLine line(
+      "export",
+      "every object and reference, for other programs: as jsonl (the default), sqlite, csv or parquet");
+  HeapPlace place{"", host_name(), ""};
+  auto add = line.own().add_options();
+  add("service", options::value(&place.service)->value_name("NAME"),
+      "parquet: the partition `service`; by default the name of the program that runs");
+  add("host", options::value(&place.host)->value_name("NAME"),
+      "parquet: the partition `host`; by default this one");
   if (!line.parse(arguments)) return kExitDone;
   const CommonOptions& common = line.common();
-  if (!common.format.empty() && common.format != "jsonl")
-    throw Error(ErrorKind::kUsage, "export knows no format '" + common.format + "'", "it is jsonl");
-  Output output(common.output);
+  const std::string format = common.format.empty() ? "jsonl" : common.format;
+  if (format != "jsonl" && format != "sqlite" && format != "csv" && format != "parquet")
+    throw Error(ErrorKind::kUsage, "export knows no format '" + format + "'",
+                "it is jsonl, sqlite, csv or parquet");
+  if (format == "jsonl") {
+    Output output(common.output);
+    const auto session = Session::open(common, {});
+    export_jsonl(*session, output.stream());
+    output.commit();
+    return kExitDone;
+  }
+  if (common.output.empty() || common.output == "-")
+    throw Error(ErrorKind::kUsage, "--format " + format + " does not go to the standard output",
+                format == "sqlite" ? "give a file with -o: heap.db"
+                                   : "give a folder with -o: its tables are files there");
+  const WriteParquet write = format == "parquet" ? load_parquet() : nullptr;
   const auto session = Session::open(common, {});
-  const Session& s = *session;
-  const HeapGraph& graph = s.graph();
-  const Objects& objects = s.objects();
-
-  std::string text = R"({"kind":"header","tool":"heapglass","pid":)";
-  append_number(text, static_cast<std::uint64_t>(s.target().pid()));
-  text += ",\"python\":" + json_string(s.python().version);
-  text += std::string(",\"build\":\"") + (s.python().py_debug ? "debug" : "release") + "\"";
-  text += ",\"layout_source\":" + json_string(s.python().layout_source);
-  text += ",\"freeze\":" + json_string(s.capture().freeze);
-  text += ",\"pause_ms\":" + json_value(s.capture().pause_ms) + ",\"notes\":[";
-  bool first_note = true;
-  for (const std::string& note : s.caveats()) {
-    text += (first_note ? "" : ",") + json_string(note);
-    first_note = false;
+  if (format == "sqlite") export_sqlite(*session, common.output);
+  if (format == "csv") export_csv(*session, common.output);
+  if (format == "parquet") {
+    if (place.service.empty()) place.service = service_of(session->target().command_line());
+    place.time = time_of(session->target());
+    export_parquet(*session, common.output, place, write);
   }
-  text += "]}\n";
-
-  std::vector<std::string> type_names;
-  for (const GraphType& t : graph.types) type_names.push_back(json_string(t.name));
-  // Ids in a look-up of their own: an address per reference by select would be slow.
-  std::vector<std::uint64_t> address(graph.nodes());
-  std::uint32_t next = 0;
-  graph.index->each_in_blocks(0, graph.index->blocks(), [&](Address a) { address[next++] = value(a); });
-  for (std::uint32_t n = 0; n < graph.nodes(); ++n) {
-    const Address a{address[n]};
-    const TypeInfo& type = *graph.types[graph.type[n]].info;
-    text += R"({"kind":"object","id":)";
-    append_number(text, address[n]);
-    text += ",\"type\":" + type_names[graph.type[n]] + ",\"size\":";
-    append_number(text, graph.size[n]);
-    text += ",\"refcount\":";
-    append_number(text, objects.refcount(a));
-    text += is_tracked(objects, a, type) ? ",\"gc\":true" : ",\"gc\":false";
-    text += ",\"refs\":[";
-    std::string guessed;
-    bool first = true;
-    for (std::uint64_t e = graph.first_edge[n]; e < graph.first_edge[n + std::size_t{1}]; ++e) {
-      if (graph.edge_class[e] == EdgeClass::kGuess) {
-        guessed += guessed.empty() ? "" : ",";
-        append_number(guessed, address[index(graph.referent[e])]);
-      }
-      if (graph.edge_class[e] != EdgeClass::kVisited) continue;
-      if (!first) text += ',';
-      first = false;
-      append_number(text, address[index(graph.referent[e])]);
-    }
-    text += "]";
-    if (!guessed.empty()) text += ",\"guessed_refs\":[" + guessed + "]";
-    text += "}\n";
-    if (text.size() > 1 << 20) {
-      output.stream().write(text.data(), static_cast<std::streamsize>(text.size()));
-      text.clear();
-    }
-  }
-  output.stream().write(text.data(), static_cast<std::streamsize>(text.size()));
-  output.commit();
   return kExitDone;
 }
 

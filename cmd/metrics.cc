@@ -12,27 +12,6 @@ namespace {
 
 using Labels = std::vector<std::pair<std::string, std::string>>;
 
-// "/usr/bin/python3 -u /srv/shop/app.py --port 80" -> "app"; of `python -m shop.web` "shop.web".
-std::string service_of(const std::string& command_line) {
-  std::istringstream words(command_line);
-  std::string program, word;
-  words >> program;
-  std::string name = program;
-  while (words >> word) {
-    if (word == "-m" && words >> word) {
-      name = word;
-      break;
-    }
-    if ((word == "-W" || word == "-X") && words >> word) continue;
-    if (word.starts_with('-')) continue;
-    name = word;
-    break;
-  }
-  name = name.substr(name.rfind('/') + 1);
-  if (name.ends_with(".py")) name.resize(name.size() - 3);
-  return name.empty() ? "python" : name;
-}
-
 class Gauges {
  public:
   Gauges(const Moment& moment, const MetricsOptions& options)
@@ -107,6 +86,26 @@ void add_growth(Gauges& g, const Moment& first, const Moment& last, std::size_t 
 }
 
 }  // namespace
+
+std::string service_of(const std::string& command_line) {
+  std::istringstream words(command_line);
+  std::string program, word;
+  words >> program;
+  std::string name = program;
+  while (words >> word) {
+    if (word == "-m" && words >> word) {
+      name = word;
+      break;
+    }
+    if ((word == "-W" || word == "-X") && words >> word) continue;
+    if (word.starts_with('-')) continue;
+    name = word;
+    break;
+  }
+  name = name.substr(name.rfind('/') + 1);
+  if (name.ends_with(".py")) name.resize(name.size() - 3);
+  return name.empty() ? "python" : name;
+}
 
 void MetricsOptions::add_to(options::options_description& own) {
   auto add = own.add_options();

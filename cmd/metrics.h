@@ -20,6 +20,11 @@ struct MetricsOptions {
   std::size_t most() const;  // throws Error kUsage
 };
 
+// What a service is called that nobody named: the program that runs. "/usr/bin/python3 -u /srv/shop/app.py
+// --port 80"
+// -> "app"; of `python -m shop.web` "shop.web".
+std::string service_of(const std::string& command_line);
+
 // Of the last moment; with `first`, also what became more since, and whether a threshold was exceeded.
 std::vector<Gauge> gauges_of(const Moment& last, const Moment* first, bool exceeded,
                              const MetricsOptions& options);

@@ -60,7 +60,7 @@ Moment moment_of(Session& session, const MomentOptions& options) {
   moment.python = session.python().version;
   moment.command_line = session.target().command_line();
   moment.pid = session.target().pid();
-  moment.time = std::time(nullptr);
+  moment.time = session.target().shown_moment().value_or(std::time(nullptr));
   moment.runs = session.target().runs();
   moment.resident = session.target().resident_memory();
   moment.pause_ms = session.capture().pause_ms;

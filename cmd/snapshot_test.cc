@@ -47,9 +47,11 @@ void expect_snapshot(const std::string& target, const std::string& file,
 }
 
 // What is of the look and not of the moment.
+// Times stand at the top; what follows may be long.
 std::string without_times(const std::string& text) {
-  static const std::regex times("(looked at in|paused for) .*|\"(elapsed|pause)_ms\": ?[0-9.e+-]+");
-  return std::regex_replace(text, times, "");
+  static const std::regex times("(looked at in|paused for) .*|\"(elapsed|pause)_ms\": *[0-9.e+-]+");
+  const std::size_t top = std::min<std::size_t>(text.size(), 4000);
+  return std::regex_replace(text.substr(0, top), times, "") + text.substr(top);
 }
 
 // The oldest, Debian's own and the newest.

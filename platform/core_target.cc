@@ -63,6 +63,12 @@ std::string base_name(const std::string& path) { return path.substr(path.rfind('
 
 }  // namespace
 
+std::optional<std::int64_t> CoreTarget::shown_moment() const {
+  struct stat found = {};
+  if (stat(path_.c_str(), &found) != 0) return std::nullopt;
+  return found.st_mtime;
+}
+
 CoreTarget::CoreTarget(const std::string& path, const std::string& sysroot)
     : path_(path), sysroot_(sysroot), held_(std::make_shared<Held>(path)) {
   core_ = parse_core(held_->core.bytes(), path);

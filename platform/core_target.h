@@ -25,6 +25,7 @@ class CoreTarget final : public Target {
   std::optional<std::uint64_t> resident_bytes() const override { return std::nullopt; }
   bool owned_by_caller() const override { return held_->core.owned_by_caller(); }
   bool runs() const override { return false; }
+  std::optional<std::int64_t> shown_moment() const override;  // when the file was written
   const MemoryReader& memory() const override { return *image_; }
   std::vector<const Binary*> binaries() override;
   void prepare() override {}

@@ -4,7 +4,7 @@
 usage: scripts/check_layers.py [CHECKOUT]
 
   base <- target <- python <- graph <- snapshot <- analysis <- query <- render <- cmd;   platform knows base and target only.
-Third parties: LLVM in platform and render, Graphviz in render, SQLite in query, Boost in cmd, GoogleTest in tests. Exit 1 and one
+Third parties: LLVM in platform and render, Graphviz in render, SQLite in query, Arrow in render, Boost in cmd, GoogleTest in tests. Exit 1 and one
 line each for what breaks this.
 """
 import os
@@ -20,6 +20,7 @@ THIRD_PARTIES = (
     (re.compile(r"(graphviz/|gvc\.h|cgraph\.h|types\.h|gvplugin)"), "Graphviz", {"lib/render"}),
     (re.compile(r"sqlite3"), "SQLite", {"lib/query"}),
     (re.compile(r"boost/"), "Boost", {"cmd"}),
+    (re.compile(r"(arrow|parquet)/"), "Arrow", {"lib/render"}),
 )
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 

@@ -6,19 +6,20 @@
 #include "lib/render/json.h"
 
 namespace heapglass {
-namespace {
 
-std::string quoted(const std::string& text) {
+std::string csv_field(const std::string& text) {
   if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
   std::string field = "\"";
   for (const char c : text) field += c == '"' ? std::string("\"\"") : std::string(1, c);
   return field + '"';
 }
 
+namespace {
+
 std::string field(const Cell& cell) {
   if (std::holds_alternative<std::monostate>(cell)) return "";
-  if (const auto* text = std::get_if<std::string>(&cell)) return quoted(*text);
-  return quoted(json_value(cell));
+  if (const auto* text = std::get_if<std::string>(&cell)) return csv_field(*text);
+  return csv_field(json_value(cell));
 }
 
 void write(const Table& table, std::ostream& out) {
@@ -26,7 +27,8 @@ void write(const Table& table, std::ostream& out) {
   for (std::size_t i = 0; i < table.columns.size(); ++i) {
     if (table.columns[i].audience != Audience::kPeople) shown.push_back(i);
   }
-  for (std::size_t i = 0; i < shown.size(); ++i) out << (i ? "," : "") << quoted(table.columns[shown[i]].key);
+  for (std::size_t i = 0; i < shown.size(); ++i)
+    out << (i ? "," : "") << csv_field(table.columns[shown[i]].key);
   out << "\r\n";
   for (const Row& row : table.rows) {
     for (std::size_t i = 0; i < shown.size(); ++i) {

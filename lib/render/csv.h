@@ -4,10 +4,14 @@
 #pragma once
 
 #include <iosfwd>
+#include <string>
 
 #include "lib/render/formats.h"
 
 namespace heapglass {
+
+// A text as a field, in quotes where it needs them.
+std::string csv_field(const std::string& text);
 
 // A picture gives its edges, a document without a section its fields as one row.
 Warnings render_csv(const Document&, const RenderOptions&, std::ostream&);

@@ -37,6 +37,8 @@ class Target {
   virtual bool owned_by_caller() const = 0;
   // Whether another capture shows another moment.
   virtual bool runs() const = 0;
+  // Of what does not run: seconds since 1970 of the moment that it shows, where that is known.
+  virtual std::optional<std::int64_t> shown_moment() const { return std::nullopt; }
 
   virtual const MemoryReader& memory() const = 0;
   // Programs and libraries, likeliest to be the interpreter first. Borrowed, opened once.

@@ -1,0 +1,28 @@
+// What `export` writes, a format each.
+#pragma once
+
+#include <ostream>
+#include <string>
+
+#include "cmd/session.h"
+#include "lib/render/parquet_module.h"
+
+namespace heapglass {
+
+void export_jsonl(const Session& session, std::ostream& out);
+// One database with the tables of `query`. Needs a file that can be written anywhere in it.
+void export_sqlite(Session& session, const std::string& path);
+// A folder with a file for each table, objects.csv and so on, that is complete or not there.
+void export_csv(Session& session, const std::string& folder);
+
+// Whose heap it is and when, for --format parquet.
+struct HeapPlace {
+  std::string service, host, time;
+};
+// Throws Error kUsage that says what to install where this build has no Parquet. Before the target is looked
+// at: afterwards nothing more is loaded.
+WriteParquet load_parquet();
+// As export_csv, in FOLDER/service=.../host=.../time=.../
+void export_parquet(Session& session, const std::string& folder, const HeapPlace& place, WriteParquet write);
+
+}  // namespace heapglass

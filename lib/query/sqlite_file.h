@@ -1,0 +1,15 @@
+// Tables of ours as a SQLite database.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "lib/query/query_table.h"
+
+namespace heapglass {
+
+// Into `path`, an empty file that nobody else uses. Columns called `id` are keys, and references have an
+// index for each direction. Throws Error kFile, with `name` for people.
+void save_as_sqlite(std::span<QueryTable* const> tables, const std::string& path, const std::string& name);
+
+}  // namespace heapglass
