@@ -139,6 +139,7 @@ int run_diff(const std::vector<std::string>& arguments) {
   o.limit = static_cast<std::size_t>(parse_count("--limit", limit, 0, 1'000'000'000));
   const Thresholds thresholds(fail_if);
   o.metrics.most();  // a wrong number is told before anything is stopped
+  if (!o.metrics.file.empty()) line.common().also_writes.push_back(o.metrics.file);
   if (o.growth) return print_growth_style(common, o);
 
   const std::vector<Moment> moments = take_moments(common, o);

@@ -54,6 +54,7 @@ int run_snapshot(const std::vector<std::string>& arguments) {
       "that stand in the program");
   if (!line.parse(arguments)) return kExitDone;
   metrics.most();  // a wrong number is told before anything is stopped
+  if (!metrics.file.empty()) line.common().also_writes.push_back(metrics.file);
   CommonOptions& common = line.common();
   if (common.output.empty() || common.output == "-")
     throw Error(ErrorKind::kUsage, "a snapshot needs a file to be written to",
