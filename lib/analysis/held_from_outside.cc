@@ -22,16 +22,18 @@ HeldFromOutside held_from_outside(const HeapGraph& graph, const Objects& objects
     if (!r.guess) root[index(r.node)] = true;
   }
   const bool immortals = objects.python().rules.immortal_objects;
-  for (std::uint32_t n = 0; n < graph.nodes(); ++n) {
-    const std::uint64_t count = objects.refcount(graph.index->address(NodeId{n}));
+  std::uint32_t next = 0;
+  graph.index->each_in_blocks(0, graph.index->blocks(), [&](Address a) {
+    const std::uint32_t n = next++;
+    const std::uint64_t count = objects.refcount(a);
     const bool immortal =
         (immortals && static_cast<std::int32_t>(count) < 0) || count >= kFrozenIntoTheProgram;
     out.held[n] = root[n] || immortal || count > found[n];
-    if (root[n] || immortal || count <= found[n]) continue;
+    if (root[n] || immortal || count <= found[n]) return;
     ++out.counted_objects;
     out.counted_references += count - found[n];
     ++out.by_type[graph.types[graph.type[n]].name];
-  }
+  });
   return out;
 }
 

@@ -31,16 +31,16 @@ void in_pieces(std::size_t n, const std::function<void(std::size_t, std::size_t)
 }
 
 // With the fingerprints of what it refers to as they are in `known`; its own type left out, which every
-// instance has.
-std::uint32_t of_references(const HeapGraph& graph, NodeId n, std::size_t most,
-                            const std::vector<std::uint32_t>& known) {
+// instance has. `address` is by node: asking the graph's index for each would be a seventh of all.
+std::uint32_t of_references(const HeapGraph& graph, const std::vector<Address>& address, NodeId n,
+                            std::size_t most, const std::vector<std::uint32_t>& known) {
   const Address type = graph.types[graph.type[index(n)]].address;
   std::uint64_t h = 0;
   std::size_t seen = 0;
   for (std::uint64_t e = graph.first_edge[index(n)]; e < graph.first_edge[index(n) + 1] && seen < most; ++e) {
     if (graph.edge_class[e] == EdgeClass::kWeak || graph.edge_class[e] == EdgeClass::kGuess) continue;
     const NodeId held = graph.referent[e];
-    const Address a = graph.index->address(held);
+    const Address a = address[index(held)];
     if (a == type) continue;
     h = mixed(mixed(h, value(a)), known[index(held)]);
     ++seen;
@@ -83,9 +83,10 @@ Identities identities(const HeapGraph& graph, const Objects* objects) {
     in_pieces(nodes, [&](std::size_t first, std::size_t last) {
       for (std::size_t n = first; n < last; ++n)
         if (const NodeId node{static_cast<std::uint32_t>(n)}; refers[graph.type[n]])
-          next[n] = of_references(graph, node, ~std::size_t{0}, of_values);  // the rest of them may change
+          next[n] = of_references(graph, out.address, node, ~std::size_t{0},
+                                  of_values);  // the rest of them may change
         else if (!values[graph.type[n]])
-          next[n] = of_references(graph, node, kFirst, out.content);
+          next[n] = of_references(graph, out.address, node, kFirst, out.content);
     });
     out.content = std::move(next);
   }
