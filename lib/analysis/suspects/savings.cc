@@ -52,6 +52,14 @@ std::vector<ByOwner> by_owner(const LeakSearch& search, const std::vector<NodeId
 
 std::string everywhere() { return "in many places"; }
 
+// Tables of lines and exceptions of functions, which the compiler makes: nobody can share those.
+bool is_part_of_code(const LeakSearch& search, NodeId n) {
+  const auto holders = search.labels().referrers().of(n);
+  return !holders.empty() && std::all_of(holders.begin(), holders.end(), [&](NodeId each) {
+    return search.type_of(each).name == "builtins.code";
+  });
+}
+
 // What the object is called by who has it: "app.Session.history", or "list" where it is an item.
 std::string role_of(const LeakSearch& search, NodeId n) {
   Labels& labels = search.labels();
@@ -130,7 +138,7 @@ void find_duplicates(const LeakSearch& search, Suspects& found) {
       const auto [at, is_new] = classes.try_emplace(key, static_cast<std::uint32_t>(equal.size()));
       if (is_new) equal.emplace_back();
       Wasted& w = equal[at->second];
-      if (!w.nodes.empty()) {
+      if (!w.nodes.empty() && !is_part_of_code(search, n)) {
         w.bytes += size;
         redundant.push_back(n);
       }

@@ -4,9 +4,10 @@ rows = []
 
 
 def leak(i):
-    rows.append({"country": "".join(["United ", "Kingdom of Great Britain"]), "state": "".join(["never ", "changes"])})
+    for _ in range(10):
+        rows.append({"country": "".join(["United ", "Kingdom of Great Britain"]), "state": "".join(["never ", "changes"])})
 
 
 if __name__ == "__main__":
     import leaking
-    leaking.run(leak, 5000)
+    leaking.run(leak)

@@ -10,11 +10,12 @@ points = []
 
 
 def leak(i):
-    point = Point(float(i), float(i))
-    point.__dict__  # as vars(), copy and pickle do: makes a real dict of it, from 3.11 on
-    points.append(point)
+    for each in range(10):
+        point = Point(float(i), float(each))
+        point.__dict__  # as vars(), copy and pickle do: makes a real dict of it, from 3.11 on
+        points.append(point)
 
 
 if __name__ == "__main__":
     import leaking
-    leaking.run(leak, 5000)
+    leaking.run(leak)

@@ -12,9 +12,10 @@ nodes = []
 
 
 def leak(i):
-    nodes.append(Node())
+    for _ in range(10):
+        nodes.append(Node())
 
 
 if __name__ == "__main__":
     import leaking
-    leaking.run(leak, 5000)
+    leaking.run(leak)
