@@ -164,6 +164,7 @@ int run_leaks(const std::vector<std::string>& arguments) {
   for (std::size_t i = 0; i + 1 < targets.size(); ++i) {
     CommonOptions common = line.common();
     common.target = targets[i];
+    common.more_follow = true;
     if (again) std::this_thread::sleep_until(began + static_cast<long long>(i) * interval);
     Look look(common);
     if (again && !look.session().target().runs())

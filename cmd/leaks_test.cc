@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
 #include <regex>
+#include <thread>
 
 #include "cmd/live_results.h"
 #include "cmd/python_program.h"
@@ -121,6 +123,50 @@ TEST_P(Leaks, EveryPatternIsNamedWithItsOwner) {
   }
 }
 
+// With two moments what grew comes first, and by how much is told.
+class LeaksGrowth : public Leaks {
+ protected:
+  void expect_first(const std::vector<std::string>& targets, const std::string& delta) {
+    std::vector<std::string> command{HEAPGLASS_PROGRAM, "leaks", "--format", "json"};
+    command.insert(command.end(), targets.begin(), targets.end());
+    const Outcome outcome = run_command(command);
+    EXPECT_EQ(outcome.status, 0) << outcome.err;
+    const std::string first = outcome.out.substr(0, outcome.out.find("\"rank\": 2"));
+    EXPECT_NE(first.find("\"owner\": \"__main__.cache\""), std::string::npos) << first;
+    EXPECT_NE(first.find("\"objects_delta\": " + delta + ","), std::string::npos) << first;
+    EXPECT_NE(first.find("\"grew\": 1"), std::string::npos) << first;
+  }
+  TemporaryFolder folder_;
+};
+
+TEST_P(LeaksGrowth, OfSnapshotsCoresAndAProcess) {
+  PythonProgram target(GetParam().path, "leaks/dict_cache.py");
+  const std::string old = folder_.file("old"), now = folder_.file("new");
+  ASSERT_EQ(run_command({HEAPGLASS_PROGRAM, "snapshot", target.target(), "-o", old}).status, 0);
+  const std::string core = gcore(target, folder_), old_core = folder_.file("old_core");
+  if (!core.empty()) std::filesystem::rename(core, old_core);
+  ASSERT_EQ(target.ask("700"), "DONE");
+  ASSERT_EQ(run_command({HEAPGLASS_PROGRAM, "snapshot", target.target(), "-o", now}).status, 0);
+  expect_first({old, now}, "700");
+  expect_first({old, target.target()}, "700");
+  if (!core.empty()) expect_first({old_core, gcore(target, folder_)}, "700");
+}
+
+TEST(LeaksAgain, WatchAProcess) {
+  if (supported_interpreters().empty()) GTEST_SKIP() << "left out: no interpreter";
+  PythonProgram target(supported_interpreters().back().path, "leaks/dict_cache.py");
+  std::atomic<bool> done = false;
+  std::thread work([&] {
+    for (; !done; usleep(10000)) target.ask("20");
+  });
+  const Outcome outcome = run_command({HEAPGLASS_PROGRAM, "leaks", target.target(), "--every", "500ms",
+                                       "--times", "3", "--format", "json", "--limit", "1"});
+  done = true;
+  work.join();
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_NE(outcome.out.find("\"grew\": 2"), std::string::npos) << outcome.out;
+}
+
 TEST(LeaksPicture, ShowsWhoHolds) {
   if (supported_interpreters().empty()) GTEST_SKIP() << "left out: no interpreter";
   PythonProgram target(supported_interpreters().front().path, "leaks/handlers.py");
@@ -203,6 +249,8 @@ TEST(LeaksInServices, HealthyOnesAreLeftInPeace) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Live, Leaks, testing::ValuesIn(some_interpreters()), InterpreterName());
+INSTANTIATE_TEST_SUITE_P(Live, LeaksGrowth, testing::ValuesIn(some_interpreters()), InterpreterName());
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(LeaksGrowth);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Leaks);
 
 }  // namespace
