@@ -63,6 +63,36 @@ TEST_P(MemoryOn, IsWhatTheAllocatorsSay) {
   EXPECT_NEAR(told / was, 1, 0.2) << told << " told, " << was << " given back";
 }
 
+// Where the holes are in the arenas of threads, and where one large one lies below what is used.
+TEST(MemoryTrim, GivesBackWhatIsTold) {
+  for (const char* shape : {"thread_holes", "freed_below"}) {
+    SCOPED_TRACE(shape);
+    MemoryOf memory("/usr/bin/python3", shape);
+    const std::string compared = memory.compared();
+    EXPECT_EQ(compared.rfind("compared ", 0), 0u) << compared;
+    const double told = memory.value("malloc_trim_bytes"), was = memory.trimmed();
+    EXPECT_GT(was, 5e6);
+    EXPECT_NEAR(told / was, 1, 0.2) << told << " told, " << was << " given back";
+  }
+}
+
+// Another allocator in malloc's place is named and adds up.
+TEST(MemoryPreloaded, IsTheAllocators) {
+  const std::pair<const char*, const char*> allocators[] = {{"jemalloc", "libjemalloc.so.2"},
+                                                            {"tcmalloc", "libtcmalloc_minimal.so.4"},
+                                                            {"mimalloc", "libmimalloc.so.2"}};
+  std::size_t met = 0;
+  for (const auto& [name, library] : allocators) {
+    if (!std::filesystem::exists(std::string("/usr/lib/x86_64-linux-gnu/") + library)) continue;
+    ++met;
+    setenv("LD_PRELOAD", library, 1);
+    MemoryOf memory("/usr/bin/python3", "fragmented");
+    unsetenv("LD_PRELOAD");
+    EXPECT_TRUE(memory.says(std::string("\"detail\": \"") + name)) << name;
+  }
+  if (met == 0) GTEST_SKIP() << "left out: apt-get install libjemalloc2 brings one";
+}
+
 INSTANTIATE_TEST_SUITE_P(Live, MemoryOn, testing::ValuesIn(interpreters_of_the_day("MemoryOn")),
                          InterpreterName());
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(MemoryOn);

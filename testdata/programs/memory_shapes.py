@@ -64,6 +64,27 @@ def threads():
         ready.acquire()
 
 
+def thread_holes():
+    """Of each thread most is free, in an arena of its own, in pieces of a few pages."""
+    def hold():
+        mine = [bytearray(9000 + 1000 * (i % 30)) for i in range(300)]
+        del mine[::3], mine[::2]
+        KEEP.append(mine)
+        ready.release()
+        time.sleep(600)
+    ready = threading.Semaphore(0)
+    for _ in range(6):
+        threading.Thread(target=hold, daemon=True).start()
+        ready.acquire()
+
+
+def freed_below():
+    """All is free but for what was made last, above it."""
+    pieces = [b"%d" % i * 10000 for i in range(600)]
+    KEEP.append(bytes(5000))
+    del pieces
+
+
 def maps():
     anonymous = mmap.mmap(-1, 20 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     anonymous.write(b"x" * (12 << 20))
