@@ -1,8 +1,9 @@
-// heapglass stacks: where every thread and task stands, what it waits for and who has that.
+// heapglass stacks: where every thread, task and greenlet stands, what it waits for and who has that.
 #include <algorithm>
 
 #include "cmd/session.h"
 #include "lib/analysis/await_chains.h"
+#include "lib/analysis/greenlets.h"
 #include "lib/analysis/thread_waits.h"
 #include "lib/python/python_repr.h"
 #include "lib/render/numbers.h"
@@ -67,6 +68,8 @@ class Stacks {
     document.fields.push_back({{"deadlock_texts", "", Kind::kText, Audience::kPrograms}, std::move(texts)});
     document.sections.push_back(thread_table());
     if (Table tasks = task_table(); !tasks.rows.empty()) document.sections.push_back(std::move(tasks));
+    if (Table greenlets = greenlet_table(); !greenlets.rows.empty())
+      document.sections.push_back(std::move(greenlets));
     return document;
   }
 
@@ -221,6 +224,23 @@ class Stacks {
     return table;
   }
 
+  Table greenlet_table() {
+    Table table{.key = "greenlets",
+                .title = "greenlets that do not run now",
+                .columns = {{"id", "greenlet", Kind::kAddress},
+                            {"type", "type"},
+                            {"frames", "", Kind::kText, Audience::kPrograms},
+                            {"stack", "stack", Kind::kText, Audience::kPeople}},
+                .layout = Table::Layout::kBlocks};
+    for (const SuspendedGreenlet& each :
+         find_greenlets(s_.types(), values_, s_.interpreters(), Limits{}, scratch_)) {
+      Told told = tell(each.frames, "most recent call first");
+      table.rows.push_back(
+          {each.object, each.type, Tables{std::move(told.programs)}, Tables{std::move(told.people)}});
+    }
+    return table;
+  }
+
   Session& s_;
   const StackOptions options_;
   const FrameContents contents_;
@@ -233,7 +253,8 @@ class Stacks {
 }  // namespace
 
 int run_stacks(const std::vector<std::string>& arguments) {
-  CommandLine line("stacks", "where every thread and task stands, what it waits for and who has that");
+  CommandLine line("stacks",
+                   "where every thread, task and greenlet stands, what it waits for and who has that");
   std::string depth = "100", repr = "120";
   StackOptions stack_options;
   auto add = line.own().add_options();

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "lib/python/collecting.h"
+#include "lib/python/frame_chains.h"
 
 namespace heapglass {
 namespace {
@@ -166,6 +167,31 @@ PyFrame read_frame_object(const Objects& o, Address object) {
   PyFrame frame = describe_interpreter_frame(o, o.pointer(object, l.PyFrameObject.f_frame));
   frame.frame = object;
   return frame;
+}
+
+std::vector<PyFrame> read_frame_chain(const Objects& o, Address object, const Limits& limits) {
+  const PyLayout& l = o.layout();
+  const bool old = l.PyFrameObject.f_frame == kAbsent;
+  const std::uint8_t shim = o.python().rules.shim_owner;
+  const Incomplete incomplete(o);
+  std::vector<PyFrame> chain;
+  Seen seen;
+  Address code_type{};
+  Address frame = old ? object : o.pointer(object, l.PyFrameObject.f_frame);
+  while (!is_null(frame) && seen.size() < limits.frames && seen.insert(value(frame)).second) {
+    const Address code = old ? o.pointer(frame, l.PyFrameObject.f_code)
+                             : untag(o, o.pointer(frame, l.PyInterpreterFrame.f_code));
+    // The first is a frame for sure.
+    if (chain.empty()) code_type = o.type_of(code);
+    if (is_null(code_type) || o.type_of(code) != code_type) break;
+    const auto owner = old ? 0 : o.load<std::uint8_t>(frame, l.PyInterpreterFrame.owner).value_or(0);
+    if (old || shim == 0 || owner < shim) {
+      chain.push_back(old ? describe_old_frame(o, frame) : describe_interpreter_frame(o, frame));
+      if (!old) chain.back().incomplete = incomplete(chain.back());
+    }
+    frame = old ? o.pointer(frame, l.PyFrameObject.f_back) : o.pointer(frame, l.PyInterpreterFrame.previous);
+  }
+  return chain;
 }
 
 PyFrame read_generator_frame(const Objects& o, Address generator) {

@@ -1,0 +1,95 @@
+#include "lib/analysis/greenlets.h"
+
+#include <unordered_map>
+
+#include "lib/python/frame_chains.h"
+#include "lib/python/roots.h"
+
+namespace heapglass {
+namespace {
+
+// Of a suspended greenlet `gr_frame` is the one frame object in its state, and of others there is none. That
+// state is the object's own struct before greenlet 2.0 and a C++ object behind its fifth word since
+// (PyGreenlet.pimpl of greenlet.h, PythonState::_top_frame of TGreenlet.hpp). Where in it depends on the
+// versions of greenlet and of Python: it is the first place at which any greenlet has a frame, for behind the
+// state of one may lie that of another.
+constexpr std::int32_t kState = 32;
+constexpr std::int32_t kStateBytes = 320, kOwnBytes = 120;
+
+class TopFrames {
+ public:
+  explicit TopFrames(TypeTable& types) : types_(types), o_(types.objects()) {}
+
+  void learn(Address greenlet) {
+    learn(greenlet, own_);
+    learn(o_.pointer(greenlet, kState), behind_);
+  }
+  // Null: it has not begun, has ended, or runs.
+  Address of(Address greenlet) const {
+    const bool own = own_ < kOwnBytes;
+    const Address state = own ? greenlet : o_.pointer(greenlet, kState);
+    const std::int32_t at = own ? own_ : behind_;
+    if (is_null(state) || at >= kStateBytes) return {};
+    const Address frame = o_.pointer(state, at);
+    return is_frame(frame) ? frame : Address{};
+  }
+
+ private:
+  void learn(Address state, std::int32_t& first) const {
+    if (is_null(state)) return;
+    for (std::int32_t at = 0; at < first; at += 8)
+      if (is_frame(o_.pointer(state, at))) first = at;
+  }
+  bool is_frame(Address a) const {
+    if (is_null(a) || value(a) % 8) return false;
+    const Address type = o_.type_of(a);
+    if (is_null(type) || value(type) % 8) return false;
+    if (!is_null(frame_type_)) return type == frame_type_;
+    const TypeInfo* info = types_.get(type);
+    if (!info || info->name != "builtins.frame") return false;
+    frame_type_ = type;
+    return true;
+  }
+
+  TypeTable& types_;
+  const Objects& o_;
+  std::int32_t own_ = kOwnBytes, behind_ = kStateBytes;
+  mutable Address frame_type_{};
+};
+
+}  // namespace
+
+std::vector<SuspendedGreenlet> find_greenlets(TypeTable& types, const HeapObjects& values,
+                                              const std::vector<PyInterpreter>& interpreters,
+                                              const Limits& limits, Health& health) {
+  const Objects& o = types.objects();
+  TopFrames top_frames(types);
+  std::unordered_map<std::uint64_t, bool> is_greenlet;  // by type
+  std::vector<Address> greenlets;
+  for (const PyInterpreter& interpreter : interpreters) {
+    if (is_null(o.item(o.pointer(interpreter.state, o.layout().PyInterpreterState.modules), "greenlet")))
+      continue;
+    each_tracked(
+        o, interpreter,
+        [&](Address object) {
+          const Address type = o.type_of(object);
+          const auto [at, is_new] = is_greenlet.try_emplace(value(type), false);
+          if (is_new) at->second = values.is_instance(object, "greenlet.greenlet");
+          if (!at->second) return;
+          top_frames.learn(object);
+          greenlets.push_back(object);
+        },
+        health);
+  }
+  std::vector<SuspendedGreenlet> found;
+  for (const Address each : greenlets) {
+    const Address frame = top_frames.of(each);
+    if (is_null(frame)) continue;
+    SuspendedGreenlet greenlet{.object = each, .type = types.get(o.type_of(each))->name};
+    greenlet.frames = read_frame_chain(o, frame, limits);
+    if (!greenlet.frames.empty()) found.push_back(std::move(greenlet));
+  }
+  return found;
+}
+
+}  // namespace heapglass

@@ -1,0 +1,24 @@
+// Greenlets, gevent's threads, that do not run now: where each stands.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "lib/analysis/heap_objects.h"
+#include "lib/base/limits.h"
+
+namespace heapglass {
+
+struct SuspendedGreenlet {
+  Address object{};
+  std::string type;             // "greenlet.greenlet", "gevent._gevent_cgreenlet.Greenlet"
+  std::vector<PyFrame> frames;  // innermost first
+};
+
+// Those that have begun and not ended; the running one's frames are its thread's. Nothing where the module is
+// not loaded. Walks the lists of the collector.
+std::vector<SuspendedGreenlet> find_greenlets(TypeTable& types, const HeapObjects& values,
+                                              const std::vector<PyInterpreter>& interpreters,
+                                              const Limits& limits, Health& health);
+
+}  // namespace heapglass
