@@ -9,37 +9,32 @@ namespace heapglass {
 namespace {
 
 // Of a suspended greenlet `gr_frame` is the one frame object in its state, and of others there is none. That
-// state is the object's own struct before greenlet 2.0 and a C++ object behind its fifth word since
+// state is a C++ object behind the fifth and last word of the object
 // (PyGreenlet.pimpl of greenlet.h, PythonState::_top_frame of TGreenlet.hpp). Where in it depends on the
 // versions of greenlet and of Python: it is the first place at which any greenlet has a frame, for behind the
 // state of one may lie that of another.
 constexpr std::int32_t kState = 32;
-constexpr std::int32_t kStateBytes = 320, kOwnBytes = 120;
+constexpr std::int32_t kStateBytes = 320;
 
 class TopFrames {
  public:
   explicit TopFrames(TypeTable& types) : types_(types), o_(types.objects()) {}
 
   void learn(Address greenlet) {
-    learn(greenlet, own_);
-    learn(o_.pointer(greenlet, kState), behind_);
+    const Address state = o_.pointer(greenlet, kState);
+    if (is_null(state)) return;
+    for (std::int32_t at = 0; at < place_; at += 8)
+      if (is_frame(o_.pointer(state, at))) place_ = at;
   }
   // Null: it has not begun, has ended, or runs.
   Address of(Address greenlet) const {
-    const bool own = own_ < kOwnBytes;
-    const Address state = own ? greenlet : o_.pointer(greenlet, kState);
-    const std::int32_t at = own ? own_ : behind_;
-    if (is_null(state) || at >= kStateBytes) return {};
-    const Address frame = o_.pointer(state, at);
+    const Address state = o_.pointer(greenlet, kState);
+    if (is_null(state) || place_ >= kStateBytes) return {};
+    const Address frame = o_.pointer(state, place_);
     return is_frame(frame) ? frame : Address{};
   }
 
  private:
-  void learn(Address state, std::int32_t& first) const {
-    if (is_null(state)) return;
-    for (std::int32_t at = 0; at < first; at += 8)
-      if (is_frame(o_.pointer(state, at))) first = at;
-  }
   bool is_frame(Address a) const {
     if (is_null(a) || value(a) % 8) return false;
     const Address type = o_.type_of(a);
@@ -53,9 +48,21 @@ class TopFrames {
 
   TypeTable& types_;
   const Objects& o_;
-  std::int32_t own_ = kOwnBytes, behind_ = kStateBytes;
+  std::int32_t place_ = kStateBytes;
   mutable Address frame_type_{};
 };
+
+// Before 2.0 the state was the object's own struct, which is larger: of that nothing is told.
+bool has_state_behind(TypeTable& types, Address type) {
+  const Objects& o = types.objects();
+  constexpr int kMostBases = 100;
+  for (int i = 0; i < kMostBases && !is_null(type); ++i) {
+    const TypeInfo* info = types.get(type);
+    if (info && info->name == "greenlet.greenlet") return info->basicsize == kState + 8;
+    type = o.pointer(type, o.layout().PyTypeObject.tp_base);
+  }
+  return false;
+}
 
 }  // namespace
 
@@ -74,7 +81,8 @@ std::vector<SuspendedGreenlet> find_greenlets(TypeTable& types, const HeapObject
         [&](Address object) {
           const Address type = o.type_of(object);
           const auto [at, is_new] = is_greenlet.try_emplace(value(type), false);
-          if (is_new) at->second = values.is_instance(object, "greenlet.greenlet");
+          if (is_new)
+            at->second = values.is_instance(object, "greenlet.greenlet") && has_state_behind(types, type);
           if (!at->second) return;
           top_frames.learn(object);
           greenlets.push_back(object);

@@ -1,4 +1,4 @@
-// Greenlets, gevent's threads, that do not run now: where each stands.
+// Greenlets, gevent's threads, that do not run now: where each stands. Of greenlet 2.0 and later.
 #pragma once
 
 #include <string>
