@@ -195,6 +195,13 @@ int run_leaks(const std::vector<std::string>& arguments) {
       {{"heap_bytes", "", Kind::kBytes, Audience::kPrograms}, look.search().heap_bytes()});
   Table table = table_of(suspects, shown, look.search());
   if (suspects.empty()) table.notes.push_back("nothing looks like a leak");
+  constexpr std::uint64_t kMuch = 20;  // a twentieth of the heap
+  const bool grows = !suspects.empty() && suspects[0].growth;
+  if (!suspects.empty() && !grows && std::all_of(suspects.begin(), suspects.end(), [&](const Suspect& each) {
+        return each.bytes < look.search().heap_bytes() / kMuch;
+      }))
+    table.notes.push_back(
+        "none of these has a twentieth of the memory: look again when it has grown, with --every 10m");
   if (shown < suspects.size())
     table.notes.push_back(std::to_string(suspects.size() - shown) + " more suspects: --limit 0 shows all");
   document.sections.push_back(std::move(table));

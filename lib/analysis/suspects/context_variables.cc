@@ -43,7 +43,12 @@ void find_context_variables(const LeakSearch& search, Suspects& found) {
     Suspect s{.pattern = "contextvar", .node = n, .bytes = kept.bytes, .retained = kept.bytes};
     s.objects = v.nodes.size();
     s.certainty = 0.85;
+    // One that only contexts have has no better name than its own.
+    const std::vector<NodeId> way = search.way_to(n);
     const Address name = named_field(search.objects(), search.address(n), search.type_of(n), "var_name");
+    if (way.empty() ||
+        (search.type_of(way[0]).body != Body::kModule && !(search.type_of(way[0]).flags & kTpTypeSubclass)))
+      s.owner = "context variable " + search.repr(name);
     s.evidence = "context variable " + search.repr(name) + " has " +
                  in_words(v.nodes.size(), "value", "values") + " (" + search.type_name(v.nodes[0]) + ") in " +
                  in_words(v.contexts, "place", "places") + " of contexts that are alive";
