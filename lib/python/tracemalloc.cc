@@ -130,6 +130,11 @@ Tracemalloc read_tracemalloc(const Objects& o) {
   Reader reader(o, std::min(tables.max_nframe, kMostFrames), out);
   reader.read_traces(tables.traces, 0);
   if (!is_null(tables.domains)) reader.read_domains(tables.domains);
+  if (!tables.limit_known) {  // no less than the longest there is
+    out.snapshot.traceback_limit = 1;
+    for (const TraceTraceback& each : out.snapshot.tracebacks)
+      out.snapshot.traceback_limit = std::max(out.snapshot.traceback_limit, each.count);
+  }
   if (!out.current) find_figures(o, out);
   return out;
 }

@@ -35,7 +35,7 @@ struct TraceSnapshot {
   std::vector<TraceFrame> frames;
   std::vector<TraceTraceback> tracebacks;
   std::vector<Trace> traces;
-  std::uint32_t traceback_limit = 0;
+  std::uint32_t traceback_limit = 0;  // of a stripped 3.7, which hides it: the longest that there is
   bool total_frames =
       true;  // a trace has them: its tuples are of four, in files for tracemalloc.Snapshot.load
 

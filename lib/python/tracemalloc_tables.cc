@@ -1,5 +1,7 @@
 #include "lib/python/tracemalloc_tables.h"
 
+#include <limits>
+
 #include "lib/python/static_words.h"
 
 namespace heapglass {
@@ -79,7 +81,14 @@ void by_symbols(const Objects& o, TracemallocTables& out) {
   const SymbolSource& symbols = o.python().binary->symbols();
   auto config = symbols.find_exported("_Py_tracemalloc_config");
   if (!config) config = symbols.find("tracemalloc_config");
-  if (!config) return;
+  if (!config) {
+    // A static of 3.7, which a stripped one hides; so its table has to tell whether it is there.
+    out.max_nframe = std::numeric_limits<std::uint16_t>::max();
+    out.limit_known = false;
+    search(o, out);
+    out.tracing = !is_null(out.traces);
+    return;
+  }
   out.tracing = o.load<std::int32_t>(config->address, kTracing).value_or(0) != 0;
   out.max_nframe = o.load<std::uint32_t>(config->address, kMaxNframe).value_or(0);
   if (!out.tracing) return;

@@ -14,6 +14,7 @@ struct TracemallocTables {
   std::string how_found;
   bool tracing = false;
   std::uint32_t max_nframe = 0;
+  bool limit_known = true;      // else max_nframe is as much as there can be
   Address traces{}, domains{};  // _Py_hashtable_t; null where there is none
   std::optional<std::uint64_t> current, peak;
 };
