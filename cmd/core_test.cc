@@ -150,7 +150,7 @@ TEST_F(Core, OtherFilesAreNoTargets) {
   expect_refused(histogram({HEAPGLASS_PROGRAM}), 2, "program or library, not a core");
   expect_refused(histogram({kPrograms + "deep.py"}), 2, "not a core file");
   expect_refused(histogram({folder_.path()}), 2, "not a regular file");
-  expect_refused(histogram({folder_.file("nothing")}), 2, "not a process id, nor a core file");
+  expect_refused(histogram({folder_.file("nothing")}), 2, "not a process id, nor a snapshot or core file");
 }
 
 // As it is left behind by a program that aborts, where the system lets it.

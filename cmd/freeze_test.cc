@@ -42,7 +42,7 @@ TEST_F(Freeze, ModesThereAreNot) {
   for (const char* mode : {"frozen", "0", "COPY", "copy,none"}) {
     const Outcome outcome = heapglass({"info", "1", std::string("--freeze=") + mode});
     EXPECT_EQ(outcome.status, 2);
-    EXPECT_NE(outcome.err.find("copy, none or auto"), std::string::npos) << outcome.err;
+    EXPECT_NE(outcome.err.find("fork, none or auto"), std::string::npos) << outcome.err;
   }
   for (const char* limit : {"0", "-5", "1.5", "soon", "99999999999"}) {
     const Outcome outcome = heapglass({"info", "1", std::string("--max-pause=") + limit});
