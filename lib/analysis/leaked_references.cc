@@ -74,10 +74,14 @@ std::vector<LeakedReferences> find_leaked_references(const HeapGraph& graph, con
   for (const ThreadRegisters& t : capture.threads)
     for (const std::uint64_t word : t.general) words.look_at(word);
   const Kept kept(objects, capture.mappings);
+  // With Py_TRACE_REFS (to 3.12) all objects are linked: the address of each stands in the heads of two
+  // others, _ob_next and _ob_prev, which count for nothing.
+  const std::uint64_t links = objects.layout().PyObject.ob_refcnt > 0 ? 2 : 0;
   std::vector<LeakedReferences> out;
   for (std::uint32_t n = 0; n < graph.nodes(); ++n) {
     const Address a = graph.index->address(NodeId{n});
-    const std::uint64_t count = objects.refcount(a), found = words.of(NodeId{n});
+    const std::uint64_t count = objects.refcount(a), words_there = words.of(NodeId{n}),
+                        found = words_there - std::min(words_there, links);
     if (count > found && kept(a, count)) out.push_back({NodeId{n}, count - found});
   }
   return out;

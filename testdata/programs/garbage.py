@@ -77,10 +77,12 @@ for number in range(50):
     ring.append(ring)
     ring.append({"ring": ring, number: frozenset([float(number)])})
     ring = None
-    generator = generate()
-    next(generator)
-    generator.send(generator)
-    generator = None
+    # Ubuntu's 3.12.3 counts such a generator in each collection anew, and never frees it.
+    if sys.version_info[:3] != (3, 12, 3):
+        generator = generate()
+        next(generator)
+        generator.send(generator)
+        generator = None
     closure()
     exception()
 for number in range(3):
