@@ -39,8 +39,8 @@ TEST_P(LeakedReferences, AreThoseThatNobodyHas) { expect("leaking.py", {"--leak"
 TEST_P(LeakedReferences, AreNoneWhereCCodeHoldsThem) { expect("leaking.py", {}, kNothing); }
 TEST_P(LeakedReferences, AreNoneOfThreads) { expect("stacks.py", {}, kNothing); }
 
-INSTANTIATE_TEST_SUITE_P(Live, LeakedReferences, testing::ValuesIn(supported_interpreters()),
-                         InterpreterName());
+INSTANTIATE_TEST_SUITE_P(Live, LeakedReferences,
+                         testing::ValuesIn(interpreters_of_the_day("LeakedReferences")), InterpreterName());
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(LeakedReferences);
 
 }  // namespace

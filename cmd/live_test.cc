@@ -11,10 +11,11 @@
 namespace heapglass {
 namespace {
 
-const std::string kZoo[] = {
-    "builtins_zoo.py", "classes_zoo.py", "library_zoo.py", "suspended.py",       "tracebacks.py",
-    "tasks.py",        "threads.py",     "library.py",     "subinterpreters.py", "frozen.py",
-    "gc_off.py",       "deep.py",        "big.py",         "bench_heap.py",      "own_sizes.py"};
+// On each interpreter, in CI too: objects of every type that there is.
+const std::string kZoos[] = {"builtins_zoo.py", "classes_zoo.py", "library_zoo.py"};
+const std::string kSituations[] = {
+    "suspended.py", "tracebacks.py", "tasks.py", "threads.py", "library.py",    "subinterpreters.py",
+    "frozen.py",    "gc_off.py",     "deep.py",  "big.py",     "bench_heap.py", "own_sizes.py"};
 
 class EveryPython : public testing::TestWithParam<std::tuple<Interpreter, std::string>> {};
 
@@ -49,7 +50,11 @@ std::string test_name(const testing::TestParamInfo<EveryPython::ParamType>& each
 
 INSTANTIATE_TEST_SUITE_P(Live, EveryPython,
                          testing::Combine(testing::ValuesIn(supported_interpreters()),
-                                          testing::ValuesIn(kZoo)),
+                                          testing::ValuesIn(kZoos)),
+                         test_name);
+INSTANTIATE_TEST_SUITE_P(LiveSituations, EveryPython,
+                         testing::Combine(testing::ValuesIn(interpreters_of_the_day("EveryPython")),
+                                          testing::ValuesIn(kSituations)),
                          test_name);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(EveryPython);
 
