@@ -104,7 +104,9 @@ MemoryBill bill_of(const Session& s, const Unnoted& in, const Allocators& found)
   return memory_bill({s.graph(), *in.objects, in.capture, found.pymalloc, found.malloc, found.stacks});
 }
 
-const SnapshotTarget* snapshot_of(const Session& s) { return dynamic_cast<const SnapshotTarget*>(&s.target()); }
+const SnapshotTarget* snapshot_of(const Session& s) {
+  return dynamic_cast<const SnapshotTarget*>(&s.target());
+}
 
 }  // namespace
 

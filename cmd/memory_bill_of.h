@@ -1,5 +1,5 @@
-// What the allocators have of a session's process, and the bill of its memory made from that; in a snapshot both as
-// they were computed when it was taken.
+// What the allocators have of a session's process, and the bill of its memory made from that; in a snapshot
+// both as they were computed when it was taken.
 #pragma once
 
 #include <vector>

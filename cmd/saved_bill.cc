@@ -129,9 +129,7 @@ void save_arenas(SnapshotWriter& writer, const std::vector<ArenaRow>& arenas) {
 
 std::vector<ArenaRow> load_arenas(const SnapshotFile& file) {
   const auto allocators = file.strings("arena.allocator");
-  auto column = [&](const char* section) {
-    return file.column<std::uint64_t>(section, allocators.size());
-  };
+  auto column = [&](const char* section) { return file.column<std::uint64_t>(section, allocators.size()); };
   const auto start = column("arena.start"), size = column("arena.size"), used = column("arena.used"),
              free = column("arena.free"), overhead = column("arena.overhead"),
              objects = column("arena.objects");

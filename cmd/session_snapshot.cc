@@ -56,7 +56,8 @@ void Session::load(const SnapshotTarget& snapshot, const SessionOptions& options
   why_not_run_ = facts.text("session.why_not_run");
   if (facts.text("values") != "kept")
     capture_.notes.push_back(
-        "this snapshot has no values: texts, numbers and bytes are not shown, a condition on one holds for no "
+        "this snapshot has no values: texts, numbers and bytes are not shown, a condition on one holds for "
+        "no "
         "object, and equal ones are not looked for");
   for (const auto& [name, figure] : kRan) ran_.*figure = facts.number(name);
   ran_.ms = facts.real("ran.ms");
