@@ -131,6 +131,14 @@ void add_pauses_and_notes(const std::vector<Moment>& moments, Document& document
   document.fields.push_back(
       {{"pause_ms", "longest pause", Kind::kMilliseconds, Audience::kPrograms}, longest});
   document.notes.insert(document.notes.end(), moments.back().caveats.begin(), moments.back().caveats.end());
+  const auto& first = moments.front().identities.values;
+  if (std::any_of(moments.begin(), moments.end(), [&](const Moment& m) {
+        return !m.identities.address.empty() && m.identities.values != first;
+      }))
+    document.notes.push_back(
+        "the snapshots do not have values of one kind (kept, none, or hashed with one key): an object that "
+        "lies "
+        "where another of its type lay counts as that one");
 }
 
 }  // namespace

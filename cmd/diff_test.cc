@@ -50,15 +50,6 @@ std::string python_says(const std::string& code, const std::vector<std::string>&
 }
 
 // The oldest, the system's and the newest: what differs by version are layouts, which other tests hold.
-std::vector<Interpreter> few_interpreters() {
-  const std::vector<Interpreter> all = supported_interpreters();
-  std::vector<Interpreter> few;
-  for (const Interpreter& each : all)
-    if (each.path == all.front().path || each.path == all.back().path || each.path == "/usr/bin/python3.11")
-      few.push_back(each);
-  return few;
-}
-
 class DiffOf : public testing::TestWithParam<Interpreter> {
  protected:
   TemporaryFolder folder_;

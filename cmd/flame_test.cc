@@ -35,13 +35,7 @@ TEST_P(Flames, TheTreeIsOfThemToo) {
   EXPECT_NE(outcome.out.find("9997 more"), std::string::npos) << outcome.out;
 }
 
-std::vector<Interpreter> oldest_and_newest() {
-  const auto all = supported_interpreters();
-  if (all.size() < 2) return all;
-  return {all.front(), all.back()};
-}
-
-INSTANTIATE_TEST_SUITE_P(Live, Flames, testing::ValuesIn(oldest_and_newest()), InterpreterName());
+INSTANTIATE_TEST_SUITE_P(Live, Flames, testing::ValuesIn(few_interpreters()), InterpreterName());
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Flames);
 
 }  // namespace

@@ -32,7 +32,7 @@ std::string usage() {
   std::string text =
       "heapglass COMMAND TARGET [options]\n\nLooks into the heap of a running CPython process from outside: "
       "no "
-      "code runs in it, nothing is installed there.\nTARGET is a process id or a core file.\n\n";
+      "code runs in it, nothing is installed there.\nTARGET is a process id, a core file or a snapshot.\n\n";
   for (const Command& c : commands())
     text += "  " + std::string(c.name) + std::string(12 - c.name.size(), ' ') + std::string(c.summary) + "\n";
   text +=

@@ -69,7 +69,8 @@ Moment moment_of(Session& session, const MomentOptions& options) {
     moment.objects += row.count;
     moment.bytes += all_bytes(row);
   }
-  if (options.identities) moment.identities = identities(session.graph(), &session.objects());
+  if (options.identities)
+    moment.identities = identities(session.graph(), session.objects(), session.values());
   if (options.owners) find_holders(session, moment);
   moment.caveats = session.caveats();
   return moment;

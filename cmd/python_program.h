@@ -85,6 +85,19 @@ inline std::vector<Interpreter> supported_interpreters() {
   return supported;
 }
 
+// For what hardly depends on the version: the oldest, one of 3.11, and the newest.
+inline std::vector<Interpreter> few_interpreters() {
+  const std::vector<Interpreter> all = supported_interpreters();
+  if (all.size() < 3) return all;
+  std::vector<Interpreter> few{all.front()};
+  const auto middle = std::find_if(all.begin() + 1, all.end() - 1, [](const Interpreter& each) {
+    return each.version.starts_with("3.11.") && each.build == "release";
+  });
+  if (middle != all.end() - 1) few.push_back(*middle);
+  few.push_back(all.back());
+  return few;
+}
+
 // For a suite whose tests cost more than all interpreters of each minor version are worth in CI: there one of
 // every minor version, by day and suite another. HEAPGLASS_TEST_DAY is the day, a number; without it all of
 // them.

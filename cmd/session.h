@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -53,6 +54,12 @@ class Session {
   const TouchedPages& touched() const { return *touched_; }
   // From here on, and instead of what was noted before, notes by words.
   void note_words();
+  // What is known of the values of texts, numbers and bytes: "kept", "none", or "hashed" and the key's name.
+  // Of one wording, those of two moments can be compared.
+  const std::string& values() const { return values_; }
+  void hide_values() { values_ = "none"; }
+  // Equal for equal values: a number for each object that has one, to be saved.
+  void hash_values(const std::function<std::uint64_t(std::string_view)>& hash, std::string values);
   // With --freeze=none: how many contradictions the reading met, each an object or reference caught half
   // changed.
   std::uint64_t torn() const;
@@ -89,6 +96,7 @@ class Session {
   HeapGraph graph_;
   BuildReport report_;
   CopiedProcessStats ran_;
+  std::string values_ = "kept";
   std::string resolve_;  // --resolve, auto decided: run, scan or layout
   std::string why_not_confined_;
   std::string why_not_run_;  // where auto did not, and there was something to run

@@ -1,7 +1,11 @@
 // A session saved as a snapshot, and one that comes out of it again.
+#include <algorithm>
+
 #include "cmd/session.h"
 #include "lib/base/error.h"
+#include "lib/base/parallel.h"
 #include "lib/graph/verify.h"
+#include "lib/python/content.h"
 #include "lib/snapshot/saved_capture.h"
 #include "lib/snapshot/saved_frames.h"
 #include "lib/snapshot/saved_memory.h"
@@ -27,12 +31,29 @@ void Session::note_words() {
   touched_ = std::make_unique<TouchedPages>(capture_.image, TouchedPages::Unit::kWord);
 }
 
+void Session::hash_values(const std::function<std::uint64_t(std::string_view)>& hash, std::string values) {
+  constexpr std::uint64_t kLongest = 1 << 20, kPiece = 1 << 10;  // blocks of the index
+  values_ = std::move(values);
+  graph_.value_hash.assign(graph_.nodes(), 0);
+  const AddressIndex& index_of = *graph_.index;
+  parallel_for((index_of.blocks() + kPiece - 1) / kPiece, [&](std::size_t piece, unsigned) {
+    const std::uint64_t first = piece * kPiece, last = std::min(first + kPiece, index_of.blocks());
+    std::uint32_t n = index_of.rank(first);
+    index_of.each_in_blocks(first, last, [&](Address a) {
+      const std::uint32_t node = n++;
+      if (const auto bytes = value_bytes(*objects_, a, *graph_.types[graph_.type[node]].info, kLongest))
+        graph_.value_hash[node] = std::max<std::uint64_t>(hash(*bytes), 1);
+    });
+  });
+}
+
 void Session::save(SnapshotWriter& writer, Facts facts) const {
   save_target(facts, *target_);
   // Arguments are values too: passwords among them.
   const std::string command = target_->command_line();
   if (touched_->unit() == TouchedPages::Unit::kWord && command.find(' ') != std::string::npos)
     facts.set("target.command_line", command.substr(0, command.find(' ')) + " ...");
+  facts.set("values", values_);
   facts.set("session.resolve", resolve_);
   facts.set("session.why_not_run", why_not_run_);
   for (const auto& [name, figure] : kRan) facts.set_number(name, ran_.*figure);
@@ -54,11 +75,17 @@ void Session::load(const SnapshotTarget& snapshot, const SessionOptions& options
   const Facts& facts = snapshot.facts();
   resolve_ = facts.text("session.resolve");
   why_not_run_ = facts.text("session.why_not_run");
-  if (facts.text("values") != "kept")
+  values_ = facts.text("values");
+  if (values_ != "kept")
     capture_.notes.push_back(
-        "this snapshot has no values: texts, numbers and bytes are not shown, a condition on one holds for "
-        "no "
-        "object, and equal ones are not looked for");
+        std::string(values_ == "none" ? "this snapshot has no values"
+                                      : "this snapshot has hashes in place of values") +
+        ": texts, numbers and bytes are not shown, and a condition on one holds for no object" +
+        (values_ == "none" ? "; equal ones are not looked for" : ""));
+  constexpr std::uint64_t kLookedAt = 1 << 20;  // of a value, by conditions
+  if (facts.has("values.longest") && facts.number("values.longest") < kLookedAt)
+    capture_.notes.push_back("this snapshot has the first " + std::to_string(facts.number("values.longest")) +
+                             " bytes of longer values: a condition on the whole of one holds for no object");
   for (const auto& [name, figure] : kRan) ran_.*figure = facts.number(name);
   ran_.ms = facts.real("ran.ms");
   if (options.graph) {

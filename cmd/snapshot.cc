@@ -5,6 +5,7 @@
 #include <iostream>
 #include <optional>
 
+#include "cmd/hash_key_file.h"
 #include "cmd/memory_bill_of.h"
 #include "cmd/metrics.h"
 #include "cmd/moment.h"
@@ -20,6 +21,8 @@
 
 namespace heapglass {
 namespace {
+
+constexpr long long kLongestValue = 1 << 20;  // as much as conditions look at
 
 std::uint64_t milliseconds_since_1970() {
   using std::chrono::duration_cast, std::chrono::milliseconds, std::chrono::system_clock;
@@ -41,7 +44,7 @@ void tell_sizes(const SnapshotWriter& writer, std::uint32_t objects) {
 
 int run_snapshot(const std::vector<std::string>& arguments) {
   CommandLine line("snapshot", "saves one moment, for every command to look at later");
-  std::string keep, keep_days;
+  std::string keep, keep_days, key_file, cut;
   bool no_values = false;
   auto add = line.own().add_options();
   add("keep", options::value(&keep)->value_name("N"),
@@ -52,6 +55,12 @@ int run_snapshot(const std::vector<std::string>& arguments) {
   add("no-values", options::bool_switch(&no_values),
       "keep no value: no text, number or bytes of an object, only types, sizes, references and the names "
       "that stand in the program");
+  add("hash-values", options::value(&key_file)->value_name("KEYFILE"),
+      "as --no-values, with a hash of each value that tells equal ones, in this and other snapshots made "
+      "with "
+      "the key in KEYFILE, which is made where it is not there; who has only the snapshot cannot try values");
+  add("cut-values", options::value(&cut)->value_name("BYTES"),
+      "keep no more than the first BYTES of a value (1048576)");
   if (!line.parse(arguments)) return kExitDone;
   metrics.most();  // a wrong number is told before anything is stopped
   if (!metrics.file.empty()) line.common().also_writes.push_back(metrics.file);
@@ -63,6 +72,14 @@ int run_snapshot(const std::vector<std::string>& arguments) {
     throw Error(ErrorKind::kUsage, "a snapshot has one format", "`heapglass export` writes others");
   const auto newest = keep.empty() ? 0 : parse_count("--keep", keep, 1, 1'000'000);
   const auto days = keep_days.empty() ? -1 : parse_count("--keep-days", keep_days, 1, 100'000);
+  if (no_values && !key_file.empty())
+    throw Error(ErrorKind::kUsage, "--hash-values goes without --no-values", "it keeps no values either");
+  const bool keeps_values = !no_values && key_file.empty();
+  if (!keeps_values && !cut.empty())
+    throw Error(ErrorKind::kUsage, "--cut-values is for values that are kept",
+                "leave one of the options out");
+  const auto longest = cut.empty() ? kLongestValue : parse_count("--cut-values", cut, 16, 1 << 30);
+  const auto key = key_file.empty() ? std::nullopt : std::optional(key_of_file(key_file));
   const SnapshotNames names(common.output);
   if (!names.is_pattern() && (newest || days >= 0))
     throw Error(ErrorKind::kUsage, "--keep and --keep-days go with a name that tells the time",
@@ -70,24 +87,27 @@ int run_snapshot(const std::vector<std::string>& arguments) {
   const std::optional<FileDescriptor> lock = names.is_pattern() ? std::optional(names.lock()) : std::nullopt;
 
   const std::uint64_t now = milliseconds_since_1970();
-  const auto session = Session::open(common, {.residency = true, .to_save = !no_values});
+  const auto session = Session::open(common, {.residency = true, .to_save = keeps_values});
   const std::string file = names.name(static_cast<std::time_t>(now / 1000), session->target().pid());
   Output output(file, 0600);
   // Beside what is read for the other answers: it looks at nothing that is noted.
   auto account = std::async(std::launch::async, [&] { return memory_account_of(*session); });
-  if (no_values) {
+  if (!keeps_values) {
+    if (key)
+      session->hash_values([&](std::string_view bytes) { return keyed_hash(*key, bytes); },
+                           "hashed with " + name_of_key(*key));
+    else
+      session->hide_values();
     session->note_words();
     read_names_and_shapes(*session, session->touched());
   } else {
-    // Of longer values the rest is not kept: as much as conditions look at.
-    constexpr std::uint64_t kLongestValue = 1 << 20;
-    read_what_answers_read(*session, kLongestValue);
+    read_what_answers_read(*session, static_cast<std::uint64_t>(longest));
     read_tracemalloc(session->objects());
   }
   Facts facts;
   facts.set("heapglass", HEAPGLASS_VERSION);
   facts.set_number("captured_at_ms", now);
-  facts.set("values", no_values ? "none" : "kept");
+  if (keeps_values) facts.set_number("values.longest", static_cast<std::uint64_t>(longest));
   SnapshotWriter writer;
   const MemoryAccount memory = account.get();
   save_bill(writer, facts, memory.bill);

@@ -81,13 +81,7 @@ TEST_P(StacksHeld, Spinning) {
   EXPECT_NE(outcome.out.find("running, has the GIL"), std::string::npos) << outcome.out;
 }
 
-std::vector<Interpreter> oldest_and_newest() {
-  const auto all = supported_interpreters();
-  if (all.size() < 2) return all;
-  return {all.front(), all.back()};
-}
-
-INSTANTIATE_TEST_SUITE_P(Live, StacksHeld, testing::ValuesIn(oldest_and_newest()), InterpreterName());
+INSTANTIATE_TEST_SUITE_P(Live, StacksHeld, testing::ValuesIn(few_interpreters()), InterpreterName());
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(StacksHeld);
 
 class StacksInACore : public Stacks {};

@@ -100,15 +100,6 @@ TEST_F(Watching, GaugesAreReadByPrometheus) {
   EXPECT_EQ(checked.status, 0) << checked.err << checked.out;
 }
 
-std::vector<Interpreter> few_interpreters() {
-  std::vector<Interpreter> few;
-  for (const Interpreter& each : supported_interpreters())
-    if (each.path == supported_interpreters().front().path ||
-        each.path == supported_interpreters().back().path || each.path == "/usr/bin/python3.11")
-      few.push_back(each);
-  return few;
-}
-
 class LinesOf : public testing::TestWithParam<Interpreter> {
  protected:
   TemporaryFolder folder_;

@@ -1,6 +1,8 @@
 #include "cmd/what_answers_read.h"
 
 #include <algorithm>
+#include <memory>
+#include <vector>
 
 #include "lib/analysis/holders.h"
 #include "lib/base/parallel.h"
@@ -53,10 +55,22 @@ void read_what_answers_read(Session& session, std::uint64_t longest) {
     for (const ObjectField& field : type.info->fields)
       if (field.kind == EdgeKind::kSlot) objects.c_string(Address{field.payload});
   const Referrers referrers = reverse(graph);
-  Labels labels(types, graph, referrers);
-  const HeapObjects values(types, graph, session.interpreters());
-  for (std::uint32_t n = 0; n < graph.nodes(); ++n)
-    if (!is_plain(labels.type_of(NodeId{n}))) describe_holder(labels, values, NodeId{n});
+  // Both remember what they have found, each for one thread.
+  struct Describer {
+    Labels labels;
+    HeapObjects values;
+  };
+  std::vector<std::unique_ptr<Describer>> describers(worker_count());
+  constexpr std::uint32_t kNodes = 1 << 12;
+  parallel_for((graph.nodes() + kNodes - 1) / kNodes, [&](std::size_t piece, unsigned worker) {
+    if (!describers[worker])
+      describers[worker].reset(
+          new Describer{{types, graph, referrers}, {types, graph, session.interpreters()}});
+    auto& [labels, values] = *describers[worker];
+    const auto first = static_cast<std::uint32_t>(piece) * kNodes;
+    for (std::uint32_t n = first; n < std::min(first + kNodes, graph.nodes()); ++n)
+      if (!is_plain(labels.type_of(NodeId{n}))) describe_holder(labels, values, NodeId{n});
+  });
 }
 
 }  // namespace heapglass

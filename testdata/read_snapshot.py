@@ -2,7 +2,7 @@
 """Reads a snapshot file without heapglass, from what lib/snapshot/FORMAT.md says alone.
 
 usage: read_snapshot.py histogram FILE          a line for each type: objects, bytes, name
-       read_snapshot.py search FILE SECRETS     looks for what testdata/programs/secrets.py has told; a line for each found
+       read_snapshot.py search FILE SECRETS     looks for what testdata/programs/hidden_values.py has told; a line for each found
        read_snapshot.py check FILE              decodes every block of every section
 """
 import collections

@@ -30,6 +30,10 @@ void in_pieces(std::size_t n, const std::function<void(std::size_t, std::size_t)
                [&](std::size_t i, unsigned) { body(i * kPiece, std::min(n, (i + 1) * kPiece)); });
 }
 
+std::uint32_t folded(std::uint64_t hash) {
+  return hash ? static_cast<std::uint32_t>(hash ^ hash >> 32) | 1 : 0;
+}
+
 // With the fingerprints of what it refers to as they are in `known`; its own type left out, which every
 // instance has. `address` is by node: asking the graph's index for each would be a seventh of all.
 std::uint32_t of_references(const HeapGraph& graph, const std::vector<Address>& address, NodeId n,
@@ -50,8 +54,9 @@ std::uint32_t of_references(const HeapGraph& graph, const std::vector<Address>& 
 
 }  // namespace
 
-Identities identities(const HeapGraph& graph, const Objects* objects) {
+Identities identities(const HeapGraph& graph, const Objects& objects, std::string values_known) {
   Identities out;
+  out.values = std::move(values_known);
   const std::uint32_t nodes = graph.nodes();
   out.address.resize(nodes);
   out.size.resize(nodes);
@@ -72,8 +77,10 @@ Identities identities(const HeapGraph& graph, const Objects* objects) {
     graph.index->each_in_blocks(first, last, [&](Address a) {
       out.address[n] = a;
       out.size[n] = graph.size[n];
-      if (objects && values[graph.type[n]])
-        out.content[n] = value_fingerprint(*objects, a, *graph.types[graph.type[n]].info);
+      if (!graph.value_hash.empty())
+        out.content[n] = folded(graph.value_hash[n]);
+      else if (values[graph.type[n]])
+        out.content[n] = value_fingerprint(objects, a, *graph.types[graph.type[n]].info);
       ++n;
     });
   });
@@ -106,12 +113,13 @@ Match match(const Identities& earlier, const Identities& later) {
     return ids;
   };
   const std::vector<std::uint32_t> before = named(earlier.types), after = named(later.types);
+  const bool comparable = earlier.values == later.values;
   std::size_t e = 0;
   for (std::size_t l = 0; l < later.address.size(); ++l) {
     while (e < earlier.address.size() && earlier.address[e] < later.address[l]) ++e;
     if (e == earlier.address.size()) break;
     if (earlier.address[e] != later.address[l]) continue;
-    const std::uint32_t x = earlier.content[e], y = later.content[l];
+    const std::uint32_t x = comparable ? earlier.content[e] : 0, y = comparable ? later.content[l] : 0;
     if (before[earlier.type[e]] != after[later.type[l]] || (later.fixed[later.type[l]] && x && y && x != y)) {
       ++out.addresses_reused;
       continue;

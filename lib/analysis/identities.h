@@ -18,14 +18,17 @@ struct Identities {
   std::vector<std::uint32_t> type;     // by object: which of types
   std::vector<std::uint32_t> content;  // by object: a fingerprint of what was said above; 0: nothing known
   std::vector<std::uint64_t> size;     // by object
+  // What the fingerprints of values were made from: those of another source say nothing to these.
+  std::string values;
   std::vector<std::string> types;
   std::vector<bool> fixed;  // by type: the content of its objects cannot change
   // By object, where asked for: a number for its owner.
   std::vector<std::uint32_t> owner;
 };
 
-// Needs the graph's references. Without `objects` (no values kept) values are not looked at.
-Identities identities(const HeapGraph& graph, const Objects* objects);
+// Needs the graph's references. `values` is what is known of values, in a word that is equal where they can
+// be compared: with the graph's hashes these are taken, else the memory.
+Identities identities(const HeapGraph& graph, const Objects& objects, std::string values);
 
 enum class Same : std::uint8_t {
   kNo,       // made after the earlier moment

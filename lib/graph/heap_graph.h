@@ -60,6 +60,9 @@ struct HeapGraph {
   // By node, of a snapshot: bytes in buffers apart from the object's own block, and those of them that its
   // size does not count. Empty: the memory tells (python/sizes.h).
   SizeColumn external, beyond;
+  // By node, of a snapshot that has hashes in place of values: equal for equal values; 0: it has none. Empty:
+  // no hashes.
+  std::vector<std::uint64_t> value_hash;
   // References, where they were asked for: node n owns [first_edge[n], first_edge[n + 1]).
   std::vector<std::uint64_t> first_edge;
   std::vector<NodeId> referent;       // by edge

@@ -25,6 +25,32 @@ std::uint64_t of_bytes(const Objects& o, Address at, std::uint64_t size, std::ui
 
 Address at(Address object, std::int32_t offset) { return object + static_cast<std::uint64_t>(offset); }
 
+// An int's digits, 30 bits of each four bytes, and its sign. Up to 3.11 ob_size has the sign and the number
+// of digits, then lv_tag: 0 positive, 1 zero, 2 negative in the lowest two bits, the number from bit 3 on.
+struct Digits {
+  Address at{};
+  std::uint64_t count = 0;
+  std::uint64_t tag = 0;  // sign and number, as they stand there
+  bool negative = false;
+};
+std::optional<Digits> digits_of(const Objects& o, Address a) {
+  const PyLayout& l = o.layout();
+  const bool tagged = l.PyLongObject.lv_tag != kAbsent;
+  const auto tag = o.load<std::uint64_t>(a, tagged ? l.PyLongObject.lv_tag : l.PyVarObject.ob_size);
+  if (!tag) return std::nullopt;
+  constexpr std::uint64_t kTagBits = 3, kSign = 3, kNegative = 2;
+  return Digits{at(a, l.PyLongObject.ob_digit), tagged ? *tag >> kTagBits : o.item_count(a), *tag,
+                tagged ? (*tag & kSign) == kNegative : static_cast<std::int64_t>(*tag) < 0};
+}
+constexpr std::uint64_t kDigitBytes = 4;
+
+std::optional<std::string> raw(const Objects& o, Address from, std::uint64_t size, std::uint64_t most) {
+  if (size == 0) return std::string();
+  const std::byte* bytes = size > most ? nullptr : o.image().at(from, size);
+  if (!bytes) return std::nullopt;
+  return std::string(reinterpret_cast<const char*>(bytes), size);
+}
+
 std::uint64_t of_value(const Objects& o, Address a, const TypeInfo& type) {
   const PyLayout& l = o.layout();
   if (type.flags & kTpUnicodeSubclass) {
@@ -38,20 +64,47 @@ std::uint64_t of_value(const Objects& o, Address a, const TypeInfo& type) {
     return of_bytes(o, at(a, l.PyBytesObject.ob_sval), n, n);
   }
   if (type.flags & kTpLongSubclass) {
-    // Up to 3.11 ob_size has the sign and the number of digits, then lv_tag.
-    const bool tagged = l.PyLongObject.lv_tag != kAbsent;
-    if (!o.load(a, tagged ? l.PyLongObject.lv_tag : l.PyVarObject.ob_size)) return 0;
-    const std::uint64_t tag = tagged ? o.load<std::uint64_t>(a, l.PyLongObject.lv_tag).value_or(0)
-                                     : static_cast<std::uint64_t>(o.ob_size(a));
-    constexpr std::uint64_t kTagBits = 3, kDigit = 4;
-    const std::uint64_t digits = tagged ? tag >> kTagBits : o.item_count(a);
-    return of_bytes(o, at(a, l.PyLongObject.ob_digit), std::min(digits, kLooked) * kDigit, tag);
+    const auto digits = digits_of(o, a);
+    return digits ? of_bytes(o, digits->at, std::min(digits->count, kLooked) * kDigitBytes, digits->tag) : 0;
   }
   if (type.name == "builtins.float") return of_bytes(o, at(a, l.PyFloatObject.ob_fval), 8, 8);
   return 0;
 }
 
+std::optional<std::string> plain_value(const Objects& o, Address a, const TypeInfo& type,
+                                       std::uint64_t most) {
+  const PyLayout& l = o.layout();
+  if (type.flags & kTpUnicodeSubclass) {
+    const auto length = o.str_length(a);
+    return length && *length <= most ? o.str(a, most) : std::nullopt;
+  }
+  if (type.flags & kTpBytesSubclass) return raw(o, at(a, l.PyBytesObject.ob_sval), o.item_count(a), most);
+  if (type.flags & kTpLongSubclass) {
+    const auto digits = digits_of(o, a);
+    if (!digits || digits->count > most / kDigitBytes) return std::nullopt;
+    auto bytes = raw(o, digits->at, digits->count * kDigitBytes, most);
+    if (bytes) bytes->push_back(digits->negative ? '-' : '+');
+    return bytes;
+  }
+  if (type.name == "builtins.float") return raw(o, at(a, l.PyFloatObject.ob_fval), 8, most);
+  // Two numbers behind the head, in every version.
+  if (type.name == "builtins.complex") return raw(o, at(a, l.PyFloatObject.ob_fval), 16, most);
+  return std::nullopt;
+}
+
 }  // namespace
+
+std::optional<std::string> value_bytes(const Objects& objects, Address object, const TypeInfo& type,
+                                       std::uint64_t most) {
+  auto bytes = plain_value(objects, object, type, most);
+  if (!bytes) return std::nullopt;
+  const char kind = type.flags & kTpUnicodeSubclass ? 's'
+                    : type.flags & kTpBytesSubclass ? 'b'
+                    : type.flags & kTpLongSubclass  ? 'i'
+                                                    : type.name[sizeof "builtins." - 1];
+  bytes->insert(bytes->begin(), kind);
+  return bytes;
+}
 
 std::uint32_t value_fingerprint(const Objects& objects, Address object, const TypeInfo& type) {
   const std::uint64_t h = of_value(objects, object, type);

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string>
 
 #include "lib/python/types.h"
 
@@ -10,6 +12,12 @@ namespace heapglass {
 // Of a str, bytes, int or float, by its first bytes and its length; nothing for other objects. Never 0 where
 // there is one.
 std::uint32_t value_fingerprint(const Objects& objects, Address object, const TypeInfo& type);
+
+// What tells the value of a str, bytes, int, float or complex from every other value of its kind: equal bytes
+// for equal values, whatever the object. Nothing for other objects, and for one that takes more than `most`
+// bytes or cannot be read.
+std::optional<std::string> value_bytes(const Objects& objects, Address object, const TypeInfo& type,
+                                       std::uint64_t most);
 
 // Joins two fingerprints; the order matters.
 constexpr std::uint64_t mixed(std::uint64_t a, std::uint64_t b) {

@@ -38,7 +38,7 @@ class ObjectsTable final : public QueryTable {
     QueryColumn column;
     QueryValue (*value)(ObjectsTable&, std::uint64_t row);
   };
-  static const Made kColumns[11];
+  static const Made kColumns[12];
 
   static NodeId node(std::uint64_t row) { return NodeId{static_cast<std::uint32_t>(row)}; }
   Address at(std::uint64_t row) { return addresses_.at(row); }
@@ -59,7 +59,7 @@ class ObjectsTable final : public QueryTable {
   std::vector<std::uint32_t> first_of_, by_type_;
 };
 
-const ObjectsTable::Made ObjectsTable::kColumns[11] = {
+const ObjectsTable::Made ObjectsTable::kColumns[12] = {
     {{"id", "INTEGER", "address"},
      [](ObjectsTable& t, std::uint64_t row) { return query_number(t.at(row)); }},
     {{"type", "TEXT", "module.qualname"},
@@ -93,6 +93,12 @@ const ObjectsTable::Made ObjectsTable::kColumns[11] = {
      [](ObjectsTable& t, std::uint64_t row) -> QueryValue {
        const Owners& all = t.owners();
        return std::string_view(all.owners[all.of[row]].path);
+     }},
+    {{"value_hash", "TEXT", "equal for equal values, of snapshots with --hash-values"},
+     [](ObjectsTable& t, std::uint64_t row) -> QueryValue {
+       const std::vector<std::uint64_t>& hashes = t.in_.graph.value_hash;
+       if (hashes.empty() || hashes[row] == 0) return QueryValue();
+       return to_hex(Address{hashes[row]});
      }},
     {{"repr", "TEXT", "structural, cut"},
      [](ObjectsTable& t, std::uint64_t row) -> QueryValue {

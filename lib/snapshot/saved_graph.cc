@@ -136,6 +136,9 @@ void save_graph(SnapshotWriter& writer, TypeTable& types, const HeapGraph& graph
                                [facts](std::uint64_t i) { return facts->external[i]; });
   writer.column<std::uint64_t>("objects.beyond", n, Transform::kNone,
                                [facts](std::uint64_t i) { return facts->beyond[i]; });
+  if (!graph.value_hash.empty())
+    writer.column<std::uint64_t>("objects.value_hash", n, Transform::kNone,
+                                 [&graph](std::uint64_t i) { return graph.value_hash[i]; });
   save_references(writer, graph);
   save_roots(writer, graph);
 }
@@ -179,6 +182,7 @@ HeapGraph load_graph(const SnapshotFile& file, std::shared_ptr<const Image> imag
   sizes("objects.size", graph.size);
   sizes("objects.external", graph.external);
   sizes("objects.beyond", graph.beyond);
+  if (file.has("objects.value_hash")) graph.value_hash = file.column<std::uint64_t>("objects.value_hash", n);
   if (references) load_references(file, graph);
   return graph;
 }

@@ -2,10 +2,12 @@
 // empty, instances with a dict each. None of these is a leak.
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <string_view>
 #include <unordered_map>
 
 #include "lib/analysis/suspects/detectors.h"
+#include "lib/python/content.h"
 #include "lib/python/describe.h"
 
 namespace heapglass {
@@ -48,6 +50,32 @@ std::vector<ByOwner> by_owner(const LeakSearch& search, const std::vector<NodeId
   }
   if (!alone.wasted.nodes.empty()) out.push_back(std::move(alone));
   return out;
+}
+
+constexpr std::uint64_t kLongestText = 1 << 20;
+
+// Texts are told apart by length and a hash of 64 bits.
+struct TextKey {
+  std::uint64_t length = 0, hash = 0;
+  bool operator==(const TextKey&) const = default;
+  struct Hash {
+    std::size_t operator()(const TextKey& k) const { return k.hash ^ k.length; }
+  };
+};
+std::optional<TextKey> key_of(const LeakSearch& search, NodeId n) {
+  if (const auto& hashes = search.graph().value_hash; !hashes.empty()) {
+    const auto length = search.values().length(search.address(n));
+    return length && hashes[index(n)] ? std::optional(TextKey{*length, hashes[index(n)]}) : std::nullopt;
+  }
+  const auto text = value_bytes(search.objects(), search.address(n), search.type_of(n), kLongestText);
+  if (!text) return std::nullopt;
+  return TextKey{text->size() - 1, std::hash<std::string_view>()(*text)};
+}
+std::string name_of_text(const LeakSearch& search, NodeId n) {
+  const auto& hashes = search.graph().value_hash;
+  if (hashes.empty()) return search.repr(search.address(n), 30);
+  return "one of length " + std::to_string(search.values().length(search.address(n)).value_or(0)) +
+         ", value_hash " + to_hex(Address{hashes[index(n)]}) + ",";
 }
 
 std::string everywhere() { return "in many places"; }
@@ -100,42 +128,16 @@ std::uint64_t slack_of(const LeakSearch& search, NodeId n) {
 }  // namespace
 
 void find_duplicates(const LeakSearch& search, Suspects& found) {
-  const Objects& o = search.objects();
   const HeapGraph& graph = search.graph();
-  constexpr std::uint64_t kLongest = 1 << 20;
-  // Texts are told apart by length and two hashes of 64 bits: equal ones are equal.
-  struct Key {
-    std::uint64_t length, first;
-    bool operator==(const Key&) const = default;
-  };
-  struct Hash {
-    std::size_t operator()(const Key& k) const { return k.first ^ k.length; }
-  };
   for (const bool bytes : {false, true}) {
-    std::unordered_map<Key, std::uint32_t, Hash> classes;
+    std::unordered_map<TextKey, std::uint32_t, TextKey::Hash> classes;
     std::vector<Wasted> equal;
     std::vector<NodeId> redundant;
     for (const NodeId n : search.nodes_of(bytes ? "builtins.bytes" : "builtins.str")) {
       const std::uint64_t size = graph.size[index(n)];
-      if (size > kLongest) continue;
-      const Address a = search.address(n);
-      std::string text;
-      if (bytes) {
-        const std::uint64_t length = o.item_count(a);
-        const std::byte* p =
-            length > kLongest
-                ? nullptr
-                : o.image().at(a + static_cast<std::uint64_t>(o.layout().PyBytesObject.ob_sval), length);
-        if (!p) continue;
-        text.assign(reinterpret_cast<const char*>(p), length);
-      } else {
-        auto read = o.str(a, kLongest);
-        if (!read) continue;
-        text = std::move(*read);
-      }
-      if (text.size() < 2) continue;
-      const Key key{text.size(), std::hash<std::string_view>()(text)};
-      const auto [at, is_new] = classes.try_emplace(key, static_cast<std::uint32_t>(equal.size()));
+      const auto key = size > kLongestText ? std::nullopt : key_of(search, n);
+      if (!key || key->length < 2) continue;
+      const auto [at, is_new] = classes.try_emplace(*key, static_cast<std::uint32_t>(equal.size()));
       if (is_new) equal.emplace_back();
       Wasted& w = equal[at->second];
       if (!w.nodes.empty() && !is_part_of_code(search, n)) {
@@ -153,7 +155,7 @@ void find_duplicates(const LeakSearch& search, Suspects& found) {
       s.certainty = kSaving;
       if (row.owner == kNoNode) s.owner = everywhere();
       std::map<std::string, std::uint64_t> counts;
-      for (const NodeId n : row.wasted.nodes) ++counts[search.repr(search.address(n), 30)];
+      for (const NodeId n : row.wasted.nodes) ++counts[name_of_text(search, n)];
       std::vector<std::pair<std::uint64_t, std::string>> order;
       for (const auto& [text, count] : counts) order.emplace_back(count, text);
       std::sort(order.rbegin(), order.rend());

@@ -1,4 +1,4 @@
-"""Values that nobody else may see, in every place where a program has some. usage: secrets.py FILE SECRET
+"""Values that nobody else may see, in every place where a program has some. usage: hidden_values.py FILE SECRET
 
 FILE gets a line for each: what it is, and in hex the bytes that it has in memory, one form behind the other. SECRET, an
 argument that is one, is among them.
