@@ -5,15 +5,16 @@
 
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <sstream>
 #include <string>
 
 namespace heapglass {
 
 inline std::string file_text(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
+  // What is gone in the middle of it is what was read so far: an inserter does not throw.
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
 }
 
 // A line of /proc/PROCESS/status without its name, "" where there is none.
