@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 #include <unordered_map>
 
 #include "cmd/picture_maker.h"
@@ -38,35 +39,6 @@ std::string types_in_words(const HeapGraph& graph, const std::vector<NodeId>& no
             (name.starts_with("builtins.") ? name.substr(9) : name);
   }
   return order.size() > kMost ? text + ", ..." : text;
-}
-
-Picture draw(Session& s, const Garbage::Component& component, std::size_t number, std::size_t most) {
-  const Referrers referrers = reverse(s.graph());
-  Labels labels(s.types(), s.graph(), referrers);
-  const HeapObjects values(s.types(), s.graph(), s.interpreters());
-  PictureMaker maker(s, labels, values, {});
-  Picture picture{.title = (number == 1 ? "The largest group" : "Group " + std::to_string(number)) +
-                           " of garbage in " + s.target().name(),
-                  .direction = Picture::Direction::kReferents};
-  std::unordered_map<std::uint32_t, std::uint32_t> place;
-  for (const NodeId n : component.nodes) {
-    if (picture.nodes.size() == most) break;
-    place[index(n)] = static_cast<std::uint32_t>(picture.nodes.size());
-    picture.nodes.push_back(maker.node(n, 1));
-  }
-  for (const auto& [node, from] : place) {
-    std::vector<NodeId> held(s.graph().referents(NodeId{node}).begin(),
-                             s.graph().referents(NodeId{node}).end());
-    std::sort(held.begin(), held.end());
-    held.erase(std::unique(held.begin(), held.end()), held.end());
-    for (const NodeId to : held)
-      if (const auto at = place.find(index(to)); at != place.end())
-        maker.add_edges(picture, from, at->second);
-  }
-  if (component.nodes.size() > picture.nodes.size())
-    picture.notes.push_back(std::to_string(component.nodes.size() - picture.nodes.size()) +
-                            " more objects of it are not drawn: --max-nodes N draws more");
-  return picture;
 }
 
 // By object of the garbage: how many weak references with a callback lead to it whose callbacks a collection
@@ -110,6 +82,71 @@ Table uncollectable(Session& s, std::size_t most) {
     if (shown < n) table.notes.push_back(std::to_string(n - shown) + " more: --limit 0 shows all");
   }
   return table;
+}
+
+// Groups that nobody would tell apart, as one row: a leak makes thousands of them.
+struct Alike {
+  std::uint64_t groups = 0, objects = 0, bytes = 0, finalizers = 0,
+                callbacks = 0;  // each but the first of one
+  const Garbage::Component* first = nullptr;
+  std::string types;
+};
+// Those that have most first.
+std::vector<Alike> alike_groups(Session& s, const Garbage& garbage) {
+  const auto callbacks = callbacks_of(s, garbage);
+  using Key = std::tuple<std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t, std::string>;
+  std::map<Key, std::size_t> known;
+  std::vector<Alike> rows;
+  for (const Garbage::Component& c : garbage.components) {
+    Alike row{.groups = 1, .objects = c.nodes.size(), .bytes = c.bytes, .first = &c};
+    for (const NodeId n : c.nodes) {
+      row.finalizers += has_python_del(s.types(), s.graph().index->address(n));
+      if (const auto at = callbacks.find(index(n)); at != callbacks.end()) row.callbacks += at->second;
+    }
+    row.types = types_in_words(s.graph(), c.nodes);
+    const auto [at, is_new] =
+        known.try_emplace({row.objects, row.bytes, row.finalizers, row.callbacks, row.types}, rows.size());
+    if (is_new)
+      rows.push_back(std::move(row));
+    else
+      ++rows[at->second].groups;
+  }
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](const Alike& a, const Alike& b) { return a.groups * a.bytes > b.groups * b.bytes; });
+  return rows;
+}
+
+Picture draw(Session& s, const Alike& alike, std::size_t number, std::size_t most) {
+  const Garbage::Component& component = *alike.first;
+  const Referrers referrers = reverse(s.graph());
+  Labels labels(s.types(), s.graph(), referrers);
+  const HeapObjects values(s.types(), s.graph(), s.interpreters());
+  PictureMaker maker(s, labels, values, {});
+  const std::string which = number == 1 ? "The group" : "Group " + std::to_string(number);
+  Picture picture{
+      .title = which + " of garbage" + (number == 1 ? " that most is in, in " : " in ") + s.target().name(),
+      .direction = Picture::Direction::kReferents};
+  std::unordered_map<std::uint32_t, std::uint32_t> place;
+  for (const NodeId n : component.nodes) {
+    if (picture.nodes.size() == most) break;
+    place[index(n)] = static_cast<std::uint32_t>(picture.nodes.size());
+    picture.nodes.push_back(maker.node(n, 1));
+  }
+  for (const auto& [node, from] : place) {
+    std::vector<NodeId> held(s.graph().referents(NodeId{node}).begin(),
+                             s.graph().referents(NodeId{node}).end());
+    std::sort(held.begin(), held.end());
+    held.erase(std::unique(held.begin(), held.end()), held.end());
+    for (const NodeId to : held)
+      if (const auto at = place.find(index(to)); at != place.end())
+        maker.add_edges(picture, from, at->second);
+  }
+  if (alike.groups > 1)
+    picture.notes.push_back("one of " + std::to_string(alike.groups) + " groups that are alike");
+  if (component.nodes.size() > picture.nodes.size())
+    picture.notes.push_back(std::to_string(component.nodes.size() - picture.nodes.size()) +
+                            " more objects of it are not drawn: --max-nodes N draws more");
+  return picture;
 }
 
 Document leaked_document(Session& s, std::size_t most) {
@@ -173,7 +210,7 @@ int run_garbage(const std::vector<std::string>& arguments) {
   add("max-nodes", options::value(&max_nodes)->value_name("N"),
       "draw this many objects at most (default 200)");
   add("group", options::value(&group)->value_name("N"),
-      "draw the Nth group of those that are listed (default 1, the largest)");
+      "draw the Nth group of those that are listed (default 1, where most is)");
   add("held-by-c", options::bool_switch(&leaked),
       "instead: objects that are counted more often than all memory has their address, which C code took "
       "references to and never gave back");
@@ -208,11 +245,12 @@ int run_garbage(const std::vector<std::string>& arguments) {
     if (garbage.components.empty())
       throw Error(ErrorKind::kUsage, "there is no garbage to draw in " + s.target().name());
     const auto drawn = static_cast<std::size_t>(parse_count("--group", group, 1, 1'000'000'000));
-    if (drawn > garbage.components.size())
-      throw Error(ErrorKind::kUsage, "there are " + std::to_string(garbage.components.size()) +
-                                         " groups of garbage in " + s.target().name() + ", none is number " +
-                                         group);
-    document.sections.push_back(draw(s, garbage.components[drawn - 1], drawn, most_nodes));
+    const std::vector<Alike> alike = alike_groups(s, garbage);
+    if (drawn > alike.size())
+      throw Error(ErrorKind::kUsage, "there are " + std::to_string(alike.size()) +
+                                         " kinds of groups of garbage in " + s.target().name() +
+                                         ", none is number " + group);
+    document.sections.push_back(draw(s, alike[drawn - 1], drawn, most_nodes));
     s.write(std::move(document), line.common());
     return kExitDone;
   }
@@ -234,27 +272,23 @@ int run_garbage(const std::vector<std::string>& arguments) {
 
   Table groups{.key = "components",
                .title = "in groups that hold together",
-               .columns = {{"objects", "objects", Kind::kCount},
-                           {"bytes", "bytes", Kind::kBytes},
+               .columns = {{"count", "alike", Kind::kCount},
+                           {"objects", "objects each", Kind::kCount},
+                           {"bytes", "bytes each", Kind::kBytes},
                            {"finalizers", "with __del__", Kind::kCount},
                            {"callbacks", "weakref callbacks", Kind::kCount},
                            {"id", "one of them", Kind::kAddress},
                            {"types", "types", Kind::kSentence}}};
-  const auto callbacks = callbacks_of(s, garbage);
-  const std::size_t shown = most ? std::min(most, garbage.components.size()) : garbage.components.size();
+  const std::vector<Alike> alike = alike_groups(s, garbage);
+  const std::size_t shown = most ? std::min(most, alike.size()) : alike.size();
   for (std::size_t i = 0; i < shown; ++i) {
-    const Garbage::Component& c = garbage.components[i];
-    std::uint64_t finalizers = 0;
-    for (const NodeId n : c.nodes) finalizers += has_python_del(s.types(), graph.index->address(n));
-    std::uint64_t called = 0;
-    for (const NodeId n : c.nodes)
-      if (const auto at = callbacks.find(index(n)); at != callbacks.end()) called += at->second;
-    groups.rows.push_back({std::uint64_t{c.nodes.size()}, c.bytes, finalizers, called,
-                           graph.index->address(c.nodes[0]), types_in_words(graph, c.nodes)});
+    const Alike& row = alike[i];
+    groups.rows.push_back({row.groups, row.objects, row.bytes, row.finalizers, row.callbacks,
+                           graph.index->address(row.first->nodes[0]), row.types});
   }
-  if (shown < garbage.components.size())
-    groups.notes.push_back(std::to_string(garbage.components.size() - shown) +
-                           " more groups: --limit 0 shows all");
+  if (shown < alike.size())
+    groups.notes.push_back(std::to_string(alike.size() - shown) +
+                           " more kinds of groups: --limit 0 shows all");
   document.sections.push_back(std::move(groups));
   if (Table kept = uncollectable(s, most); !kept.rows.empty()) document.sections.push_back(std::move(kept));
   document.notes.push_back(

@@ -27,8 +27,10 @@ print("compared", len(told), "types", sum(n for n, _ in told.values()), "objects
 constexpr char kBeside[] = R"py(
 import json, sys
 told = json.load(open(sys.argv[1]))
-sums = [sum(each[key] for each in told["components"]) for key in ("finalizers", "callbacks")]
+sums = [sum(each["count"] * each[key] for each in told["components"]) for key in ("finalizers", "callbacks")]
 assert sums == [100, 25], sums
+assert sum(each["count"] * each["objects"] for each in told["components"]) == told["total"]["objects"]
+assert any(each["count"] > 1 for each in told["components"]), told["components"]
 assert [each["type"] for each in told["gc_garbage"]] == ["__main__.Node"], told["gc_garbage"]
 )py";
 
