@@ -24,6 +24,8 @@ class Registry : public testing::TestWithParam<std::tuple<Interpreter, std::stri
  protected:
   void SetUp() override {
     const auto& [interpreter, program] = GetParam();
+    if (interpreter.build == "debug" && interpreter.version.starts_with("3.7."))
+      GTEST_SKIP() << "left out: up to 3.7 a debug build loads no extensions that were built for a release";
     const std::string packages = packages_of(interpreter, program);
     if (!std::filesystem::exists(packages))
       GTEST_SKIP() << "left out: there is no " << packages << "; scripts/fetch-packages " << program
