@@ -44,7 +44,9 @@ class Reader {
         touched_(touched),
         objects_(*session.capture().image, session.python()),
         interpreters_(read_interpreters(objects_, limits_, health_)),
-        types_(objects_, limits_, health_) {}
+        types_(objects_, limits_, health_) {
+    for (const GraphType& type : graph_.types) infos_.push_back(types_.get(type.address));
+  }
 
   void read() {
     for (const PyInterpreter& interpreter : interpreters_)
@@ -73,8 +75,7 @@ class Reader {
       const std::uint64_t first = piece * kPiece, last = std::min(first + kPiece, index_of.blocks());
       std::uint32_t n = index_of.rank(first);
       index_of.each_in_blocks(first, last, [&](Address a) {
-        if (const TypeInfo* type = types_.get(graph_.types[graph_.type[n++]].address))
-          visit(a, *type, references, values, names);
+        if (const TypeInfo* type = infos_[graph_.type[n++]]) visit(a, *type, references, values, names);
       });
       names.drain();
       const std::lock_guard lock(mutex_);
@@ -171,10 +172,13 @@ class Reader {
   void cut_texts() {
     const auto& l = objects_.layout().PyASCIIObject;
     const auto wide = objects_.layout().PyCompactUnicodeObject.size;
-    for (std::uint32_t n = 0; n < graph_.nodes(); ++n) {
-      if (graph_.types[graph_.type[n]].name != "builtins.str") continue;
-      const Address a = graph_.index->address(NodeId{n}), state = a + static_cast<std::uint64_t>(l.state);
-      if (!touched_.is_touched(state)) continue;
+    std::uint32_t node = 0;
+    std::vector<bool> is_str;
+    for (const GraphType& type : graph_.types) is_str.push_back(type.name == "builtins.str");
+    graph_.index->each_in_blocks(0, graph_.index->blocks(), [&](Address a) {
+      const std::uint32_t n = node++;
+      const Address state = a + static_cast<std::uint64_t>(l.state);
+      if (!is_str[graph_.type[n]] || !touched_.is_touched(state)) return;
       touched_.cut(state, 4);
       // Its size tells how wide the characters are, and that they stand behind its head.
       const std::uint64_t length = objects_.str_length(a).value_or(0), size = graph_.size[n];
@@ -185,7 +189,7 @@ class Reader {
         if (bytes % 8 && touched_.is_touched(last)) touched_.cut(last, static_cast<unsigned>(bytes % 8));
         break;
       }
-    }
+    });
   }
 
   // Whose description is a name of the program.
@@ -251,6 +255,7 @@ class Reader {
   const Objects objects_;
   const std::vector<PyInterpreter> interpreters_;
   TypeTable types_;
+  std::vector<const TypeInfo*> infos_;  // by type of the graph
   std::mutex mutex_;
   std::vector<Address> texts_, c_strings_, namespaces_, of_modules_and_classes_, named_;
 };

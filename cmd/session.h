@@ -48,9 +48,9 @@ class Session {
   const Health& health() const { return health_; }
   const CopiedProcessStats& ran() const { return ran_; }
   double elapsed_ms() const;
-  // All that a snapshot of this moment has, opened with to_save. The session lives until `writer` has
-  // written.
-  void save(SnapshotWriter& writer, Facts facts) const;
+  // All that a snapshot of this moment has, opened with to_save, but `facts`, to which it adds: those are the
+  // caller's to save. The session lives until `writer` has written.
+  void save(SnapshotWriter& writer, Facts& facts) const;
   const TouchedPages& touched() const { return *touched_; }
   // From here on, and instead of what was noted before, notes by words.
   void note_words();

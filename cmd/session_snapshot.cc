@@ -47,7 +47,7 @@ void Session::hash_values(const std::function<std::uint64_t(std::string_view)>& 
   });
 }
 
-void Session::save(SnapshotWriter& writer, Facts facts) const {
+void Session::save(SnapshotWriter& writer, Facts& facts) const {
   save_target(facts, *target_);
   // Arguments are values too: passwords among them.
   const std::string command = target_->command_line();
@@ -61,7 +61,6 @@ void Session::save(SnapshotWriter& writer, Facts facts) const {
   save_runtime(writer, facts, python_);
   save_capture(writer, facts, capture_);
   save_report(writer, facts, report_, health_);
-  facts.save(writer);
   save_interpreters(writer, interpreters_);
   save_graph(writer, *types_, graph_);
   if (touched_->unit() == TouchedPages::Unit::kWord) {

@@ -109,11 +109,14 @@ int run_snapshot(const std::vector<std::string>& arguments) {
   facts.set_number("captured_at_ms", now);
   if (keeps_values) facts.set_number("values.longest", static_cast<std::uint64_t>(longest));
   SnapshotWriter writer;
+  session->save(writer, facts);
+  writer.write(output.stream());
+  // Last: the bill may have taken until now.
   const MemoryAccount memory = account.get();
   save_bill(writer, facts, memory.bill);
   save_arenas(writer, memory.arenas);
-  session->save(writer, facts);
-  writer.write(output.stream());
+  facts.save(writer);
+  writer.finish(output.stream());
   output.commit();
   if (!metrics.file.empty())
     write_metrics(gauges_of(moment_of(*session, {.identities = false}), nullptr, false, metrics), metrics);

@@ -54,7 +54,10 @@ void read_what_answers_read(Session& session, std::uint64_t longest) {
   for (const GraphType& type : graph.types)
     for (const ObjectField& field : type.info->fields)
       if (field.kind == EdgeKind::kSlot) objects.c_string(Address{field.payload});
-  const Referrers referrers = reverse(graph);
+  // Who holds an object says nothing here of what it is, and to find that for all takes a tenth of a
+  // snapshot's time.
+  Referrers referrers;
+  referrers.first.assign(std::size_t{graph.nodes()} + 1, 0);
   // Both remember what they have found, each for one thread.
   struct Describer {
     Labels labels;

@@ -1,5 +1,8 @@
 #include "lib/snapshot/saved_graph.h"
 
+#include <cstring>
+#include <mutex>
+
 #include "lib/base/parallel.h"
 #include "lib/python/sizes.h"
 #include "lib/snapshot/referent_codec.h"
@@ -40,15 +43,21 @@ void save_references(SnapshotWriter& writer, const HeapGraph& graph) {
       [&graph](std::uint64_t e) { return static_cast<std::uint8_t>(graph.edge_class[e]); });
 }
 
-// Reference counts and what lies in buffers, by node, all from the memory.
-struct ObjectFacts {
-  std::vector<std::uint64_t> address, refcount, external, beyond;
+// What lies in buffers, by node, from the memory.
+struct BufferBytes {
+  SizeColumn external, beyond;
 };
 
-std::shared_ptr<const ObjectFacts> object_facts(TypeTable& types, const HeapGraph& graph) {
-  const auto facts = std::make_shared<ObjectFacts>();
-  for (auto* column : {&facts->address, &facts->refcount, &facts->external, &facts->beyond})
-    column->resize(graph.nodes());
+std::shared_ptr<const BufferBytes> buffer_bytes(TypeTable& types, const HeapGraph& graph) {
+  const auto bytes = std::make_shared<BufferBytes>();
+  bytes->external.resize(graph.nodes());
+  bytes->beyond.resize(graph.nodes());
+  std::mutex large;
+  const auto set = [&](SizeColumn& column, std::uint32_t node, std::uint64_t size) {
+    if (size < SizeColumn::kLarge) return column.set_small(node, static_cast<std::uint32_t>(size));
+    const std::lock_guard lock(large);
+    column.set_large(node, size);
+  };
   constexpr std::uint64_t kPiece = 1 << 10;  // blocks of the index
   const AddressIndex& index_of = *graph.index;
   parallel_for((index_of.blocks() + kPiece - 1) / kPiece, [&](std::size_t piece, unsigned) {
@@ -56,16 +65,37 @@ std::shared_ptr<const ObjectFacts> object_facts(TypeTable& types, const HeapGrap
     std::uint32_t n = index_of.rank(first);
     index_of.each_in_blocks(first, last, [&](Address a) {
       const std::uint32_t node = n++;
-      facts->address[node] = value(a);
-      facts->refcount[node] = types.objects().refcount(a);
       const TypeInfo* const type = graph.types[graph.type[node]].info;
       if (!type || !may_have_buffers(*type)) return;
       const ExternalBytes external = external_of(types.objects(), a, *type, graph.size[node]);
-      facts->external[node] = external.bytes;
-      facts->beyond[node] = external.in_size ? 0 : external.bytes;
+      set(bytes->external, node, external.bytes);
+      set(bytes->beyond, node, external.in_size ? 0 : external.bytes);
     });
   });
-  return facts;
+  return bytes;
+}
+
+// A column of what `of` says of each object's address, made when it is written: a million addresses need not
+// be kept for that.
+template <class Of>
+void column_by_address(SnapshotWriter& writer, const char* name, Transform transform, const HeapGraph& graph,
+                       Of of) {
+  writer.add(name, sizeof(std::uint64_t), transform, graph.nodes(), kMostBlockBytes / sizeof(std::uint64_t),
+             [&graph, of](std::uint64_t first, std::uint64_t count, std::byte* out) {
+               const AddressIndex& index_of = *graph.index;
+               const std::uint64_t end = first + count;
+               std::uint64_t block =
+                   *index_of.bit_of(index_of.address(NodeId{static_cast<std::uint32_t>(first)})) >> 9;
+               for (std::uint64_t n = index_of.rank(block); n < end; ++block)
+                 index_of.each_in_blocks(block, block + 1, [&](Address a) {
+                   if (n >= first && n < end) {
+                     const std::uint64_t element = of(a);
+                     std::memcpy(out, &element, sizeof element);
+                     out += sizeof element;
+                   }
+                   ++n;
+                 });
+             });
 }
 
 void save_roots(SnapshotWriter& writer, const HeapGraph& graph) {
@@ -121,21 +151,22 @@ void save_graph(SnapshotWriter& writer, TypeTable& types, const HeapGraph& graph
   writer.column<std::uint8_t>("types.size_unsure", t.size(), Transform::kNone,
                               [&t](std::uint64_t i) { return t[i].size_unsure; });
 
-  const auto facts = object_facts(types, graph);
+  const auto bytes = buffer_bytes(types, graph);
   const std::uint32_t n = graph.nodes();
   // All addresses are multiples of 8.
-  writer.column<std::uint64_t>("objects.address", n, Transform::kDelta,
-                               [facts](std::uint64_t i) { return facts->address[i] >> 3; });
+  column_by_address(writer, "objects.address", Transform::kDelta, graph,
+                    [](Address a) { return value(a) >> 3; });
   writer.column<std::uint32_t>("objects.type", n, Transform::kNone,
                                [&graph](std::uint64_t i) { return graph.type[i]; });
   writer.column<std::uint64_t>("objects.size", n, Transform::kNone,
                                [&graph](std::uint64_t i) { return graph.size[i]; });
-  writer.column<std::uint64_t>("objects.refcount", n, Transform::kNone,
-                               [facts](std::uint64_t i) { return facts->refcount[i]; });
+  const Objects& objects = types.objects();
+  column_by_address(writer, "objects.refcount", Transform::kNone, graph,
+                    [&objects](Address a) { return static_cast<std::uint64_t>(objects.refcount(a)); });
   writer.column<std::uint64_t>("objects.external", n, Transform::kNone,
-                               [facts](std::uint64_t i) { return facts->external[i]; });
+                               [bytes](std::uint64_t i) { return bytes->external[i]; });
   writer.column<std::uint64_t>("objects.beyond", n, Transform::kNone,
-                               [facts](std::uint64_t i) { return facts->beyond[i]; });
+                               [bytes](std::uint64_t i) { return bytes->beyond[i]; });
   if (!graph.value_hash.empty())
     writer.column<std::uint64_t>("objects.value_hash", n, Transform::kNone,
                                  [&graph](std::uint64_t i) { return graph.value_hash[i]; });

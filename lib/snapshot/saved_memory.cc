@@ -65,7 +65,9 @@ void save_words(SnapshotWriter& writer, const Image& image, const TouchedPages& 
   std::vector<std::uint64_t> addresses;
   addresses.reserve(graph.nodes());
   graph.index->each_in_blocks(0, graph.index->blocks(), [&](Address a) { addresses.push_back(value(a)); });
-  const auto coded = std::make_shared<std::vector<std::uint64_t>>(first_word.back());
+  // Not set to zero first: that many pages are got by those who fill them.
+  const std::shared_ptr<std::uint64_t[]> coded =
+      std::make_shared_for_overwrite<std::uint64_t[]>(first_word.back());
   parallel_for((kept->size() + kWordGroup - 1) / kWordGroup, [&](std::size_t group, unsigned) {
     WordCodec codec(addresses, graph.type, graph.types.size());
     const std::size_t first = group * kWordGroup, end = std::min(first + kWordGroup, kept->size());
@@ -80,15 +82,15 @@ void save_words(SnapshotWriter& writer, const Image& image, const TouchedPages& 
       each_word((*masks)[p], [&](std::uint64_t w) {
         const bool hidden = blank[w / 64] >> (w % 64) & 1;
         const Address a = start + w * 8;
-        (*coded)[at++] = codec.encode(a, hidden ? touched.seen_of_blank(a, words[w]) : words[w]);
+        coded[at++] = codec.encode(a, hidden ? touched.seen_of_blank(a, words[w]) : words[w]);
       });
     }
   });
   writer.column<std::uint64_t>(
       "memory.mask", masks->size() * WordMask().size(), Transform::kNone,
       [masks](std::uint64_t i) { return (*masks)[i / WordMask().size()][i % WordMask().size()]; });
-  writer.column<std::uint64_t>("memory.words", coded->size(), Transform::kNone,
-                               [coded](std::uint64_t i) { return (*coded)[i]; });
+  writer.column<std::uint64_t>("memory.words", first_word.back(), Transform::kNone,
+                               [coded](std::uint64_t i) { return coded[i]; });
 }
 
 std::shared_ptr<Image> load_memory(std::shared_ptr<const SnapshotFile> file, std::uint64_t most_bytes) {

@@ -36,7 +36,7 @@ std::string file_of(std::span<const std::byte> bytes) {
     bytes = bytes.subspan(size);
   }
   std::ostringstream out;
-  writer.write(out);
+  writer.finish(out);
   return std::move(out).str();
 }
 

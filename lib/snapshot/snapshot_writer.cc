@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <span>
 
 #include "lib/base/parallel.h"
 #include "lib/snapshot/snapshot_format.h"
@@ -63,20 +64,27 @@ std::vector<std::byte> SnapshotWriter::table() const {
   return out;
 }
 
-void SnapshotWriter::write(std::ostream& out) {
+std::vector<std::byte> SnapshotWriter::header() const {
   std::vector<std::byte> header(reinterpret_cast<const std::byte*>(kSnapshotMagic.data()),
                                 reinterpret_cast<const std::byte*>(kSnapshotMagic.data() + 8));
   append(header, kSnapshotMajor);
   append(header, kSnapshotMinor);
   append(header, std::uint32_t{0});
-  put(out, header.data(), header.size());
+  return header;
+}
+
+void SnapshotWriter::write(std::ostream& out) {
+  if (written_ == 0) {
+    const std::vector<std::byte> begin = header();
+    put(out, begin.data(), begin.size());
+  }
 
   struct Piece {
     Section* section;
     std::uint64_t first, rows;
   };
   std::vector<Piece> pieces;
-  for (Section& s : sections_)
+  for (Section& s : std::span(sections_).subspan(sections_written_))
     for (std::uint64_t first = 0; first < s.rows; first += s.rows_per_block)
       pieces.push_back({&s, first, std::min(s.rows_per_block, s.rows - first)});
   // As many at a time as do not fill the memory.
@@ -95,7 +103,11 @@ void SnapshotWriter::write(std::ostream& out) {
       put(out, stored[i].data(), stored[i].size());
     }
   }
+  sections_written_ = sections_.size();
+}
 
+void SnapshotWriter::finish(std::ostream& out) {
+  write(out);
   const std::uint64_t table_at = written_;
   const std::vector<std::byte> plain = table();
   const std::vector<std::byte> stored = encode_block(plain, 1, Transform::kNone);
@@ -104,7 +116,8 @@ void SnapshotWriter::write(std::ostream& out) {
   append(trailer, table_at);
   append(trailer, static_cast<std::uint64_t>(stored.size()));
   append(trailer, static_cast<std::uint64_t>(plain.size()));
-  auto crc = crc32(0, reinterpret_cast<const Bytef*>(header.data()), static_cast<uInt>(header.size()));
+  const std::vector<std::byte> begin = header();
+  auto crc = crc32(0, reinterpret_cast<const Bytef*>(begin.data()), static_cast<uInt>(begin.size()));
   crc = crc32(crc, reinterpret_cast<const Bytef*>(trailer.data()), static_cast<uInt>(trailer.size()));
   append(trailer, static_cast<std::uint32_t>(crc));
   for (const unsigned char c : kSnapshotEnd) trailer.push_back(static_cast<std::byte>(c));

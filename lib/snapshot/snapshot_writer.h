@@ -33,8 +33,10 @@ class SnapshotWriter {
   void add(std::string name, unsigned width, Transform transform, std::uint64_t rows,
            std::uint64_t rows_per_block, Fill fill);
 
-  // The whole file. What the stream throws comes out.
+  // The sections that were added since the last call. What the stream throws comes out.
   void write(std::ostream& out);
+  // The rest, and the table: the file is whole.
+  void finish(std::ostream& out);
   std::uint64_t bytes_written() const { return written_; }
   // Bytes of each section in the file.
   std::vector<std::pair<std::string, std::uint64_t>> sizes() const;
@@ -53,9 +55,11 @@ class SnapshotWriter {
     std::vector<Block> blocks;
   };
   void put(std::ostream& out, const void* bytes, std::size_t size);
+  std::vector<std::byte> header() const;
   std::vector<std::byte> table() const;
 
   std::vector<Section> sections_;
+  std::size_t sections_written_ = 0;
   std::uint64_t written_ = 0;
 };
 

@@ -1,6 +1,7 @@
 #include "lib/snapshot/touched_pages.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace heapglass {
 namespace {
@@ -28,13 +29,18 @@ std::shared_ptr<Image> unnoted(const std::shared_ptr<Image>& image) {
 class TouchedPages::Guard final : public SegmentGuard {
  public:
   Guard(std::uint64_t bytes, Unit unit)
-      : unit_bytes(unit == Unit::kPage ? kSnapshotPage : 8),
+      : unit_shift(unit == Unit::kPage ? std::countr_zero(kSnapshotPage) : 3),
         pages((bytes + kSnapshotPage - 1) / kSnapshotPage),
-        touched(new std::atomic<std::uint64_t>[pages * kSnapshotPage / unit_bytes / 64 + 1]()),
+        touched(new std::atomic<std::uint64_t>[(pages * kSnapshotPage >> unit_shift) / 64 + 1]()),
         blank(unit == Unit::kWord ? new std::atomic<std::uint64_t>[pages * kWordsOfPage / 64 + 1]()
                                   : nullptr) {}
   bool ready(std::uint64_t offset, std::uint64_t size) const override {
-    const std::uint64_t first = offset / unit_bytes, last = (offset + size - 1) / unit_bytes;
+    const std::uint64_t first = offset >> unit_shift, last = (offset + size - 1) >> unit_shift;
+    // Nearly always, and asked for with every read.
+    if (first == last) {
+      set(touched, first / 64, std::uint64_t{1} << (first % 64));
+      return true;
+    }
     for (std::uint64_t at = first / 64; at <= last / 64; ++at) {
       std::uint64_t mask = ~std::uint64_t{0};
       if (at == first / 64) mask &= ~std::uint64_t{0} << (first % 64);
@@ -49,7 +55,8 @@ class TouchedPages::Guard final : public SegmentGuard {
       mask[i] = bits[page * mask.size() + i].load(std::memory_order_relaxed);
     return mask;
   }
-  const std::uint64_t unit_bytes, pages;
+  const int unit_shift;  // bytes of a unit, as a power of two
+  const std::uint64_t pages;
   const Bits touched;
   const Bits blank;  // by word
 };
@@ -109,7 +116,7 @@ std::vector<TouchedPages::Page> TouchedPages::pages() const {
     const Guard& guard = *guards_[s];
     for (std::uint64_t p = 0; p < guard.pages; ++p) {
       bool any = false;
-      if (guard.unit_bytes == 8) {
+      if (guard.unit_shift == 3) {
         for (const std::uint64_t bits : guard.words(guard.touched, p)) any |= bits != 0;
       } else {
         any = guard.touched[p / 64].load(std::memory_order_relaxed) >> (p % 64) & 1;
