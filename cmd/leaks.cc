@@ -3,7 +3,9 @@
 #include <chrono>
 #include <cstdlib>
 #include <thread>
+#include <unordered_map>
 
+#include "cmd/allocation_sites.h"
 #include "cmd/picture_maker.h"
 #include "cmd/time_text.h"
 #include "cmd/wants_picture.h"
@@ -50,6 +52,7 @@ class Look {
   Session& session() { return *session_; }
   const HeapObjects& values() const { return values_; }
   const LeakSearch& search() const { return search_; }
+  const Dominators& dominators() const { return dominators_; }
 
  private:
   std::unique_ptr<Session> session_;
@@ -70,6 +73,56 @@ std::string growth_in_words(const Suspect& s) {
   return std::string(g.bytes < 0 ? "-" : "+") + human_bytes(static_cast<std::uint64_t>(std::abs(g.bytes))) +
          " and " + grouped(g.objects) + " more of them since the first look; grew " + std::to_string(g.grew) +
          " of " + std::to_string(g.looks) + (g.looks == 1 ? " time" : " times");
+}
+
+// Where what the suspects keep was allocated, most bytes first: "app.py:12 (3.9 MB), ...". An object that
+// several keep by each other is the nearest one's.
+std::vector<std::string> allocated_by_suspect(Look& look, const std::vector<Suspect>& suspects,
+                                              std::size_t shown, const AllocationSites& sites) {
+  const HeapGraph& graph = look.session().graph();
+  constexpr std::uint32_t kNobodys = ~std::uint32_t{0};
+  std::unordered_map<std::uint32_t, std::uint32_t> first_of;  // suspect by node
+  std::vector<std::uint32_t> whose(graph.nodes(), kNobodys);
+  for (std::uint32_t i = 0; i < shown; ++i) {
+    const Suspect& s = suspects[i];
+    if (s.node != kNoNode) whose[index(s.node)] = first_of.try_emplace(index(s.node), i).first->second;
+    for (const std::vector<NodeId>* more : {&s.explains, &s.examples})
+      for (const NodeId n : *more)
+        if (whose[index(n)] == kNobodys) whose[index(n)] = i;
+  }
+  std::vector<std::unordered_map<std::string, std::uint64_t>> bytes(shown);
+  for (const NodeId n : look.dominators().order()) {
+    std::uint32_t& suspect = whose[index(n)];
+    const NodeId keeper = look.dominators().dominator(n);
+    if (suspect == kNobodys && keeper != kNoNode) suspect = whose[index(keeper)];
+    if (suspect == kNobodys) continue;
+    if (const std::string line = sites.line_of(n); !line.empty())
+      bytes[suspect][line] += graph.size[index(n)];
+  }
+  std::vector<std::string> out(shown);
+  for (std::uint32_t i = 0; i < shown; ++i) {
+    const auto same = suspects[i].node == kNoNode ? i : first_of.at(index(suspects[i].node));
+    std::vector<std::pair<std::string, std::uint64_t>> lines(bytes[same].begin(), bytes[same].end());
+    std::sort(lines.begin(), lines.end(), [](const auto& a, const auto& b) {
+      return a.second != b.second ? a.second > b.second : a.first < b.first;
+    });
+    constexpr std::size_t kMost = 3;
+    for (std::size_t l = 0; l < std::min(kMost, lines.size()); ++l)
+      out[i] += (l ? ", " : "") + lines[l].first + " (" + human_bytes(lines[l].second) + ")";
+    if (lines.size() > kMost) out[i] += ", and on " + std::to_string(lines.size() - kMost) + " more";
+  }
+  return out;
+}
+
+// Objects that were made before it traced have no line.
+void add_allocation_lines(Look& look, const std::vector<Suspect>& suspects, Table& table) {
+  const AllocationSites sites(look.session());
+  if (!sites.why_none().empty()) return;
+  table.columns.push_back({"allocated_at", "allocated at", Kind::kSentence});
+  const auto lines = allocated_by_suspect(look, suspects, table.rows.size(), sites);
+  for (std::size_t i = 0; i < table.rows.size(); ++i)
+    table.rows[i].push_back(lines[i].empty() ? Cell("before tracemalloc was tracing, or by C code")
+                                             : Cell(lines[i]));
 }
 
 Table table_of(const std::vector<Suspect>& suspects, std::size_t shown, const LeakSearch& search) {
@@ -194,6 +247,7 @@ int run_leaks(const std::vector<std::string>& arguments) {
   document.fields.push_back(
       {{"heap_bytes", "", Kind::kBytes, Audience::kPrograms}, look.search().heap_bytes()});
   Table table = table_of(suspects, shown, look.search());
+  add_allocation_lines(look, suspects, table);
   if (suspects.empty()) table.notes.push_back("nothing looks like a leak");
   constexpr std::uint64_t kMuch = 20;  // a twentieth of the heap
   const bool grows = !suspects.empty() && suspects[0].growth;

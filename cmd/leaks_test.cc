@@ -190,6 +190,23 @@ bool is_saving(const Planted& planted) {
   return pattern == "duplicate-values" || pattern == "sparse-containers" || pattern == "missing-slots";
 }
 
+// Where tracemalloc traces, the line that what is kept comes from is told: most of it are the lists of
+// line 7.
+TEST(LeaksTraced, NameTheLine) {
+  for (const Interpreter& each : few_interpreters()) {
+    PythonProgram target(
+        {"env", "PYTHONTRACEMALLOC=1", each.path, "-B", "-W", "ignore", kPrograms + "leaks/dict_cache.py"});
+    const Outcome outcome = run_command({HEAPGLASS_PROGRAM, "leaks", target.target()});
+    EXPECT_TRUE(
+        std::regex_search(outcome.out, std::regex("__main__\\.cache, [^]*\nallocated at +[^ ]*dict_cache"
+                                                  "\\.py:7 \\([0-9.]+ kB\\), [^ ]*dict_cache\\.py:[0-9]+ ")))
+        << each.name << "\n"
+        << outcome.out << outcome.err;
+    // The interpreter's own dict of modules is nobody's cache.
+    EXPECT_EQ(outcome.out.find("str to module"), std::string::npos) << outcome.out;
+  }
+}
+
 // A service beside them imports what it means to: once a program called secrets.py was werkzeug's `secrets`.
 TEST(Programs, HaveNoNameOfTheStandardLibrary) {
   const Outcome named = run_command({"python3", "-c",

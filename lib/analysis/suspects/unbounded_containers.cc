@@ -30,6 +30,15 @@ bool is_ordinary(const std::string& owner) {
   return owner.ends_with(".tp_subclasses");
 }
 
+// sys.modules, whichever way leads there.
+bool is_sys_modules(const LeakSearch& search, NodeId n) {
+  const Objects& o = search.objects();
+  const auto& interpreters = search.clues().interpreters;
+  return std::any_of(interpreters.begin(), interpreters.end(), [&](const PyInterpreter& each) {
+    return o.pointer(each.state, o.layout().PyInterpreterState.modules) == search.address(n);
+  });
+}
+
 struct Contents {
   std::size_t atoms = 0, code = 0, of_application = 0, weak = 0, all = 0;
 };
@@ -99,7 +108,7 @@ void find_unbounded_containers(const LeakSearch& search, Suspects& found) {
     if (bound_of(search, n, way)) continue;
     Suspect s{.pattern = "unbounded-cache", .node = n, .bytes = kept.bytes, .objects = entries};
     s.owner = search.owner_of(way);
-    if (is_ordinary(s.owner)) continue;
+    if (is_ordinary(s.owner) || is_sys_modules(search, n)) continue;
     const Contents contents = look_into(search, members);
     s.certainty = certainty_of(search, n, way, contents);
     // The library's own tables are as large as they are, unless they are much of the heap.
