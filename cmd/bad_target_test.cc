@@ -234,6 +234,23 @@ TEST_F(OnPython, InterruptIsExitCode130) {
   EXPECT_EQ(target.finish(), 0);
 }
 
+// With too little memory for itself it says that, and nothing of the target that is not so.
+TEST_F(OnPython, WithLittleMemoryForUs) {
+  constexpr int kCouldNotBeStarted = 127;
+  PythonProgram target(python_, "frozen.py");
+  int told = 0;
+  for (int megabytes = 30; megabytes <= 120; megabytes += 6) {
+    const Outcome outcome = run_command({"sh", "-c",
+                                         "ulimit -v " + std::to_string(megabytes * 1000) +
+                                             "; exec " HEAPGLASS_PROGRAM " info " + target.target()});
+    if (outcome.status == kCouldNotBeStarted || outcome.status == 0) continue;
+    expect_refused(outcome, 3, "memory|start a thread");
+    EXPECT_FALSE(has(outcome.err, "no CPython")) << megabytes << outcome.err;
+    ++told;
+  }
+  EXPECT_GT(told, 3);
+}
+
 TEST_F(OnPython, ItselfInTheMiddleOfAllThat) {
   // heapglass is no Python, whatever it reads.
   PythonProgram target(python_, "frozen.py");

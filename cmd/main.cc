@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iostream>
 #include <new>
+#include <system_error>
 
 #include "cmd/command.h"
 #include "cmd/cron_help.h"
@@ -112,6 +113,15 @@ int main(int argc, char** argv) {
     code = fail(static_cast<int>(ErrorKind::kUnreachable),
                 "not enough memory for a copy of the target and its graph",
                 "it takes about 1.3 times what the target has resident");
+  } catch (const std::system_error& error) {
+    // What the library says of a thread that could not be started is the error's name alone.
+    const bool no_thread = error.code() == std::errc::resource_unavailable_try_again;
+    code = fail(
+        static_cast<int>(ErrorKind::kUnreachable),
+        (no_thread ? "cannot start a thread: " : "") + std::string(error.what()),
+        no_thread ? "heapglass itself may have too little memory or too few processes: see ulimit -v and -u, "
+                    "and the control group's pids.max"
+                  : "");
   } catch (const std::exception& error) {
     code = fail(static_cast<int>(ErrorKind::kUnreachable), error.what(), "");
   }

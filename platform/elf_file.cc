@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <map>
+#include <new>
 
 #include "llvm/Object/Decompressor.h"
 #include "llvm/Object/ELF.h"
@@ -137,6 +138,8 @@ std::shared_ptr<const ElfFile> ElfFile::open(int fd, std::string name, std::stri
   const auto size = static_cast<std::size_t>(status.st_size);
   void* const at = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
   if (at == MAP_FAILED) {
+    // No fault of the file's: what would be said of it then is wrong.
+    if (errno == ENOMEM) throw std::bad_alloc();
     why = "cannot map " + name + ": " + std::strerror(errno);
     return nullptr;
   }

@@ -23,11 +23,14 @@ def threads():
 
         def handle(self):
             number = 0
-            while self.rfile.readline():
-                while self.rfile.readline() not in (b"\r\n", b""):
-                    pass
-                number += 1
-                self.wfile.write(work(number))
+            try:
+                while self.rfile.readline():
+                    while self.rfile.readline() not in (b"\r\n", b""):
+                        pass
+                    number += 1
+                    self.wfile.write(work(number))
+            except ConnectionError:
+                pass  # the load has ended
 
     class Server(socketserver.ThreadingTCPServer):
         daemon_threads = True
@@ -43,12 +46,15 @@ def with_asyncio():
 
     async def handle(reader, writer):
         number = 0
-        while await reader.readline():
-            while await reader.readline() not in (b"\r\n", b""):
-                pass
-            number += 1
-            writer.write(work(number))
-            await writer.drain()
+        try:
+            while await reader.readline():
+                while await reader.readline() not in (b"\r\n", b""):
+                    pass
+                number += 1
+                writer.write(work(number))
+                await writer.drain()
+        except ConnectionError:
+            pass  # the load has ended
         writer.close()
 
     async def serve():
