@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "cmd/proc_status.h"
 #include "cmd/python_program.h"
 
 namespace heapglass {
@@ -60,6 +61,21 @@ TEST_P(GarbageOf, IsWhatACollectionFrees) {
   // And then there is none left.
   const Outcome again = run_command({HEAPGLASS_PROGRAM, "garbage", target.target(), "--format", "json"});
   EXPECT_NE(again.out.find("\"unreachable\": 0"), std::string::npos) << again.out;
+}
+
+// What is frozen no collection looks at; that none comes by itself makes no difference.
+TEST_P(GarbageOf, IsThatOfACollectorThatIsDisabledAndFrozen) {
+  const std::string found = folder_.file("found");
+  PythonProgram target(GetParam().path, "garbage_frozen.py", {found});
+  for (const int least : {40, 120}) {
+    const Outcome told = run_command({HEAPGLASS_PROGRAM, "garbage", target.target(), "--format", "json"});
+    ASSERT_TRUE(target.answers('c', 'D'));
+    const std::string collected = file_text(found);
+    EXPECT_GE(std::stoi(collected), least);
+    EXPECT_NE(told.out.find("\"unreachable\": " + collected + "}"), std::string::npos)
+        << collected << " were found\n"
+        << told.out.substr(0, 500) << told.err;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Live, GarbageOf, testing::ValuesIn(interpreters_of_the_day("GarbageOf")),
