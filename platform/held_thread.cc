@@ -20,6 +20,8 @@
 namespace heapglass {
 namespace {
 
+constexpr std::chrono::seconds kLateFor{2};
+
 // Documentation/filesystems/proc.rst: "running", or the number of the call first.
 int disturbance(pid_t pid, pid_t tid) {
   const std::string text =
@@ -62,10 +64,14 @@ std::optional<HeldThread> HeldThread::hold(pid_t tid, StopClock::time_point dead
   if (trace(PTRACE_SEIZE, tid, nullptr, nullptr) != 0) return std::nullopt;
   trace(PTRACE_INTERRUPT, tid, nullptr, nullptr);
   int status = 0;
+  bool late = false;
   while (true) {
     const pid_t got = waitpid(tid, &status, __WALL | WNOHANG);
     if (got == tid && WIFSTOPPED(status)) break;
-    if (got != 0 || StopClock::now() > deadline) return std::nullopt;
+    if (got != 0) return std::nullopt;
+    // Who was asked to stop is let go at its stop: left to itself it would find its wait ended.
+    late = StopClock::now() > deadline;
+    if (StopClock::now() > deadline + kLateFor) return std::nullopt;
     const timespec time{0, 20'000};
     nanosleep(&time, nullptr);
   }
@@ -80,7 +86,9 @@ std::optional<HeldThread> HeldThread::hold(pid_t tid, StopClock::time_point dead
 #else
   (void)by_job_control;
 #endif
-  return HeldThread(tid, event == 0 ? WSTOPSIG(status) : 0);
+  HeldThread held(tid, event == 0 ? WSTOPSIG(status) : 0);
+  if (late) return std::nullopt;
+  return held;
 }
 
 HeldThread::HeldThread(HeldThread&& other) noexcept

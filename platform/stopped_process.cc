@@ -43,6 +43,8 @@ namespace {
 // How long a thread is given to leave a wait that cannot be interrupted, as most do at once.
 constexpr std::chrono::milliseconds kShortWait{5};
 constexpr std::chrono::seconds kLastWait{2};
+// A wait that cannot be interrupted is mostly for a page, over in a moment; a vfork's may last.
+constexpr std::chrono::milliseconds kLastWaitInKernel{100};
 
 void nap() {
   const timespec time{0, 50'000};
@@ -205,9 +207,10 @@ bool StoppedProcess::resume() {
     if (t.tid != 0 && t.stopped) let_go(t);
   // Who was asked to stop cannot be told to forget it, and one that has not stopped cannot be detached: each
   // is let go as soon as it comes to its stop. Left to itself it would find its wait ended.
-  const auto until = StopClock::now() + kLastWait;
+  const auto since = StopClock::now();
   while (!let_late_ones_go()) {
-    if (StopClock::now() > until || all_wait_in_kernel(0)) return false;
+    const auto waited = StopClock::now() - since;
+    if (waited > kLastWait || (waited > kLastWaitInKernel && all_wait_in_kernel(0))) return false;
     nap();
   }
   return true;
