@@ -123,13 +123,17 @@ local.token = ascii("thread local")
 gone = [ascii("dropped %d" % i) for i in range(10)]
 del gone[::2], gone
 sys.modules["app"] = None
-note("argument", sys.argv[2].encode())
+# Without them, and where truth.py has arguments of its own, nobody asks.
+own = [] if "--truth" in sys.argv else sys.argv[1:]
+if len(own) > 1:
+    note("argument", own[1].encode())
 
 
 def handle(request):
     cookie = ascii("local variable")
-    with open(sys.argv[1], "w") as file:
-        file.writelines(forms)
+    if own:
+        with open(own[0], "w") as file:
+            file.writelines(forms)
     truth.hold()
     return cookie, request
 
