@@ -1,7 +1,7 @@
 #include "platform/freeze_fork.h"
 
+#include <sched.h>
 #include <sys/ptrace.h>
-#include <sys/wait.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "platform/attendant.h"
 #include "platform/held_child.h"
 #include "platform/injectable.h"
 #include "platform/injected_hold.h"
@@ -24,43 +25,35 @@ constexpr double kMsPerGigabyte = 12;
 constexpr std::chrono::minutes kLongestRead{2};
 
 // In the helper: the child is read by us until we say so, or are no longer there.
-void keep_until_read(Channel& channel, StoppedProcess& stopped, const Process& process,
-                     const CallSites& sites, long child_or_error) {
-  if (child_or_error <= 0) return;
-  const auto child = static_cast<pid_t>(child_or_error);
-  int status = 0;
-  if (waitpid(child, &status, __WALL) == child)
-    trace(PTRACE_SETOPTIONS, child, nullptr, reinterpret_cast<void*>(PTRACE_O_EXITKILL));
+void keep_until_read(Channel& channel, StoppedProcess& stopped, Attendant& attendant, long child_or_error) {
+  if (child_or_error > 0)
+    trace(PTRACE_SETOPTIONS, static_cast<pid_t>(child_or_error), nullptr,
+          reinterpret_cast<void*>(PTRACE_O_EXITKILL));
   const auto until = StopClock::now() + kLongestRead;
   bool all_let_go = stopped.let_late_ones_go();
-  while (!channel.wait(std::chrono::milliseconds(all_let_go ? 1000 : 1)) && StopClock::now() < until)
+  while (child_or_error > 0 && !channel.wait(std::chrono::milliseconds(all_let_go ? 20 : 1)) &&
+         StopClock::now() < until) {
     all_let_go = all_let_go || stopped.let_late_ones_go();
-  const std::byte clean{end_held_child(process, sites, child)};
+    attendant.tend();
+  }
+  const std::byte clean{attendant.end()};
   channel.send({&clean, 1});
 }
 
-// A helper that was killed may have left a child. It ends by itself: it is traced with PTRACE_O_EXITKILL, and
-// before that has nothing before it but its end.
-bool clean_up_after_helper(const Process& process, const CallSites& sites,
+// A helper that was killed has left an attendant, and it a child: both end by themselves.
+bool clean_up_after_helper(const Process& process, const CallSites& sites, const FrameRoom& room,
                            const std::vector<pid_t>& children_before) {
-  bool clean = true;
-  for (const pid_t child : children_without_signal(process.pid())) {
-    if (std::count(children_before.begin(), children_before.end(), child)) continue;
-    const HelperProcess helper([&](Channel& channel) {
-      const std::byte reaped{reap_in_parent(process, sites, child)};
-      channel.send({&reaped, 1});
-    });
-    std::byte reaped{};
-    clean &= helper.channel().receive({&reaped, 1}) && reaped == std::byte{1};
-  }
-  return clean;
+  const HelperProcess helper([&](Channel& channel) {
+    const std::byte clean{end_left_attendant(process, sites, room, children_before)};
+    channel.send({&clean, 1});
+  });
+  std::byte clean{};
+  return helper.channel().receive({&clean, 1}) && clean == std::byte{1};
 }
 
 std::string left_behind(const Process& process) {
-  return "a child of process " + std::to_string(process.pid()) +
-         " that heapglass made stays as a zombie until that process ends: no thread of it could be stopped "
-         "to "
-         "remove it";
+  return "a thread of process " + std::to_string(process.pid()) +
+         " that heapglass made, or its child, has not ended yet";
 }
 
 // Memory that the target keeps from its children (MADV_DONTFORK), in bytes.
@@ -94,20 +87,26 @@ Capture freeze_fork(Prepared& prepared, const GoodMoment& moment, std::optional<
   if (!sites)
     throw CannotHoldThisWay(ErrorKind::kUnreachable,
                             "its C library has no instructions by which a system call could be injected");
+  const std::optional<FrameRoom> room = find_frame_room(process, mappings);
+  if (!room) throw CannotHoldThisWay(ErrorKind::kUnreachable, kNoFrameRoom);
   const std::vector<pid_t> children_before = children_without_signal(process.pid());
+  Attendant attendant(process, *sites, *room, CLONE_FILES | CLONE_FS);  // in the helper
   StopOptions options;
   if (max_pause_ms)
     options.longest_try =
         std::min(options.longest_try, std::chrono::duration_cast<StopClock::duration>(
                                           std::chrono::duration<double, std::milli>(*max_pause_ms)));
   const HelperHold hold(process, *sites, moment, options,
-                        {[](InjectedCalls& calls) { return calls.make_held_child(); },
+                        {[&](InjectedCalls& calls) {
+                           const long error = attendant.start(calls);
+                           return error < 0 ? error : attendant.make_child();
+                         },
                          [&](Channel& channel, StoppedProcess& stopped, const HoldReport& report) {
-                           keep_until_read(channel, stopped, process, *sites, report.result);
+                           keep_until_read(channel, stopped, attendant, report.result);
                          }});
   const HoldReport& report = hold.report();
   if (report.end == HoldReport::End::kHelperGone) {
-    const bool clean = clean_up_after_helper(process, *sites, children_before);
+    const bool clean = clean_up_after_helper(process, *sites, *room, children_before);
     process.check_alive();
     throw CannotHoldThisWay(
         ErrorKind::kUnreachable,
@@ -137,7 +136,7 @@ Capture freeze_fork(Prepared& prepared, const GoodMoment& moment, std::optional<
   std::byte clean{};
   const bool told = hold.channel().send({&done, 1}) && hold.channel().receive({&clean, 1});
   bool nothing_left = told && clean == std::byte{1};
-  if (!told) nothing_left = clean_up_after_helper(process, *sites, children_before);
+  if (!told) nothing_left = clean_up_after_helper(process, *sites, *room, children_before);
   process.check_alive();
   if (!complete)
     throw CannotHoldThisWay(ErrorKind::kUnreachable,

@@ -1,5 +1,6 @@
 #include "platform/freeze_precopy.h"
 
+#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -7,9 +8,9 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <set>
 
-#include "platform/held_thread.h"
+#include "platform/attendant.h"
+#include "platform/held_child.h"
 #include "platform/injectable.h"
 #include "platform/injected_hold.h"
 #include "platform/moment_watch.h"
@@ -26,6 +27,8 @@
 namespace heapglass {
 namespace {
 
+constexpr long kCloseRange = 436;  // arch/x86/entry/syscalls/syscall_64.tbl; newer than some headers are
+
 // The rounds end when there is next to nothing left, or when a round leaves hardly less than the one before.
 constexpr std::uint64_t kLittle = 256 << 10;
 constexpr double kHardlyLess = 0.7;
@@ -37,76 +40,66 @@ double copy_ms(std::uint64_t bytes) {
   return static_cast<double>(bytes) / (kScatteredGigabytesPerSecond * 1e6);
 }
 
-std::set<std::string> userfaultfds_of(pid_t pid) {
-  std::set<std::string> found;
+bool uses_userfaultfd(pid_t pid) {
   std::error_code gone;
   for (const auto& each : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd", gone)) {
     std::error_code unreadable;
-    if (std::filesystem::read_symlink(each.path(), unreadable) == "anon_inode:[userfaultfd]")
-      found.insert(each.path().filename());
+    if (std::filesystem::read_symlink(each.path(), unreadable) == "anon_inode:[userfaultfd]") return true;
   }
-  return found;
+  return false;
 }
 
-// In the stop: ours, of the one that the process makes and forgets again; -errno. Every thread of it is held,
-// so that nobody there ever meets the descriptor.
-long take_userfaultfd(InjectedCalls& calls, pid_t pid, FileDescriptor& ours) {
-  const long theirs = calls.call(SYS_userfaultfd, {kUserfaultfdFlags});
+// Of the memory of the process, made by a child that has the same memory and, before it makes one, no
+// descriptors: the process itself never has it. -errno.
+long take_userfaultfd(Attendant& attendant, FileDescriptor& ours) {
+  const long child = attendant.make_child();
+  if (child < 0) return child;
+  constexpr std::uint64_t kAll = ~0u, kUnshareFirst = 2;  // CLOSE_RANGE_UNSHARE, Linux 5.9
+  if (const long error = attendant.call_in_child(kCloseRange, {0, kAll, kUnshareFirst}); error < 0)
+    return error;
+  const long theirs = attendant.call_in_child(SYS_userfaultfd, {kUserfaultfdFlags});
   if (theirs < 0) return theirs;
-  const FileDescriptor process(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  const FileDescriptor process(static_cast<int>(syscall(SYS_pidfd_open, child, 0)));
   ours = FileDescriptor(static_cast<int>(syscall(SYS_pidfd_getfd, process.get(), theirs, 0)));
-  const long result = ours ? 0 : -errno;
-  calls.call(SYS_close, {static_cast<std::uint64_t>(theirs)});
-  return result;
-}
-
-// A helper that was killed may have left the descriptor there.
-void close_what_it_left(const Process& process, const CallSites& sites, const std::set<std::string>& before) {
-#if defined(__x86_64__)
-  for (const std::string& name : userfaultfds_of(process.pid())) {
-    if (before.count(name)) continue;
-    const HelperProcess helper([&](Channel&) {
-      for (const pid_t tid : least_disturbed_first(process.pid())) {
-        const auto held = HeldThread::hold(tid, StopClock::now() + std::chrono::seconds(2));
-        std::string why_not;
-        if (!held || !held->free_to_use() || choose_thread(process, {tid}, why_not) == 0) continue;
-        InjectedCalls calls(process, sites, tid);
-        if (userfaultfds_of(process.pid()).count(name)) calls.call(SYS_close, {std::stoull(name)});
-        return;
-      }
-    });
-  }
-#else
-  (void)process, (void)sites, (void)before;
-#endif
+  return ours ? 0 : -errno;
 }
 
 FileDescriptor userfaultfd_of(const Process& process, const CallSites& sites, const StopOptions& options,
                               double& pause_ms) {
-  const std::set<std::string> before = userfaultfds_of(process.pid());
-  if (!before.empty()) throw CannotHoldThisWay(ErrorKind::kUnreachable, "it uses userfaultfd itself");
-  FileDescriptor taken;  // in the helper
+  if (uses_userfaultfd(process.pid()))
+    throw CannotHoldThisWay(ErrorKind::kUnreachable, "it uses userfaultfd itself");
+  const std::optional<FrameRoom> room = find_frame_room(process, process.mappings());
+  if (!room) throw CannotHoldThisWay(ErrorKind::kUnreachable, kNoFrameRoom);
+  const std::vector<pid_t> children_before = children_without_signal(process.pid());
+  Attendant attendant(process, sites, *room, CLONE_VM | CLONE_FILES | CLONE_FS);  // in the helper
   const HelperHold hold(
       process, sites, {}, options,
-      {[&](InjectedCalls& calls) { return take_userfaultfd(calls, process.pid(), taken); },
+      {[&](InjectedCalls& calls) { return attendant.start(calls); },
        [&](Channel& channel, StoppedProcess& stopped, const HoldReport& report) {
-         if (report.result == 0) channel.send_descriptor(taken.get());
+         FileDescriptor taken;
+         const std::int64_t result = report.result < 0 ? report.result : take_userfaultfd(attendant, taken);
+         attendant.end();
+         channel.send(std::as_bytes(std::span(&result, 1)));
+         if (result == 0) channel.send_descriptor(taken.get());
          taken = FileDescriptor();
          while (!stopped.let_late_ones_go() && !channel.wait(std::chrono::milliseconds(1))) {
          }
        }});
   pause_ms = hold.report().pause_ms;
-  if (hold.report().end == HoldReport::End::kHelperGone) {
-    close_what_it_left(process, sites, before);
+  std::int64_t result = 0;
+  FileDescriptor ours;
+  const bool told = hold.report().end == HoldReport::End::kDone &&
+                    hold.channel().receive(std::as_writable_bytes(std::span(&result, 1)));
+  if (told && result == 0) ours = hold.channel().receive_descriptor();
+  if (told && result < 0)
+    throw CannotHoldThisWay(
+        ErrorKind::kUnreachable,
+        "its writes cannot be tracked: " + std::string(std::strerror(static_cast<int>(-result))));
+  if (!ours) {
+    const HelperProcess helper([&](Channel&) { end_left_attendant(process, sites, *room, children_before); });
     process.check_alive();
     throw CannotHoldThisWay(ErrorKind::kUnreachable, "the helper that held it was killed");
   }
-  if (hold.report().result < 0)
-    throw CannotHoldThisWay(ErrorKind::kUnreachable,
-                            "its writes cannot be tracked: " +
-                                std::string(std::strerror(static_cast<int>(-hold.report().result))));
-  FileDescriptor ours = hold.channel().receive_descriptor();
-  if (!ours) throw CannotHoldThisWay(ErrorKind::kUnreachable, "the helper that held it was killed");
   return ours;
 }
 

@@ -40,14 +40,6 @@ std::optional<long> wait_in(const Process& parent, const CallSites& sites, pid_t
 
 }  // namespace
 
-bool end_held_child(const Process& parent, const CallSites& sites, pid_t child) {
-  kill(child, SIGKILL);
-  int status = 0;
-  while (waitpid(child, &status, __WALL) == child && !WIFSIGNALED(status) && !WIFEXITED(status)) {
-  }
-  return reap_in_parent(parent, sites, child);
-}
-
 bool reap_in_parent(const Process& parent, const CallSites& sites, pid_t child) {
 #if defined(__x86_64__)
   const auto until = StopClock::now() + kReapFor;

@@ -1,4 +1,5 @@
-// A child that a process was made to make: its end, and that nothing of it is left.
+// A child that a process was made to make, where the thread that was to wait for its end is gone: with the
+// program that it was a thread of.
 #pragma once
 
 #include "platform/call_sites.h"
@@ -7,8 +8,6 @@
 
 namespace heapglass {
 
-// Ends a child that this thread of ours traces, and has its parent forget it.
-bool end_held_child(const Process& parent, const CallSites& sites, pid_t child);
 // Has one thread of the parent wait for a child that has ended, or is about to: it takes no signal of the
 // child's end, so that the program never would. False where no thread comes to its stop: the child stays a
 // zombie until the parent ends.

@@ -14,6 +14,7 @@
 #include <optional>
 
 #include "platform/page_map.h"
+#include "platform/signal_frame.h"
 #include "platform/trace.h"
 
 #if defined(__x86_64__)
@@ -33,18 +34,6 @@ constexpr std::uint64_t kMostFloating = 16 << 10;  // bytes of floating point re
 // include/linux/errno.h: what a call that a stop has interrupted left for the kernel to do.
 constexpr long long kRestartSys = -512, kRestartNoIntr = -513, kRestartNoHand = -514, kRestartBlock = -516;
 
-// arch/x86/include/asm/sigframe.h, struct rt_sigframe, with arch/x86/include/uapi/asm/sigcontext.h.
-struct SignalFrame {
-  std::uint64_t come_back, uc_flags, uc_link, ss_sp;
-  std::uint32_t ss_flags, ss_padding;
-  std::uint64_t ss_size;
-  std::uint64_t r8, r9, r10, r11, r12, r13, r14, r15, di, si, bp, bx, dx, ax, cx, sp, ip, flags;
-  std::uint16_t cs, gs, fs, ss;
-  std::uint64_t err, trapno, oldmask, cr2, fpstate, reserved[8];
-  std::uint64_t uc_sigmask;
-  std::byte info[128];
-};
-static_assert(sizeof(SignalFrame) == 440);
 // What the kernel keeps in the unused bytes of the registers' legacy area (struct _fpx_sw_bytes).
 struct FloatingNote {
   std::uint32_t magic1, extended_size;
@@ -53,27 +42,7 @@ struct FloatingNote {
 };
 constexpr std::size_t kNoteAt = 464, kFeaturesAt = 512;
 constexpr std::uint32_t kMagic1 = 0x46505853, kMagic2 = 0x46505845;
-// Flags of a frame: it has extended state, and a stack segment that is to be taken as it stands.
-constexpr std::uint64_t kFrameFlags = 1 | 2 | 4;
-// An alternative stack that the kernel refuses, and so leaves the thread the one that it has.
-constexpr std::uint32_t kNoSuchStack = 0x7f;
-
-constexpr std::uint64_t kChildAt = (sizeof(SignalFrame) + 63) / 64 * 64, kFloatingAt = 2 * kChildAt;
-
-bool get_registers(pid_t tid, user_regs_struct& regs) {
-  iovec io{&regs, sizeof regs};
-  return trace(PTRACE_GETREGSET, tid, reinterpret_cast<void*>(NT_PRSTATUS), &io) == 0;
-}
-bool set_registers(pid_t tid, user_regs_struct regs) {
-  iovec io{&regs, sizeof regs};
-  return trace(PTRACE_SETREGSET, tid, reinterpret_cast<void*>(NT_PRSTATUS), &io) == 0;
-}
-
-bool write_to(pid_t pid, std::uint64_t to, std::span<const std::byte> bytes) {
-  const iovec local{const_cast<std::byte*>(bytes.data()), bytes.size()};
-  const iovec remote{reinterpret_cast<void*>(to), bytes.size()};
-  return process_vm_writev(pid, &local, 1, &remote, 1, 0) == static_cast<ssize_t>(bytes.size());
-}
+constexpr std::uint64_t kFloatingAt = (sizeof(SignalFrame) + 63) / 64 * 64;
 
 // As the kernel would: a call that is to begin anew has its number back in rax and stands at its instruction.
 user_regs_struct coming_back(user_regs_struct regs) {
@@ -90,22 +59,6 @@ user_regs_struct coming_back(user_regs_struct regs) {
       regs.rip -= 2;
   }
   return regs;
-}
-
-SignalFrame frame_of(const user_regs_struct& r, std::uint64_t mask, std::uint64_t come_back,
-                     std::uint64_t floating) {
-  SignalFrame f{};
-  f.come_back = come_back;
-  f.uc_flags = kFrameFlags;
-  f.ss_flags = kNoSuchStack;
-  f.r8 = r.r8, f.r9 = r.r9, f.r10 = r.r10, f.r11 = r.r11;
-  f.r12 = r.r12, f.r13 = r.r13, f.r14 = r.r14, f.r15 = r.r15;
-  f.di = r.rdi, f.si = r.rsi, f.bp = r.rbp, f.bx = r.rbx, f.dx = r.rdx, f.ax = r.rax, f.cx = r.rcx;
-  f.sp = r.rsp, f.ip = r.rip, f.flags = r.eflags;
-  f.cs = static_cast<std::uint16_t>(r.cs), f.ss = static_cast<std::uint16_t>(r.ss);
-  f.fpstate = floating;
-  f.uc_sigmask = mask;
-  return f;
 }
 
 // The registers as a signal frame has them. Of a processor with tile registers a thread that has not asked
@@ -234,41 +187,26 @@ void InjectedCalls::lay_down() {
   const iovec local{before_.data(), size}, remote{reinterpret_cast<void*>(base_), size};
   std::vector<std::byte> bytes(size);
   const SignalFrame back = frame_of(coming_back(registers_), mask_, sites_.come_back, base_ + kFloatingAt);
-  // A child stands on a frame of its own, which leads to its end.
-  user_regs_struct end = registers_;
-  end.rax = SYS_exit_group;
-  end.rdi = 0;
-  end.rip = sites_.system_call;
-  end.rsp = base_ + kFloatingAt;
-  const SignalFrame end_of_child = frame_of(end, ~std::uint64_t{0}, sites_.come_back, 0);
   std::memcpy(bytes.data(), &back, sizeof back);
-  std::memcpy(bytes.data() + kChildAt, &end_of_child, sizeof end_of_child);
   std::memcpy(bytes.data() + kFloatingAt, floating_.data(), floating_.size());
   if (process_vm_readv(process_.pid(), &local, 1, &remote, 1, 0) != static_cast<ssize_t>(size) ||
       !write_to(process_.pid(), base_, bytes))
     throw CannotInject("its stack cannot be written");
 }
 
-InjectedCalls::Stop InjectedCalls::wait_for_stop() {
-  int status = 0;
-  pid_t got;
-  do {
-    got = waitpid(tid_, &status, __WALL);
-  } while (got < 0 && errno == EINTR);
-  if (got != tid_ || !WIFSTOPPED(status)) {
+TracedStop InjectedCalls::next_stop() {
+  int signal = 0;
+  const TracedStop stop = wait_for_stop(tid_, signal);
+  if (stop == TracedStop::kEnded) {
     gone_ = true;
     throw CannotInject("its thread " + std::to_string(tid_) + " ended meanwhile");
   }
-  const int event = status >> 16, signal = WSTOPSIG(status);
-  if (signal == (SIGTRAP | 0x80)) return Stop::kSystemCall;
-  if (event == PTRACE_EVENT_CLONE || event == PTRACE_EVENT_FORK || event == PTRACE_EVENT_VFORK)
-    return Stop::kChild;
-  if (event != 0) return Stop::kHeld;
+  if (stop != TracedStop::kSignal) return stop;
   if (signal != SIGSTOP) throw CannotInject("its thread got signal " + std::to_string(signal));
   // The one signal that can come although all are blocked. It takes effect as it would have: the process
   // counts as stopped, and the thread that we hold goes on all the same when we say so.
   trace(PTRACE_CONT, tid_, nullptr, reinterpret_cast<void*>(static_cast<long>(signal)));
-  return wait_for_stop();
+  return next_stop();
 }
 
 void InjectedCalls::begin(long number, const std::array<std::uint64_t, 6>& arguments) {
@@ -283,7 +221,7 @@ void InjectedCalls::begin(long number, const std::array<std::uint64_t, 6>& argum
   // that it had.
   if (!set_registers(tid_, r)) throw CannotInject("its registers cannot be set");
   changed_ = true;
-  const std::uint64_t all = ~std::uint64_t{0};
+  const std::uint64_t all = kAllSignals;
   trace(PTRACE_SETSIGMASK, tid_, reinterpret_cast<void*>(sizeof all), const_cast<std::uint64_t*>(&all));
   go_on_to_call();
 }
@@ -291,7 +229,7 @@ void InjectedCalls::begin(long number, const std::array<std::uint64_t, 6>& argum
 void InjectedCalls::go_on_to_call() {
   do {
     trace(PTRACE_SYSCALL, tid_, nullptr, nullptr);
-  } while (wait_for_stop() != Stop::kSystemCall);
+  } while (next_stop() != TracedStop::kSystemCall);
 }
 
 // Held as it was before, which is where the kernel looks after calls that it has to begin anew.
@@ -299,7 +237,7 @@ void InjectedCalls::wait_until_held() {
   trace(PTRACE_INTERRUPT, tid_, nullptr, nullptr);
   do {
     trace(PTRACE_CONT, tid_, nullptr, nullptr);
-  } while (wait_for_stop() != Stop::kHeld);
+  } while (next_stop() != TracedStop::kHeld);
 }
 
 long InjectedCalls::call(long number, const std::array<std::uint64_t, 6>& arguments) {
@@ -312,22 +250,21 @@ long InjectedCalls::call(long number, const std::array<std::uint64_t, 6>& argume
   return static_cast<long>(regs.rax);
 }
 
-long InjectedCalls::make_held_child() {
+long InjectedCalls::make_held_thread(std::uint64_t stack) {
   // Here and only here: a child that the process makes of its own accord must never find itself traced.
   trace(PTRACE_SETOPTIONS, tid_, nullptr,
         reinterpret_cast<void*>(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK |
                                 PTRACE_O_TRACEVFORK));
-  begin(SYS_clone, {CLONE_FILES | CLONE_FS, base_ + kChildAt, 0, 0, 0, 0});
-  Stop stop;
+  begin(SYS_clone, {CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM, stack,
+                    0, 0, 0, 0});
+  TracedStop stop;
   do {
     trace(PTRACE_SYSCALL, tid_, nullptr, nullptr);
-    stop = wait_for_stop();
-  } while (stop == Stop::kHeld);
+    stop = next_stop();
+  } while (stop == TracedStop::kHeld);
   long result = 0;
-  if (stop == Stop::kChild) {
-    unsigned long child = 0;
-    trace(PTRACE_GETEVENTMSG, tid_, nullptr, &child);
-    result = static_cast<long>(child);
+  if (stop == TracedStop::kChild) {
+    result = made_child(tid_);
   } else {
     user_regs_struct regs{};
     result = get_registers(tid_, regs) ? static_cast<long>(regs.rax) : -EIO;
@@ -357,7 +294,7 @@ InjectedCalls::InjectedCalls(const Process& process, const CallSites& sites, pid
 }
 InjectedCalls::~InjectedCalls() = default;
 long InjectedCalls::call(long, const std::array<std::uint64_t, 6>&) { return -ENOSYS; }
-long InjectedCalls::make_held_child() { return -ENOSYS; }
+long InjectedCalls::make_held_thread(std::uint64_t) { return -ENOSYS; }
 #endif
 
 }  // namespace heapglass

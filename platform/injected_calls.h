@@ -19,6 +19,7 @@
 #include "lib/base/error.h"
 #include "platform/call_sites.h"
 #include "platform/process.h"
+#include "platform/traced_thread.h"
 
 namespace heapglass {
 
@@ -47,16 +48,16 @@ class InjectedCalls {
   // What the call returns: -errno where it fails. It may not block. Throws CannotInject where the thread
   // ends.
   long call(long number, const std::array<std::uint64_t, 6>& arguments);
-  // A child that is a copy of the process at this moment, traced by us and held before its first instruction;
-  // it shares descriptors and directories with the process and sends no signal at its end. Should we die, the
-  // only thing it ever does is to end. -errno where there is none.
-  long make_held_child();
+  // A thread more of the process, traced by us and held before its first instruction, a `ret` at `stack`; all
+  // signals are blocked for it. -errno where there is none.
+  long make_held_thread(std::uint64_t stack);
+  // Those that it had.
+  const user_regs_struct& registers() const { return registers_; }
 
  private:
-  enum class Stop { kSystemCall, kChild, kHeld };
   void lay_down();
   void begin(long number, const std::array<std::uint64_t, 6>& arguments);
-  Stop wait_for_stop();
+  TracedStop next_stop();
   void wait_until_held();
   void go_on_to_call();
   void restore();

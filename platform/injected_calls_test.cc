@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -17,6 +18,7 @@
 #include <filesystem>
 #include <random>
 
+#include "platform/attendant.h"
 #include "platform/held_child.h"
 #include "platform/held_thread.h"
 #include "platform/threads.h"
@@ -167,7 +169,9 @@ class Injected : public testing::TestWithParam<const char*> {
   }
 
   // Does something in the target, by another process that holds it. Its exit code: 0 for done.
-  pid_t start_injecting(const std::function<bool(InjectedCalls&)>& work, bool without_end) {
+  // `after` it is held no more.
+  pid_t start_injecting(const std::function<bool(InjectedCalls&)>& work, bool without_end,
+                        const std::function<bool()>& after = {}) {
     const pid_t tracer = fork();
     if (tracer != 0) return tracer;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -179,11 +183,12 @@ class Injected : public testing::TestWithParam<const char*> {
       InjectedCalls calls(*process_, *sites_, target_);
       right &= work(calls);
     } while (right && without_end);
+    if (right && after) right &= after();
     _exit(right ? 0 : 1);
   }
-  int inject(const std::function<bool(InjectedCalls&)>& work) {
+  int inject(const std::function<bool(InjectedCalls&)>& work, const std::function<bool()>& after = {}) {
     int status = 0;
-    waitpid(start_injecting(work, false), &status, 0);
+    waitpid(start_injecting(work, false, after), &status, 0);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
 
@@ -209,29 +214,24 @@ TEST_P(Injected, CallReturnsWhatItWouldThere) {
 }
 
 TEST_P(Injected, ChildComesAndGoesWithoutATrace) {
-  for (int i = 0; i < 20; ++i) {
-    EXPECT_EQ(
-        inject([&](InjectedCalls& calls) {
-          const long child = calls.make_held_child();
-          if (child <= 0) return false;
-          int status = 0;
-          if (waitpid(static_cast<pid_t>(child), &status, __WALL) != child || !WIFSTOPPED(status))
-            return false;
-          kill(static_cast<pid_t>(child), SIGKILL);
-          waitpid(static_cast<pid_t>(child), &status, __WALL);
-          for (int k = 0; k < 1000; ++k) {
-            if (calls.call(SYS_wait4, {static_cast<std::uint64_t>(child), 0, __WALL | WNOHANG}) == child)
-              return true;
-            usleep(1000);
-          }
-          return false;
-        }),
-        0);
-    ASSERT_TRUE(goes_on());
-    EXPECT_TRUE(children_without_signal(target_).empty());
-  }
+  const auto room = find_frame_room(*process_, process_->mappings());
+  ASSERT_TRUE(room);
+  for (const std::uint64_t flags : {CLONE_FILES | CLONE_FS, CLONE_VM | CLONE_FILES | CLONE_FS})
+    for (int i = 0; i < 20; ++i) {
+      Attendant attendant(*process_, *sites_, *room, flags);
+      EXPECT_EQ(inject([&](InjectedCalls& calls) { return attendant.start(calls) == 0; },
+                       [&] {
+                         const long child = attendant.make_child();
+                         return child > 0 && attendant.call_in_child(SYS_getpid, {}) == child &&
+                                attendant.call_in_child(SYS_close, {12345}) == -EBADF && attendant.end();
+                       }),
+                0);
+      ASSERT_TRUE(goes_on());
+      EXPECT_TRUE(children_without_signal(target_).empty());
+    }
   EXPECT_EQ(told_->wrong, 0u);
   EXPECT_EQ(facts(), facts_);
+  EXPECT_FALSE(find_frame_room(*process_, process_->mappings())->left);  // zeros, as before
 }
 
 // Whoever injects does nothing else, so that each of these comes in the middle of it.
@@ -251,35 +251,69 @@ TEST_P(Injected, ComesBackByItselfWhereTheTracerIsKilled) {
   EXPECT_EQ(facts(), facts_);
 }
 
-// The child of a tracer that is gone does nothing but end.
-TEST_P(Injected, LeavesNoSecondTargetWhereTheTracerIsKilled) {
+// What a tracer that is gone has left ends by itself: the child, and who waits for its end.
+TEST_P(Injected, LeavesNothingWhereTheTracerIsKilled) {
   std::mt19937 random(20261122);
-  int left = 0;
-  for (int i = 0; i < 100; ++i) {
+  for (int i = 0; i < 200; ++i) {
+    const auto room = find_frame_room(*process_, process_->mappings());
+    ASSERT_TRUE(room);
+    Attendant attendant(*process_, *sites_, *room,
+                        CLONE_FILES | CLONE_FS | (i % 2 ? static_cast<std::uint64_t>(CLONE_VM) : 0));
+    const bool at_once = i % 4 == 0, before = i % 4 == 1;
     const pid_t tracer = start_injecting(
         [&](InjectedCalls& calls) {
-          if (calls.make_held_child() <= 0) return false;
-          kill(getpid(), SIGKILL);  // with the child held and not yet looked at
-          return false;
+          if (attendant.start(calls) != 0) return false;
+          if (before) kill(getpid(), SIGKILL);
+          return true;
         },
-        false);
-    if (i % 2) {
-      usleep(200 + random() % 1500);
+        false,
+        [&] {
+          if (attendant.make_child() <= 0) return false;
+          if (at_once) kill(getpid(), SIGKILL);  // with the child held and not yet looked at
+          while (true) attendant.call_in_child(SYS_getpid, {});
+        });
+    if (!at_once && !before) {
+      usleep(200 + random() % 2500);
       kill(tracer, SIGKILL);
     }
-    waitpid(tracer, nullptr, 0);
+    int status = 0;
+    waitpid(tracer, &status, 0);
+    ASSERT_TRUE(WIFSIGNALED(status)) << "it ended by itself: " << WEXITSTATUS(status);
     ASSERT_TRUE(goes_on()) << "after kill " << i;
-    for (const pid_t child : children_without_signal(target_)) {
-      ++left;
-      const pid_t reaper = fork();
-      if (reaper == 0) _exit(reap_in_parent(*process_, *sites_, child) ? 0 : 1);
-      int status = 0;
-      waitpid(reaper, &status, 0);
-      EXPECT_EQ(status, 0);
-    }
+    for (int k = 0;
+         k < 2000 && (!children_without_signal(target_).empty() || list_threads(target_).size() > 1); ++k)
+      usleep(1000);
     EXPECT_TRUE(children_without_signal(target_).empty());
+    EXPECT_EQ(list_threads(target_).size(), 1u);
   }
-  EXPECT_GT(left, 0);
+  EXPECT_EQ(told_->wrong, 0u);
+  EXPECT_EQ(facts(), facts_);
+}
+
+// A process that is stopped stays so, and what was left in it ends all the same once somebody sees to it.
+TEST_P(Injected, LeftBehindInAStoppedProcess) {
+  const auto room = find_frame_room(*process_, process_->mappings());
+  ASSERT_TRUE(room);
+  Attendant attendant(*process_, *sites_, *room, CLONE_FILES | CLONE_FS);
+  kill(target_, SIGSTOP);
+  const pid_t tracer =
+      start_injecting([&](InjectedCalls& calls) { return attendant.start(calls) == 0; }, false,
+                      [&] {
+                        if (attendant.make_child() > 0) kill(getpid(), SIGKILL);
+                        return false;
+                      });
+  int status = 0;
+  waitpid(tracer, &status, 0);
+  ASSERT_TRUE(WIFSIGNALED(status)) << "it ended by itself: " << WEXITSTATUS(status);
+  const pid_t cleaner = fork();
+  if (cleaner == 0) _exit(end_left_attendant(*process_, *sites_, *room, {}) ? 0 : 1);
+  waitpid(cleaner, &status, 0);
+  EXPECT_EQ(status, 0);
+  EXPECT_TRUE(children_without_signal(target_).empty());
+  EXPECT_EQ(list_threads(target_).size(), 1u);
+  EXPECT_EQ(thread_state(target_, target_), 'T');
+  kill(target_, SIGCONT);
+  ASSERT_TRUE(goes_on());
   EXPECT_EQ(told_->wrong, 0u);
   EXPECT_EQ(facts(), facts_);
 }

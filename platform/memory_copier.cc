@@ -48,6 +48,14 @@ std::vector<CopyJob> sample_of(const std::vector<CopyJob>& jobs, std::uint64_t t
   return sample;
 }
 
+// Calls visit(run) for those of `runs`, in order, that are in `here`, be it in part.
+template <class Visit>
+void each_within(const std::vector<Range>& runs, Range here, Visit visit) {
+  auto run = std::partition_point(runs.begin(), runs.end(),
+                                  [&](const Range& each) { return each.end <= here.start; });
+  for (; run != runs.end() && run->start < here.end; ++run) visit(*run);
+}
+
 std::uint64_t bytes_of(const std::vector<CopyJob>& jobs) {
   std::uint64_t bytes = 0;
   for (const CopyJob& job : jobs) bytes += job.size;
@@ -185,16 +193,17 @@ void MemoryCopier::add_piece(Range range, std::byte* bytes, bool heap) {
   pieces_.push_back({range, bytes, heap});
 }
 
-void MemoryCopier::list_planned(Planned& p, Range here, const WriteTracker* tracker,
+void MemoryCopier::list_planned(Planned& p, Range here, const WriteTracker::Pages* tracked,
                                 std::uint64_t& gap_budget, std::vector<CopyJob>& jobs) {
   const auto add_run = [&](const Range& run) {
     const Range cut{std::max(run.start, here.start), std::min(run.end, here.end)};
     if (cut.start < cut.end) jobs.push_back({cut.start, p.buffer + (cut.start - p.range.start), cut.size()});
   };
-  if (tracker && p.what == Treatment::kCopy) {
-    const WriteTracker::Pages pages = tracker->look(here);
-    for (const Range& run : pages.written) add_run(run);
-    for (const Range& gap : gaps_of(pages.there, here)) p.vanished.push_back(gap);
+  if (tracked && p.what == Treatment::kCopy) {
+    each_within(tracked->written, here, add_run);
+    each_within(tracked->vanished, here, [&](const Range& gap) {
+      p.vanished.push_back({std::max(gap.start, here.start), std::min(gap.end, here.end)});
+    });
     return;
   }
   if (p.later) {
@@ -211,7 +220,7 @@ void MemoryCopier::list_planned(Planned& p, Range here, const WriteTracker* trac
   }
 }
 
-std::vector<CopyJob> MemoryCopier::list(const Mappings& now, const WriteTracker* tracker) {
+std::vector<CopyJob> MemoryCopier::list(const Mappings& now, const WriteTracker::Pages* tracked) {
   std::vector<CopyJob> jobs;
   pieces_.clear();
   backed_.clear();
@@ -230,7 +239,7 @@ std::vector<CopyJob> MemoryCopier::list(const Mappings& now, const WriteTracker*
       if (p && p->range.start <= rest.start) {
         // As planned.
         const Range here{rest.start, std::min(rest.end, p->range.end)};
-        list_planned(*p, here, tracker, gap_budget, jobs);
+        list_planned(*p, here, tracked, gap_budget, jobs);
         add_piece(here, p->buffer + (here.start - p->range.start), what == Treatment::kCopy || p->writable);
         backed_.push_back(
             {here, &m, p->descriptor, p->offset + (here.start - p->range.start), p->view ? p : nullptr});

@@ -71,7 +71,7 @@ class MemoryCopier {
     std::byte* buffer_high = nullptr;  // end, slack behind included
     std::vector<Range> runs;           // pages to copy in the stop
     std::vector<Range> in_rounds;      // copied before it, in any order, some more than once
-    std::vector<Range> vanished;       // of those that may be: in the mapping at the stop, without a page
+    std::vector<Range> vanished;       // in the mapping at the stop, without a page
     int descriptor = -1;               // of what backs the buffer: the arena or the target's file
     std::uint64_t offset = 0;          // of range.start in it
   };
@@ -94,10 +94,10 @@ class MemoryCopier {
   // Throws Error kUnreachable: before anything is stopped, and before the kernel ends us for what we take.
   void refuse_where_memory_is_short() const;
   void add_piece(Range range, std::byte* bytes, bool heap);
-  // What is to be copied by these mappings, whatever has changed since the plan. With a tracker, of planned
-  // mappings that can be watched only what it says was written.
-  std::vector<CopyJob> list(const Mappings& now, const WriteTracker* tracker = nullptr);
-  void list_planned(Planned& p, Range here, const WriteTracker* tracker, std::uint64_t& gap_budget,
+  // What is to be copied by these mappings, whatever has changed since the plan. With `tracked`, of planned
+  // mappings that can be watched only what was written.
+  std::vector<CopyJob> list(const Mappings& now, const WriteTracker::Pages* tracked = nullptr);
+  void list_planned(Planned& p, Range here, const WriteTracker::Pages* tracked, std::uint64_t& gap_budget,
                     std::vector<CopyJob>& jobs);
   // Mappings that are new since the plan get their place, beside what they have grown from where that is.
   void plan_more(const Mappings& now);

@@ -108,7 +108,8 @@ std::uint64_t MemoryCopier::copy_round(WriteTracker& tracker) {
 }
 
 bool MemoryCopier::copy_rest(const Mappings& now, const WriteTracker& tracker, std::uint64_t most) {
-  const std::vector<CopyJob> jobs = list(now, &tracker);
+  const WriteTracker::Pages tracked = tracker.look(watchable(now));
+  const std::vector<CopyJob> jobs = list(now, &tracked);
   bytes_listed_ = 0;
   for (const CopyJob& job : jobs) bytes_listed_ += job.size;
   if (bytes_listed_ > most) return false;

@@ -5,6 +5,7 @@
 // anybody waiting for us. Where this process dies the kernel takes off the rest.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -32,16 +33,22 @@ class WriteTracker {
   // here on. Nothing where it cannot be watched.
   std::vector<Range> take(Range mapping);
 
-  struct Pages {
-    std::vector<Range> there;    // present or swapped
-    std::vector<Range> written;  // of those: since the last take(), or not watched
+  struct Pages {                  // each in order of address
+    std::vector<Range> written;   // present or swapped, and written since the last take() or not watched
+    std::vector<Range> vanished;  // taken before, and no longer there; and others that are not there
   };
-  // Of a held process; changes nothing. Throws CannotHoldThisWay where there is no telling.
-  Pages look(Range mapping) const;
+  // Of a held process, all of these mappings (in order of address); changes nothing, and takes as little time
+  // as the kernel lets it. Throws CannotHoldThisWay where there is no telling.
+  Pages look(const std::vector<Range>& mappings) const;
 
  private:
   FileDescriptor userfaultfd_, page_map_;
+  void look_at(Range piece, Pages& pages) const;
+  void look_closely(Range piece, Pages& pages) const;
+  bool has_page_table(std::uint64_t page) const;
+
   std::vector<Range> watched_;
+  std::set<std::uint64_t> blocks_;  // of kBlock bytes that pages were taken of, by number
 };
 
 }  // namespace heapglass
