@@ -129,8 +129,12 @@ WriteTracker::~WriteTracker() {
   }
 }
 
+// By what is found, not by what is refused: a mapping may have gone since it was listed.
 bool WriteTracker::watched_by_another(Range mapping) const {
-  return scan(page_map_.get(), mapping, kOnlyWatched, 0, kWatched, 1, [](const Region&) {}) != EPERM;
+  bool found = false;
+  scan(
+      page_map_.get(), mapping, 0, kWatched, kWatched, 1, [&](const Region&) { found = true; }, 0);
+  return found;
 }
 
 std::vector<Range> WriteTracker::take(Range mapping) {

@@ -20,8 +20,8 @@ class Tracked : public testing::Test {
 
   void SetUp() override {
     if (const std::string why = why_no_write_tracking(); !why.empty()) GTEST_SKIP() << why;
-    void* at =
-        mmap(nullptr, kPages * kPage + kBlock, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void* at = mmap(nullptr, kPages * kPage + 70 * kBlock, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     ASSERT_NE(at, MAP_FAILED);
     // Not where a block begins, nor with a round number of them.
     start_ = (reinterpret_cast<std::uint64_t>(at) + kBlock - 1) / kBlock * kBlock + 3 * kPage;
@@ -100,6 +100,16 @@ TEST_F(Tracked, NothingWasWritten) {
   const WriteTracker::Pages pages = tracker_->look({range_});
   EXPECT_TRUE(pages.written.empty());
   EXPECT_TRUE(pages.vanished.empty());
+}
+
+TEST_F(Tracked, WhoWatchesIsTold) {
+  write_pages(5, 1);
+  EXPECT_FALSE(tracker_->watched_by_another(range_));
+  const Range gone{range_.end + 64 * kBlock, range_.end + 65 * kBlock};
+  munmap(reinterpret_cast<void*>(gone.start), kBlock);
+  EXPECT_FALSE(tracker_->watched_by_another(gone));
+  take();
+  EXPECT_TRUE(tracker_->watched_by_another(range_));
 }
 
 TEST_F(Tracked, WholePageTablesVanish) {
