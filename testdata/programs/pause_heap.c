@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 struct range {
   uint64_t start, size;
@@ -74,6 +76,16 @@ void start_writer(const struct range *ranges, size_t count) {
   written_count = count;
   pthread_t thread;
   pthread_create(&thread, NULL, write_on, NULL);
+}
+
+/* A child of its own making, gone again: ns that fork() took. */
+long fork_once(void) {
+  const long before = now();
+  const pid_t child = fork();
+  if (child == 0) _exit(0);
+  const long took = now() - before;
+  waitpid(child, NULL, 0);
+  return took;
 }
 
 long writes_so_far(void) { return atomic_load(&writes); }

@@ -1,14 +1,15 @@
 """So many MB of small objects, a clock that notices every pause, and on demand a writer that touches all of them.
 
 usage: pause_heap.py MB LIBRARY, which is pause_heap.c compiled. Each line read is answered with one: `gap`: the longest
-gap of the clock in ns since it was last asked; `write`: starts the writer; `writes`: how often it has written.
+gap of the clock in ns since it was last asked; `write`: starts the writer; `writes`: how often it has written; `fork`: ns
+that a fork() of its own takes.
 """
 import ctypes
 import os
 import sys
 
 library = ctypes.CDLL(sys.argv[2])
-library.longest_gap.restype = library.writes_so_far.restype = ctypes.c_long
+library.longest_gap.restype = library.writes_so_far.restype = library.fork_once.restype = ctypes.c_long
 library.start_writer.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
 held = [bytes(440) for _ in range(int(sys.argv[1]) * 1000000 // 480)]
 library.start_clock()
@@ -49,6 +50,8 @@ for question in iter(sys.stdin.readline, ""):
         answer = library.longest_gap()
     elif question == "writes\n":
         answer = library.writes_so_far()
+    elif question == "fork\n":
+        answer = library.fork_once()
     elif question == "write\n":
         words = present(ranges_of_the_heap())
         library.start_writer((ctypes.c_uint64 * len(words))(*words), len(words) // 2)
