@@ -201,6 +201,8 @@ TEST_P(FreezeInjected, LivesWhateverHappensToUs) {
   }
   EXPECT_GT(helpers, 0);
   EXPECT_EQ(heapglass({"info", mode(), target.target()}).status, 0);
+  EXPECT_EQ(zombies_of(target.pid()), 0);
+  EXPECT_EQ(facts(target.pid()).find("userfaultfd"), std::string::npos);
   EXPECT_TRUE(target.answers('a', 'A'));
   // A thread that had been asked to stop, and had not when nobody was left to hold it, may find its wait
   // ended.
