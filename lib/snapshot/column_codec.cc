@@ -2,6 +2,8 @@
 
 #include <zstd.h>
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 #include <memory>
 #include <new>
@@ -20,45 +22,70 @@ struct FreeDecompressor {
   void operator()(ZSTD_DCtx* d) const { ZSTD_freeDCtx(d); }
 };
 
-template <class T>
-T load(const std::byte* at) {
-  T out;
-  std::memcpy(&out, at, sizeof out);
-  return out;
-}
+// Elements are taken so many at a time, which stay near: loops of a known length become instructions that do
+// many at once.
+constexpr std::size_t kTogether = 512;
 
 // Differences, then all lowest bytes, all second ones, and so on: bytes that are alike stand together.
 template <class T>
 void split(const std::byte* elements, std::size_t rows, Transform transform, std::byte* planes) {
   T before = 0;
-  for (std::size_t i = 0; i < rows; ++i) {
-    const T element = load<T>(elements + i * sizeof(T));
-    T out = element;
+  for (std::size_t first = 0; first < rows; first += kTogether) {
+    const std::size_t n = std::min(kTogether, rows - first);
+    // The one before them, and as many as there are of the last behind it: those differ by nothing.
+    std::array<T, kTogether + 1> plain;
+    plain[0] = before;
+    std::memcpy(plain.data() + 1, elements + first * sizeof(T), n * sizeof(T));
+    std::fill(plain.begin() + static_cast<std::ptrdiff_t>(n) + 1, plain.end(), plain[n]);
+    before = plain[n];
+    std::array<T, kTogether> some;
     if (transform == Transform::kDelta) {
-      const T difference = static_cast<T>(element - before);
-      const bool negative = difference >> (sizeof(T) * 8 - 1);
-      out = static_cast<T>(static_cast<T>(difference << 1) ^ (negative ? static_cast<T>(~T{0}) : T{0}));
-      before = element;
+      for (std::size_t i = 0; i < kTogether; ++i) {
+        const T difference = static_cast<T>(plain[i + 1] - plain[i]);
+        const T sign = static_cast<T>(T{0} - static_cast<T>(difference >> (sizeof(T) * 8 - 1)));
+        some[i] = static_cast<T>(static_cast<T>(difference << 1) ^ sign);
+      }
+    } else {
+      std::memcpy(some.data(), plain.data() + 1, sizeof some);
     }
-    for (unsigned b = 0; b < sizeof(T); ++b)
-      planes[b * rows + i] = static_cast<std::byte>(static_cast<std::uint64_t>(out) >> (8 * b));
+    T any = 0;
+    for (std::size_t i = 0; i < kTogether; ++i) any |= some[i];
+    for (unsigned b = 0; b < sizeof(T); ++b) {
+      std::byte* const plane = planes + b * rows + first;
+      if ((static_cast<std::uint64_t>(any) >> (8 * b) & 0xff) == 0) {  // most numbers are small
+        std::memset(plane, 0, n);
+        continue;
+      }
+      std::array<std::uint8_t, kTogether> bytes;
+      for (std::size_t i = 0; i < kTogether; ++i)
+        bytes[i] = static_cast<std::uint8_t>(static_cast<T>(some[i] >> (8 * b)));
+      std::memcpy(plane, bytes.data(), n);
+    }
   }
 }
 
 template <class T>
 void join(const std::byte* planes, std::size_t rows, Transform transform, std::byte* elements) {
   T before = 0;
-  for (std::size_t i = 0; i < rows; ++i) {
-    std::uint64_t word = 0;
-    for (unsigned b = 0; b < sizeof(T); ++b)
-      word |= std::to_integer<std::uint64_t>(planes[b * rows + i]) << (8 * b);
-    T element = static_cast<T>(word);
-    if (transform == Transform::kDelta) {
-      element = static_cast<T>(static_cast<T>(element >> 1) ^ (element & 1 ? static_cast<T>(~T{0}) : T{0}));
-      element = static_cast<T>(element + before);
-      before = element;
+  for (std::size_t first = 0; first < rows; first += kTogether) {
+    const std::size_t n = std::min(kTogether, rows - first);
+    std::array<T, kTogether> some{};
+    for (unsigned b = 0; b < sizeof(T); ++b) {
+      std::array<std::uint8_t, kTogether> bytes{};
+      std::memcpy(bytes.data(), planes + b * rows + first, n);
+      std::uint8_t any = 0;
+      for (const std::uint8_t byte : bytes) any |= byte;
+      if (any == 0) continue;
+      for (std::size_t i = 0; i < kTogether; ++i)
+        some[i] = static_cast<T>(some[i] | static_cast<T>(static_cast<T>(bytes[i]) << (8 * b)));
     }
-    std::memcpy(elements + i * sizeof(T), &element, sizeof(T));
+    if (transform == Transform::kDelta)
+      for (std::size_t i = 0; i < n; ++i) {
+        const T difference =
+            static_cast<T>(static_cast<T>(some[i] >> 1) ^ static_cast<T>(T{0} - static_cast<T>(some[i] & 1)));
+        some[i] = before = static_cast<T>(before + difference);
+      }
+    std::memcpy(elements + first * sizeof(T), some.data(), n * sizeof(T));
   }
 }
 
@@ -86,23 +113,22 @@ std::vector<std::byte> encode_block(std::span<const std::byte> elements, unsigne
                                     Transform transform) {
   thread_local const std::unique_ptr<ZSTD_CCtx, FreeCompressor> compressor(ZSTD_createCCtx());
   if (!compressor) throw std::bad_alloc();
-  std::vector<std::byte> planes;
+  thread_local Scratch planes_room, stored_room;
   const std::byte* from = elements.data();
   if (!stands_as_it_is(width, transform)) {
-    planes.resize(elements.size());
+    std::byte* const planes = planes_room.of(elements.size());
     with_width(width, [&](auto zero) {
-      split<decltype(zero)>(elements.data(), elements.size() / width, transform, planes.data());
+      split<decltype(zero)>(elements.data(), elements.size() / width, transform, planes);
     });
-    from = planes.data();
+    from = planes;
   }
   ZSTD_CCtx_setParameter(compressor.get(), ZSTD_c_compressionLevel, kLevel);
   ZSTD_CCtx_setParameter(compressor.get(), ZSTD_c_checksumFlag, 1);
-  std::vector<std::byte> stored(ZSTD_compressBound(elements.size()));
-  const std::size_t n = ZSTD_compress2(compressor.get(), stored.data(), stored.size(), from, elements.size());
+  const std::size_t most = ZSTD_compressBound(elements.size());
+  std::byte* const stored = stored_room.of(most);
+  const std::size_t n = ZSTD_compress2(compressor.get(), stored, most, from, elements.size());
   if (ZSTD_isError(n)) throw std::bad_alloc();  // nothing else can go wrong with room enough
-  stored.resize(n);
-  stored.shrink_to_fit();
-  return stored;
+  return {stored, stored + n};
 }
 
 bool decode_block(std::span<const std::byte> stored, unsigned width, Transform transform,
@@ -112,14 +138,14 @@ bool decode_block(std::span<const std::byte> stored, unsigned width, Transform t
   // One frame and nothing behind it: several would be read as one.
   if (ZSTD_findFrameCompressedSize(stored.data(), stored.size()) != stored.size()) return false;
   const bool plain = stands_as_it_is(width, transform);
-  std::vector<std::byte> planes(plain ? 0 : elements.size());
-  std::byte* const to = plain ? elements.data() : planes.data();
+  thread_local Scratch planes_room;
+  std::byte* const to = plain ? elements.data() : planes_room.of(elements.size());
   const std::size_t n =
       ZSTD_decompressDCtx(decompressor.get(), to, elements.size(), stored.data(), stored.size());
   if (ZSTD_isError(n) || n != elements.size()) return false;
   if (!plain)
     with_width(width, [&](auto zero) {
-      join<decltype(zero)>(planes.data(), elements.size() / width, transform, elements.data());
+      join<decltype(zero)>(to, elements.size() / width, transform, elements.data());
     });
   return true;
 }

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -15,6 +16,22 @@ enum class Transform : std::uint8_t {
 
 // A block has at most this many bytes before it is compressed.
 constexpr std::size_t kMostBlockBytes = std::size_t{1} << 20;
+
+// Room for one block after the other: what stands in it from before is not cleared, and not given back.
+class Scratch {
+ public:
+  std::byte* of(std::size_t bytes) {
+    if (bytes > size_) {
+      room_.reset(new std::byte[bytes]);
+      size_ = bytes;
+    }
+    return room_.get();
+  }
+
+ private:
+  std::unique_ptr<std::byte[]> room_;
+  std::size_t size_ = 0;
+};
 
 // `elements` are whole ones of `width` bytes (1, 2, 4 or 8), little-endian. The result is one Zstandard frame
 // with its checksum.

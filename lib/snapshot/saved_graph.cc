@@ -5,6 +5,7 @@
 
 #include "lib/base/parallel.h"
 #include "lib/python/sizes.h"
+#include "lib/snapshot/object_addresses.h"
 #include "lib/snapshot/referent_codec.h"
 
 namespace heapglass {
@@ -28,16 +29,18 @@ void save_references(SnapshotWriter& writer, const HeapGraph& graph) {
   writer.column<std::uint32_t>("refs.count", graph.nodes(), Transform::kNone, [&graph](std::uint64_t n) {
     return graph.first_edge[n + 1] - graph.first_edge[n];
   });
-  const auto coded = std::make_shared<std::vector<std::uint32_t>>(graph.referent.size());
+  const std::size_t edges = graph.referent.size();
+  // Not set to zero first: that many pages are got by those who fill them.
+  const std::shared_ptr<std::uint32_t[]> coded = std::make_shared_for_overwrite<std::uint32_t[]>(edges);
   parallel_for(groups_of(graph.nodes()), [&](std::size_t group, unsigned) {
     ReferentCodec codec(graph.types.size());
     each_in_group(group, graph.type, codec, [&](std::size_t n, ReferentCodec& c) {
       for (std::uint64_t e = graph.first_edge[n]; e < graph.first_edge[n + 1]; ++e)
-        (*coded)[e] = c.encode(index(graph.referent[e]));
+        coded[e] = c.encode(index(graph.referent[e]));
     });
   });
-  writer.column<std::uint32_t>("refs.to", coded->size(), Transform::kNone,
-                               [coded](std::uint64_t e) { return (*coded)[e]; });
+  writer.column<std::uint32_t>("refs.to", edges, Transform::kNone,
+                               [coded](std::uint64_t e) { return coded[e]; });
   writer.column<std::uint8_t>(
       "refs.class", graph.edge_class.size(), Transform::kNone,
       [&graph](std::uint64_t e) { return static_cast<std::uint8_t>(graph.edge_class[e]); });
@@ -82,19 +85,12 @@ void column_by_address(SnapshotWriter& writer, const char* name, Transform trans
                        Of of) {
   writer.add(name, sizeof(std::uint64_t), transform, graph.nodes(), kMostBlockBytes / sizeof(std::uint64_t),
              [&graph, of](std::uint64_t first, std::uint64_t count, std::byte* out) {
-               const AddressIndex& index_of = *graph.index;
-               const std::uint64_t end = first + count;
-               std::uint64_t block =
-                   *index_of.bit_of(index_of.address(NodeId{static_cast<std::uint32_t>(first)})) >> 9;
-               for (std::uint64_t n = index_of.rank(block); n < end; ++block)
-                 index_of.each_in_blocks(block, block + 1, [&](Address a) {
-                   if (n >= first && n < end) {
-                     const std::uint64_t element = of(a);
-                     std::memcpy(out, &element, sizeof element);
-                     out += sizeof element;
-                   }
-                   ++n;
-                 });
+               each_address(*graph.index, static_cast<std::uint32_t>(first),
+                            static_cast<std::uint32_t>(first + count), [&](Address a) {
+                              const std::uint64_t element = of(a);
+                              std::memcpy(out, &element, sizeof element);
+                              out += sizeof element;
+                            });
              });
 }
 

@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "lib/base/parallel.h"
+#include "lib/python/words.h"
 #include "lib/snapshot/kept_pages.h"
+#include "lib/snapshot/object_addresses.h"
 #include "lib/snapshot/word_codec.h"
 
 namespace heapglass {
@@ -41,6 +43,42 @@ void copy_page(const Image& image, TouchedPages::Page page, std::byte* out) {
   std::memset(out + there, 0, kSnapshotPage - there);
 }
 
+// Where its bytes are, if it is not the last of its segment and shorter.
+const std::byte* whole_page(const Image& image, TouchedPages::Page page) {
+  const Image::Segment& s = image.segments()[page.segment];
+  const std::uint64_t offset = page.page * kSnapshotPage;
+  return s.size - offset >= kSnapshotPage ? s.bytes + offset : nullptr;
+}
+
+// Those of the graph's objects from which the words of [first, last] are coded: the ones in there, the last
+// before and the first behind.
+struct Near {
+  std::vector<std::uint64_t> addresses;
+  std::span<const std::uint32_t> type;
+};
+
+Near objects_near(const HeapGraph& graph, Address first, Address last) {
+  const AddressIndex& index_of = *graph.index;
+  const auto up_to = [&](Address a) {  // how many objects are not above
+    std::uint32_t low = 0, high = graph.nodes();
+    while (low < high) {
+      const std::uint32_t middle = low + (high - low) / 2;
+      if (index_of.address(NodeId{middle}) <= a)
+        low = middle + 1;
+      else
+        high = middle;
+    }
+    return low;
+  };
+  const std::uint32_t before = up_to(first), begin = before ? before - 1 : 0;
+  const std::uint32_t end = std::min(up_to(last) + 1, graph.nodes());
+  Near near;
+  near.type = std::span(graph.type).subspan(begin, end - begin);
+  near.addresses.reserve(end - begin);
+  each_address(index_of, begin, end, [&](Address a) { near.addresses.push_back(value(a)); });
+  return near;
+}
+
 }  // namespace
 
 void save_pages(SnapshotWriter& writer, const Image& image, const TouchedPages& touched) {
@@ -62,27 +100,33 @@ void save_words(SnapshotWriter& writer, const Image& image, const TouchedPages& 
     masks->push_back(touched.read_of(page));
     first_word.push_back(first_word.back() + count_words(masks->back()));
   }
-  std::vector<std::uint64_t> addresses;
-  addresses.reserve(graph.nodes());
-  graph.index->each_in_blocks(0, graph.index->blocks(), [&](Address a) { addresses.push_back(value(a)); });
   // Not set to zero first: that many pages are got by those who fill them.
   const std::shared_ptr<std::uint64_t[]> coded =
       std::make_shared_for_overwrite<std::uint64_t[]>(first_word.back());
   parallel_for((kept->size() + kWordGroup - 1) / kWordGroup, [&](std::size_t group, unsigned) {
-    WordCodec codec(addresses, graph.type, graph.types.size());
     const std::size_t first = group * kWordGroup, end = std::min(first + kWordGroup, kept->size());
-    std::array<std::uint64_t, kWordsOfPage> words;
+    const auto start_of = [&](std::size_t p) {
+      return image.segments()[(*kept)[p].segment].start + (*kept)[p].page * kSnapshotPage;
+    };
+    const Near near = objects_near(graph, start_of(first), start_of(end - 1) + (kSnapshotPage - 8));
+    WordCodec codec(near.addresses, near.type, graph.types.size());
+    codec.begin_group(start_of(first));
+    std::array<std::byte, kSnapshotPage> cut_short;
     for (std::size_t p = first; p < end; ++p) {
       const TouchedPages::Page page = (*kept)[p];
-      const Address start = image.segments()[page.segment].start + page.page * kSnapshotPage;
-      if (p == first) codec.begin_group(start);
-      copy_page(image, page, reinterpret_cast<std::byte*>(words.data()));
+      const Address start = start_of(p);
+      const std::byte* words = whole_page(image, page);
+      if (!words) {
+        copy_page(image, page, cut_short.data());
+        words = cut_short.data();
+      }
       const WordMask blank = touched.blank_of(page);
       std::uint64_t at = first_word[p];
       each_word((*masks)[p], [&](std::uint64_t w) {
         const bool hidden = blank[w / 64] >> (w % 64) & 1;
         const Address a = start + w * 8;
-        coded[at++] = codec.encode(a, hidden ? touched.seen_of_blank(a, words[w]) : words[w]);
+        coded[at++] =
+            codec.encode(a, hidden ? touched.seen_of_blank(a, word_at(words, w)) : word_at(words, w));
       });
     }
   });

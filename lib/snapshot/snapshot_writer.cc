@@ -94,7 +94,8 @@ void SnapshotWriter::write(std::ostream& out) {
     std::vector<std::vector<std::byte>> stored(n);
     parallel_for(n, [&](std::size_t i, unsigned) {
       const Piece& p = pieces[begin + i];
-      std::vector<std::byte> elements(p.rows * p.section->width);
+      thread_local Scratch room;
+      const std::span elements(room.of(p.rows * p.section->width), p.rows * p.section->width);
       p.section->fill(p.first, p.rows, elements.data());
       stored[i] = encode_block(elements, p.section->width, p.section->transform);
     });
