@@ -6,20 +6,13 @@
 #include <regex>
 #include <set>
 
+#include "cmd/prometheus_programs.h"
 #include "cmd/python_program.h"
 
 namespace heapglass {
 namespace {
 
 const std::string kDashboard = HEAPGLASS_SOURCE_DIR "/scripts/grafana-dashboard.json";
-
-// Of the system, or where scripts/setup --tests unpacks it; empty: nowhere.
-std::string server(const std::string& name) {
-  for (const std::string& place :
-       {HEAPGLASS_SOURCE_DIR "/.packages/prometheus/usr/bin/" + name, "/usr/bin/" + name})
-    if (std::filesystem::exists(place)) return place;
-  return "";
-}
 
 std::string read(const std::string& file) {
   std::ifstream in(file);
@@ -81,17 +74,18 @@ TEST_F(Prometheus, GaugesAreOfTheMomentThatTheyShow) {
 }
 
 TEST_F(Prometheus, PromtoolFindsNothingWrong) {
-  if (server("promtool").empty()) GTEST_SKIP() << "promtool is not here (scripts/setup --tests)";
-  const Outcome checked = run_command({server("promtool"), "check", "metrics"}, read(gauges_));
+  if (prometheus_program("promtool").empty()) GTEST_SKIP() << "promtool is not here (scripts/setup --tests)";
+  const Outcome checked = run_command({prometheus_program("promtool"), "check", "metrics"}, read(gauges_));
   EXPECT_EQ(checked.status, 0) << checked.out << checked.err;
 }
 
 TEST_F(Prometheus, HasEverySampleThatWasWritten) {
-  if (server("prometheus").empty() || server("prometheus-node-exporter").empty())
+  if (prometheus_program("prometheus").empty() || prometheus_program("prometheus-node-exporter").empty())
     GTEST_SKIP() << "Prometheus and node_exporter are not here (scripts/setup --tests)";
-  const Outcome told = run_command({"python3", "-B", HEAPGLASS_SOURCE_DIR "/testdata/prometheus_reads.py",
-                                    server("prometheus"), server("prometheus-node-exporter"), gauges_,
-                                    kDashboard, folder_.path()});
+  const Outcome told =
+      run_command({"python3", "-B", HEAPGLASS_SOURCE_DIR "/testdata/prometheus_reads.py",
+                   prometheus_program("prometheus"), prometheus_program("prometheus-node-exporter"), gauges_,
+                   kDashboard, folder_.path()});
   EXPECT_EQ(told.status, 0) << told.out << told.err;
   EXPECT_TRUE(std::regex_match(told.out, std::regex("[1-9][0-9]+ samples, [1-9][0-9]* queries\n")))
       << told.out;
