@@ -48,6 +48,10 @@ const Planted kPlanted[] = {
     {"large_lru", "large-lru-cache", "MODULE.page"},
     {"class_dict", "unbounded-cache", "MODULE.Client.answers"},
     {"module_list", "unbounded-cache", "MODULE.history"},
+    {"default_argument", "unbounded-cache", "MODULE.remember.__defaults__\\[0\\]"},
+    {"dead_consumer", "unbounded-cache", "MODULE.metrics.inbox.queue"},
+    {"timers", "handlers-not-removed", "MODULE.loop._scheduled"},
+    {"exit_handlers", "handlers-not-removed", "atexit"},
     // Each beside the cache that has them: two suspects of one program.
     {"duplicates", "duplicate-values", "MODULE.rows"},
     {"sparse", "sparse-containers", "MODULE.nodes"},
@@ -113,6 +117,30 @@ TEST_P(Leaks, EveryPatternIsNamedWithItsOwner) {
   for (const Planted& planted : kPlanted) {
     PythonProgram target(GetParam().path, std::string("leaks/") + planted.program + ".py");
     expect_found(suspects_of(target), planted, "__main__");
+  }
+}
+
+// One that is met on several ways is one suspect, and what it has many of is not accused each by itself.
+TEST_P(Leaks, OnceEach) {
+  PythonProgram target(GetParam().path, "leaks/history.py");
+  const std::vector<Found> found = suspects_of(target);
+  ASSERT_FALSE(found.empty());
+  EXPECT_EQ(found[0].owner, "__main__.history") << in_words(found);
+  const auto caches = std::count_if(found.begin(), found.end(),
+                                    [](const Found& each) { return each.pattern == "unbounded-cache"; });
+  EXPECT_LE(caches, 2) << in_words(found);
+}
+
+// What is particular about a place is told in the cure.
+TEST_P(Leaks, CuresFit) {
+  for (const auto& [program, word] : {std::pair{"default_argument", "default value of an argument"},
+                                      {"dead_consumer", "maxsize"},
+                                      {"timers", "cancel()"},
+                                      {"exit_handlers", "atexit.unregister()"}}) {
+    PythonProgram target(GetParam().path, std::string("leaks/") + program + ".py");
+    const std::vector<Found> found = suspects_of(target);
+    ASSERT_FALSE(found.empty()) << program;
+    EXPECT_NE(found[0].cure.find(word), std::string::npos) << program << ": " << found[0].cure;
   }
 }
 

@@ -1,5 +1,6 @@
 // Containers that have a name, of a module, a class or one object, and only ever get more.
 #include <algorithm>
+#include <unordered_map>
 
 #include "lib/analysis/suspects/detectors.h"
 #include "lib/analysis/suspects/members.h"
@@ -75,7 +76,27 @@ double certainty_of(const LeakSearch& search, NodeId n, const std::vector<NodeId
   return certainty;
 }
 
-std::string cure_of(const TypeInfo& type, const std::string& owner) {
+// The items of a queue of the standard library.
+bool is_of_queue(const LeakSearch& search, const std::vector<NodeId>& way) {
+  for (std::size_t i = way.size(); i-- > 1;) {
+    if (search.labels().is_namespace(way[i - 1])) continue;
+    const TypeInfo& holder = search.type_of(way[i - 1]);
+    return search.is_derived(holder, "queue.Queue") || search.is_derived(holder, "asyncio.queues.Queue") ||
+           search.is_derived(holder, "multiprocessing.queues.Queue");
+  }
+  return false;
+}
+
+std::string cure_of(const LeakSearch& search, const std::vector<NodeId>& way, const std::string& owner) {
+  const TypeInfo& type = search.type_of(way.back());
+  if (owner.find(".__defaults__[") != std::string::npos ||
+      owner.find(".__kwdefaults__[") != std::string::npos)
+    return "It is the default value of an argument: made once, with the function, and the same in all calls. "
+           "Let "
+           "the default be None, and make a new one in the function.";
+  if (is_of_queue(search, way))
+    return "More is put into this queue than taken out: see whether what takes from it still runs (heapglass "
+           "stacks), and bound it with maxsize=N, so that who puts has to wait.";
   if (type.flags & kTpDictSubclass)
     return "Bound it: throw out the oldest entry when it has too many (functools.lru_cache(maxsize=N), or an "
            "OrderedDict with popitem(last=False)), remove an entry when its user is done with it, or hold "
@@ -88,10 +109,30 @@ std::string cure_of(const TypeInfo& type, const std::string& owner) {
          owner + ".";
 }
 
+// One that keeps little beside what another one in it keeps says nothing more than that one does, and neither
+// does one that is a member of another.
+void leave_out_repetitions(const LeakSearch& search, Suspects& found, std::size_t first) {
+  std::unordered_map<std::uint32_t, std::size_t> by_node;
+  for (std::size_t i = first; i < found.size(); ++i) by_node.emplace(index(found[i].node), i);
+  std::vector<bool> repeats(found.size());
+  for (std::size_t i = first; i < found.size(); ++i)
+    for (const NodeId n : search.graph().referents(found[i].node)) {
+      const auto at = by_node.find(index(n));
+      if (at == by_node.end() || at->second == i) continue;
+      const bool mostly = found[at->second].bytes > found[i].bytes / 10 * 7;
+      repeats[mostly ? i : at->second] = true;
+    }
+  std::size_t i = first;
+  found.erase(std::remove_if(found.begin() + static_cast<std::ptrdiff_t>(first), found.end(),
+                             [&](const Suspect&) { return repeats[i++]; }),
+              found.end());
+}
+
 }  // namespace
 
 void find_unbounded_containers(const LeakSearch& search, Suspects& found) {
   const std::uint64_t fewest_bytes = std::max(kFewestBytes, search.heap_bytes() / 2000);
+  const std::size_t first = found.size();
   for (const NodeId n : search.nodes_of(is_growing_container)) {
     if (search.graph().referents(n).size() < kFewestMembers || is_claimed(found, n)) continue;
     const std::uint64_t entries = search.values().length(search.address(n)).value_or(0);
@@ -115,16 +156,16 @@ void find_unbounded_containers(const LeakSearch& search, Suspects& found) {
     if (search.origin_of(way) == Origin::kStandard && !is_of_application(contents) &&
         kept.bytes < search.heap_bytes() / 10)
       continue;
-    const TypeInfo& type = search.type_of(n);
     s.evidence = search.type_name(n) + " of " + in_words(entries, "entry", "entries") + ", " +
                  contents_in_words(search, n) + "; nothing that can be seen bounds it";
     if (kept.bytes > 2 * search.dominators().retained_bytes(n))
       s.evidence += "; most of what is in it is held elsewhere too";
-    s.cure = cure_of(type, s.owner);
+    s.cure = cure_of(search, way, s.owner);
     s.examples.assign(members.begin(), members.begin() + static_cast<std::ptrdiff_t>(
                                                              std::min<std::size_t>(members.size(), 3)));
     found.push_back(std::move(s));
   }
+  leave_out_repetitions(search, found, first);
 }
 
 }  // namespace heapglass
