@@ -7,8 +7,10 @@ std::string cron_help() {
 `pgrep -o -f`. Whoever runs this may trace the service: the same user, or root.
 
 crontab (`crontab -e`): a snapshot every hour, two days of them kept; every morning what became more since the
-oldest of them. cron sends a mail only where something is printed, which is where the threshold is exceeded.
+oldest of them. cron sends a mail only where something is printed, which is where the threshold is exceeded. It looks
+for programs in few places: PATH has to have the one where heapglass is.
 
+    PATH=/usr/local/bin:/usr/bin:/bin
     0 * * * * heapglass snapshot "$(pgrep -o -f shop/app.py)" -o '/var/lib/heapglass/shop-\%Y\%m\%dT\%H\%M\%S-\%p.hg' --keep 48
     5 7 * * * cd /var/lib/heapglass && heapglass diff $(ls shop-*.hg | sed -n '1p;$p') --fail-if 'growth(bytes) > 20\%' -o growth.txt 2>exceeded.txt || cat exceeded.txt growth.txt
 

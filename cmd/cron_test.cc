@@ -88,6 +88,13 @@ TEST_F(Cron, SnapshotsAndDiffFindWhatLeaks) {
   }
 }
 
+// cron itself looks in /usr/bin and /bin alone, and `cmake --install` puts the program elsewhere.
+TEST_F(Cron, PathHasWhereTheProgramIsInstalled) {
+  const std::vector<std::string> lines = lines_of_help();
+  ASSERT_FALSE(lines.empty());
+  EXPECT_EQ(lines.front().rfind("PATH=/usr/local/bin:", 0), 0u) << lines.front();
+}
+
 TEST_F(Cron, NothingIsMailedWhereNothingGrows) {
   const std::vector<std::string> commands = crontab();
   for (int hour = 0; hour < 2; ++hour) {
