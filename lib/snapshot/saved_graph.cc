@@ -5,6 +5,7 @@
 
 #include "lib/base/parallel.h"
 #include "lib/python/sizes.h"
+#include "lib/snapshot/large_array.h"
 #include "lib/snapshot/object_addresses.h"
 #include "lib/snapshot/referent_codec.h"
 
@@ -30,8 +31,7 @@ void save_references(SnapshotWriter& writer, const HeapGraph& graph) {
     return graph.first_edge[n + 1] - graph.first_edge[n];
   });
   const std::size_t edges = graph.referent.size();
-  // Not set to zero first: that many pages are got by those who fill them.
-  const std::shared_ptr<std::uint32_t[]> coded = std::make_shared_for_overwrite<std::uint32_t[]>(edges);
+  const std::shared_ptr<std::uint32_t[]> coded = large_array<std::uint32_t>(edges);
   parallel_for(groups_of(graph.nodes()), [&](std::size_t group, unsigned) {
     ReferentCodec codec(graph.types.size());
     each_in_group(group, graph.type, codec, [&](std::size_t n, ReferentCodec& c) {

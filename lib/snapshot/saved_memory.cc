@@ -5,6 +5,7 @@
 #include "lib/base/parallel.h"
 #include "lib/python/words.h"
 #include "lib/snapshot/kept_pages.h"
+#include "lib/snapshot/large_array.h"
 #include "lib/snapshot/object_addresses.h"
 #include "lib/snapshot/word_codec.h"
 
@@ -100,9 +101,7 @@ void save_words(SnapshotWriter& writer, const Image& image, const TouchedPages& 
     masks->push_back(touched.read_of(page));
     first_word.push_back(first_word.back() + count_words(masks->back()));
   }
-  // Not set to zero first: that many pages are got by those who fill them.
-  const std::shared_ptr<std::uint64_t[]> coded =
-      std::make_shared_for_overwrite<std::uint64_t[]>(first_word.back());
+  const std::shared_ptr<std::uint64_t[]> coded = large_array<std::uint64_t>(first_word.back());
   parallel_for((kept->size() + kWordGroup - 1) / kWordGroup, [&](std::size_t group, unsigned) {
     const std::size_t first = group * kWordGroup, end = std::min(first + kWordGroup, kept->size());
     const auto start_of = [&](std::size_t p) {
