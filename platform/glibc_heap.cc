@@ -229,8 +229,23 @@ MallocArena read_arena(const Reader& r, const GlibcArena& glibc, const Mappings&
   return out;
 }
 
-// Chunks with a mapping of their own have nothing before them, and whole pages. Several may lie in what the
-// kernel shows as one mapping.
+// What malloc can have asked the kernel for. Neighbours are one: several chunks may lie in what the kernel
+// shows as one mapping, and one chunk in several, where madvise was called for a part of it, as numpy does
+// for the huge pages of arrays of 4 MiB and more.
+std::vector<MallocArena::Range> anonymous_ranges(const Mappings& mappings) {
+  std::vector<MallocArena::Range> ranges;
+  for (const Mapping& m : mappings) {
+    if (!m.writable || m.shared || m.has_file() || m.path.starts_with("[stack") || m.path == "[heap]")
+      continue;
+    if (!ranges.empty() && ranges.back().start + ranges.back().size == m.start)
+      ranges.back().size += m.end - m.start;
+    else
+      ranges.push_back({m.start, m.end - m.start});
+  }
+  return ranges;
+}
+
+// Chunks with a mapping of their own have nothing before them, and whole pages.
 std::vector<MallocChunk> find_mapped(const Reader& r, const Capture& capture,
                                      const std::vector<MallocArena::Range>& taken) {
   std::vector<MallocChunk> found;
@@ -241,10 +256,9 @@ std::vector<MallocChunk> find_mapped(const Reader& r, const Capture& capture,
     for (const Image::Segment& s : r.image().segments()) everything.push_back({s.start, s.size});
   const std::vector<Residency::Run>& resident = known ? capture.residency->runs : everything;
   std::size_t run = 0;
-  for (const Mapping& m : capture.mappings) {
-    if (!m.writable || m.shared || m.has_file() || m.path.starts_with("[stack") || m.path == "[heap]")
-      continue;
-    for (Address at = m.start; at < m.end;) {
+  for (const MallocArena::Range& range : anonymous_ranges(capture.mappings)) {
+    const Address range_end = range.start + range.size;
+    for (Address at = range.start; at < range_end;) {
       while (next_taken != taken.end() && next_taken->start + next_taken->size <= at) ++next_taken;
       if (next_taken != taken.end() && next_taken->start <= at) {
         at = page_up(next_taken->start + next_taken->size);
@@ -256,9 +270,11 @@ std::vector<MallocChunk> find_mapped(const Reader& r, const Capture& capture,
         at = resident[run].start;
         continue;
       }
-      const std::uint64_t size = r.head(at) & ~kFlags,
-                          free = next_taken == taken.end() ? m.end - at
-                                                           : std::min(m.end - at, next_taken->start - at);
+      // In 2.43 such a chunk's size leaves out its header.
+      const std::uint64_t told = r.head(at) & ~kFlags,
+                          size = told % kPage + kHeader == kPage ? told + kHeader : told,
+                          free = next_taken == taken.end() ? range_end - at
+                                                           : std::min(range_end - at, next_taken->start - at);
       if (r.word(at) == 0 && (r.head(at) & 15) == kIsMapped && size >= kPage && size % kPage == 0 &&
           size <= free) {
         found.push_back({at, size, ChunkState::kUsed});

@@ -91,7 +91,7 @@ def maps():
     shared = mmap.mmap(-1, 8 << 20)
     shared.write(b"y" * (8 << 20))
     with open(sys.executable, "rb") as file:
-        view = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+        view = mmap.mmap(file.fileno(), min(4 << 20, os.path.getsize(sys.executable)), prot=mmap.PROT_READ)
     KEEP.extend([anonymous, shared, view, sum(view[::4096])])
     zeros = mmap.mmap(-1, 10 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     KEEP.extend([zeros, zeros[:]])  # read and never written: no memory of its own
@@ -109,6 +109,24 @@ def numbers():
     import numpy
     KEEP.extend(numpy.ones((300, 1000)) for _ in range(12))
     KEEP.extend(numpy.arange(n) for n in range(1, 3000))
+
+
+def many_numbers():
+    """Some hundred MB of arrays of several kinds, some of which share their data."""
+    import numpy
+    KEEP.extend(numpy.full((1000, 1000), i, kind) for i in range(20) for kind in ("f8", "i4", "u1"))
+    KEEP.extend([each[::2], each.T, each.reshape(-1)] for each in KEEP[:20])
+    KEEP.extend(numpy.array(["%d" % i, None, i], object) for i in range(1000))
+    KEEP.append(numpy.empty(20_000_000))  # not written: no memory of its own
+
+
+def numbers_between():
+    """Most arrays are gone, what is left lies between them: small ones in holes of thread caches and bins, large ones
+    of pages."""
+    import numpy
+    some = [numpy.full(300 + i % 4000, i, "f8") for i in range(6000)]
+    KEEP.append(some[::2])
+    KEEP.append([numpy.full(i * 40000, 1.5) for i in range(1, 25)])
 
 
 def native():
