@@ -41,20 +41,64 @@ INSTANTIATE_TEST_SUITE_P(Live, Stacks, testing::ValuesIn(interpreters_of_the_day
                          InterpreterName());
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Stacks);
 
-// Of the versions that scripts/fetch-packages has brought greenlet for, as sqlalchemy needs it.
-TEST_P(Stacks, OfGreenlets) {
-  const std::string minor = GetParam().version.substr(0, GetParam().version.find('.', 2));
-  const std::string packages = HEAPGLASS_SOURCE_DIR "/.packages/" + minor + "/sqlalchemy_orm";
-  if (!std::filesystem::exists(packages + "/greenlet"))
-    GTEST_SKIP() << "left out: there is no greenlet in " << packages;
-  setenv("PYTHONPATH", packages.c_str(), 1);
-  if (run_command({GetParam().path, "-B", "-c", "import greenlet"}).status != 0) {
-    unsetenv("PYTHONPATH");
-    GTEST_SKIP() << "left out: its greenlet does not load";  // another build of Python, an older libc
+std::string packages_of(const std::string& version, const std::string& package) {
+  return HEAPGLASS_SOURCE_DIR "/.packages/" + version.substr(0, version.find('.', 2)) + "/" + package;
+}
+
+// With what scripts/fetch-packages has brought for this version, if that loads.
+class StacksOfGreenlets : public Stacks {
+ protected:
+  void expect_told_by(const std::string& program, const std::string& module) {
+    std::string tried;
+    for (const char* package : {"gevent", "sqlalchemy_orm"}) {
+      const std::string packages = packages_of(GetParam().version, package);
+      tried += " " + packages;
+      if (!std::filesystem::exists(packages + "/" + module)) continue;
+      setenv("PYTHONPATH", packages.c_str(), 1);
+      if (run_command({GetParam().path, "-B", "-c", "import " + module}).status == 0) {
+        const PythonProgram target(GetParam().path, program);
+        expect_told(target, target.target(), "compare_greenlets.py");
+        return;
+      }
+      tried += " (does not load)";  // another build of Python, an older libc
+    }
+    GTEST_SKIP() << "left out: there is no " << module << " in" << tried;
   }
-  const PythonProgram program(GetParam().path, "greenlets.py");
-  unsetenv("PYTHONPATH");
-  expect_told(program, program.target(), "compare_greenlets.py");
+  ~StacksOfGreenlets() override { unsetenv("PYTHONPATH"); }
+};
+
+TEST_P(StacksOfGreenlets, AreTheirs) { expect_told_by("greenlets.py", "greenlet"); }
+
+// The hub is what its thread runs; the main greenlet, those that wait and a pool's thread are beside it.
+TEST_P(StacksOfGreenlets, OfAService) { expect_told_by("gevents.py", "gevent"); }
+
+INSTANTIATE_TEST_SUITE_P(Live, StacksOfGreenlets,
+                         testing::ValuesIn(interpreters_of_the_day("StacksOfGreenlets")), InterpreterName());
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(StacksOfGreenlets);
+
+// The one of this machine, or what scripts/fetch-packages has brought for any version: it is a program.
+std::string py_spy() {
+  for (const Interpreter& each : supported_interpreters()) {
+    const std::string program = packages_of(each.version, "py_spy") + "/bin/py-spy";
+    if (access(program.c_str(), X_OK) == 0) return program;
+  }
+  return run_command({"sh", "-c", "command -v py-spy"}).status == 0 ? "py-spy" : "";
+}
+
+TEST_P(Stacks, AreThoseOfPySpy) {
+  const std::string other = py_spy();
+  if (other.empty()) GTEST_SKIP() << "left out: no py-spy; scripts/fetch-packages py_spy brings one";
+  const PythonProgram program(GetParam().path, "stacks.py", {"--deadlock"});
+  const Outcome dump = run_command({other, "dump", "--json", "--pid", program.target()});
+  // It does not know every release, nor an interpreter that a loader of its own has started.
+  if (dump.status != 0) GTEST_SKIP() << "left out: py-spy says " << dump.err.substr(0, dump.err.find('\n'));
+  const std::string theirs = folder_.file("theirs"), answer = folder_.file("answer");
+  std::ofstream(theirs) << dump.out;
+  const Outcome outcome = run_command(
+      {HEAPGLASS_PROGRAM, "stacks", program.target(), "--depth", "0", "--format", "json", "-o", answer});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  const Outcome verdict = run_command({"python3", kPrograms + "compare_py_spy.py", theirs, answer});
+  EXPECT_EQ(verdict.status, 0) << verdict.out << verdict.err;
 }
 
 // However the process is held or kept. The oldest and the newest interpreter: between them the C structs of
