@@ -166,6 +166,7 @@ void look_at_exit(const LeakSearch& search, Suspects& found) {
   found.push_back(suspect_of(search, h, registered, "atexit.register() was called again and again"));
   found.back().node = list;
   found.back().owner = "atexit";
+  found.back().explains = h.nodes;
   found.back().cure =
       "Register one function once, or atexit.unregister() what is no longer wanted; weakref.finalize() calls "
       "one when its object goes, and does not keep it.";
