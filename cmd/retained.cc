@@ -3,6 +3,7 @@
 
 #include "cmd/session.h"
 #include "cmd/wants_picture.h"
+#include "cmd/ways_of.h"
 #include "lib/analysis/dominator_walk.h"
 #include "lib/analysis/dominators.h"
 #include "lib/analysis/held_from_outside.h"
@@ -56,6 +57,22 @@ Table tree_of(Session& s, const Dominators& dominators, const std::vector<NodeId
                          indent + (label.empty() ? what : label + ": " + what)});
   }
   return tree;
+}
+
+// By what each is reached first: "module app -> cache". Of so many that people read them.
+std::vector<Cell> paths_of(Session& s, const std::vector<NodeId>& nodes) {
+  constexpr std::size_t kMost = 1000;
+  std::vector<Cell> paths(nodes.size());
+  if (nodes.size() > kMost) return paths;
+  const Referrers referrers = reverse(s.graph());
+  Labels labels(s.types(), s.graph(), referrers);
+  const HeapObjects values(s.types(), s.graph(), s.interpreters());
+  WaysFromOutside outside(s, labels, values);
+  const Ways ways = outside.ways();
+  for (std::size_t i = 0; i < nodes.size(); ++i)
+    if (const std::vector<NodeId> way = ways.shortest(nodes[i]); !way.empty())
+      paths[i] = WayTeller(labels, values).tell(way).text;
+  return paths;
 }
 
 Profile flame_graph_of(Session& s, const Dominators& dominators) {
@@ -136,13 +153,16 @@ int run_retained(const std::vector<std::string>& arguments) {
                             {"retained_bytes", "retained", Kind::kBytes},
                             {"retained_objects", "objects", Kind::kCount},
                             {"size", "size", Kind::kBytes},
-                            {"repr", "repr", Kind::kText}}};
-  for (const NodeId n : nodes) {
+                            {"repr", "repr", Kind::kText},
+                            {"path", "reached by", Kind::kText}}};
+  const std::vector<Cell> paths = paths_of(*session, nodes);
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const NodeId n = nodes[i];
     const Address a = graph.index->address(n);
     const GraphType& type = graph.types[graph.type[index(n)]];
     objects.rows.push_back({a, type.name, dominators.retained_bytes(n),
                             std::uint64_t{dominators.retained_objects(n)}, graph.size[index(n)],
-                            short_repr(session->types(), a, *type.info)});
+                            short_repr(session->types(), a, *type.info), paths[i]});
   }
   if (shown < in_all)
     objects.notes.push_back(std::to_string(in_all - shown) + " more objects: --limit 0 shows all");

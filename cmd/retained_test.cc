@@ -52,6 +52,14 @@ TEST_P(Retained, IsWhatGoesWhenItIsDropped) {
   }
 }
 
+// Whose the largest are is told with them.
+TEST_P(Retained, TellsWhoReachesIt) {
+  PythonProgram target(GetParam().path, "leaks/dict_cache.py");
+  const Outcome outcome = run_command({HEAPGLASS_PROGRAM, "retained", target.target(), "--limit", "5"});
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_NE(outcome.out.find("module __main__ -> cache -> dict "), std::string::npos) << outcome.out;
+}
+
 INSTANTIATE_TEST_SUITE_P(Live, Retained, testing::ValuesIn(interpreters_of_the_day("Retained")),
                          InterpreterName());
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Retained);
