@@ -176,10 +176,11 @@ TEST_P(MemoryOfPackages, OfArraysIsTheirs) {
 
 // Programs that use real packages.
 TEST_P(MemoryOfPackages, AddsUp) {
-  const std::pair<const char*, const char*> programs[] = {{"flask_app", "flask"},
-                                                          {"lxml_trees", "lxml.etree"},
-                                                          {"numpy_arrays", "numpy"},
-                                                          {"pydantic_models", "pydantic_core._pydantic_core"}};
+  const std::pair<const char*, const char*> programs[] = {
+      {"flask_app", "flask"},
+      {"lxml_trees", "lxml.etree"},
+      {"numpy_arrays", "numpy"},
+      {"pydantic_models", "pydantic_core._pydantic_core"}};
   std::size_t met = 0;
   for (const auto& [program, module] : programs) {
     SCOPED_TRACE(program);
