@@ -45,10 +45,14 @@ class Kept {
   Kept(const Objects& objects, const Mappings& mappings) : o_(objects) {
     for (const Mapping& m : mappings)
       if (m.has_file()) files_.push_back(&m);
+    // The small integers of 3.7 and 3.8 lie there; a mapping of no file has all of it but its beginning.
+    if (const Binary* binary = o_.python().binary)
+      if (const auto bss = binary->section(".bss")) bss_ = *bss;
   }
   bool operator()(Address a, std::uint64_t count) const {
     if (o_.python().rules.immortal_objects && static_cast<std::int32_t>(count) < 0) return false;
     if (count >= kFrozenIntoTheProgram) return false;
+    if (a >= bss_.address && a < bss_.address + bss_.size) return false;
     const auto after = std::upper_bound(files_.begin(), files_.end(), a,
                                         [](Address x, const Mapping* m) { return x < m->start; });
     return after == files_.begin() || !((*std::prev(after))->end > a);
@@ -57,6 +61,7 @@ class Kept {
  private:
   const Objects& o_;
   std::vector<const Mapping*> files_;  // in order of address, as mappings are
+  Symbol bss_;
 };
 
 }  // namespace
