@@ -25,15 +25,16 @@ constexpr double kMsPerGigabyte = 12;
 constexpr std::chrono::minutes kLongestRead{2};
 
 // In the helper: the child is read by us until we say so, or are no longer there.
-void keep_until_read(Channel& channel, StoppedProcess& stopped, Attendant& attendant, long child_or_error) {
+void keep_until_read(Channel& channel, const std::function<bool()>& late_ones_let_go, Attendant& attendant,
+                     long child_or_error) {
   if (child_or_error > 0)
     trace(PTRACE_SETOPTIONS, static_cast<pid_t>(child_or_error), nullptr,
           reinterpret_cast<void*>(PTRACE_O_EXITKILL));
   const auto until = StopClock::now() + kLongestRead;
-  bool all_let_go = stopped.let_late_ones_go();
+  bool all_let_go = late_ones_let_go();
   while (child_or_error > 0 && !channel.wait(std::chrono::milliseconds(all_let_go ? 20 : 1)) &&
          StopClock::now() < until) {
-    all_let_go = all_let_go || stopped.let_late_ones_go();
+    all_let_go = all_let_go || late_ones_let_go();
     attendant.tend();
   }
   const std::byte clean{attendant.end()};
@@ -96,14 +97,17 @@ Capture freeze_fork(Prepared& prepared, const GoodMoment& moment, std::optional<
     options.longest_try =
         std::min(options.longest_try, std::chrono::duration_cast<StopClock::duration>(
                                           std::chrono::duration<double, std::milli>(*max_pause_ms)));
-  const HelperHold hold(process, *sites, moment, options,
-                        {[&](InjectedCalls& calls) {
-                           const long error = attendant.start(calls);
-                           return error < 0 ? error : attendant.make_child();
-                         },
-                         [&](Channel& channel, StoppedProcess& stopped, const HoldReport& report) {
-                           keep_until_read(channel, stopped, attendant, report.result);
-                         }});
+  const HelperHold hold(
+      process, *sites, moment, options,
+      {.in_stop =
+           [&](InjectedCalls& calls) {
+             const long error = attendant.start(calls);
+             return error < 0 ? error : attendant.make_child();
+           },
+       .then =
+           [&](Channel& channel, const std::function<bool()>& late_ones_let_go, const HoldReport& told) {
+             keep_until_read(channel, late_ones_let_go, attendant, told.result);
+           }});
   const HoldReport& report = hold.report();
   if (report.end == HoldReport::End::kHelperGone) {
     const bool clean = clean_up_after_helper(process, *sites, *room, children_before);

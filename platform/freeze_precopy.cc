@@ -72,19 +72,18 @@ FileDescriptor userfaultfd_of(const Process& process, const CallSites& sites, co
   if (!room) throw CannotHoldThisWay(ErrorKind::kUnreachable, kNoFrameRoom);
   const std::vector<pid_t> children_before = children_without_signal(process.pid());
   Attendant attendant(process, sites, *room, CLONE_VM | CLONE_FILES | CLONE_FS);  // in the helper
-  const HelperHold hold(
-      process, sites, {}, options,
-      {[&](InjectedCalls& calls) { return attendant.start(calls); },
-       [&](Channel& channel, StoppedProcess& stopped, const HoldReport& report) {
-         FileDescriptor taken;
-         const std::int64_t result = report.result < 0 ? report.result : take_userfaultfd(attendant, taken);
-         attendant.end();
-         channel.send(std::as_bytes(std::span(&result, 1)));
-         if (result == 0) channel.send_descriptor(taken.get());
-         taken = FileDescriptor();
-         while (!stopped.let_late_ones_go() && !channel.wait(std::chrono::milliseconds(1))) {
-         }
-       }});
+  const HelperHold hold(process, sites, {}, options,
+                        {.of = InjectedHold::Of::kOneThread,
+                         .in_stop = [&](InjectedCalls& calls) { return attendant.start(calls); },
+                         .then =
+                             [&](Channel& channel, const std::function<bool()>&, const HoldReport& report) {
+                               FileDescriptor taken;
+                               const std::int64_t result =
+                                   report.result < 0 ? report.result : take_userfaultfd(attendant, taken);
+                               attendant.end();
+                               channel.send(std::as_bytes(std::span(&result, 1)));
+                               if (result == 0) channel.send_descriptor(taken.get());
+                             }});
   pause_ms = hold.report().pause_ms;
   std::int64_t result = 0;
   FileDescriptor ours;

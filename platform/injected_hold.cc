@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "platform/held_thread.h"
 #include "platform/moment_watch.h"
 
 namespace heapglass {
@@ -127,13 +128,37 @@ std::unique_ptr<StoppedProcess> hold(const Process& process, const CallSites& si
   }
 }
 
+// In the helper: the same with the one thread that is disturbed least.
+void hold_one(const Process& process, const CallSites& sites, StopClock::duration deadline,
+              const InjectedHold& steps, HoldReport& report) {
+  std::string why_not = "none came to a stop";
+  for (const pid_t tid : least_disturbed_first(process.pid())) {
+    const auto since = StopClock::now();
+    {
+      const auto held = HeldThread::hold(tid, since + deadline);
+      if (!held || !held->free_to_use() || choose_thread(process, {tid}, why_not) == 0) continue;
+      process.check_alive();
+      InjectedCalls calls(process, sites, tid);
+      report.result = steps.in_stop(calls);
+    }
+    report.pause_ms = ms_since(since);
+    return;
+  }
+  process.check_alive();
+  throw CannotInject("none of its threads can make a system call for us: " + why_not);
+}
+
 void work_of_helper(const Process& process, const CallSites& sites, const GoodMoment& moment,
                     StopClock::duration deadline, const InjectedHold& steps, Channel& channel) {
   HoldReport report;
   std::unique_ptr<StoppedProcess> stopped;
   try {
-    MomentWatch watch(process, moment);
-    stopped = hold(process, sites, watch, deadline, steps, report);
+    if (steps.of == InjectedHold::Of::kOneThread) {
+      hold_one(process, sites, deadline, steps, report);
+    } else {
+      MomentWatch watch(process, moment);
+      stopped = hold(process, sites, watch, deadline, steps, report);
+    }
     report.end = HoldReport::End::kDone;
   } catch (const CannotInject& cannot) {
     report = {.end = HoldReport::End::kCannotInject, .what = cannot.what()};
@@ -143,7 +168,9 @@ void work_of_helper(const Process& process, const CallSites& sites, const GoodMo
     report = {.end = HoldReport::End::kFailed, .what = error.what(), .hint = error.hint()};
   }
   send_report(channel, report);  // where nobody is there to be told, the rest is to be done all the same
-  if (stopped) steps.then(channel, *stopped, report);
+  if (report.end == HoldReport::End::kDone)
+    steps.then(
+        channel, [&] { return !stopped || stopped->let_late_ones_go(); }, report);
 }
 
 }  // namespace

@@ -27,10 +27,13 @@ struct HoldReport {
 
 // Steps of one hold; they run in the helper.
 struct InjectedHold {
+  enum class Of { kAllThreads, kOneThread };  // the others run on meanwhile
+  Of of = Of::kAllThreads;
   // In the stop, by a thread that was chosen.
   std::function<long(InjectedCalls&)> in_stop;
-  // Once the process runs again and the report is sent. It may call let_late_ones_go() meanwhile.
-  std::function<void(Channel&, StoppedProcess&, const HoldReport&)> then;
+  // Once the process runs again and the report is sent. It has to call `late_ones_let_go` now and then, until
+  // that says true: StoppedProcess::let_late_ones_go().
+  std::function<void(Channel&, const std::function<bool()>& late_ones_let_go, const HoldReport&)> then;
 };
 
 class HelperHold {

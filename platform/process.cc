@@ -1,7 +1,9 @@
 #include "platform/process.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -15,6 +17,10 @@
 #include "platform/missing_right.h"
 #include "platform/proc_maps.h"
 #include "platform/proc_text.h"
+
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434  // Linux 5.3
+#endif
 
 namespace heapglass {
 namespace {
@@ -92,6 +98,7 @@ Process Process::open(pid_t pid) {
     throw Error(ErrorKind::kUnreachable, "cannot read the memory of " + who + ": " + std::strerror(error),
                 missing_right(process.pid_));
   }
+  process.itself_ = FileDescriptor(static_cast<int>(syscall(SYS_pidfd_open, process.pid_, 0)));
   return process;
 }
 
@@ -110,7 +117,8 @@ void Process::check_alive() const {
   if (!read_proc_stat(pid_, stat) || stat.state == 'Z' || stat.state == 'X')
     throw Error(ErrorKind::kUnreachable,
                 "process " + std::to_string(pid_) + " exited while it was looked at");
-  if (stat.start_time != start_time_)
+  pollfd ended{itself_.get(), POLLIN, 0};
+  if (stat.start_time != start_time_ || (itself_ && poll(&ended, 1, 0) > 0))
     throw Error(ErrorKind::kUnreachable, "process " + std::to_string(pid_) +
                                              " exited while it was looked at, and its pid is another's now");
 }

@@ -47,7 +47,7 @@ class Process final : public MemoryReader {
   int memory_file() const { return mem_.get(); }  // /proc/PID/mem
 
   // Throws Error kUnreachable "exited" where the process that was opened is gone, or its pid is another's
-  // now.
+  // now: also where that began within the same tick of the kernel's clock (Linux 5.3).
   void check_alive() const;
 
  private:
@@ -56,6 +56,7 @@ class Process final : public MemoryReader {
   pid_t pid_ = 0;
   std::uint64_t start_time_ = 0;
   FileDescriptor mem_;
+  FileDescriptor itself_;  // a pidfd, which never is another's
 };
 
 // Fields of /proc/PID/stat that matter here.

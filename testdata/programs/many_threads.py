@@ -1,4 +1,4 @@
-"""So many threads, each of which waits in its turn. usage: many_threads.py N
+"""So many threads, each of which waits in its turn. usage: many_threads.py N [SECONDS]: of each wait, 0.2
 
 Asked `a`, it answers A when all of them have come round since.
 """
@@ -8,6 +8,7 @@ import threading
 import time
 
 COUNT = int(sys.argv[1])
+SECONDS = float(sys.argv[2]) if len(sys.argv) > 2 else 0.2
 rounds = [0] * COUNT
 threading.stack_size(256 * 1024)
 
@@ -17,9 +18,9 @@ def run(number):
     lock.acquire()
     while True:
         if number % 2:
-            time.sleep(0.2)
+            time.sleep(SECONDS)
         else:
-            lock.acquire(True, 0.2)
+            lock.acquire(True, SECONDS)
         rounds[number] += 1
 
 
