@@ -101,6 +101,8 @@ TEST(MemoryPreloaded, IsTheAllocators) {
     MemoryOf memory("/usr/bin/python3", "fragmented");
     unsetenv("LD_PRELOAD");
     EXPECT_TRUE(memory.says(std::string("\"detail\": \"") + name)) << name;
+    // What is free there is not told as C code's.
+    EXPECT_FALSE(memory.says("belongs to C code, " + std::string(name))) << name;
   }
   if (met == 0) GTEST_SKIP() << "left out: apt-get install libjemalloc2 brings one";
 }

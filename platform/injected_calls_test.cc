@@ -254,7 +254,7 @@ TEST_P(Injected, ComesBackByItselfWhereTheTracerIsKilled) {
 // What a tracer that is gone has left ends by itself: the child, and who waits for its end.
 TEST_P(Injected, LeavesNothingWhereTheTracerIsKilled) {
   std::mt19937 random(20261122);
-  for (int i = 0; i < 200; ++i) {
+  for (int i = 0; i < 120; ++i) {
     const auto room = find_frame_room(*process_, process_->mappings());
     ASSERT_TRUE(room);
     Attendant attendant(*process_, *sites_, *room,

@@ -127,7 +127,7 @@ void Tracked::do_whatever(bool huge_pages) {
   const auto below = [&](std::size_t n) { return static_cast<std::size_t>(random() % n); };
   write_pages(0, count() / 2);
   take();
-  for (int round = 0; round < 300; ++round) {
+  for (int round = 0; round < 150; ++round) {
     for (std::size_t i = below(5); i > 0; --i) {
       const std::size_t from = below(count()), n = 1 + below(below(2) ? 5 : 3 * kBlock / kPage);
       switch (below(8)) {

@@ -111,7 +111,7 @@ class Biller {
     add_malloc(bill, runs);
     bill.pymalloc = in_.pymalloc.figures;
     add_doubts(bill);
-    judge(bill);
+    judge(bill, kinds_.allocator());
     return bill;
   }
 

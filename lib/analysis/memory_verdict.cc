@@ -23,7 +23,7 @@ std::string largest_of(const MemoryBill& bill, MemoryKind kind) {
   return {};
 }
 
-std::string text_of(const MemoryBill& bill, const Share& share) {
+std::string text_of(const MemoryBill& bill, const Share& share, const std::string& allocator) {
   const std::string part = percent(share.bytes, bill.sum);
   const std::uint64_t objects = bytes_of(bill, MemoryKind::kObjects),
                       buffers = bytes_of(bill, MemoryKind::kBuffers);
@@ -40,6 +40,11 @@ std::string text_of(const MemoryBill& bill, const Share& share) {
                      : std::string("pymalloc, which gives back an arena only when all of it is free"));
     }
     case MemoryBill::Verdict::kNative:
+      if (!allocator.empty() && largest_of(bill, MemoryKind::kNative).starts_with(allocator))
+        return "native memory, in use or free: " + part +
+               " is no Python object that is known, and most of that " + allocator +
+               "'s; from outside nobody can tell what of it C code uses and what " + allocator +
+               " keeps free";
       return "native memory: " + part + " belongs to C code, " + largest_of(bill, MemoryKind::kNative) +
              " above all; no Python object that is known holds it";
     case MemoryBill::Verdict::kFiles:
@@ -52,7 +57,7 @@ std::string text_of(const MemoryBill& bill, const Share& share) {
 
 }  // namespace
 
-void judge(MemoryBill& bill) {
+void judge(MemoryBill& bill, const std::string& allocator) {
   const auto of = [&](MemoryKind kind) { return bytes_of(bill, kind); };
   const Share shares[] = {
       {MemoryBill::Verdict::kLiveObjects, of(MemoryKind::kObjects) + of(MemoryKind::kBuffers)},
@@ -64,7 +69,7 @@ void judge(MemoryBill& bill) {
   const Share& most = *std::max_element(std::begin(shares), std::end(shares),
                                         [](const Share& a, const Share& b) { return a.bytes < b.bytes; });
   bill.verdict = most.verdict;
-  bill.verdict_text = text_of(bill, most);
+  bill.verdict_text = text_of(bill, most, allocator);
 }
 
 }  // namespace heapglass
