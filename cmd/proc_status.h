@@ -3,10 +3,13 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
 #include <string>
+#include <thread>
 
 namespace heapglass {
 
@@ -28,14 +31,22 @@ inline std::string status_line(pid_t pid, const std::string& name) {
   return status_line(std::to_string(pid), name);
 }
 
-// Children of a process that have ended, and that it has not asked after.
+// Children of a process that have ended, and that it does not ask after within a second: one that forks
+// itself has others in passing.
 inline int zombies_of(pid_t pid) {
-  int zombies = 0;
-  for (const auto& thread : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
-    std::istringstream children(file_text(thread.path().string() + "/children"));
-    for (std::string child; children >> child;) zombies += status_line(child, "State").rfind("Z", 0) == 0;
+  std::set<std::string> lasting;
+  for (int look = 0; look == 0 || (look < 20 && !lasting.empty()); ++look) {
+    if (look != 0) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    std::set<std::string> ended;
+    for (const auto& thread : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
+      std::istringstream children(file_text(thread.path().string() + "/children"));
+      for (std::string child; children >> child;)
+        if (status_line(child, "State").rfind("Z", 0) == 0 && (look == 0 || lasting.count(child)))
+          ended.insert(child);
+    }
+    lasting.swap(ended);
   }
-  return zombies;
+  return static_cast<int>(lasting.size());
 }
 
 }  // namespace heapglass

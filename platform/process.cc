@@ -113,8 +113,9 @@ bool Process::readable_by_call() const {
 }
 
 void Process::check_alive() const {
+  constexpr std::uint32_t kExiting = 0x00000004;  // PF_EXITING: its memory has gone, or is going
   ProcStat stat;
-  if (!read_proc_stat(pid_, stat) || stat.state == 'Z' || stat.state == 'X')
+  if (!read_proc_stat(pid_, stat) || stat.state == 'Z' || stat.state == 'X' || stat.flags & kExiting)
     throw Error(ErrorKind::kUnreachable,
                 "process " + std::to_string(pid_) + " exited while it was looked at");
   pollfd ended{itself_.get(), POLLIN, 0};

@@ -3,9 +3,11 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <fstream>
 
 #include "lib/base/error.h"
@@ -52,6 +54,36 @@ TEST(Process, ItsNumberIsAnothersNow) {
     EXPECT_NE(std::string(error.what()).find("its pid is another's now"), std::string::npos) << error.what();
   }
   end(second);
+}
+
+// Between the end and the zombie lies the freeing of its memory, which takes a while when there is much.
+TEST(Process, OneThatIsGoingHasNoMapOfItsMemory) {
+  for (int i = 0; i < 5; ++i) {
+    int ready[2];
+    ASSERT_EQ(pipe(ready), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+      constexpr std::size_t kBytes = 200 << 20;
+      void* memory = mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+      if (memory != MAP_FAILED) std::memset(memory, 1, kBytes);
+      if (write(ready[1], "r", 1) == 1) pause();
+      _exit(0);
+    }
+    char byte = 0;
+    ASSERT_EQ(read(ready[0], &byte, 1), 1);
+    const Process process = Process::open(child);
+    kill(child, SIGKILL);
+    std::string told;
+    while (told.empty()) try {
+        process.mappings();
+      } catch (const Error& error) {
+        told = error.what();
+      }
+    EXPECT_NE(told.find("exited while it was looked at"), std::string::npos) << told;
+    waitpid(child, nullptr, 0);
+    close(ready[0]);
+    close(ready[1]);
+  }
 }
 
 }  // namespace
