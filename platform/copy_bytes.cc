@@ -96,8 +96,7 @@ CopyOutcome copy_range(const Process& process, const std::vector<CopyJob>& jobs,
 
 CopyOutcome copy_all(const Process& process, const std::vector<CopyJob>& jobs, CopyClock::time_point until,
                      CopyBy by) {
-  std::uint64_t total = 0;
-  for (const CopyJob& job : jobs) total += job.size;
+  const std::uint64_t total = bytes_of(jobs);
   if (total < 4u << 20 || worker_count() < 2) return copy_range(process, jobs, until, by);
   // Two halves by bytes: two cores nearly double what one reaches, more gain little.
   std::vector<CopyJob> first, second;

@@ -14,6 +14,12 @@ struct CopyJob {
   std::uint64_t size = 0;
 };
 
+inline std::uint64_t bytes_of(const std::vector<CopyJob>& jobs) {
+  std::uint64_t bytes = 0;
+  for (const CopyJob& job : jobs) bytes += job.size;
+  return bytes;
+}
+
 struct CopyOutcome {
   std::uint64_t copied = 0;  // bytes
   bool complete = true;      // false: `until` came first

@@ -48,20 +48,6 @@ std::vector<CopyJob> sample_of(const std::vector<CopyJob>& jobs, std::uint64_t t
   return sample;
 }
 
-// Calls visit(run) for those of `runs`, in order, that are in `here`, be it in part.
-template <class Visit>
-void each_within(const std::vector<Range>& runs, Range here, Visit visit) {
-  auto run = std::partition_point(runs.begin(), runs.end(),
-                                  [&](const Range& each) { return each.end <= here.start; });
-  for (; run != runs.end() && run->start < here.end; ++run) visit(*run);
-}
-
-std::uint64_t bytes_of(const std::vector<CopyJob>& jobs) {
-  std::uint64_t bytes = 0;
-  for (const CopyJob& job : jobs) bytes += job.size;
-  return bytes;
-}
-
 }  // namespace
 
 MemoryCopier::MemoryCopier(const Process& process) : process_(process), pages_(process.pid()) { plan(); }
@@ -193,19 +179,12 @@ void MemoryCopier::add_piece(Range range, std::byte* bytes, bool heap) {
   pieces_.push_back({range, bytes, heap});
 }
 
-void MemoryCopier::list_planned(Planned& p, Range here, const WriteTracker::Pages* tracked,
-                                std::uint64_t& gap_budget, std::vector<CopyJob>& jobs) {
+void MemoryCopier::list_planned(Planned& p, Range here, std::uint64_t& gap_budget,
+                                std::vector<CopyJob>& jobs) {
   const auto add_run = [&](const Range& run) {
     const Range cut{std::max(run.start, here.start), std::min(run.end, here.end)};
     if (cut.start < cut.end) jobs.push_back({cut.start, p.buffer + (cut.start - p.range.start), cut.size()});
   };
-  if (tracked && p.what == Treatment::kCopy) {
-    each_within(tracked->written, here, add_run);
-    each_within(tracked->vanished, here, [&](const Range& gap) {
-      p.vanished.push_back({std::max(gap.start, here.start), std::min(gap.end, here.end)});
-    });
-    return;
-  }
   if (p.later) {
     for (const Range& run : page_runs(pages_, here, PageMap::has_page)) add_run(run);
     return;
@@ -220,7 +199,7 @@ void MemoryCopier::list_planned(Planned& p, Range here, const WriteTracker::Page
   }
 }
 
-std::vector<CopyJob> MemoryCopier::list(const Mappings& now, const WriteTracker::Pages* tracked) {
+std::vector<CopyJob> MemoryCopier::list(const Mappings& now, bool all) {
   std::vector<CopyJob> jobs;
   pieces_.clear();
   backed_.clear();
@@ -239,7 +218,8 @@ std::vector<CopyJob> MemoryCopier::list(const Mappings& now, const WriteTracker:
       if (p && p->range.start <= rest.start) {
         // As planned.
         const Range here{rest.start, std::min(rest.end, p->range.end)};
-        list_planned(*p, here, tracked, gap_budget, jobs);
+        if (all || what != Treatment::kCopy || p->what != Treatment::kCopy)
+          list_planned(*p, here, gap_budget, jobs);
         add_piece(here, p->buffer + (here.start - p->range.start), what == Treatment::kCopy || p->writable);
         backed_.push_back(
             {here, &m, p->descriptor, p->offset + (here.start - p->range.start), p->view ? p : nullptr});

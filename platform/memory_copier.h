@@ -36,7 +36,7 @@ class MemoryCopier {
   // mappings that are new. Returns the bytes copied.
   std::uint64_t copy_round(WriteTracker& tracker);
   // Then, while it is held: as copy(), but of what the tracker watches only what was written since. False,
-  // and nothing copied, where that is more than `most` bytes. Throws CannotHoldThisWay.
+  // and nothing of that copied, where it is more than `most` bytes. Throws CannotHoldThisWay.
   bool copy_rest(const Mappings& now, const WriteTracker& tracker, std::uint64_t most);
   // After it: what was copied in a round and is gone since is zeros, as it is there.
   void drop_vanished();
@@ -94,11 +94,12 @@ class MemoryCopier {
   // Throws Error kUnreachable: before anything is stopped, and before the kernel ends us for what we take.
   void refuse_where_memory_is_short() const;
   void add_piece(Range range, std::byte* bytes, bool heap);
-  // What is to be copied by these mappings, whatever has changed since the plan. With `tracked`, of planned
-  // mappings that can be watched only what was written.
-  std::vector<CopyJob> list(const Mappings& now, const WriteTracker::Pages* tracked = nullptr);
-  void list_planned(Planned& p, Range here, const WriteTracker::Pages* tracked, std::uint64_t& gap_budget,
-                    std::vector<CopyJob>& jobs);
+  // What is to be copied by these mappings, whatever has changed since the plan: all, or only what no tracker
+  // watches.
+  std::vector<CopyJob> list(const Mappings& now, bool all = true);
+  void list_planned(Planned& p, Range here, std::uint64_t& gap_budget, std::vector<CopyJob>& jobs);
+  // What is to be copied of a mapping that is watched.
+  void list_tracked(Range mapping, const WriteTracker::Pages& tracked, std::vector<CopyJob>& jobs);
   // Mappings that are new since the plan get their place, beside what they have grown from where that is.
   void plan_more(const Mappings& now);
   Planned make_room(Range range, Planned* before, Planned* after);

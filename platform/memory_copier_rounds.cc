@@ -96,6 +96,23 @@ void MemoryCopier::place(Range run, std::vector<CopyJob>& jobs) {
   }
 }
 
+void MemoryCopier::list_tracked(Range mapping, const WriteTracker::Pages& tracked,
+                                std::vector<CopyJob>& jobs) {
+  auto p = std::partition_point(planned_.begin(), planned_.end(),
+                                [&](const Planned& each) { return each.range.end <= mapping.start; });
+  for (; p != planned_.end() && p->range.start < mapping.end; ++p) {
+    if (p->what != Treatment::kCopy) continue;
+    const Range here{std::max(mapping.start, p->range.start), std::min(mapping.end, p->range.end)};
+    each_within(tracked.written, here, [&](Range run) {
+      const Range cut{std::max(run.start, here.start), std::min(run.end, here.end)};
+      jobs.push_back({cut.start, p->buffer + (cut.start - p->range.start), cut.size()});
+    });
+    each_within(tracked.vanished, here, [&](Range gap) {
+      p->vanished.push_back({std::max(gap.start, here.start), std::min(gap.end, here.end)});
+    });
+  }
+}
+
 std::uint64_t MemoryCopier::copy_round(WriteTracker& tracker) {
   const Mappings now = process_.mappings();
   plan_more(now);
@@ -108,12 +125,17 @@ std::uint64_t MemoryCopier::copy_round(WriteTracker& tracker) {
 }
 
 bool MemoryCopier::copy_rest(const Mappings& now, const WriteTracker& tracker, std::uint64_t most) {
-  const WriteTracker::Pages tracked = tracker.look(watchable(now));
-  const std::vector<CopyJob> jobs = list(now, &tracked);
-  bytes_listed_ = 0;
-  for (const CopyJob& job : jobs) bytes_listed_ += job.size;
+  // What nobody can watch is copied while the rest is looked at.
+  const std::vector<CopyJob> unwatched = list(now, false);
+  const std::vector<Range> watched = watchable(now);
+  std::uint64_t copied = 0;
+  const WriteTracker::Pages tracked =
+      tracker.look(watched, [&] { copied = copy_all(process_, unwatched).copied; });
+  std::vector<CopyJob> jobs;
+  for (const Range& mapping : watched) list_tracked(mapping, tracked, jobs);
+  bytes_listed_ = bytes_of(unwatched) + bytes_of(jobs);
   if (bytes_listed_ > most) return false;
-  bytes_copied_ = bytes_in_rounds_ + copy_all(process_, jobs).copied;
+  bytes_copied_ = bytes_in_rounds_ + copied + copy_all(process_, jobs).copied;
   return true;
 }
 

@@ -66,6 +66,14 @@ std::vector<Range> page_runs(const PageMap& pages, Range range, Wanted wanted) {
   return runs;
 }
 
+// Calls visit(run) for those of `runs`, in order, that are in `here`, be it in part.
+template <class Visit>
+void each_within(const std::vector<Range>& runs, Range here, Visit visit) {
+  auto run = std::partition_point(runs.begin(), runs.end(),
+                                  [&](const Range& each) { return each.end <= here.start; });
+  for (; run != runs.end() && run->start < here.end; ++run) visit(*run);
+}
+
 // What `runs`, in order, leave of `whole`.
 inline std::vector<Range> gaps_of(const std::vector<Range>& runs, Range whole) {
   std::vector<Range> gaps;

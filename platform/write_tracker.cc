@@ -9,11 +9,14 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <memory>
 
 #include "lib/base/parallel.h"
 #include "platform/freeze_way.h"
+#include "platform/proc_text.h"
 
 namespace heapglass {
 namespace {
@@ -31,8 +34,9 @@ struct Scan {
 constexpr unsigned long kPagemapScan = _IOWR('f', 16, Scan);
 constexpr std::uint64_t kProtect = 1, kOnlyWatched = 2;                           // flags
 constexpr std::uint64_t kWatched = 1, kWritten = 2, kPresent = 8, kSwapped = 16;  // categories
-constexpr std::uint64_t kPiece = 4u << 20;  // of what is unprotected at a time
-constexpr std::size_t kRegions = 1 << 15;
+constexpr std::uint64_t kPiece = 4u << 20;  // of what is let go at a time
+constexpr std::size_t kMapsToSpare = 16;
+constexpr std::size_t kRegions = 1 << 15, kFewRegions = 64;
 constexpr std::uint64_t kBlock = 2u << 20;     // of memory that one page table of the last level tells of
 constexpr std::uint64_t kAtOnce = 128u << 20;  // of memory that one processor looks at
 // Runs of written pages in that much memory, from which on it costs less to look at every page closely.
@@ -51,7 +55,8 @@ int scan(int page_map, Range range, std::uint64_t flags, std::uint64_t wanted, s
     s.start = at;
     s.end = range.end;
     s.vec = reinterpret_cast<std::uint64_t>(regions.get());
-    s.vec_len = kRegions;
+    // The kernel makes a buffer for as many, 512 at most, which takes longer than to look at a page.
+    s.vec_len = range.size() / kPage < kFewRegions ? kFewRegions : kRegions;
     s.max_pages = most_pages;
     s.category_mask = wanted;
     s.category_anyof_mask = any_of;
@@ -61,7 +66,7 @@ int scan(int page_map, Range range, std::uint64_t flags, std::uint64_t wanted, s
     for (int i = 0; i < n; ++i) visit(regions[static_cast<std::size_t>(i)]);
     // Not walk_end: with more than 512 runs that is where the kernel's own buffer was full the last time,
     // though it went on to the end (do_pagemap_scan sets it only where it is still 0; Linux 6.18).
-    if (most_pages || n == 0 || static_cast<std::size_t>(n) < kRegions) return 0;
+    if (most_pages || n == 0 || static_cast<std::size_t>(n) < s.vec_len) return 0;
     at = regions[static_cast<std::size_t>(n) - 1].end;
   }
   return 0;
@@ -89,6 +94,13 @@ bool watch(int userfaultfd, Range range) {
   return ioctl(userfaultfd, UFFDIO_REGISTER, &request) == 0;
 }
 
+// Whether as many more mappings would still be below what a process may have.
+bool has_room_for_mappings(pid_t pid, std::size_t more) {
+  const std::string maps = read_proc_file("/proc/" + std::to_string(pid) + "/maps");
+  const auto most = std::strtoull(read_proc_file("/proc/sys/vm/max_map_count").c_str(), nullptr, 10);
+  return static_cast<std::size_t>(std::count(maps.begin(), maps.end(), '\n')) + more < most;
+}
+
 FileDescriptor open_page_map(const std::string& process) {
   return FileDescriptor(::open(("/proc/" + process + "/pagemap").c_str(), O_RDONLY | O_CLOEXEC));
 }
@@ -112,20 +124,60 @@ std::string why_no_write_tracking() {
   return works ? "" : "PAGEMAP_SCAN is refused: " + std::string(std::strerror(errno));
 }
 
-WriteTracker::WriteTracker(pid_t pid, FileDescriptor userfaultfd)
-    : userfaultfd_(std::move(userfaultfd)), page_map_(open_page_map(std::to_string(pid))) {
+bool fast_look_is_exact() {
+  static const bool exact = [] {
+    constexpr int kGuard = 102;  // MADV_GUARD_INSTALL, Linux 6.13: an entry of a page that is not there
+    const FileDescriptor page_map = open_page_map("self");
+    void* page = mmap(nullptr, kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED) return false;
+    const auto at = reinterpret_cast<std::uint64_t>(page);
+    bool told = false;
+    if (page_map && madvise(page, kPage, kGuard) == 0)
+      scan(
+          page_map.get(), {at, at + kPage}, 0, kWritten, kWritten, 0, [&](const Region&) { told = true; }, 0);
+    munmap(page, kPage);
+    return told;
+  }();
+  return exact;
+}
+
+WriteTracker::WriteTracker(pid_t pid, FileDescriptor userfaultfd, bool exact)
+    : pid_(pid),
+      userfaultfd_(std::move(userfaultfd)),
+      page_map_(open_page_map(std::to_string(pid))),
+      exact_(exact) {
   if (!enable(userfaultfd_.get()) || !page_map_)
     throw CannotHoldThisWay(ErrorKind::kUnreachable,
                             "its writes cannot be tracked: " + std::string(std::strerror(errno)));
 }
 
+// Closing the userfaultfd lets go of it all at once, and nobody gets at the mappings meanwhile: every fault
+// of a page waits, 30 ms at 4 GB. Let go piece by piece a mapping is two for that time.
 WriteTracker::~WriteTracker() {
+  const bool can_be_cut = has_room_for_mappings(pid_, kMapsToSpare);
+  std::sort(watched_.begin(), watched_.end(),
+            [](const Range& a, const Range& b) { return a.start < b.start; });
+  std::uint64_t done = 0;  // those that changed were watched anew
   for (const Range& range : watched_) {
-    for (std::uint64_t at = range.start; at < range.end; at += kPiece) {
-      uffdio_writeprotect off{};
-      off.range = {at, std::min(kPiece, range.end - at)};
-      ioctl(userfaultfd_.get(), UFFDIO_WRITEPROTECT, &off);  // fails where it has gone meanwhile
+    const Range rest{std::max(done, range.start), range.end};
+    if (rest.start >= rest.end) continue;
+    done = range.end;
+    if (!can_be_cut) {
+      unprotect(rest);
+      continue;
     }
+    for (std::uint64_t at = rest.start; at < rest.end; at += kPiece) {
+      uffdio_range piece{at, std::min(kPiece, rest.end - at)};
+      ioctl(userfaultfd_.get(), UFFDIO_UNREGISTER, &piece);  // fails where it has gone meanwhile
+    }
+  }
+}
+
+void WriteTracker::unprotect(Range range) const {
+  for (std::uint64_t at = range.start; at < range.end; at += kPiece) {
+    uffdio_writeprotect off{};
+    off.range = {at, std::min(kPiece, range.end - at)};
+    ioctl(userfaultfd_.get(), UFFDIO_WRITEPROTECT, &off);  // fails where it has gone meanwhile
   }
 }
 
@@ -140,18 +192,52 @@ bool WriteTracker::watched_by_another(Range mapping) const {
 std::vector<Range> WriteTracker::take(Range mapping) {
   std::vector<Range> runs;
   const auto visit = [&](const Region& r) { add(runs, r); };
-  if (scan(page_map_.get(), mapping, kProtect | kOnlyWatched, kWritten, kWritten, 0, visit) != 0) {
+  if (scan(page_map_.get(), mapping, kProtect | kOnlyWatched, kWritten, kWritten, 0, visit) == 0) {
+    std::vector<Range> others;
+    for (const Range& run : thought_empty_)
+      if (run.start < mapping.start || run.end > mapping.end) {
+        others.push_back(run);
+      } else {
+        scan(page_map_.get(), run, 0, kPresent, kPresent, 0, visit);
+      }
+    thought_empty_.swap(others);
+  } else {
     // New since the last time, or new in part: then all of it is taken as written.
     runs.clear();
     if (!watch(userfaultfd_.get(), mapping)) return {};
+    // What is empty in one that was watched before has been emptied perhaps, and that has to be told.
+    const bool is_new = std::none_of(watched_.begin(), watched_.end(), [&](const Range& each) {
+      return each.start < mapping.end && mapping.start < each.end;
+    });
     watched_.push_back(mapping);
-    if (scan(page_map_.get(), mapping, kProtect | kOnlyWatched, 0, kWatched, 0, visit) != 0) runs.clear();
+    if (!is_new) unprotect(mapping);  // or what was protected while it was empty looks as if it was there
+    if (scan(page_map_.get(), mapping, kProtect | kOnlyWatched, 0, kWatched, 0, visit) != 0) {
+      runs.clear();
+    } else if (is_new) {
+      protect_empty(mapping, runs);
+    }
   }
-  std::uint64_t next = 0;
   for (const Range& run : runs)
-    for (next = std::max(next, run.start / kBlock); next <= (run.end - 1) / kBlock; ++next)
-      blocks_.insert(next);
+    for (std::uint64_t block = run.start / kBlock; block <= (run.end - 1) / kBlock; ++block)
+      a_page_.try_emplace(block, std::max(run.start, block * kBlock));
   return runs;
+}
+
+// What is not there, where there is a page table, and then whatever comes there is written. Some was written
+// since the rest was protected; it is protected now, and told. An entry cannot be told from that of a page
+// that is being moved at this moment: they are looked at once more at the next take.
+void WriteTracker::protect_empty(Range mapping, std::vector<Range>& runs) {
+  std::vector<Range> protected_now;
+  scan(
+      page_map_.get(), mapping, kProtect | kOnlyWatched, kWritten, kWritten, 0,
+      [&](const Region& r) { add(protected_now, r); }, 0);
+  const bool swaps =
+      number_after(read_proc_file("/proc/" + std::to_string(pid_) + "/status"), "VmSwap:") != 0;
+  for (const Range& run : protected_now)
+    scan(
+        page_map_.get(), run, 0, 0, kPresent, 0, [&](const Region& r) { add(runs, r); },
+        swaps ? kPresent | kSwapped : kPresent);
+  thought_empty_.insert(thought_empty_.end(), protected_now.begin(), protected_now.end());
 }
 
 void WriteTracker::look_closely(Range piece, Pages& pages) const {
@@ -174,30 +260,67 @@ bool WriteTracker::has_page_table(std::uint64_t page) const {
 
 // Asked for nothing but what is written the kernel takes a tenth of the time (fs/proc/task_mmu.c,
 // pagemap_scan_pmd_entry). Then it tells of every page that is not protected, those that are not there
-// included, where there is a page table. Where there is none it tells nothing: a page of each of those that
-// had some says whether there still is.
-void WriteTracker::look_at(Range piece, Pages& pages) const {
-  std::vector<Range> unprotected;
-  const int error = scan(
-      page_map_.get(), piece, 0, kWritten, kWritten, 0, [&](const Region& r) { add(unprotected, r); }, 0);
-  if (error != 0 || unprotected.size() > kManyRuns) return look_closely(piece, pages);
-  for (const Range& run : unprotected) look_closely(run, pages);
+// included, where there is a page table.
+std::vector<Range> WriteTracker::unprotected(Range piece, int& error) const {
+  std::vector<Range> runs;
+  error = scan(
+      page_map_.get(), piece, 0, kWritten, kWritten, 0, [&](const Region& r) { add(runs, r); }, 0);
+  if (exact_ || error != 0) return runs;
+  std::vector<Range> elsewhere;
+  error = scan(page_map_.get(), piece, 0, kWritten, kWritten, 0, [&](const Region& r) { add(elsewhere, r); });
+  std::vector<Range> both;
+  std::merge(runs.begin(), runs.end(), elsewhere.begin(), elsewhere.end(), std::back_inserter(both),
+             [](const Range& a, const Range& b) { return a.start < b.start; });
+  runs.clear();
+  for (const Range& run : both)
+    if (!runs.empty() && run.start <= runs.back().end) {
+      runs.back().end = std::max(runs.back().end, run.end);
+    } else {
+      runs.push_back(run);
+    }
+  return runs;
+}
+
+// Where there is no page table nothing is told. There still is one where a page is there that was before, of
+// which a whole piece is asked at once.
+void WriteTracker::find_lost_tables(Range piece, const std::vector<Range>& unprotected, Pages& pages) const {
+  std::vector<Range> blocks;
+  std::vector<void*> asked;
   auto run = unprotected.begin();
-  const std::size_t before = pages.vanished.size();
-  for (auto block = blocks_.lower_bound(piece.start / kBlock);
-       block != blocks_.end() && *block * kBlock < piece.end; ++block) {
-    const Range here{std::max(piece.start, *block * kBlock), std::min(piece.end, (*block + 1) * kBlock)};
+  for (auto block = a_page_.lower_bound(piece.start / kBlock);
+       block != a_page_.end() && block->first * kBlock < piece.end; ++block) {
+    const Range here{std::max(piece.start, block->first * kBlock),
+                     std::min(piece.end, (block->first + 1) * kBlock)};
     while (run != unprotected.end() && run->end <= here.start) ++run;
-    const bool known = run != unprotected.end() && run->start <= here.start;
-    const std::uint64_t page = known ? run->end : here.start;
-    if (page < here.end && !has_page_table(page)) pages.vanished.push_back(here);
+    if (run != unprotected.end() && run->start < here.end) continue;
+    blocks.push_back(here);
+    // In a block that is cut by the end of its mapping the page may be another mapping's.
+    const bool of_here = block->second >= here.start && block->second < here.end;
+    asked.push_back(reinterpret_cast<void*>(of_here ? block->second : here.start));
   }
+  if (blocks.empty()) return;
+  std::vector<int> nodes(blocks.size(), -ENOENT);
+  // man 2 move_pages: without nodes to move to it only tells where the pages are.
+  if (syscall(SYS_move_pages, pid_, asked.size(), asked.data(), nullptr, nodes.data(), 0) != 0)
+    std::fill(nodes.begin(), nodes.end(), -ENOENT);
+  const std::size_t before = pages.vanished.size();
+  for (std::size_t i = 0; i < blocks.size(); ++i)
+    if (nodes[i] < 0 && !has_page_table(blocks[i].start)) pages.vanished.push_back(blocks[i]);
   if (pages.vanished.size() > before)
     std::sort(pages.vanished.begin(), pages.vanished.end(),
               [](const Range& a, const Range& b) { return a.start < b.start; });
 }
 
-WriteTracker::Pages WriteTracker::look(const std::vector<Range>& mappings) const {
+void WriteTracker::look_at(Range piece, Pages& pages) const {
+  int error = 0;
+  const std::vector<Range> runs = unprotected(piece, error);
+  if (error != 0 || runs.size() > kManyRuns) return look_closely(piece, pages);
+  for (const Range& run : runs) look_closely(run, pages);
+  find_lost_tables(piece, runs, pages);
+}
+
+WriteTracker::Pages WriteTracker::look(const std::vector<Range>& mappings,
+                                       const std::function<void()>& beside) const {
   std::vector<Range> pieces;
   for (const Range& m : mappings)
     for (std::uint64_t at = m.start; at < m.end;) {
@@ -210,9 +333,13 @@ WriteTracker::Pages WriteTracker::look(const std::vector<Range>& mappings) const
   for (const Range& piece : pieces) bytes += piece.size();
   // Starting threads takes longer than looking at little.
   if (bytes <= kAtOnce) {
+    beside();
     for (std::size_t i = 0; i < pieces.size(); ++i) look_at(pieces[i], found[i]);
   } else {
-    parallel_for(pieces.size(), [&](std::size_t i, unsigned) { look_at(pieces[i], found[i]); });
+    parallel_for(pieces.size() + 1, [&](std::size_t i, unsigned) {
+      if (i == 0) return beside();
+      look_at(pieces[i - 1], found[i - 1]);
+    });
   }
   Pages all;
   for (const Pages& each : found) {

@@ -2,10 +2,12 @@
 // userfaultfd) and the PAGEMAP_SCAN of its page map (Documentation/admin-guide/mm/pagemap.rst). Linux 6.7.
 //
 // A watched page is write-protected; the first write to it takes the protection off, in the kernel, without
-// anybody waiting for us. Where this process dies the kernel takes off the rest.
+// anybody waiting for us. So are pages that are not there, where there is a page table for them: what is not
+// protected has changed. Where this process dies the kernel takes off the rest.
 #pragma once
 
-#include <set>
+#include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -17,12 +19,16 @@ constexpr int kUserfaultfdFlags = 0x80001 | 0x800;  // UFFD_USER_MODE_ONLY | O_C
 
 // Why this system offers none of it to us; empty where it does. Tried on a page of our own.
 std::string why_no_write_tracking();
+// Whether the fast of the kernel's two ways to tell what is not protected is right about pages that are
+// elsewhere (swapped, being moved) too. Before Linux 6.18 it read their entries as if they were of pages that
+// are there (fs/proc/task_mmu.c, pagemap_scan_pmd_entry). Tried on a page of our own.
+bool fast_look_is_exact();
 
 class WriteTracker {
  public:
   // Throws CannotHoldThisWay where the kernel does not offer what is needed.
-  WriteTracker(pid_t pid, FileDescriptor userfaultfd);
-  // Takes the protection off piece by piece, so that the process never waits long for its page tables.
+  WriteTracker(pid_t pid, FileDescriptor userfaultfd, bool exact = fast_look_is_exact());
+  // Lets go piece by piece, so that the process never waits long for its mappings.
   ~WriteTracker();
   WriteTracker(const WriteTracker&) = delete;
   WriteTracker& operator=(const WriteTracker&) = delete;
@@ -38,17 +44,26 @@ class WriteTracker {
     std::vector<Range> vanished;  // taken before, and no longer there; and others that are not there
   };
   // Of a held process, all of these mappings (in order of address); changes nothing, and takes as little time
-  // as the kernel lets it. Throws CannotHoldThisWay where there is no telling.
-  Pages look(const std::vector<Range>& mappings) const;
+  // as the kernel lets it. `beside` is called meanwhile, on another core where there is one. Throws
+  // CannotHoldThisWay where there is no telling.
+  Pages look(
+      const std::vector<Range>& mappings, const std::function<void()>& beside = [] {}) const;
 
  private:
+  pid_t pid_;
   FileDescriptor userfaultfd_, page_map_;
+  bool exact_;
+  void unprotect(Range range) const;
+  void protect_empty(Range mapping, std::vector<Range>& runs);
+  std::vector<Range> unprotected(Range piece, int& error) const;
   void look_at(Range piece, Pages& pages) const;
   void look_closely(Range piece, Pages& pages) const;
+  void find_lost_tables(Range piece, const std::vector<Range>& unprotected, Pages& pages) const;
   bool has_page_table(std::uint64_t page) const;
 
   std::vector<Range> watched_;
-  std::set<std::uint64_t> blocks_;  // of kBlock bytes that pages were taken of, by number
+  std::vector<Range> thought_empty_;               // when they were protected; looked at once more
+  std::map<std::uint64_t, std::uint64_t> a_page_;  // of each kBlock that pages were taken of, by its number
 };
 
 }  // namespace heapglass
