@@ -144,8 +144,7 @@ void copy_and_hold(const Process& process, MemoryCopier& copier, const CallSites
           process.check_alive();
           taken = watch.good_now();
           if (!taken) return;  // a moment too late: let go, and look again
-          capture.mappings = process.mappings();
-          too_much = !copier.copy_rest(capture.mappings, tracker, most_bytes);
+          too_much = !copier.copy_rest(tracker, most_bytes, capture.mappings);
           capture.threads = stopped.threads();
           capture.was_stopped = stopped.in_group_stop();
         });

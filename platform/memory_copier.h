@@ -36,8 +36,9 @@ class MemoryCopier {
   // mappings that are new. Returns the bytes copied.
   std::uint64_t copy_round(WriteTracker& tracker);
   // Then, while it is held: as copy(), but of what the tracker watches only what was written since. False,
-  // and nothing of that copied, where it is more than `most` bytes. Throws CannotHoldThisWay.
-  bool copy_rest(const Mappings& now, const WriteTracker& tracker, std::uint64_t most);
+  // and nothing of that copied, where it is more than `most` bytes. `now`: what is mapped. Throws
+  // CannotHoldThisWay.
+  bool copy_rest(const WriteTracker& tracker, std::uint64_t most, Mappings& now);
   // After it: what was copied in a round and is gone since is zeros, as it is there.
   void drop_vanished();
   // Before another way of copying takes its place: no byte of a round is left.
@@ -113,6 +114,7 @@ class MemoryCopier {
   PageMap pages_;
   std::shared_ptr<CopyArena> arena_;
   std::vector<Planned> planned_;
+  std::vector<Range> watched_;  // in the last round
   std::vector<std::shared_ptr<void>> file_views_;
   std::map<std::pair<std::uint64_t, std::uint64_t>, FileDescriptor> files_;  // by device and inode
   std::vector<std::unique_ptr<CopyArena>> extra_;        // of mappings that list() found new

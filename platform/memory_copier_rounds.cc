@@ -117,22 +117,30 @@ std::uint64_t MemoryCopier::copy_round(WriteTracker& tracker) {
   const Mappings now = process_.mappings();
   plan_more(now);
   std::vector<CopyJob> jobs;
-  for (const Range& range : watchable(now))
+  watched_ = watchable(now);
+  for (const Range& range : watched_)
     for (const Range& run : tracker.take(range)) place(run, jobs);
   const std::uint64_t copied = copy_all(process_, jobs).copied;
   bytes_in_rounds_ += copied;
   return copied;
 }
 
-bool MemoryCopier::copy_rest(const Mappings& now, const WriteTracker& tracker, std::uint64_t most) {
-  // What nobody can watch is copied while the rest is looked at.
-  const std::vector<CopyJob> unwatched = list(now, false);
-  const std::vector<Range> watched = watchable(now);
+// Looked at is what was mapped a moment ago, for to list what is mapped now takes a third of a millisecond.
+// That is done meanwhile, and then what nobody can watch is copied.
+bool MemoryCopier::copy_rest(const WriteTracker& tracker, std::uint64_t most, Mappings& now) {
+  std::vector<CopyJob> unwatched;
   std::uint64_t copied = 0;
-  const WriteTracker::Pages tracked =
-      tracker.look(watched, [&] { copied = copy_all(process_, unwatched).copied; });
+  WriteTracker::Pages tracked = tracker.look(watched_, [&] {
+    now = process_.mappings();
+    unwatched = list(now, false);
+    copied = copy_all(process_, unwatched).copied;
+  });
+  if (std::vector<Range> watched = watchable(now); watched != watched_) {
+    watched_.swap(watched);
+    tracked = tracker.look(watched_);
+  }
   std::vector<CopyJob> jobs;
-  for (const Range& mapping : watched) list_tracked(mapping, tracked, jobs);
+  for (const Range& mapping : watched_) list_tracked(mapping, tracked, jobs);
   bytes_listed_ = bytes_of(unwatched) + bytes_of(jobs);
   if (bytes_listed_ > most) return false;
   bytes_copied_ = bytes_in_rounds_ + copied + copy_all(process_, jobs).copied;

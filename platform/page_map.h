@@ -18,6 +18,7 @@ constexpr std::uint64_t kPage = 4096;
 struct Range {
   std::uint64_t start = 0, end = 0;
   std::uint64_t size() const { return end - start; }
+  bool operator==(const Range&) const = default;
 };
 
 // /proc/PID/pagemap, Documentation/admin-guide/mm/pagemap.rst: bit 63 present, 62 swapped, 61 file page or
