@@ -28,9 +28,20 @@ class Target(object):
         if self.process.stdout.readline() != b"READY\n":
             raise SystemExit("bench: the target did not get ready")
 
-    def ask(self, question):
+    def answer(self, question):
         self.process.stdin.write(question.encode() + b"\n")
-        return int(self.process.stdout.readline())
+        line = b""
+        while not line.endswith(b"\n"):
+            line += self.process.stdout.readline()
+        return line.decode().strip()
+
+    def ask(self, question):
+        return int(self.answer(question))
+
+    def gaps(self):
+        """(began, ended) of those that its clock noticed since it was last asked, ms."""
+        pairs = (each.split("+") for each in self.answer("gaps").split())
+        return [(int(start) / 1e6, (int(start) + int(length)) / 1e6) for start, length in pairs]
 
     def ranges(self):
         """Of the pages that heapglass copies: private, writable, there."""
@@ -72,18 +83,31 @@ def bare(library, target, runs):
     return sum(words[1::2]), took
 
 
-def capture(program, target, mode):
-    """(gap that the target noticed, pause that heapglass tells, the way it was held), ms."""
-    target.ask("gap")
+def longest(gaps):
+    return max([end - start for start, end in gaps] + [0])
+
+
+def without(gaps, others):
+    """The longest of the gaps, less what of it lies in one of the others."""
+    return max([end - start - sum(max(0, min(end, e) - max(start, s)) for s, e in others) for start, end in gaps] + [0])
+
+
+def capture(program, target, bystander, mode):
+    """The longest gap that the target noticed, that a process noticed which nobody looked at, and the target's without what
+    the other noticed at the same time; the pause that heapglass tells, all ms; the way it was held."""
+    target.gaps(), bystander.gaps()
+    told, held_by = 0, mode
     if mode in OWN:
         time.sleep(0.2)
         told = target.ask("fork") / 1e6 if mode == "its own fork()" else 0
-        return target.ask("gap") / 1e6, told, mode
-    done = subprocess.run([program, "info", "--no-heap", "--format", "json", "--freeze", mode, str(target.pid)],
-                          stdout=subprocess.PIPE, check=True)
-    time.sleep(0.01)
-    told = json.loads(done.stdout.decode())
-    return target.ask("gap") / 1e6, told["pause_ms"], told["freeze"]
+    else:
+        done = subprocess.run([program, "info", "--no-heap", "--format", "json", "--freeze", mode, str(target.pid)],
+                              stdout=subprocess.PIPE, check=True)
+        time.sleep(0.01)
+        answer = json.loads(done.stdout.decode())
+        told, held_by = answer["pause_ms"], answer["freeze"]
+    its, others = target.gaps(), bystander.gaps()
+    return longest(its), longest(others), without(its, others), told, held_by
 
 
 def pause_table(options, print_table):
@@ -92,7 +116,9 @@ def pause_table(options, print_table):
         subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-pthread", "-o", path, os.path.splitext(PROGRAM)[0] + ".c"], check=True)
         library = ctypes.CDLL(path)
         library.bare_read.restype = ctypes.c_long
-        rows = [("copied MB", "target", "held by", "gap ms", "worst", "told ms", "bare read ms", "gap / bare")]
+        rows = [("copied MB", "target", "held by", "gap ms", "worst", "bystander ms", "own gap ms", "told ms", "bare read ms",
+                 "gap / bare")]
+        bystander = Target(options.python, 1, path)
         for megabytes in options.megabytes:
             target = Target(options.python, megabytes, path)
             bytes_there, bare_ms = bare(library, target, options.runs)
@@ -101,14 +127,15 @@ def pause_table(options, print_table):
                 if writes:
                     target.ask("write")
                 for mode in OWN + options.modes:
-                    runs = [capture(options.program, target, mode) for _ in range(options.runs)]
-                    gap = statistics.median(run[0] for run in runs)
-                    held_by = "/".join(sorted(set(run[2] for run in runs)))
+                    runs = [capture(options.program, target, bystander, mode) for _ in range(options.runs)]
+                    gap, others, own, told = (statistics.median(run[i] for run in runs) for i in range(4))
+                    held_by = "/".join(sorted(set(run[4] for run in runs)))
                     rows.append(("%.0f" % (bytes_there / 1e6), "writes" if writes else "idle",
                                  mode if held_by == mode else "%s (%s)" % (mode, held_by), "%.2f" % gap,
-                                 "%.2f" % max(run[0] for run in runs), "%.2f" % statistics.median(run[1] for run in runs),
+                                 "%.2f" % max(run[0] for run in runs), "%.2f" % others, "%.2f" % own, "%.2f" % told,
                                  "%.2f" % median_bare, "%.2f" % (gap / median_bare)))
                     print("  ".join(rows[-1]), flush=True)
             target.finish()
+        bystander.finish()
         print()
         print_table(rows)

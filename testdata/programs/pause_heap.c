@@ -26,8 +26,11 @@ static void come_first(int priority) {
   pthread_setschedparam(pthread_self(), SCHED_FIFO, &p); /* where that is permitted */
 }
 
-/* The clock: wakes up every 50 us, before all else that wants to run, and keeps the longest time in which it did not. */
-static _Atomic long longest;
+/* The clock: wakes up every 50 us, before all else that wants to run, and keeps when it did not for longer than that. */
+enum { KEPT = 1 << 16 };
+static const long noticed = 200000; /* ns */
+static struct range gaps[KEPT];
+static _Atomic size_t gap_count;
 
 static void *tick(void *unused) {
   (void)unused;
@@ -36,7 +39,11 @@ static void *tick(void *unused) {
     struct timespec nap = {0, 50000};
     nanosleep(&nap, NULL);
     const long here = now();
-    if (here - last > atomic_load(&longest)) atomic_store(&longest, here - last);
+    const size_t n = atomic_load(&gap_count);
+    if (here - last > noticed && n < KEPT) {
+      gaps[n].start = last, gaps[n].size = here - last;
+      atomic_store(&gap_count, n + 1);
+    }
     last = here;
   }
   return NULL;
@@ -47,8 +54,12 @@ void start_clock(void) {
   pthread_create(&thread, NULL, tick, NULL);
 }
 
-/* The longest gap since it was last asked, in ns. */
-long longest_gap(void) { return atomic_exchange(&longest, 0); }
+/* The gaps since it was last asked: when they began, by CLOCK_MONOTONIC, and how long they were, in ns. */
+size_t take_gaps(struct range *to) {
+  const size_t n = atomic_exchange(&gap_count, 0);
+  for (size_t i = 0; i < n; ++i) to[i] = gaps[i];
+  return n;
+}
 
 /* The writer: touches pages all over, at random, as fast as it can. It changes nothing: or with 0. */
 static struct range *written;

@@ -1,15 +1,17 @@
 """So many MB of small objects, a clock that notices every pause, and on demand a writer that touches all of them.
 
-usage: pause_heap.py MB LIBRARY, which is pause_heap.c compiled. Each line read is answered with one: `gap`: the longest
-gap of the clock in ns since it was last asked; `write`: starts the writer; `writes`: how often it has written; `fork`: ns
-that a fork() of its own takes.
+usage: pause_heap.py MB LIBRARY, which is pause_heap.c compiled. Each line read is answered with one: `gaps`: those of the clock
+since it was last asked, as "start+length" in ns of CLOCK_MONOTONIC; `write`: starts the writer; `writes`: how often it has
+written; `fork`: ns that a fork() of its own takes.
 """
 import ctypes
 import os
 import sys
 
 library = ctypes.CDLL(sys.argv[2])
-library.longest_gap.restype = library.writes_so_far.restype = library.fork_once.restype = ctypes.c_long
+library.writes_so_far.restype = library.fork_once.restype = ctypes.c_long
+library.take_gaps.restype = ctypes.c_size_t
+gaps = (ctypes.c_uint64 * (2 << 16))()
 library.start_writer.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
 held = [bytes(440) for _ in range(int(sys.argv[1]) * 1000000 // 480)]
 library.start_clock()
@@ -46,9 +48,11 @@ def present(words):
 os.write(1, b"READY\n")
 for question in iter(sys.stdin.readline, ""):
     answer = 0
-    if question == "gap\n":
-        answer = library.longest_gap()
-    elif question == "writes\n":
+    if question == "gaps\n":
+        words = gaps[:2 * library.take_gaps(gaps)]
+        os.write(1, b" ".join(b"%d+%d" % pair for pair in zip(words[::2], words[1::2])) + b"\n")
+        continue
+    if question == "writes\n":
         answer = library.writes_so_far()
     elif question == "fork\n":
         answer = library.fork_once()
