@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "lib/base/large_array.h"
 #include "lib/graph/heap_graph.h"
 #include "lib/python/pymalloc.h"
 #include "lib/target/malloc_heap.h"
@@ -30,11 +31,12 @@ struct MemoryPart {
   Address start{};
   std::uint64_t size : 56;
   PartUse use : 8;
-  std::uint32_t owner = 0;  // a type of the graph, or an arena of malloc
+  std::uint32_t owner = 0;      // a type of the graph, or an arena of malloc
+  std::uint32_t object_at = 0;  // of kObject: where in it the object begins, the first of several
 };
 
 struct MemoryParts {
-  std::vector<MemoryPart> parts;       // in order of address, not overlapping
+  LargeVector<MemoryPart> parts;       // in order of address, not overlapping
   std::vector<std::uint64_t> objects;  // by type of the graph: how many lie in parts
   // Objects in memory that no known allocator has handed out, ascending: static ones, for instance.
   std::vector<NodeId> elsewhere;

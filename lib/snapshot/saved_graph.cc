@@ -3,9 +3,9 @@
 #include <cstring>
 #include <mutex>
 
+#include "lib/base/large_array.h"
 #include "lib/base/parallel.h"
 #include "lib/python/sizes.h"
-#include "lib/snapshot/large_array.h"
 #include "lib/snapshot/object_addresses.h"
 #include "lib/snapshot/referent_codec.h"
 

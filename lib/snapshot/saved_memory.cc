@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
+#include "lib/base/large_array.h"
 #include "lib/base/parallel.h"
 #include "lib/python/words.h"
 #include "lib/snapshot/kept_pages.h"
-#include "lib/snapshot/large_array.h"
 #include "lib/snapshot/object_addresses.h"
 #include "lib/snapshot/word_codec.h"
 
