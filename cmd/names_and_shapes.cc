@@ -45,17 +45,20 @@ class Reader {
         objects_(*session.capture().image, session.python()),
         interpreters_(read_interpreters(objects_, limits_, health_)),
         types_(objects_, limits_, health_) {
-    for (const GraphType& type : graph_.types) infos_.push_back(types_.get(type.address));
+    for (const GraphType& type : graph_.types) {
+      infos_.push_back(types_.get(type.address));
+      kinds_.push_back(infos_.back() ? kind_of(*infos_.back()) : Kind{});
+    }
   }
 
   void read() {
     for (const PyInterpreter& interpreter : interpreters_)
       each_tracked(
           objects_, interpreter, [](Address) {}, health_);
-    each_object([&](Address a, const TypeInfo& type, const References& references, const HeapObjects& values,
-                    Names& names) { shape(a, type, references, values, names); });
-    each_object([&](Address a, const TypeInfo& type, const References&, const HeapObjects& values, Names&) {
-      hide(a, type, values);
+    each_object([&](Address a, NodeId node, const References& references, const HeapObjects& values,
+                    Names& names) { shape(a, node, references, values, names); });
+    each_object([&](Address a, NodeId node, const References&, const HeapObjects& values, Names&) {
+      hide(a, node, values);
     });
     names();
     read_tracemalloc(objects_);  // names of files
@@ -75,7 +78,8 @@ class Reader {
       const std::uint64_t first = piece * kPiece, last = std::min(first + kPiece, index_of.blocks());
       std::uint32_t n = index_of.rank(first);
       index_of.each_in_blocks(first, last, [&](Address a) {
-        if (const TypeInfo* type = infos_[graph_.type[n++]]) visit(a, *type, references, values, names);
+        const NodeId node{n++};
+        if (infos_[graph_.type[index(node)]]) visit(a, node, references, values, names);
       });
       names.drain();
       const std::lock_guard lock(mutex_);
@@ -87,8 +91,22 @@ class Reader {
     });
   }
 
-  void shape(Address a, const TypeInfo& type, const References& references, const HeapObjects& values,
-             Names& names) {
+  // Of a type, asked for every object.
+  struct Kind {
+    bool is_str = false;
+    bool is_number = false;  // one of a fixed size
+    bool has_name = false;   // its description is a name of the program
+    bool is_lru_cache = false;
+  };
+  static Kind kind_of(const TypeInfo& type) {
+    return {type.name == "builtins.str", type.name == "builtins.float" || type.name == "builtins.complex",
+            is_named(type) || type.body == Body::kModule, type.name == "functools._lru_cache_wrapper"};
+  }
+
+  void shape(Address a, NodeId node, const References& references, const HeapObjects& values, Names& names) {
+    const std::uint32_t type_index = graph_.type[index(node)];
+    const TypeInfo& type = *infos_[type_index];
+    const Kind& kind = kinds_[type_index];
     const PyLayout& l = objects_.layout();
     objects_.type_of(a);
     objects_.refcount(a);
@@ -104,22 +122,23 @@ class Reader {
     } else if (type.resolution == Resolution::kUnknown) {
       unknown(a, type, references, names);
     }
-    if (is_named(type) || type.body == Body::kModule) {
+    if (kind.has_name) {
       const std::lock_guard lock(mutex_);
       named_.push_back(a);
     }
-    if (type.name == "functools._lru_cache_wrapper") objects_.load(a, l.lru_cache_object.maxsize);
+    if (kind.is_lru_cache) objects_.load(a, l.lru_cache_object.maxsize);
   }
 
   // What is the value alone: digits, characters, the hash that tells it.
-  void hide(Address a, const TypeInfo& type, const HeapObjects& values) {
+  void hide(Address a, NodeId node, const HeapObjects& values) {
+    const TypeInfo& type = *infos_[graph_.type[index(node)]];
+    const Kind& kind = kinds_[graph_.type[index(node)]];
     const PyLayout& l = objects_.layout();
     const auto at = [&](std::int32_t offset) { return a + static_cast<std::uint64_t>(offset); };
     if (type.flags & kTpUnicodeSubclass) {
       // Its characters stand behind its head, where it is no object of a derived class.
       const Address head = at(l.PyASCIIObject.length) + 8, end = at(l.PyASCIIObject.size);
-      const NodeId node = graph_.index->find(a);
-      touched_.forget(head, (type.name == "builtins.str" ? a + graph_.size[index(node)] : end) - head);
+      touched_.forget(head, (kind.is_str ? a + graph_.size[index(node)] : end) - head);
     } else if (type.flags & kTpBytesSubclass) {
       const std::uint64_t n = values.length(a).value_or(0);
       touched_.forget(
@@ -129,7 +148,7 @@ class Reader {
       const std::uint64_t end = static_cast<std::uint64_t>(l.PyLongObject.ob_digit) + 4;
       const auto header = static_cast<std::uint64_t>(l.PyObject.ob_type) + 8;
       touched_.forget(a + header, end - header);
-    } else if (type.name == "builtins.float" || type.name == "builtins.complex") {
+    } else if (kind.is_number) {
       const auto header = static_cast<std::uint64_t>(l.PyObject.ob_type) + 8;
       touched_.forget(a + header, static_cast<std::uint64_t>(type.basicsize) - header);
     }
@@ -173,12 +192,10 @@ class Reader {
     const auto& l = objects_.layout().PyASCIIObject;
     const auto wide = objects_.layout().PyCompactUnicodeObject.size;
     std::uint32_t node = 0;
-    std::vector<bool> is_str;
-    for (const GraphType& type : graph_.types) is_str.push_back(type.name == "builtins.str");
     graph_.index->each_in_blocks(0, graph_.index->blocks(), [&](Address a) {
       const std::uint32_t n = node++;
       const Address state = a + static_cast<std::uint64_t>(l.state);
-      if (!is_str[graph_.type[n]] || !touched_.is_touched(state)) return;
+      if (!kinds_[graph_.type[n]].is_str || !touched_.is_touched(state)) return;
       touched_.cut(state, 4);
       // Its size tells how wide the characters are, and that they stand behind its head.
       const std::uint64_t length = objects_.str_length(a).value_or(0), size = graph_.size[n];
@@ -256,6 +273,7 @@ class Reader {
   const std::vector<PyInterpreter> interpreters_;
   TypeTable types_;
   std::vector<const TypeInfo*> infos_;  // by type of the graph
+  std::vector<Kind> kinds_;             // the same
   std::mutex mutex_;
   std::vector<Address> texts_, c_strings_, namespaces_, of_modules_and_classes_, named_;
 };

@@ -37,6 +37,8 @@ void read_what_answers_read(Session& session, std::uint64_t longest) {
   constexpr std::size_t kLongestRepr = 1000;
   constexpr std::uint64_t kPiece = 1 << 10;  // blocks of the index
   const AddressIndex& index_of = *graph.index;
+  std::vector<char> plain;  // by type; not bits, which threads would share
+  for (const GraphType& type : graph.types) plain.push_back(is_plain(*type.info));
   parallel_for((index_of.blocks() + kPiece - 1) / kPiece, [&](std::size_t piece, unsigned) {
     const std::uint64_t first = piece * kPiece, last = std::min(first + kPiece, index_of.blocks());
     std::uint32_t n = index_of.rank(first);
@@ -44,8 +46,8 @@ void read_what_answers_read(Session& session, std::uint64_t longest) {
       const std::uint32_t node = n++;
       session.touched().touch(a - kInFront, kInFront + std::min(graph.size[node], longest));
       const TypeInfo& type = *graph.types[graph.type[node]].info;
-      if (type.flags & kTpUnicodeSubclass) objects.str(a, longest / 4);
-      if (is_plain(type)) return;
+      if (type.flags & kTpUnicodeSubclass && !objects.str_is_in_one_block(a)) objects.str(a, longest / 4);
+      if (plain[graph.type[node]]) return;
       python_repr(types, a, kLongestRepr);
       short_repr(types, a, type, kLongestRepr);
     });
@@ -72,7 +74,7 @@ void read_what_answers_read(Session& session, std::uint64_t longest) {
     auto& [labels, values] = *describers[worker];
     const auto first = static_cast<std::uint32_t>(piece) * kNodes;
     for (std::uint32_t n = first; n < std::min(first + kNodes, graph.nodes()); ++n)
-      if (!is_plain(labels.type_of(NodeId{n}))) describe_holder(labels, values, NodeId{n});
+      if (!plain[graph.type[n]]) describe_holder(labels, values, NodeId{n});
   });
 }
 

@@ -86,6 +86,11 @@ std::optional<std::uint64_t> Objects::str_length(Address object) const {
   return load<std::uint64_t>(object, layout_.PyASCIIObject.length);
 }
 
+bool Objects::str_is_in_one_block(Address object) const {
+  const auto word = load<std::uint32_t>(object, layout_.PyASCIIObject.state);
+  return word && str_state(*word).compact;
+}
+
 bool Objects::str_equals(Address object, std::string_view ascii) const {
   const auto length = load<std::uint64_t>(object, layout_.PyASCIIObject.length);
   if (length != ascii.size()) return false;
