@@ -25,12 +25,18 @@ using CellValue = std::variant<std::monostate, bool, std::int64_t, std::uint64_t
                                std::string, List, Record, Tables>;
 struct Cell : CellValue {
   using CellValue::CellValue;
-  Cell() = default;
-  Cell(int number) : CellValue(std::int64_t{number}) {}
-  Cell(unsigned number) : CellValue(std::uint64_t{number}) {}
-  Cell(long long number) : CellValue(static_cast<std::int64_t>(number)) {}
-  Cell(unsigned long long number) : CellValue(static_cast<std::uint64_t>(number)) {}
-  Cell(const char* text) : CellValue(std::string(text)) {}
+  // Defined below, where what a cell may hold is complete.
+  Cell();
+  Cell(int number);
+  Cell(unsigned number);
+  Cell(long long number);
+  Cell(unsigned long long number);
+  Cell(const char* text);
+  Cell(const Cell&);
+  Cell(Cell&&) noexcept;
+  Cell& operator=(const Cell&);
+  Cell& operator=(Cell&&) noexcept;
+  ~Cell();
 };
 
 // How people see a value. Programs get the plain value: an integer, a number, decimal for an address.
@@ -80,6 +86,18 @@ struct Table {
   std::vector<std::string> notes;
   Layout layout = Layout::kColumns;
 };
+
+inline Cell::Cell() = default;
+inline Cell::Cell(int number) : CellValue(std::int64_t{number}) {}
+inline Cell::Cell(unsigned number) : CellValue(std::uint64_t{number}) {}
+inline Cell::Cell(long long number) : CellValue(static_cast<std::int64_t>(number)) {}
+inline Cell::Cell(unsigned long long number) : CellValue(static_cast<std::uint64_t>(number)) {}
+inline Cell::Cell(const char* text) : CellValue(std::string(text)) {}
+inline Cell::Cell(const Cell&) = default;
+inline Cell::Cell(Cell&&) noexcept = default;
+inline Cell& Cell::operator=(const Cell&) = default;
+inline Cell& Cell::operator=(Cell&&) noexcept = default;
+inline Cell::~Cell() = default;
 
 struct PictureNode {
   enum class Kind { kObject, kModule, kClass, kFrame, kRoot };  // kRoot: holds objects without being one
