@@ -81,6 +81,21 @@ TEST_P(FreezeInjected, NoWalkIsLostWhereEverythingChanges) {
   EXPECT_EQ(target.finish(), 0);
 }
 
+// Against everything read once more in the stop, with which heapglass compares it: byte for byte the same,
+// however much was written meanwhile.
+TEST_P(FreezeInjected, WhatWasCopiedBeforeTheStopIsWhatIsThereInIt) {
+  if (GetParam() != "precopy") GTEST_SKIP() << "only precopy copies before";
+  PythonProgram target(python_, "mutating.py");
+  setenv("HEAPGLASS_CHECK_COPY", "1", 1);
+  for (int i = 0; i < 8; ++i) {
+    const Outcome outcome = info(target);
+    EXPECT_EQ(outcome.status, 0) << outcome.err;
+  }
+  unsetenv("HEAPGLASS_CHECK_COPY");
+  EXPECT_TRUE(target.answers('?', '+'));
+  EXPECT_EQ(target.finish(), 0);
+}
+
 // What a program could find changed.
 std::string facts(pid_t pid) {
   const std::string process = "/proc/" + std::to_string(pid);

@@ -137,6 +137,7 @@ TEST(DwarfStructs, BitFieldsAreWhereTheCompilerPutsThem) {
   const auto in = read(sample("dwarf5.so"), kShapes);
   ASSERT_NE(in, nullptr);
   everything object{};
+  const char* const bytes = reinterpret_cast<const char*>(&object);
   object.state.kind = 5;
   object.state.second_word = 0x5a5a5a5a;
   object.wide = 0x123456789a;
@@ -144,7 +145,7 @@ TEST(DwarfStructs, BitFieldsAreWhereTheCompilerPutsThem) {
   const auto bits = [&](const char* path) {
     const FieldLayout& field = in->find("everything")->fields.find(path)->second;
     std::uint64_t number = 0;
-    std::memcpy(&number, reinterpret_cast<const char*>(&object) + field.offset, field.size);
+    std::memcpy(&number, bytes + field.offset, field.size);
     return number >> field.bit_offset & ((std::uint64_t{1} << field.bit_size) - 1);
   };
   EXPECT_EQ(bits("state.kind"), 5u);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 
@@ -124,6 +125,15 @@ void refuse_if_too_long(const Process& process, std::uint64_t bytes, std::uint64
               "try again at a quieter moment; --freeze=none does not hold it");
 }
 
+// For tests: holds the process for as long as a copy would.
+void check_copy(MemoryCopier& copier) {
+  const std::vector<std::uint64_t> wrong = copier.wrong_pages();
+  if (wrong.empty()) return;
+  throw Error(ErrorKind::kUnreachable, std::to_string(wrong.size()) +
+                                           " pages were not copied as they are, the first at " +
+                                           to_hex(Address{wrong.front()}));
+}
+
 // The rounds, and the stop for the rest.
 void copy_and_hold(const Process& process, MemoryCopier& copier, const CallSites& sites,
                    const GoodMoment& moment, const StopOptions& options, std::uint64_t most_bytes,
@@ -145,6 +155,7 @@ void copy_and_hold(const Process& process, MemoryCopier& copier, const CallSites
           taken = watch.good_now();
           if (!taken) return;  // a moment too late: let go, and look again
           too_much = !copier.copy_rest(tracker, most_bytes, capture.mappings);
+          if (std::getenv("HEAPGLASS_CHECK_COPY") && !too_much) check_copy(copier);
           capture.threads = stopped.threads();
           capture.was_stopped = stopped.in_group_stop();
         });

@@ -39,6 +39,9 @@ class MemoryCopier {
   // and nothing of that copied, where it is more than `most` bytes. `now`: what is mapped. Throws
   // CannotHoldThisWay.
   bool copy_rest(const WriteTracker& tracker, std::uint64_t most, Mappings& now);
+  // After it, while it is still held: the pages whose bytes are not what was copied, of all that are there
+  // and watched. Reads all of them once more.
+  std::vector<std::uint64_t> wrong_pages();
   // After it: what was copied in a round and is gone since is zeros, as it is there.
   void drop_vanished();
   // Before another way of copying takes its place: no byte of a round is left.

@@ -147,6 +147,28 @@ bool MemoryCopier::copy_rest(const WriteTracker& tracker, std::uint64_t most, Ma
   return true;
 }
 
+std::vector<std::uint64_t> MemoryCopier::wrong_pages() {
+  constexpr std::uint64_t kPiece = 1 << 20;
+  std::vector<std::uint64_t> wrong;
+  std::vector<std::byte> bytes(kPiece);
+  const auto is_present = [](std::uint64_t entry) { return entry >> 63 != 0; };
+  for (const Planned& p : planned_) {
+    if (p.what != Treatment::kCopy) continue;
+    each_within(watched_, p.range, [&](Range mapping) {
+      const Range here{std::max(mapping.start, p.range.start), std::min(mapping.end, p.range.end)};
+      for (const Range& run : page_runs(pages_, here, is_present))
+        for (std::uint64_t at = run.start; at < run.end; at += kPiece) {
+          const std::uint64_t size = std::min(kPiece, run.end - at);
+          copy_all(process_, {{at, bytes.data(), size}});
+          for (std::uint64_t page = 0; page < size; page += kPage)
+            if (std::memcmp(bytes.data() + page, p.buffer + (at + page - p.range.start), kPage) != 0)
+              wrong.push_back(at + page);
+        }
+    });
+  }
+  return wrong;
+}
+
 void MemoryCopier::forget_rounds() {
   for (Planned& p : planned_) {
     for (const Range& run : p.in_rounds) std::memset(p.buffer + (run.start - p.range.start), 0, run.size());
