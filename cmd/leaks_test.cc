@@ -285,7 +285,8 @@ TEST(LeaksInServices, HealthyOnesAreLeftInPeace) {
     for (std::size_t s = 0; s < std::size(kHealthy); ++s) {
       if (!all_asked_for() && p != s % interpreters.size()) continue;
       const Interpreter& interpreter = interpreters[p];
-      if (all_asked_for() && interpreter.build == "debug") continue;  // not every package's C code loads there
+      if (all_asked_for() && interpreter.build == "debug")
+        continue;  // not every package's C code loads there
       const auto& [program, packages] = kHealthy[s];
       const auto target = service(interpreter, program, packages, {});
       if (!target) continue;
