@@ -20,8 +20,8 @@ constexpr int kUserfaultfdFlags = 0x80001 | 0x800;  // UFFD_USER_MODE_ONLY | O_C
 // Why this system offers none of it to us; empty where it does. Tried on a page of our own.
 std::string why_no_write_tracking();
 // Whether the fast of the kernel's two ways to tell what is not protected is right about pages that are
-// elsewhere (swapped, being moved) too. Before Linux 6.18 it read their entries as if they were of pages that
-// are there (fs/proc/task_mmu.c, pagemap_scan_pmd_entry). Tried on a page of our own.
+// elsewhere (swapped, being moved) too, and does not read their entries as if they were of pages that are
+// there (fs/proc/task_mmu.c, pagemap_scan_pmd_entry; Linux 6.18.44 is right). Tried on a page of our own.
 bool fast_look_is_exact();
 
 class WriteTracker {
@@ -61,8 +61,11 @@ class WriteTracker {
   void find_lost_tables(Range piece, const std::vector<Range>& unprotected, Pages& pages) const;
   bool has_page_table(std::uint64_t page) const;
 
-  std::vector<Range> watched_;
-  std::vector<Range> thought_empty_;               // when they were protected; looked at once more
+  // Watches it from here on; whether no part of it was before.
+  bool add_watched(Range mapping);
+  std::map<std::uint64_t, std::uint64_t> watched_;  // ends by starts, apart from one another
+  // When they were protected, by the start of their mapping; looked at once more.
+  std::map<std::uint64_t, std::vector<Range>> thought_empty_;
   std::map<std::uint64_t, std::uint64_t> a_page_;  // of each kBlock that pages were taken of, by its number
 };
 
