@@ -74,5 +74,21 @@ INSTANTIATE_TEST_SUITE_P(Live, Collecting,
                          });
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Collecting);
 
+class CutList : public testing::TestWithParam<Interpreter> {};
+
+TEST_P(CutList, IsReadFromItsOtherEnd) {
+  PythonProgram target(GetParam().path, "cut_list.py", {});
+  ASSERT_EQ(target.ready_line(), "READY 200");
+  const Outcome histogram =
+      run_command({HEAPGLASS_PROGRAM, "histogram", target.target(), "--type", "Lost", "--format", "csv"});
+  ASSERT_EQ(histogram.status, 0) << histogram.err;
+  EXPECT_NE(histogram.out.find("__main__.Lost,200,"), std::string::npos) << histogram.out;
+  EXPECT_EQ(histogram.err.find("do not close"), std::string::npos) << histogram.err;
+}
+
+INSTANTIATE_TEST_SUITE_P(Live, CutList, testing::ValuesIn(interpreters_of_the_day("CutList")),
+                         InterpreterName());
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(CutList);
+
 }  // namespace
 }  // namespace heapglass

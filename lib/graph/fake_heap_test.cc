@@ -174,5 +174,68 @@ TEST_P(FakeHeaps, ImpossibleSizesAreCounted) {
   EXPECT_LT(graph.size[index(node)], 200u);
 }
 
+struct Tracked {
+  std::vector<Address> objects;
+  bool closed = false;
+};
+Tracked tracked(const FakeHeap& heap) {
+  const Objects objects(*heap.image, heap.python);
+  Health health;
+  Tracked out;
+  const PyInterpreter interpreter = read_interpreters(objects, Limits{}, health).at(0);
+  out.closed = each_tracked(
+      objects, interpreter, [&](Address object) { out.objects.push_back(object); }, health);
+  EXPECT_EQ(out.closed, health.count(Skip::kBrokenList) == 0);
+  return out;
+}
+
+// Caught while an object is linked: each of the four writes may be missing or come first, and whatever is
+// known from one side has to be found.
+TEST_P(FakeHeaps, AListThatBreaksOffIsReadFromItsOtherEnd) {
+  FakeHeap heap(GetParam());
+  const std::vector<Address> whole = tracked(heap).objects;
+  ASSERT_GT(whole.size(), 4u);
+  const auto& gc = heap.l().PyGC_Head;
+  const auto head = [&](std::size_t i) { return whole.at(i) - static_cast<std::uint64_t>(gc.size); };
+  for (const std::size_t at : {std::size_t{0}, whole.size() / 2, whole.size() - 2, whole.size() - 1}) {
+    for (const std::uint64_t link : {std::uint64_t{0}, std::uint64_t{0x10}, ~std::uint64_t{0} - 15}) {
+      SCOPED_TRACE(std::to_string(at) + " of " + std::to_string(whole.size()) + ", " + std::to_string(link));
+      std::uint64_t sound;
+      std::memcpy(&sound, heap.at(head(at) + static_cast<std::uint64_t>(gc.gc_next)), 8);
+      set_word(heap, head(at), gc.gc_next, link);
+      const Tracked cut = tracked(heap);
+      EXPECT_TRUE(cut.closed);
+      EXPECT_EQ(cut.objects.size(), whole.size());
+      EXPECT_EQ(std::set<Address>(cut.objects.begin(), cut.objects.end()),
+                std::set<Address>(whole.begin(), whole.end()));
+      set_word(heap, head(at), gc.gc_next, sound);
+    }
+  }
+  // The last, linked on one side only: the head's _gc_prev is still what was the last before.
+  std::uint64_t ring;
+  std::memcpy(&ring, heap.at(head(whole.size() - 1) + static_cast<std::uint64_t>(gc.gc_next)), 8);
+  set_word(heap, Address{ring & ~std::uint64_t{3}}, gc.gc_prev, value(head(whole.size() - 2)));
+  set_word(heap, head(whole.size() - 1), gc.gc_next, 0);
+  const Tracked half = tracked(heap);
+  EXPECT_TRUE(half.closed);
+  EXPECT_EQ(half.objects, whole);
+}
+
+// One that goes round within itself, cut on its way back too: told, and all that either end reaches is there.
+TEST_P(FakeHeaps, AListThatDoesNotCloseIsTold) {
+  FakeHeap heap(GetParam());
+  const std::vector<Address> whole = tracked(heap).objects;
+  const auto& gc = heap.l().PyGC_Head;
+  const auto head = [&](std::size_t i) { return whole.at(i) - static_cast<std::uint64_t>(gc.size); };
+  set_word(heap, head(2), gc.gc_next, value(head(1)));
+  Tracked cut = tracked(heap);
+  EXPECT_FALSE(cut.closed);
+  EXPECT_EQ(std::set<Address>(cut.objects.begin(), cut.objects.end()).size(), whole.size());
+  set_word(heap, head(whole.size() - 1), gc.gc_prev, 0x10);
+  cut = tracked(heap);
+  EXPECT_FALSE(cut.closed);
+  EXPECT_EQ(std::set<Address>(cut.objects.begin(), cut.objects.end()).size(), 4u);
+}
+
 }  // namespace
 }  // namespace heapglass

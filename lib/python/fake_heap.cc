@@ -608,19 +608,24 @@ void FakeHeap::track_everything() {
                          ? interpreter + static_cast<std::uint64_t>(l().PyInterpreterState.gc)
                          : python.runtime + static_cast<std::uint64_t>(l().PyRuntimeState.gc);
   const Address generations = gc + static_cast<std::uint64_t>(g.generations);
-  const std::int32_t next = l().PyGC_Head.gc_next;
+  const std::int32_t next = l().PyGC_Head.gc_next, prev = l().PyGC_Head.gc_prev;
   put(gc, g.enabled, 1, 4);
   put(gc, g.generation0, generations);
   const Address youngest = generations,
                 middle = youngest + static_cast<std::uint64_t>(l().gc_generation.size),
                 oldest = middle + static_cast<std::uint64_t>(l().gc_generation.size),
                 frozen = gc + static_cast<std::uint64_t>(g.permanent_generation);
-  for (const Address head : {youngest, middle, oldest, frozen}) put(head, next, head);
+  for (const Address head : {youngest, middle, oldest, frozen}) {
+    put(head, next, head);
+    put(head, prev, head);
+  }
   Address last = youngest;
   for (const Address each : loose_) {
     const Address head = each - static_cast<std::uint64_t>(l().PyGC_Head.size);
     put(last, next, head);
+    put(head, prev, last);
     put(head, next, youngest);
+    put(youngest, prev, head);
     last = head;
   }
 }

@@ -67,6 +67,64 @@ class FrameRoots final : public EdgeSink {
   std::string holder_;
 };
 
+// A ring of GC heads, one of which belongs to no object.
+class CollectorList {
+ public:
+  // A list longer than the memory has room for goes in circles.
+  CollectorList(const Objects& objects, Address head)
+      : o_(objects),
+        gc_(objects.layout().PyGC_Head),
+        head_(head),
+        most_(o_.image().heap_positions() / 32 + 1) {}
+
+  // False where the list does not close.
+  bool each(const std::function<void(Address)>& visit, Health& health) const {
+    // Where it broke off, and before that: an object that is just being added may be linked on one side only.
+    Address last = head_, before_last = head_;
+    Address node = step(head_, gc_.gc_next);
+    for (std::uint64_t n = 0; node != head_; ++n) {
+      if (!is_member(node, n)) {
+        if (back_to(last, before_last, visit) && n <= most_) break;
+        health.skip(Skip::kBrokenList, node);
+        return false;
+      }
+      visit(object_of(node));
+      before_last = last;
+      last = node;
+      node = step(node, gc_.gc_next);
+    }
+    return true;
+  }
+
+ private:
+  // An object comes onto a list in four writes (_PyObject_GC_TRACK, pycore_object.h), and the process may
+  // stand between any two of them; _gc_prev still tells what there is beyond. False where it leads to neither
+  // of both.
+  bool back_to(Address last, Address before_last, const std::function<void(Address)>& visit) const {
+    if (gc_.gc_prev == kAbsent) return false;
+    Address node = step(head_, gc_.gc_prev);
+    for (std::uint64_t n = 0; node != last && node != before_last; ++n) {
+      if (node == head_ || !is_member(node, n)) return false;
+      visit(object_of(node));
+      node = step(node, gc_.gc_prev);
+    }
+    return true;
+  }
+  // The low bits of _gc_next and _gc_prev are the collector's marks.
+  Address step(Address node, std::int32_t link) const {
+    return Address{value(o_.pointer(node, link)) & ~std::uint64_t{3}};
+  }
+  bool is_member(Address node, std::uint64_t n) const {
+    return !is_null(node) && n <= most_ && o_.load<std::uint64_t>(node, gc_.gc_next);
+  }
+  Address object_of(Address node) const { return node + static_cast<std::uint64_t>(gc_.size); }
+
+  const Objects& o_;
+  const decltype(PyLayout::PyGC_Head)& gc_;
+  const Address head_;
+  const std::uint64_t most_;
+};
+
 std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
 }  // namespace
@@ -240,25 +298,8 @@ bool each_tracked(const Objects& o, const PyInterpreter& interpreter,
       heads.push_back(generations + i * static_cast<std::uint64_t>(l.gc_generation.size));
   if (frozen && gc.permanent_generation != kAbsent)
     heads.push_back(interpreter.gc + static_cast<std::uint64_t>(gc.permanent_generation));
-  const std::uint64_t head_size = static_cast<std::uint64_t>(l.PyGC_Head.size);
-  // A list longer than the memory has room for goes in circles.
-  const std::uint64_t most = o.image().heap_positions() / 32 + 1;
   bool closed = true;
-  for (const Address head : heads) {
-    Address node = o.pointer(head, l.PyGC_Head.gc_next);
-    for (std::uint64_t n = 0;; ++n) {
-      // The low bits of _gc_next are the collector's marks.
-      node = Address{value(node) & ~std::uint64_t{3}};
-      if (node == head) break;
-      if (is_null(node) || n > most || !o.load<std::uint64_t>(node, l.PyGC_Head.gc_next)) {
-        health.skip(Skip::kBrokenList, node);
-        closed = false;
-        break;
-      }
-      visit(node + head_size);
-      node = o.pointer(node, l.PyGC_Head.gc_next);
-    }
-  }
+  for (const Address head : heads) closed &= CollectorList(o, head).each(visit, health);
   return closed;
 }
 

@@ -30,8 +30,9 @@ std::vector<PyRoot> read_roots(TypeTable& types, const std::vector<PyInterpreter
                                Health& health);
 
 // Calls visit for every object on the collector's lists, youngest generation first, and `frozen` ones last
-// (gc.get_objects leaves those out). False where a list does not close: then what came before was delivered,
-// and the objects behind have to be found by references.
+// (gc.get_objects leaves those out). Where a list breaks off, the rest comes from its other end; no object
+// comes twice. False where both ends do not meet: then what they reach was delivered, some of it perhaps
+// twice, and the objects between them have to be found by references.
 bool each_tracked(const Objects& objects, const PyInterpreter& interpreter,
                   const std::function<void(Address)>& visit, Health& health, bool frozen = true);
 
