@@ -13,8 +13,8 @@ namespace heapglass {
 namespace {
 
 constexpr Format kFormats[] = {
-    {"text", "a table for people", false, false, render_text},
-    {"json", "one object with stable keys", false, false, render_json},
+    {"text", "a table for people", false, false, render_text, false, true},
+    {"json", "one object with stable keys", false, false, render_json, false, true},
     {"csv", "the first table, RFC 4180", false, false, render_csv},
     {"dot", "a graph for Graphviz", true, false, render_dot},
     {"svg", "a picture for browsers", true, false, render_svg},

@@ -38,6 +38,7 @@ struct Format {
   // Throws Error when the document cannot be shown so.
   Warnings (*render)(const Document&, const RenderOptions&, std::ostream&);
   bool profiles = false;  // needs a Profile
+  bool notes = false;     // has room for what a document notes: where not, stderr has
 };
 
 std::span<const Format> formats();

@@ -234,6 +234,19 @@ TEST_F(OutputFile, AClosedStandardOutputIsAnError) {
   EXPECT_EQ(status, 0);
 }
 
+// A number that is not sure is told as that, in every format.
+TEST_F(Report, NotesWithoutRoomInAFormatAreForStderr) {
+  Document document = histogram();
+  document.notes = {"skipped: 1 list\x1b[2J"};
+  for (const char* file : {"h.csv", "h.json", "h.txt"}) {
+    const Warnings told = write_report(document, {in(file)});
+    const bool in_file = contents(in(file)).find("skipped: 1 list") != std::string::npos;
+    EXPECT_EQ(told.size(), in_file ? 0u : 1u) << file;
+    for (const std::string& line : told) EXPECT_EQ(line.find('\x1b'), std::string::npos) << line;
+  }
+  EXPECT_EQ(write_report(histogram(), {in("h.csv")}), Warnings());
+}
+
 TEST_F(Report, FormatComesFromTheName) {
   write_report(histogram(), {in("h.json")});
   EXPECT_EQ(contents(in("h.json")).substr(0, 1), "{");

@@ -8,6 +8,7 @@
 #include "lib/render/output.h"
 #include "lib/render/picture_file.h"
 #include "lib/render/profile.h"
+#include "lib/render/utf8.h"
 
 namespace heapglass {
 namespace {
@@ -62,6 +63,8 @@ Warnings write_report(const Document& document, const Destination& destination, 
     options.unicode = terminal && utf8_locale();
     Warnings warnings = format.render(document, options, output.stream());
     output.commit();
+    if (!format.notes)
+      for (const std::string& note : document.notes) warnings.push_back(printable(note));
     return warnings;
   } catch (const PictureError& error) {
     const std::string path = dot_path(destination.path);

@@ -17,7 +17,7 @@ struct Destination {
 };
 
 // Sets width, colour and unicode of `options` by what the output is. When a picture cannot be drawn its DOT
-// is written beside it and the Error says so.
+// is written beside it and the Error says so. Returns what the format has no room for, the notes among it.
 Warnings write_report(const Document&, const Destination&, RenderOptions options = {});
 
 }  // namespace heapglass
