@@ -139,11 +139,11 @@ std::string Process::command_line() const {
 }
 
 std::uint64_t Process::resident_bytes() const {
-  return number_after(read_proc_file(proc(pid_, "status:")), "VmRSS") * 1024;
+  return number_after(read_proc_file(proc(pid_, "status")), "VmRSS:") * 1024;
 }
 
 bool Process::owned_by_caller() const {
-  return number_after(read_proc_file(proc(pid_, "status:")), "Uid") == geteuid();
+  return number_after(read_proc_file(proc(pid_, "status")), "Uid:") == geteuid();
 }
 
 Mappings Process::mappings() const {

@@ -56,6 +56,34 @@ TEST(Process, ItsNumberIsAnothersNow) {
   end(second);
 }
 
+TEST(Process, WhoseItIsAndWhatItHasInMemory) {
+  const pid_t own = sleeping_child();
+  const Process process = Process::open(own);
+  EXPECT_TRUE(process.owned_by_caller());
+  EXPECT_GT(process.resident_bytes(), 64u << 10);
+  EXPECT_LT(process.resident_bytes(), std::uint64_t{64} << 30);
+  end(own);
+
+  if (geteuid() != 0) GTEST_SKIP() << "left out: only root can start another user's process";
+  int ready[2];
+  ASSERT_EQ(pipe(ready), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    const bool changed = setuid(65534) == 0;
+    if (write(ready[1], &changed, 1) != 1) _exit(1);
+    pause();
+    _exit(0);
+  }
+  bool changed = false;
+  ASSERT_EQ(read(ready[0], &changed, 1), 1);
+  EXPECT_TRUE(changed);
+  // Whether its code may be run to tell what it refers to hangs on this.
+  EXPECT_FALSE(Process::open(child).owned_by_caller());
+  end(child);
+  close(ready[0]);
+  close(ready[1]);
+}
+
 // Between the end and the zombie lies the freeing of its memory, which takes a while when there is much.
 TEST(Process, OneThatIsGoingHasNoMapOfItsMemory) {
   for (int i = 0; i < 5; ++i) {
