@@ -37,7 +37,7 @@ void exercise_memory(const Capture& capture, const PyRuntime& python, const std:
   std::vector<MallocArena::Range> taken;
   for (const Pymalloc::Arena& arena : pymalloc.arenas) {
     taken.push_back({arena.start, arena.size});
-    each_part(objects, pymalloc, arena, [](Address, std::uint64_t, PymallocPart) {});
+    each_part(objects, pymalloc, arena, [](Address, std::uint64_t, std::uint64_t, PymallocPart) {});
   }
   read_glibc_heap(capture, taken);
   read_tracemalloc(objects);

@@ -83,13 +83,8 @@ void add_chunks(const MallocArena& arena, ArenaRow& row) {
 std::vector<ArenaRow> arenas_of(const Session& s, const Unnoted& in, const Allocators& found) {
   std::vector<ArenaRow> rows;
   for (const Pymalloc::Arena& arena : found.pymalloc.arenas) {
-    std::uint64_t used = 0, free = 0, overhead = 0;
-    each_part(*in.objects, found.pymalloc, arena, [&](Address, std::uint64_t size, PymallocPart part) {
-      if (part == PymallocPart::kUsed) used += size;
-      if (part == PymallocPart::kFree || part == PymallocPart::kFreePool) free += size;
-      if (part == PymallocPart::kOverhead) overhead += size;
-    });
-    rows.push_back({"pymalloc", arena.start, arena.size, used, free, overhead,
+    const ArenaSums sums = sums_of(*in.objects, found.pymalloc, arena);
+    rows.push_back({"pymalloc", arena.start, arena.size, sums.used, sums.free, sums.overhead,
                     objects_in(*s.graph().index, arena.start, arena.size)});
   }
   for (const MallocArena& arena : found.malloc.arenas) {

@@ -1,6 +1,8 @@
 #include "cmd/names_and_shapes.h"
 
 #include <algorithm>
+#include <array>
+#include <future>
 #include <mutex>
 
 #include "lib/analysis/heap_objects.h"
@@ -24,7 +26,9 @@ class Names final : public EdgeSink {
     for (const Edge* e = edges; e != edges + count; ++e) {
       const Address at{e->payload};
       if (e->kind == EdgeKind::kAttribute || e->kind == EdgeKind::kLocal) {
-        if (texts.empty() || texts.back() != at) texts.push_back(at);
+        // A million instances have the same few names.
+        Address& seen = seen_[(value(at) >> 4) % seen_.size()];
+        if (seen != at) texts.push_back(seen = at);
       } else if (e->kind == EdgeKind::kSlot) {
         if (c_strings.empty() || c_strings.back() != at) c_strings.push_back(at);
       } else if (e->kind == EdgeKind::kDict) {
@@ -32,6 +36,7 @@ class Names final : public EdgeSink {
       }
     }
   }
+  std::array<Address, 256> seen_{};
 };
 
 // First the shapes of everything; then whatever of a value was read with them is forgotten; last the names,
@@ -52,11 +57,15 @@ class Reader {
   }
 
   void read() {
-    for (const PyInterpreter& interpreter : interpreters_)
-      each_tracked(
-          objects_, interpreter, [](Address) {}, health_);
+    // Lists are walked by one thread only.
+    auto lists = std::async(std::launch::async, [&] {
+      for (const PyInterpreter& interpreter : interpreters_)
+        each_tracked(
+            objects_, interpreter, [](Address) {}, health_);
+    });
     each_object([&](Address a, NodeId node, const References& references, const HeapObjects& values,
                     Names& names) { shape(a, node, references, values, names); });
+    lists.get();
     each_object([&](Address a, NodeId node, const References&, const HeapObjects& values, Names&) {
       hide(a, node, values);
     });
@@ -67,17 +76,24 @@ class Reader {
   }
 
  private:
+  // Calls visit(first, last, node) for pieces of the index, whose first object is `node`, on all cores.
   template <class Visit>
-  void each_object(Visit visit) {
+  void each_piece(Visit visit) const {
     constexpr std::uint64_t kPiece = 1 << 10;  // blocks of the index
     const AddressIndex& index_of = *graph_.index;
     parallel_for((index_of.blocks() + kPiece - 1) / kPiece, [&](std::size_t piece, unsigned) {
+      const std::uint64_t first = piece * kPiece, last = std::min(first + kPiece, index_of.blocks());
+      visit(first, last, index_of.rank(first));
+    });
+  }
+
+  template <class Visit>
+  void each_object(Visit visit) {
+    each_piece([&](std::uint64_t first, std::uint64_t last, std::uint32_t n) {
       Names names;
       const References references(types_, health_);
       const HeapObjects values(types_, graph_, interpreters_);
-      const std::uint64_t first = piece * kPiece, last = std::min(first + kPiece, index_of.blocks());
-      std::uint32_t n = index_of.rank(first);
-      index_of.each_in_blocks(first, last, [&](Address a) {
+      graph_.index->each_in_blocks(first, last, [&](Address a) {
         const NodeId node{n++};
         if (infos_[graph_.type[index(node)]]) visit(a, node, references, values, names);
       });
@@ -165,25 +181,37 @@ class Reader {
       if (root.edge.kind == EdgeKind::kLocal) texts_.push_back(Address{root.edge.payload});
     std::sort(texts_.begin(), texts_.end());
     texts_.erase(std::unique(texts_.begin(), texts_.end()), texts_.end());
-    for (const Address text : texts_) objects_.str(text, kLongestName);
-    for (const Address text : c_strings_) objects_.c_string(text);
-    for (const Address a : named_) {
+    each_of(texts_, [&](Address text) { objects_.str(text, kLongestName); });
+    each_of(c_strings_, [&](Address text) { objects_.c_string(text); });
+    each_of(named_, [&](Address a) {
       const TypeInfo& type = *types.get(objects_.type_of(a));
       short_repr(types, a, type);
       if (type.name != "builtins.method" && type.body != Body::kModule) python_repr(types, a, kLongestName);
-    }
+    });
     for (const PyInterpreter& interpreter : interpreters)
       namespaces_.push_back(
           objects_.pointer(interpreter.state, objects_.layout().PyInterpreterState.modules));
     std::sort(namespaces_.begin(), namespaces_.end());
     namespaces_.erase(std::unique(namespaces_.begin(), namespaces_.end()), namespaces_.end());
-    for (const Address dict : namespaces_)
+    each_of(namespaces_, [&](Address dict) {
       objects_.each_item(dict, [&](Address key, Address) { objects_.str(key, kLongestName); });
-    for (const Address dict : of_modules_and_classes_)
+    });
+    each_of(of_modules_and_classes_, [&](Address dict) {
       objects_.each_item(dict, [&](Address key, Address item) {
         const auto name = objects_.str(key, kLongestName);
         if (name == "__name__" || name == "__module__") objects_.str(item, kLongestName);
       });
+    });
+  }
+
+  // On all cores.
+  template <class Visit>
+  static void each_of(const std::vector<Address>& addresses, Visit visit) {
+    constexpr std::size_t kPiece = 512;
+    parallel_for((addresses.size() + kPiece - 1) / kPiece, [&](std::size_t piece, unsigned) {
+      const std::size_t end = std::min((piece + 1) * kPiece, addresses.size());
+      for (std::size_t i = piece * kPiece; i < end; ++i) visit(addresses[i]);
+    });
   }
 
   // What stands beside a name's few bits of state, and behind its end, is left from who had the memory
@@ -191,21 +219,25 @@ class Reader {
   void cut_texts() {
     const auto& l = objects_.layout().PyASCIIObject;
     const auto wide = objects_.layout().PyCompactUnicodeObject.size;
-    std::uint32_t node = 0;
-    graph_.index->each_in_blocks(0, graph_.index->blocks(), [&](Address a) {
-      const std::uint32_t n = node++;
-      const Address state = a + static_cast<std::uint64_t>(l.state);
-      if (!kinds_[graph_.type[n]].is_str || !touched_.is_touched(state)) return;
-      touched_.cut(state, 4);
-      // Its size tells how wide the characters are, and that they stand behind its head.
-      const std::uint64_t length = objects_.str_length(a).value_or(0), size = graph_.size[n];
-      for (const auto& [head, width] : {std::pair{l.size, 1u}, {wide, 1u}, {wide, 2u}, {wide, 4u}}) {
-        if (size != static_cast<std::uint64_t>(head) + (length + 1) * width) continue;
-        const std::uint64_t bytes = length * width;
-        const Address last = a + static_cast<std::uint64_t>(head) + bytes / 8 * 8;
-        if (bytes % 8 && touched_.is_touched(last)) touched_.cut(last, static_cast<unsigned>(bytes % 8));
-        break;
-      }
+    each_piece([&](std::uint64_t first, std::uint64_t last, std::uint32_t node) {
+      std::vector<std::pair<Address, unsigned>> cuts;
+      graph_.index->each_in_blocks(first, last, [&](Address a) {
+        const std::uint32_t n = node++;
+        const Address state = a + static_cast<std::uint64_t>(l.state);
+        if (!kinds_[graph_.type[n]].is_str || !touched_.is_touched(state)) return;
+        cuts.emplace_back(state, 4);
+        // Its size tells how wide the characters are, and that they stand behind its head.
+        const std::uint64_t length = objects_.str_length(a).value_or(0), size = graph_.size[n];
+        for (const auto& [head, width] : {std::pair{l.size, 1u}, {wide, 1u}, {wide, 2u}, {wide, 4u}}) {
+          if (size != static_cast<std::uint64_t>(head) + (length + 1) * width) continue;
+          const std::uint64_t bytes = length * width;
+          const Address end = a + static_cast<std::uint64_t>(head) + bytes / 8 * 8;
+          if (bytes % 8 && touched_.is_touched(end)) cuts.emplace_back(end, static_cast<unsigned>(bytes % 8));
+          break;
+        }
+      });
+      const std::lock_guard lock(mutex_);
+      for (const auto& [word, bytes] : cuts) touched_.cut(word, bytes);
     });
   }
 

@@ -159,7 +159,7 @@ Dominators::Dominators(const HeapGraph& graph, const std::vector<bool>& held)
 }
 
 std::vector<std::uint64_t> Dominators::retained_by(const HeapGraph& graph,
-                                                   const std::vector<std::uint32_t>& row_of,
+                                                   std::span<const std::uint32_t> row_of,
                                                    std::uint32_t rows) const {
   // The nearest dominator of the same row, if any, is found by walking the tree with the rows of the way at
   // hand.

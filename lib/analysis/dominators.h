@@ -28,7 +28,7 @@ class Dominators {
   std::uint32_t retained_objects(NodeId n) const { return objects_[index(n)]; }
   // By type of graph.types: the bytes that its objects retain together, what one of them holds by another of
   // the same row counted once. `row_of` joins types to rows: types of one name are one.
-  std::vector<std::uint64_t> retained_by(const HeapGraph& graph, const std::vector<std::uint32_t>& row_of,
+  std::vector<std::uint64_t> retained_by(const HeapGraph& graph, std::span<const std::uint32_t> row_of,
                                          std::uint32_t rows) const;
   // In an order in which every dominator comes before what it dominates.
   const std::vector<NodeId>& order() const { return order_; }

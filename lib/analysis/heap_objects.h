@@ -16,7 +16,11 @@ namespace heapglass {
 class HeapObjects final : public ExpressionObjects {
  public:
   HeapObjects(TypeTable& types, const HeapGraph& graph, const std::vector<PyInterpreter>& interpreters)
-      : types_(types), graph_(graph), interpreters_(interpreters), references_(types, scratch_) {}
+      : types_(types),
+        cache_(types),
+        graph_(graph),
+        interpreters_(interpreters),
+        references_(types, scratch_) {}
 
   // Where a command computes retained sizes, it tells them here.
   std::function<std::uint64_t(NodeId)> retained;
@@ -33,11 +37,12 @@ class HeapObjects final : public ExpressionObjects {
   bool is_proper_module(Address object) const;
 
  private:
-  const TypeInfo* type_of(Address object) const { return types_.get(objects().type_of(object)); }
+  const TypeInfo* type_of(Address object) const { return cache_.get(objects().type_of(object)); }
   const Objects& objects() const { return types_.objects(); }
   Address dict_item(Address dict, const ExpressionValue& key) const;
 
   TypeTable& types_;
+  mutable TypeCache cache_;
   const HeapGraph& graph_;
   const std::vector<PyInterpreter>& interpreters_;
   Health scratch_;

@@ -15,7 +15,7 @@ namespace heapglass {
 
 struct Identities {
   std::vector<Address> address;        // ascending, by object
-  std::vector<std::uint32_t> type;     // by object: which of types
+  LargeVector<std::uint32_t> type;     // by object: which of types
   std::vector<std::uint32_t> content;  // by object: a fingerprint of what was said above; 0: nothing known
   std::vector<std::uint64_t> size;     // by object
   // What the fingerprints of values were made from: those of another source say nothing to these.

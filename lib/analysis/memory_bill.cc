@@ -1,6 +1,7 @@
 #include "lib/analysis/memory_bill.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <set>
 
@@ -78,7 +79,9 @@ class Biller {
         parts_(divide_memory(input.graph, input.objects, input.pymalloc, input.malloc)),
         kinds_(input.capture.mappings),
         objects_(input.graph.types.size()),
-        buffers_(input.graph.types.size()) {}
+        buffers_(input.graph.types.size()),
+        free_(input.malloc.arenas.size()),
+        top_(input.malloc.arenas.size()) {}
 
   MemoryBill make() {
     MemoryBill bill;
@@ -99,6 +102,7 @@ class Biller {
     }
     find_maps();
     for (const Residency::Run& run : runs) share_out(run.start, run.start + run.size);
+    add_parts();
     if (!kinds_.allocator().empty()) take_buffers_by_size();
     for (const auto& [key, bytes] : rows_)
       if (bytes) bill.rows.push_back({key.first, key.second, bytes, 0});
@@ -122,53 +126,63 @@ class Biller {
 
   void share_out(Address at, Address end) {
     while (at < end) {
-      while (part_ < parts_.parts.size() && parts_.parts[part_].start + parts_.parts[part_].size <= at)
-        ++part_;
+      while (part_ < parts_.parts.size() && parts_.parts[part_].end() <= at) ++part_;
       const bool more = part_ < parts_.parts.size();
-      if (more && parts_.parts[part_].start <= at) {
-        const Address to = std::min(end, parts_.parts[part_].start + parts_.parts[part_].size);
+      if (more && parts_.parts[part_].start() <= at) {
+        const Address to = std::min(end, parts_.parts[part_].end());
         add_part(parts_.parts[part_], to - at);
         at = to;
       } else {
-        const Address to = more ? std::min(end, parts_.parts[part_].start) : end;
+        const Address to = more ? std::min(end, parts_.parts[part_].start()) : end;
         share_gap(at, to);
         at = to;
       }
     }
   }
 
+  // There may be millions of parts, of a few uses.
   void add_part(const MemoryPart& p, std::uint64_t bytes) {
-    const bool mapped = p.use == PartUse::kMappedChunk;
-    switch (p.use) {
+    switch (p.use()) {
       case PartUse::kObject:
-        objects_[p.owner] += bytes;
+        objects_[p.owner()] += bytes;
         return;
       case PartUse::kBuffer:
-        buffers_[p.owner] += bytes;
+        buffers_[p.owner()] += bytes;
         return;
-      case PartUse::kPymallocUsed:
-        return add(MemoryKind::kNative, "pymalloc, blocks of no known object", bytes);
-      case PartUse::kMallocUsed:
-      case PartUse::kMappedChunk:
-        return add(MemoryKind::kNative, mapped ? "malloc, large blocks" : "malloc, blocks of C code", bytes);
-      case PartUse::kPymallocFree:
-        return add(MemoryKind::kPymallocFree, "free blocks in pools", bytes);
-      case PartUse::kPymallocFreePool:
-        return add(MemoryKind::kPymallocFree, "free pools in arenas", bytes);
-      case PartUse::kPymallocOverhead:
-        return add(MemoryKind::kOverhead, "pymalloc, headers and rests of pools", bytes);
       case PartUse::kMallocFree:
-        return add(MemoryKind::kMallocFree, arena_name(in_.malloc, p.owner) + ", free chunks", bytes);
+        free_[p.owner()] += bytes;
+        return;
       case PartUse::kMallocTop:
-        return add(MemoryKind::kMallocFree, arena_name(in_.malloc, p.owner) + ", its end", bytes);
-      case PartUse::kMallocCached:
-        return add(MemoryKind::kMallocFree, "thread caches", bytes);
-      case PartUse::kMallocOverhead:
-        return add(MemoryKind::kOverhead, "malloc, its own state", bytes);
-      case PartUse::kUncertain:
-        break;
+        top_[p.owner()] += bytes;
+        return;
+      default:
+        others_[static_cast<std::size_t>(p.use())] += bytes;
     }
-    add(MemoryKind::kUnknown, "allocators' memory that contradicts itself", bytes);
+  }
+
+  void add_parts() {
+    static constexpr struct {
+      PartUse use;
+      MemoryKind kind;
+      const char* detail;
+    } kRows[] = {
+        {PartUse::kPymallocUsed, MemoryKind::kNative, "pymalloc, blocks of no known object"},
+        {PartUse::kMallocUsed, MemoryKind::kNative, "malloc, blocks of C code"},
+        {PartUse::kMappedChunk, MemoryKind::kNative, "malloc, large blocks"},
+        {PartUse::kPymallocFree, MemoryKind::kPymallocFree, "free blocks in pools"},
+        {PartUse::kPymallocFreePool, MemoryKind::kPymallocFree, "free pools in arenas"},
+        {PartUse::kPymallocOverhead, MemoryKind::kOverhead, "pymalloc, headers and rests of pools"},
+        {PartUse::kMallocCached, MemoryKind::kMallocFree, "thread caches"},
+        {PartUse::kMallocOverhead, MemoryKind::kOverhead, "malloc, its own state"},
+        {PartUse::kUncertain, MemoryKind::kUnknown, "allocators' memory that contradicts itself"},
+    };
+    for (const auto& row : kRows)
+      if (const std::uint64_t bytes = others_[static_cast<std::size_t>(row.use)])
+        add(row.kind, row.detail, bytes);
+    for (std::uint32_t arena = 0; arena < free_.size(); ++arena) {
+      add(MemoryKind::kMallocFree, arena_name(in_.malloc, arena) + ", free chunks", free_[arena]);
+      add(MemoryKind::kMallocFree, arena_name(in_.malloc, arena) + ", its end", top_[arena]);
+    }
   }
 
   // Resident memory of no allocator that is known: by stacks, objects, and what the mapping is.
@@ -339,6 +353,8 @@ class Biller {
   MemoryParts parts_;
   const MappingKinds kinds_;
   std::vector<std::uint64_t> objects_, buffers_;  // resident bytes, by type of the graph
+  std::vector<std::uint64_t> free_, top_;         // the same, by arena of malloc
+  std::array<std::uint64_t, static_cast<std::size_t>(PartUse::kUncertain) + 1> others_{};  // by PartUse
   std::map<std::pair<MemoryKind, std::string>, std::uint64_t> rows_;
   std::size_t part_ = 0, stack_ = 0, mapping_ = 0, loose_ = 0, map_ = 0;
   std::vector<Mapped> maps_;

@@ -52,69 +52,75 @@ PartUse use_of(ChunkState state) {
   return PartUse::kUncertain;
 }
 
-bool before(const MemoryPart& a, const MemoryPart& b) { return a.start < b.start; }
-
 using Parts = LargeVector<MemoryPart>;
 
-// By address. malloc tells its regions in a piece, in whatever order: there are few of those, and perhaps a
-// million parts.
-Parts in_order(Parts parts) {
-  struct Region {
-    std::size_t first, end;  // of parts, each where the one before it ends
-  };
-  std::vector<Region> regions;
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    if (i && parts[i].start == parts[i - 1].start + parts[i - 1].size)
-      regions.back().end = i + 1;
-    else
-      regions.push_back({i, i + 1});
-  }
-  std::sort(regions.begin(), regions.end(),
-            [&](const Region& a, const Region& b) { return before(parts[a.first], parts[b.first]); });
-  Parts sorted;
-  sorted.reserve(parts.size());
-  for (const Region& r : regions)
-    sorted.insert(sorted.end(), parts.begin() + static_cast<std::ptrdiff_t>(r.first),
-                  parts.begin() + static_cast<std::ptrdiff_t>(r.end));
-  return sorted;
+void add(Parts& parts, Address start, std::uint64_t size, PartUse use, std::uint32_t owner = 0) {
+  if (MemoryPart::can_be(start, size)) parts.emplace_back(start, size, use, owner);
 }
 
-Parts parts_of(const MallocHeap& malloc) {
-  std::size_t chunks = malloc.mapped.size();
-  for (const MallocArena& arena : malloc.arenas) chunks += arena.chunks.size();
-  Parts parts;
-  parts.reserve(chunks);
-  for (std::size_t a = 0; a < malloc.arenas.size(); ++a)
-    for (const MallocChunk& c : malloc.arenas[a].chunks)
-      parts.push_back({c.start, c.size, use_of(c.state), static_cast<std::uint32_t>(a)});
-  for (const MallocChunk& c : malloc.mapped) parts.push_back({c.start, c.size, PartUse::kMappedChunk});
-  return in_order(std::move(parts));
-}
+// malloc's chunks in order of address. It tells its regions in a piece, in whatever order.
+class ChunksInOrder {
+ public:
+  explicit ChunksInOrder(const MallocHeap& malloc) {
+    for (std::uint32_t a = 0; a < malloc.arenas.size(); ++a) {
+      const std::vector<MallocChunk>& chunks = malloc.arenas[a].chunks;
+      for (std::size_t first = 0, i = 1; i <= chunks.size(); ++i) {
+        if (i < chunks.size() && chunks[i].start == chunks[i - 1].start + chunks[i - 1].size) continue;
+        regions_.push_back({chunks.data() + first, chunks.data() + i, a, false});
+        first = i;
+      }
+      count_ += chunks.size();
+    }
+    for (const MallocChunk& c : malloc.mapped) regions_.push_back({&c, &c + 1, 0, true});
+    count_ += malloc.mapped.size();
+    std::stable_sort(regions_.begin(), regions_.end(),
+                     [](const Region& a, const Region& b) { return a.chunk->start < b.chunk->start; });
+  }
+  std::size_t count() const { return count_; }
+  // Those not yet taken that begin before `end`.
+  void take(Address end, Parts& parts) {
+    for (; region_ < regions_.size(); ++region_) {
+      for (Region& r = regions_[region_]; r.chunk != r.end; ++r.chunk) {
+        if (r.chunk->start >= end) return;
+        add(parts, r.chunk->start, r.chunk->size, r.mapped ? PartUse::kMappedChunk : use_of(r.chunk->state),
+            r.arena);
+      }
+    }
+  }
+
+ private:
+  struct Region {
+    const MallocChunk *chunk, *end;
+    std::uint32_t arena;
+    bool mapped;
+  };
+  std::vector<Region> regions_;
+  std::size_t region_ = 0, count_ = 0;
+};
 
 Parts all_parts(const Objects& objects, const Pymalloc& pymalloc, const MallocHeap& malloc,
                 std::size_t objects_in_all) {
-  const Parts others = parts_of(malloc);
   std::vector<const Pymalloc::Arena*> arenas;
   for (const Pymalloc::Arena& arena : pymalloc.arenas) arenas.push_back(&arena);
   std::sort(arenas.begin(), arenas.end(), [](const auto* a, const auto* b) { return a->start < b->start; });
+  ChunksInOrder chunks(malloc);
   Parts parts;
   // And blocks that are free, or no objects.
-  parts.reserve(others.size() + objects_in_all + objects_in_all / 4);
-  auto other = others.begin();
+  parts.reserve(chunks.count() + objects_in_all + objects_in_all / 4);
   for (const Pymalloc::Arena* arena : arenas) {
-    const auto behind = std::partition_point(
-        other, others.end(), [&](const MemoryPart& each) { return each.start < arena->start; });
-    parts.insert(parts.end(), other, behind);
-    other = behind;
-    each_part(objects, pymalloc, *arena, [&](Address start, std::uint64_t size, PymallocPart part) {
-      parts.push_back({start, size, use_of(part)});
-    });
+    chunks.take(arena->start, parts);
+    each_part(objects, pymalloc, *arena,
+              [&](Address start, std::uint64_t size, std::uint64_t count, PymallocPart part) {
+                const PartUse use = use_of(part);
+                for (std::uint64_t i = 0; i < count; ++i) add(parts, start + i * size, size, use);
+              });
   }
-  parts.insert(parts.end(), other, others.end());
+  chunks.take(Address{~std::uint64_t{0}}, parts);
   // Where allocators contradict each other regions lie within each other, and the first keeps its place.
+  const auto before = [](const MemoryPart& a, const MemoryPart& b) { return a.start() < b.start(); };
   if (!std::is_sorted(parts.begin(), parts.end(), before))
     std::stable_sort(parts.begin(), parts.end(), before);
-  const auto overlap = [](const MemoryPart& a, const MemoryPart& b) { return b.start < a.start + a.size; };
+  const auto overlap = [](const MemoryPart& a, const MemoryPart& b) { return b.start() < a.end(); };
   parts.erase(std::unique(parts.begin(), parts.end(), overlap), parts.end());
   return parts;
 }
@@ -125,19 +131,16 @@ void place_objects(const HeapGraph& graph, MemoryParts& out) {
   std::uint32_t node = 0;
   graph.index->each_in_blocks(0, graph.index->blocks(), [&](Address a) {
     const NodeId n{node++};
-    while (part < out.parts.size() && out.parts[part].start + out.parts[part].size <= a) ++part;
-    if (part == out.parts.size() || a < out.parts[part].start || out.parts[part].use == PartUse::kUncertain) {
+    while (part < out.parts.size() && out.parts[part].end() <= a) ++part;
+    if (part == out.parts.size() || a < out.parts[part].start() ||
+        out.parts[part].use() == PartUse::kUncertain) {
       out.elsewhere.push_back(n);
       return;
     }
     MemoryPart& p = out.parts[part];
     const std::uint32_t type = graph.type[index(n)];
     ++out.objects[type];
-    if (p.use == PartUse::kObject) return;
-    p.use = PartUse::kObject;
-    p.owner = type;
-    // Of a larger distance nobody knows a case; then what it points to stays without an owner.
-    p.object_at = static_cast<std::uint32_t>(std::min<std::uint64_t>(a - p.start, ~std::uint32_t{0}));
+    if (p.use() != PartUse::kObject) p.has_object(a, type);
   });
 }
 
@@ -152,11 +155,15 @@ class Unclaimed {
       : image_(image),
         parts_(parts),
         starts_(image.heap_positions() / kGrain / 64 + 1),
-        before_(starts_.size()) {
+        before_(starts_.size()),
+        filter_(std::bit_ceil(image.heap_positions() / kPageBytes / 8 + 1)),  // eight bits a page
+        filter_shift_(64 - std::countr_zero(filter_.size() * 64)) {
     for (std::uint32_t i = 0; i < parts.size(); ++i) {
-      if (!is_used(parts[i].use)) continue;
-      const auto at = position_of(parts[i].start);
+      if (!is_used(parts[i].use())) continue;
+      const auto at = position_of(parts[i].start());
       if (!at) continue;
+      for (const Address a : {parts[i].start(), parts[i].start() + kInto})
+        filter_[filter_bit(a) / 64] |= std::uint64_t{1} << (filter_bit(a) % 64);
       const std::uint64_t bit = std::uint64_t{1} << (*at / kGrain % 64);
       std::uint64_t& word = starts_[*at / kGrain / 64];
       if (word & bit) continue;  // in the same grain as the one before: found from there
@@ -172,7 +179,7 @@ class Unclaimed {
 
   // The index of the part that begins at most kInto before `a`, and is not claimed.
   std::optional<std::uint32_t> find(Address a) const {
-    if (value(a) < kPageBytes) return std::nullopt;
+    if (!(filter_[filter_bit(a) / 64] >> (filter_bit(a) % 64) & 1)) return std::nullopt;
     const auto position = position_of(a);
     if (!position) return std::nullopt;
     constexpr std::uint64_t kGrains = kInto / kGrain;
@@ -185,10 +192,10 @@ class Unclaimed {
         const int top = 63 - std::countl_zero(bits);
         const std::uint64_t below = starts_[word] & ((std::uint64_t{1} << top) - 1);
         std::uint32_t i = parts_of_bits_[before_[word] + static_cast<std::uint32_t>(std::popcount(below))];
-        if (parts_[i].start > a) continue;  // begins in the second half of the grain
-        while (i + 1 < parts_.size() && parts_[i + 1].start <= a) ++i;
+        if (parts_[i].start() > a) continue;  // begins in the second half of the grain
+        while (i + 1 < parts_.size() && parts_[i + 1].start() <= a) ++i;
         const MemoryPart& p = parts_[i];
-        if (is_used(p.use) && a - p.start <= kInto && a - p.start < p.size) return i;
+        if (is_used(p.use()) && a - p.start() <= kInto && a - p.start() < p.size()) return i;
         return std::nullopt;
       }
       if (word == 0) break;
@@ -199,6 +206,10 @@ class Unclaimed {
  private:
   static constexpr std::uint64_t kGrain = 16;
 
+  // Of at most kInto bytes no two pages lie between both ends.
+  std::uint64_t filter_bit(Address a) const {
+    return value(a) / kPageBytes * 0x9e3779b97f4a7c15 >> filter_shift_;
+  }
   std::optional<std::uint64_t> position_of(Address a) const {
     const Image::Segment* const s = image_.find(a);
     if (!s || !s->heap) return std::nullopt;
@@ -210,6 +221,10 @@ class Unclaimed {
   std::vector<std::uint64_t> starts_;  // a bit for each kGrain of the heap's positions: one begins there
   std::vector<std::uint32_t> before_;  // bits in the words before this one
   std::vector<std::uint32_t> parts_of_bits_;
+  // By a hash of its page, whether find() may find something in it: nearly every word that is asked about
+  // leads to an object, or to nothing.
+  std::vector<std::uint64_t> filter_;
+  const int filter_shift_;
 };
 
 class BufferFinder {
@@ -222,21 +237,21 @@ class BufferFinder {
         unclaimed_(image_, parts) {}
 
   void find() {
+    std::vector<std::uint64_t> reach;  // by type: how much of an object may point to buffers
+    for (const GraphType& type : graph_.types)
+      reach.push_back(type.info && can_point(*type.info)
+                          ? static_cast<std::uint64_t>(std::max<std::int64_t>(type.info->basicsize, 0))
+                          : 0);
     for (const MemoryPart& p : parts_) {
-      if (p.use != PartUse::kObject) continue;
-      const GraphType& type = graph_.types[p.owner];
-      if (!type.info || !can_point(*type.info)) continue;
-      const Address object = p.start + p.object_at;
-      const Address end =
-          std::min(p.start + p.size,
-                   object + static_cast<std::uint64_t>(std::max<std::int64_t>(type.info->basicsize, 0)));
-      // What stands in front of it may be the collector's, or its dict.
-      look(p.start, std::min(object, end), p.owner);
-      look(object + head_, end, p.owner);  // its count and its type are no buffers
+      if (p.use() != PartUse::kObject || reach[p.owner()] == 0 || is_null(p.object())) continue;
+      const Address object = p.object();
+      // What stands in front of it may be the collector's, or its dict; its count and its type are no
+      // buffers.
+      look(p.start(), std::min(p.end(), object + reach[p.owner()]), object, p.owner());
       while (!waiting_.empty()) {
         const MemoryPart& next = parts_[waiting_.back()];
         waiting_.pop_back();
-        look(next.start, next.start + next.size, p.owner);
+        look(next.start(), next.end(), next.end(), p.owner());
       }
     }
   }
@@ -248,17 +263,19 @@ class BufferFinder {
   static bool can_point(const TypeInfo& type) {
     return type.has_references || may_have_buffers(type) || type.resolution == Resolution::kUnknown;
   }
-  // Claims what the words of [start, end) point to.
-  void look(Address start, Address end, std::uint32_t owner) {
+  // Claims what the words of [start, end) point to, but for those of the head at `object`.
+  void look(Address start, Address end, Address object, std::uint32_t owner) {
     const std::byte* const bytes = end > start ? image_.at(start, end - start) : nullptr;
     if (!bytes) return;
-    for (std::uint64_t i = 0; i < (end - start) / 8; ++i) {
+    const std::uint64_t words = (end - start) / 8, head = object < end ? (object - start) / 8 : words;
+    for (std::uint64_t i = 0; i < words; ++i) {
+      if (i == head) i += head_ / 8;
+      if (i >= words) return;
       const auto found = unclaimed_.find(Address{word_at(bytes, i)});
       if (!found) continue;
       MemoryPart& p = parts_[*found];
-      p.use = PartUse::kBuffer;
-      p.owner = owner;
-      if (p.size <= kMostFollowed) waiting_.push_back(*found);
+      p.is_buffer_of(owner);
+      if (p.size() <= kMostFollowed) waiting_.push_back(*found);
     }
   }
 

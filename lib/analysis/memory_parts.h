@@ -1,6 +1,7 @@
 // The memory that allocators hand out, part by part, and whose each part is.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -27,13 +28,45 @@ enum class PartUse : std::uint8_t {
   kUncertain,
 };
 
-struct MemoryPart {
-  Address start{};
-  std::uint64_t size : 56;
-  PartUse use : 8;
-  std::uint32_t owner = 0;      // a type of the graph, or an arena of malloc
-  std::uint32_t object_at = 0;  // of kObject: where in it the object begins, the first of several
+// There may be a hundred million: two words each.
+class MemoryPart {
+ public:
+  // Everything that an allocator hands out is; what is not has been told by damaged memory.
+  static bool can_be(Address start, std::uint64_t size) {
+    return !((value(start) | size) & 7) && size && value(start) < std::uint64_t{1} << 47 && size >> 43 == 0;
+  }
+  MemoryPart(Address start, std::uint64_t size, PartUse use, std::uint32_t owner = 0)
+      : start_(value(start)),
+        use_(static_cast<std::uint64_t>(use)),
+        object_at_(0),
+        words_(size / 8),
+        owner_(owner) {}
+
+  Address start() const { return Address{start_}; }
+  Address end() const { return Address{start_ + size()}; }
+  std::uint64_t size() const { return std::uint64_t{words_} * 8; }
+  PartUse use() const { return static_cast<PartUse>(use_); }
+  std::uint32_t owner() const { return static_cast<std::uint32_t>(owner_); }  // a type, or an arena of malloc
+  // Of kObject: where the first one begins. Null for one so far into its part that nobody knows a case; what
+  // it points to stays without an owner.
+  Address object() const { return object_at_ == kFar ? Address{} : Address{start_ + object_at_ * 8}; }
+
+  void has_object(Address object, std::uint32_t type) {
+    use_ = static_cast<std::uint64_t>(PartUse::kObject);
+    object_at_ = std::min<std::uint64_t>((value(object) - start_) / 8, kFar);
+    owner_ = type;
+  }
+  void is_buffer_of(std::uint32_t type) {
+    use_ = static_cast<std::uint64_t>(PartUse::kBuffer);
+    owner_ = type;
+  }
+
+ private:
+  static constexpr std::uint64_t kFar = (1 << 12) - 1;
+  std::uint64_t start_ : 47, use_ : 5, object_at_ : 12;  // in words
+  std::uint64_t words_ : 40, owner_ : 24;                // Limits::types
 };
+static_assert(sizeof(MemoryPart) == 16);
 
 struct MemoryParts {
   LargeVector<MemoryPart> parts;       // in order of address, not overlapping

@@ -8,13 +8,15 @@
 #include <cstdlib>
 #include <memory>
 #include <new>
+#include <utility>
 #include <vector>
 
 namespace heapglass {
 
 constexpr std::size_t kLargePage = std::size_t{2} << 20;
 
-// For std::vector, whose room is reserved.
+// For std::vector, whose room is reserved, or resized once: resize() leaves new elements as they are, so that
+// many threads can write the first bytes there. resize(n, 0) sets them.
 template <class T>
 struct LargeAllocator {
   using value_type = T;
@@ -32,6 +34,13 @@ struct LargeAllocator {
     return static_cast<T*>(room);
   }
   void deallocate(T* room, std::size_t) { std::free(room); }
+  template <class U, class... Arguments>
+  void construct(U* at, Arguments&&... arguments) {
+    if constexpr (sizeof...(Arguments) == 0)
+      ::new (static_cast<void*>(at)) U;
+    else
+      ::new (static_cast<void*>(at)) U(std::forward<Arguments>(arguments)...);
+  }
   bool operator==(const LargeAllocator&) const = default;
 };
 template <class T>

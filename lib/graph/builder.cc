@@ -469,6 +469,26 @@ void ask_sizes(Resolver* resolver, const std::vector<Chunk>& chunks, HeapGraph& 
     if (sure[graph.type[node]]) graph.types[graph.type[node]].size_unsure = false;
 }
 
+// The references of all chunks, the first of which have the first nodes.
+void merge(std::vector<Chunk>& chunks, const std::vector<std::uint64_t>& cuts, HeapGraph& graph) {
+  std::vector<std::uint64_t> first{0};
+  for (const Chunk& chunk : chunks) first.push_back(first.back() + chunk.referents.size());
+  graph.first_edge.resize(std::size_t{graph.nodes()} + 1);
+  graph.referent.resize(first.back());
+  graph.edge_class.resize(first.back());
+  graph.first_edge[0] = 0;
+  parallel_for(chunks.size(), [&](std::size_t c, unsigned) {
+    Chunk& chunk = chunks[c];
+    std::uint64_t edge = first[c];
+    std::size_t node = graph.index->rank(cuts[c]);
+    for (const std::uint32_t count : chunk.counts) graph.first_edge[++node] = edge += count;
+    const auto at = static_cast<std::ptrdiff_t>(first[c]);
+    std::copy(chunk.referents.begin(), chunk.referents.end(), graph.referent.begin() + at);
+    std::copy(chunk.classes.begin(), chunk.classes.end(), graph.edge_class.begin() + at);
+    chunk = Chunk();  // its memory goes back before the next is copied
+  });
+}
+
 }  // namespace
 
 bool unknown_references(TypeTable& types, Address object, const TypeInfo& type) {
@@ -522,7 +542,13 @@ HeapGraph build_graph(std::shared_ptr<const Image> image, TypeTable& types,
     TypeCache cache(types);
     const References references(types, seen_before);
     std::uint32_t node = index.rank(cuts[c]);
-    if (options.references) chunk.counts.reserve(index.rank(cuts[c + 1]) - node);
+    if (options.references) {
+      // Most heaps have two references an object: growing a list by doubling touches twice the memory.
+      const std::size_t nodes = index.rank(cuts[c + 1]) - node;
+      chunk.counts.reserve(nodes);
+      chunk.referents.reserve(2 * nodes);
+      chunk.classes.reserve(2 * nodes);
+    }
     Filler filler(index, budget, chunk);
     index.each_in_blocks(cuts[c], cuts[c + 1], [&](Address object) {
       const TypeInfo* type = cache.get(objects.type_of(object));
@@ -567,21 +593,7 @@ HeapGraph build_graph(std::shared_ptr<const Image> image, TypeTable& types,
     for (const auto& [name, count] : chunk.unresolved) report.unresolved[name] += count;
   }
   ask_sizes(options.resolver, chunks, graph);
-  if (options.references) {
-    std::uint64_t edges = 0;
-    for (const Chunk& chunk : chunks) edges += chunk.referents.size();
-    graph.first_edge.reserve(std::size_t{n} + 1);
-    graph.referent.reserve(edges);
-    graph.edge_class.reserve(edges);
-    graph.first_edge.push_back(0);
-    for (Chunk& chunk : chunks) {
-      for (const std::uint32_t count : chunk.counts)
-        graph.first_edge.push_back(graph.first_edge.back() + count);
-      graph.referent.insert(graph.referent.end(), chunk.referents.begin(), chunk.referents.end());
-      graph.edge_class.insert(graph.edge_class.end(), chunk.classes.begin(), chunk.classes.end());
-      chunk = Chunk();  // each chunk's memory goes back before the next is copied
-    }
-  }
+  if (options.references) merge(chunks, cuts, graph);
   graph.roots = graph_roots(index, std::move(roots));
   return graph;
 }

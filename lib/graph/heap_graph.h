@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "lib/base/large_array.h"
 #include "lib/graph/address_index.h"
 #include "lib/python/edges.h"
 #include "lib/python/roots.h"
@@ -17,7 +18,7 @@ namespace heapglass {
 // Bytes of objects: four bytes each, eight for the few beyond 4 GB.
 class SizeColumn {
  public:
-  void resize(std::size_t n) { small_.resize(n); }
+  void resize(std::size_t n) { small_.resize(n, 0); }
   std::size_t size() const { return small_.size(); }
   std::uint64_t operator[](std::size_t i) const {
     const std::uint32_t s = small_[i];
@@ -32,7 +33,7 @@ class SizeColumn {
   static constexpr std::uint32_t kLarge = ~std::uint32_t{0};
 
  private:
-  std::vector<std::uint32_t> small_;
+  LargeVector<std::uint32_t> small_;
   std::unordered_map<std::uint32_t, std::uint64_t> large_;
 };
 
@@ -55,7 +56,7 @@ struct GraphRoot {
 struct HeapGraph {
   std::unique_ptr<AddressIndex> index;
   std::vector<GraphType> types;     // by name, then address
-  std::vector<std::uint32_t> type;  // by node: which of types
+  LargeVector<std::uint32_t> type;  // by node: which of types
   SizeColumn size;                  // by node: sys.getsizeof
   // By node, of a snapshot: bytes in buffers apart from the object's own block, and those of them that its
   // size does not count. Empty: the memory tells (python/sizes.h).
@@ -64,9 +65,9 @@ struct HeapGraph {
   // no hashes.
   std::vector<std::uint64_t> value_hash;
   // References, where they were asked for: node n owns [first_edge[n], first_edge[n + 1]).
-  std::vector<std::uint64_t> first_edge;
-  std::vector<NodeId> referent;       // by edge
-  std::vector<EdgeClass> edge_class;  // by edge
+  LargeVector<std::uint64_t> first_edge;
+  LargeVector<NodeId> referent;       // by edge
+  LargeVector<EdgeClass> edge_class;  // by edge
   std::vector<GraphRoot> roots;
 
   std::uint32_t nodes() const { return index->count(); }

@@ -1,6 +1,9 @@
 #include "lib/graph/verify.h"
 
+#include <algorithm>
 #include <stdexcept>
+
+#include "lib/base/parallel.h"
 
 namespace heapglass {
 namespace {
@@ -23,9 +26,16 @@ void verify(const HeapGraph& graph) {
     require(graph.first_edge.front() == 0 && graph.first_edge.back() == graph.referent.size(),
             "lists that cover all references");
     require(graph.edge_class.size() == graph.referent.size(), "a class for each reference");
-    for (std::uint32_t i = 0; i < n; ++i)
-      require(graph.first_edge[i] <= graph.first_edge[i + 1], "lists in order");
-    for (const NodeId to : graph.referent) require(index(to) < n, "references to objects that exist");
+    constexpr std::size_t kPiece = 1 << 16;
+    parallel_for((std::size_t{n} + kPiece - 1) / kPiece, [&](std::size_t piece, unsigned) {
+      for (std::size_t i = piece * kPiece; i < std::min<std::size_t>((piece + 1) * kPiece, n); ++i)
+        require(graph.first_edge[i] <= graph.first_edge[i + 1], "lists in order");
+    });
+    parallel_for((graph.referent.size() + kPiece - 1) / kPiece, [&](std::size_t piece, unsigned) {
+      const std::size_t end = std::min((piece + 1) * kPiece, graph.referent.size());
+      for (std::size_t i = piece * kPiece; i < end; ++i)
+        require(index(graph.referent[i]) < n, "references to objects that exist");
+    });
   }
   for (const GraphRoot& root : graph.roots) require(index(root.node) < n, "roots that exist");
   // Address to id and back, for a thousand of them.

@@ -41,18 +41,28 @@ std::uint64_t Objects::refcount(Address object) const {
 std::optional<DictKeys> Objects::keys(Address at) const {
   const auto& l = layout_.PyDictKeysObject;
   if (is_null(at)) return std::nullopt;
+  // Asked for nearly every other object: one look-up for all of the head, which ends where the indices begin.
+  const std::byte* const head =
+      l.dk_indices > 0 ? image_.at(at, static_cast<std::uint64_t>(l.dk_indices)) : nullptr;
+  if (!head) return std::nullopt;
+  const auto load = [&]<class T>(std::int32_t offset, T) -> std::optional<T> {
+    T field;
+    if (offset < 0 || offset + static_cast<std::int32_t>(sizeof field) > l.dk_indices) return std::nullopt;
+    std::memcpy(&field, head + offset, sizeof field);
+    return field;
+  };
   DictKeys k;
-  const auto refcnt = load<std::int64_t>(at, l.dk_refcnt);
-  const auto nentries = load<std::int64_t>(at, l.dk_nentries);
-  const auto usable_left = load<std::int64_t>(at, l.dk_usable);
+  const auto refcnt = load(l.dk_refcnt, std::int64_t{});
+  const auto nentries = load(l.dk_nentries, std::int64_t{});
+  const auto usable_left = load(l.dk_usable, std::int64_t{});
   if (!refcnt || !nentries || !usable_left || *nentries < 0) return std::nullopt;
   k.refcnt = *refcnt;
   k.nentries = static_cast<std::uint64_t>(*nentries);
   std::uint64_t index_bytes, slots;
   if (python_.rules.log2_keys) {
-    const auto log2_size = load<std::uint8_t>(at, l.dk_log2_size);
-    const auto log2_index = load<std::uint8_t>(at, l.dk_log2_index_bytes);
-    const auto kind = load<std::uint8_t>(at, l.dk_kind);
+    const auto log2_size = load(l.dk_log2_size, std::uint8_t{});
+    const auto log2_index = load(l.dk_log2_index_bytes, std::uint8_t{});
+    const auto kind = load(l.dk_kind, std::uint8_t{});
     if (!log2_size || !log2_index || !kind || *log2_size > 44 || *log2_index > 47 || *kind > 2)
       return std::nullopt;
     slots = std::uint64_t{1} << *log2_size;
@@ -60,7 +70,7 @@ std::optional<DictKeys> Objects::keys(Address at) const {
     k.general = *kind == 0;
     k.entry_size = k.general ? 24 : 16;
   } else {
-    const auto size = load<std::int64_t>(at, l.dk_size);
+    const auto size = load(l.dk_size, std::int64_t{});
     if (!size || *size < 0 || *size > std::int64_t{1} << 44) return std::nullopt;
     slots = static_cast<std::uint64_t>(*size);
     index_bytes = slots * (slots <= 0xff ? 1 : slots <= 0xffff ? 2 : slots <= 0xffffffff ? 4 : 8);

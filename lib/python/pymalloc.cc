@@ -216,25 +216,38 @@ Pymalloc read_pymalloc(const Objects& o, const std::vector<PyInterpreter>& inter
   return out;
 }
 
-void each_part(const Objects& o, const Pymalloc& pymalloc, const Pymalloc::Arena& arena,
-               const VisitPart& visit) {
+namespace {
+
+// A pool as its header and its list of free blocks tell it.
+struct PoolBlocks {
+  Address first{};
+  std::uint64_t size = 0, count = 0;  // of a block, in bytes; blocks
+  std::uint64_t free = 0;             // of them, on the list or never handed out
+  const std::vector<bool>& is_free;   // by block
+  PymallocPart others{};              // what a block is that is not free
+};
+
+// Calls part(start, size, what) and blocks(PoolBlocks) in order of address.
+template <class Part, class Blocks>
+void each_pool(const Objects& o, const Pymalloc& pymalloc, const Pymalloc::Arena& arena, Part part,
+               Blocks blocks) {
   const std::uint64_t header = static_cast<std::uint64_t>(o.layout().pool_header.size);
   if (arena.first_pool != arena.start)
-    visit(arena.start, arena.first_pool - arena.start, PymallocPart::kOverhead);
+    part(arena.start, arena.first_pool - arena.start, PymallocPart::kOverhead);
   std::vector<bool> free;
   Address at = arena.first_pool;
   for (; at < arena.pool_address && at + pymalloc.pool_size <= arena.start + arena.size;
        at = at + pymalloc.pool_size) {
     if (o.load<std::uint32_t>(at, o.layout().pool_header.ref).value_or(0) == 0) {
-      visit(at, pymalloc.pool_size, PymallocPart::kFreePool);
+      part(at, pymalloc.pool_size, PymallocPart::kFreePool);
       continue;
     }
     const auto pool = read_pool(o, at);
     if (!pool || pool->arena != arena.index) {
-      visit(at, pymalloc.pool_size, PymallocPart::kUncertain);
+      part(at, pymalloc.pool_size, PymallocPart::kUncertain);
       continue;
     }
-    visit(at, header, PymallocPart::kOverhead);
+    part(at, header, PymallocPart::kOverhead);
     const std::uint64_t size = pool->block_size;
     const std::uint64_t carved = std::min((pool->next_offset - header) / size, pool->blocks);
     free.assign(pool->blocks, false);
@@ -247,16 +260,45 @@ void each_part(const Objects& o, const Pymalloc& pymalloc, const Pymalloc::Arena
       block = o.pointer(block, 0);
     }
     const bool fits = on_list + pool->used == carved;
-    for (std::uint64_t i = 0; i < pool->blocks; ++i)
-      visit(at + header + i * size, size,
-            free[i] ? PymallocPart::kFree
-            : fits  ? PymallocPart::kUsed
-                    : PymallocPart::kUncertain);
+    blocks({at + header, size, pool->blocks, pool->blocks - carved + on_list, free,
+            fits ? PymallocPart::kUsed : PymallocPart::kUncertain});
     const std::uint64_t rest = pymalloc.pool_size - header - pool->blocks * size;
-    if (rest) visit(at + header + pool->blocks * size, rest, PymallocPart::kOverhead);
+    if (rest) part(at + header + pool->blocks * size, rest, PymallocPart::kOverhead);
   }
   const Address end = arena.start + arena.size;
-  if (at < end) visit(at, end - at, PymallocPart::kFreePool);
+  if (at < end) part(at, end - at, PymallocPart::kFreePool);
+}
+
+}  // namespace
+
+void each_part(const Objects& o, const Pymalloc& pymalloc, const Pymalloc::Arena& arena,
+               const VisitParts& visit) {
+  each_pool(
+      o, pymalloc, arena,
+      [&](Address start, std::uint64_t size, PymallocPart part) { visit(start, size, 1, part); },
+      [&](const PoolBlocks& pool) {
+        for (std::uint64_t i = 0, end; i < pool.count; i = end) {
+          for (end = i + 1; end < pool.count && pool.is_free[end] == pool.is_free[i];) ++end;
+          visit(pool.first + i * pool.size, pool.size, end - i,
+                pool.is_free[i] ? PymallocPart::kFree : pool.others);
+        }
+      });
+}
+
+ArenaSums sums_of(const Objects& o, const Pymalloc& pymalloc, const Pymalloc::Arena& arena) {
+  ArenaSums sums;
+  const auto add = [&](std::uint64_t bytes, PymallocPart part) {
+    if (part == PymallocPart::kUsed) sums.used += bytes;
+    if (part == PymallocPart::kFree || part == PymallocPart::kFreePool) sums.free += bytes;
+    if (part == PymallocPart::kOverhead) sums.overhead += bytes;
+  };
+  each_pool(
+      o, pymalloc, arena, [&](Address, std::uint64_t bytes, PymallocPart part) { add(bytes, part); },
+      [&](const PoolBlocks& pool) {
+        add(pool.free * pool.size, PymallocPart::kFree);
+        add((pool.count - pool.free) * pool.size, pool.others);
+      });
+  return sums;
 }
 
 }  // namespace heapglass

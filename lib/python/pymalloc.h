@@ -54,9 +54,17 @@ enum class PymallocPart : std::uint8_t {
   kUncertain,  // of a pool that contradicts itself
 };
 
-// The parts of an arena in order of address, from its first byte to its last.
-using VisitPart = std::function<void(Address start, std::uint64_t size, PymallocPart part)>;
+// The parts of an arena in order of address, from its first byte to its last; `count` neighbours of the same
+// size at a time.
+using VisitParts =
+    std::function<void(Address start, std::uint64_t size, std::uint64_t count, PymallocPart part)>;
 void each_part(const Objects& objects, const Pymalloc& pymalloc, const Pymalloc::Arena& arena,
-               const VisitPart& visit);
+               const VisitParts& visit);
+
+// The same in sums, in bytes; what is uncertain is in none.
+struct ArenaSums {
+  std::uint64_t used = 0, free = 0, overhead = 0;
+};
+ArenaSums sums_of(const Objects& objects, const Pymalloc& pymalloc, const Pymalloc::Arena& arena);
 
 }  // namespace heapglass

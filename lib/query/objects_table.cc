@@ -107,7 +107,7 @@ const ObjectsTable::Made ObjectsTable::kColumns[12] = {
 };
 
 void ObjectsTable::sort_by_type() {
-  const std::vector<std::uint32_t>& type = in_.graph.type;
+  const LargeVector<std::uint32_t>& type = in_.graph.type;
   first_of_.resize(in_.graph.types.size() + 1);
   for (const std::uint32_t t : type) ++first_of_[t + 1];
   std::partial_sum(first_of_.begin(), first_of_.end(), first_of_.begin());

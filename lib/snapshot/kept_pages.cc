@@ -36,8 +36,8 @@ struct KeptPages::Words {
   std::vector<WordMask> masks;            // by kept page
   std::vector<std::uint64_t> first_word;  // by kept page, and one more
   // What the words are compared with: read when the first are.
-  std::vector<std::uint64_t> addresses;
-  std::vector<std::uint32_t> type;
+  LargeVector<std::uint64_t> addresses;
+  LargeVector<std::uint32_t> type;
   std::size_t types = 0;
 
   Words(const SnapshotFile& file, std::size_t pages) {
@@ -64,8 +64,8 @@ struct KeptPages::Words {
   }
 };
 
-KeptPages::KeptPages(std::shared_ptr<const SnapshotFile> file, const std::vector<std::uint64_t>& starts,
-                     const std::vector<std::uint64_t>& sizes)
+KeptPages::KeptPages(std::shared_ptr<const SnapshotFile> file, std::span<const std::uint64_t> starts,
+                     std::span<const std::uint64_t> sizes)
     : file_(std::move(file)) {
   std::uint64_t pages = 0;
   for (std::size_t i = 0; i < sizes.size(); ++i) {

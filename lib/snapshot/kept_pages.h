@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <vector>
 
 #include "lib/snapshot/snapshot_file.h"
@@ -33,8 +34,8 @@ void each_word(const WordMask& mask, Visit visit) {
 class KeptPages {
  public:
   // Segments in order of address. Throws Error kFile.
-  KeptPages(std::shared_ptr<const SnapshotFile> file, const std::vector<std::uint64_t>& starts,
-            const std::vector<std::uint64_t>& sizes);
+  KeptPages(std::shared_ptr<const SnapshotFile> file, std::span<const std::uint64_t> starts,
+            std::span<const std::uint64_t> sizes);
   static std::vector<std::shared_ptr<const SegmentGuard>> guards(std::shared_ptr<const KeptPages> pages);
 
   const std::byte* bytes(std::size_t segment) const { return segments_[segment].bytes.get(); }
@@ -61,7 +62,7 @@ class KeptPages {
 
   const std::shared_ptr<const SnapshotFile> file_;
   std::vector<Segment> segments_;
-  std::vector<std::uint64_t> pages_;  // those of the file, ascending
+  LargeVector<std::uint64_t> pages_;  // those of the file, ascending
   std::unique_ptr<std::atomic<bool>[]> loaded_;
   std::shared_ptr<Words> words_;
   mutable std::mutex mutex_;

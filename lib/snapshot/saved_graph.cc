@@ -16,7 +16,7 @@ std::size_t groups_of(std::uint32_t nodes) { return (nodes + kReferentGroup - 1)
 
 // Calls visit(node, codec), the codec set to that object, for each node of one group.
 template <class Visit>
-void each_in_group(std::size_t group, const std::vector<std::uint32_t>& type, ReferentCodec& codec,
+void each_in_group(std::size_t group, std::span<const std::uint32_t> type, ReferentCodec& codec,
                    Visit visit) {
   codec.begin_group();
   const std::size_t first = group * kReferentGroup;
@@ -209,7 +209,10 @@ HeapGraph load_graph(const SnapshotFile& file, std::shared_ptr<const Image> imag
   sizes("objects.size", graph.size);
   sizes("objects.external", graph.external);
   sizes("objects.beyond", graph.beyond);
-  if (file.has("objects.value_hash")) graph.value_hash = file.column<std::uint64_t>("objects.value_hash", n);
+  if (file.has("objects.value_hash")) {
+    const auto hashes = file.column<std::uint64_t>("objects.value_hash", n);
+    graph.value_hash.assign(hashes.begin(), hashes.end());
+  }
   if (references) load_references(file, graph);
   return graph;
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "lib/base/error.h"
+#include "lib/base/large_array.h"
 #include "lib/snapshot/column_codec.h"
 
 namespace heapglass {
@@ -24,15 +25,15 @@ class SnapshotFile {
   // All elements, decoded on all cores. Throws Error kFile where there is no such section, it is of another
   // width, or damaged.
   template <class T>
-  std::vector<T> column(const std::string& section) const {
+  LargeVector<T> column(const std::string& section) const {
     const Section& s = find(section, sizeof(T));
-    std::vector<T> out(s.rows);
+    LargeVector<T> out(s.rows);
     read(s, std::as_writable_bytes(std::span(out)));
     return out;
   }
   // As above, of exactly so many.
   template <class T>
-  std::vector<T> column(const std::string& section, std::uint64_t rows) const {
+  LargeVector<T> column(const std::string& section, std::uint64_t rows) const {
     if (find(section).rows != rows) fail(section, "it has not as many rows as those beside it");
     return column<T>(section);
   }

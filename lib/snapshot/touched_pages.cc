@@ -33,7 +33,10 @@ class TouchedPages::Guard final : public SegmentGuard {
         pages((bytes + kSnapshotPage - 1) / kSnapshotPage),
         touched(new std::atomic<std::uint64_t>[(pages * kSnapshotPage >> unit_shift) / 64 + 1]()),
         blank(unit == Unit::kWord ? new std::atomic<std::uint64_t>[pages * kWordsOfPage / 64 + 1]()
-                                  : nullptr) {}
+                                  : nullptr) {
+    known = touched.get();
+    known_shift = unit_shift;
+  }
   bool ready(std::uint64_t offset, std::uint64_t size) const override {
     const std::uint64_t first = offset >> unit_shift, last = (offset + size - 1) >> unit_shift;
     // Nearly always, and asked for with every read.

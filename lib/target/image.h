@@ -1,6 +1,7 @@
 // The captured memory of one moment. Reads are pointer look-ups, safe from many threads, for any address.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -17,8 +18,22 @@ namespace heapglass {
 // and who writes one notes what is read. From many threads.
 struct SegmentGuard {
   virtual ~SegmentGuard() = default;
+  // True: ready() would say so again, and change nothing. Asked first, since nearly all reads are of what was
+  // read before.
+  bool is_known(std::uint64_t offset, std::uint64_t size) const {
+    if (!known) return false;
+    const std::uint64_t first = offset >> known_shift, last = (offset + size - 1) >> known_shift;
+    if (first / 64 != last / 64) return false;
+    const std::uint64_t mask = ~std::uint64_t{0} >> (63 - (last - first)) << (first % 64);
+    return (known[first / 64].load(std::memory_order_relaxed) & mask) == mask;
+  }
   // False where some of the bytes [offset, offset + size) of the segment, 0 < size, are not to be had.
   virtual bool ready(std::uint64_t offset, std::uint64_t size) const = 0;
+
+ protected:
+  // A bit for each 2^known_shift bytes of the segment, where who guards keeps one.
+  const std::atomic<std::uint64_t>* known = nullptr;
+  int known_shift = 0;
 };
 
 class Image final : public MemoryReader {
@@ -40,11 +55,13 @@ class Image final : public MemoryReader {
   void seal();
 
   // The bytes [a, a + size) where one segment holds them all, else nullptr.
-  const std::byte* at(Address a, std::uint64_t size) const {
+  [[gnu::always_inline]] const std::byte* at(Address a, std::uint64_t size) const {
     const Segment* s = find(a);
     if (!s) return nullptr;
     const std::uint64_t offset = a - s->start;
-    if (size > s->size - offset || (s->guard && size && !s->guard->ready(offset, size))) return nullptr;
+    if (size > s->size - offset) return nullptr;
+    if (s->guard && size && !s->guard->is_known(offset, size) && !s->guard->ready(offset, size))
+      return nullptr;
     return s->bytes + offset;
   }
   // The segment that holds `a`.
