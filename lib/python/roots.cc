@@ -83,7 +83,9 @@ class CollectorList {
     Address last = head_, before_last = head_;
     Address node = step(head_, gc_.gc_next);
     for (std::uint64_t n = 0; node != head_; ++n) {
-      if (!is_member(node, n)) {
+      const std::optional<std::uint64_t> next =
+          is_null(node) || n > most_ ? std::nullopt : o_.load<std::uint64_t>(node, gc_.gc_next);
+      if (!next) {
         if (back_to(last, before_last, visit) && n <= most_) break;
         health.skip(Skip::kBrokenList, node);
         return false;
@@ -91,7 +93,7 @@ class CollectorList {
       visit(object_of(node));
       before_last = last;
       last = node;
-      node = step(node, gc_.gc_next);
+      node = Address{*next & ~kMarks};
     }
     return true;
   }
@@ -104,7 +106,8 @@ class CollectorList {
     if (gc_.gc_prev == kAbsent) return false;
     Address node = step(head_, gc_.gc_prev);
     for (std::uint64_t n = 0; node != last && node != before_last; ++n) {
-      if (node == head_ || !is_member(node, n)) return false;
+      if (node == head_ || is_null(node) || n > most_ || !o_.load<std::uint64_t>(node, gc_.gc_prev))
+        return false;
       visit(object_of(node));
       node = step(node, gc_.gc_prev);
     }
@@ -112,12 +115,11 @@ class CollectorList {
   }
   // The low bits of _gc_next and _gc_prev are the collector's marks.
   Address step(Address node, std::int32_t link) const {
-    return Address{value(o_.pointer(node, link)) & ~std::uint64_t{3}};
-  }
-  bool is_member(Address node, std::uint64_t n) const {
-    return !is_null(node) && n <= most_ && o_.load<std::uint64_t>(node, gc_.gc_next);
+    return Address{value(o_.pointer(node, link)) & ~kMarks};
   }
   Address object_of(Address node) const { return node + static_cast<std::uint64_t>(gc_.size); }
+
+  static constexpr std::uint64_t kMarks = 3;
 
   const Objects& o_;
   const decltype(PyLayout::PyGC_Head)& gc_;

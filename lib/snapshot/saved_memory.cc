@@ -1,6 +1,10 @@
 #include "lib/snapshot/saved_memory.h"
 
 #include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstring>
+#include <mutex>
 
 #include "lib/base/large_array.h"
 #include "lib/base/parallel.h"
@@ -80,6 +84,112 @@ Near objects_near(const HeapGraph& graph, Address first, Address last) {
   return near;
 }
 
+// The words of all kept pages, coded. A group is coded when the first of its words are asked for and let go
+// with the last: each is asked for once, and all of them would be half of the heap.
+class CodedWords {
+ public:
+  // `kept` apart, all borrowed.
+  CodedWords(const Image& image, const TouchedPages& touched, const HeapGraph& graph,
+             std::shared_ptr<const Pages> kept)
+      : image_(image), touched_(touched), graph_(graph), kept_(std::move(kept)) {
+    first_word_.push_back(0);
+    for (const TouchedPages::Page& page : *kept_) {
+      masks_.push_back(touched.read_of(page));
+      first_word_.push_back(first_word_.back() + count_words(masks_.back()));
+    }
+    groups_ = std::vector<Group>((kept_->size() + kWordGroup - 1) / kWordGroup);
+    for (std::size_t g = 0; g < groups_.size(); ++g) groups_[g].left = end_of(g) - begin_of(g);
+  }
+  std::uint64_t size() const { return first_word_.back(); }
+  std::uint64_t mask_word(std::uint64_t i) const {
+    return masks_[i / WordMask().size()][i % WordMask().size()];
+  }
+
+  // From many threads.
+  void take(std::uint64_t first, std::uint64_t n, std::byte* out) {
+    const auto behind =
+        std::upper_bound(groups_.begin(), groups_.end(), first, [&](std::uint64_t word, const Group& g) {
+          return word < begin_of(static_cast<std::size_t>(&g - groups_.data()));
+        });
+    for (auto g = static_cast<std::size_t>(behind - groups_.begin()) - 1; n > 0; ++g) {
+      Group& group = groups_[g];
+      const std::uint64_t count = std::min(n, end_of(g) - first);
+      if (count == 0) continue;
+      std::call_once(group.coded, [&] {
+        group.words = room();
+        code(g, group.words.get());
+      });
+      std::memcpy(out, group.words.get() + (first - begin_of(g)), count * sizeof(std::uint64_t));
+      if (group.left.fetch_sub(count) == count) {
+        const std::lock_guard lock(mutex_);
+        free_.push_back(std::move(group.words));
+      }
+      first += count;
+      n -= count;
+      out += count * sizeof(std::uint64_t);
+    }
+  }
+
+ private:
+  using Words = std::shared_ptr<std::uint64_t[]>;
+  struct Group {
+    std::once_flag coded;
+    Words words;
+    std::atomic<std::uint64_t> left{0};  // words that were not asked for yet
+  };
+
+  std::uint64_t begin_of(std::size_t group) const { return first_word_[group * kWordGroup]; }
+  std::uint64_t end_of(std::size_t group) const {
+    return first_word_[std::min<std::size_t>((group + 1) * kWordGroup, kept_->size())];
+  }
+  Words room() {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!free_.empty()) {
+        Words words = std::move(free_.back());
+        free_.pop_back();
+        return words;
+      }
+    }
+    return large_array<std::uint64_t>(kWordGroup * kSnapshotPage / sizeof(std::uint64_t));
+  }
+  Address start_of(std::size_t p) const {
+    return image_.segments()[(*kept_)[p].segment].start + (*kept_)[p].page * kSnapshotPage;
+  }
+  void code(std::size_t group, std::uint64_t* out) const {
+    const std::size_t first = group * kWordGroup, end = std::min(first + kWordGroup, kept_->size());
+    const Near near = objects_near(graph_, start_of(first), start_of(end - 1) + (kSnapshotPage - 8));
+    WordCodec codec(near.addresses, near.type, graph_.types.size());
+    codec.begin_group(start_of(first));
+    std::array<std::byte, kSnapshotPage> cut_short;
+    for (std::size_t p = first; p < end; ++p) {
+      const TouchedPages::Page page = (*kept_)[p];
+      const Address start = start_of(p);
+      const std::byte* words = whole_page(image_, page);
+      if (!words) {
+        copy_page(image_, page, cut_short.data());
+        words = cut_short.data();
+      }
+      const WordMask blank = touched_.blank_of(page);
+      each_word(masks_[p], [&](std::uint64_t w) {
+        const bool hidden = blank[w / 64] >> (w % 64) & 1;
+        const Address a = start + w * 8;
+        *out++ = codec.encode(a, hidden ? touched_.seen_of_blank(a, word_at(words, w)) : word_at(words, w));
+      });
+    }
+  }
+
+  const Image& image_;
+  const TouchedPages& touched_;
+  const HeapGraph& graph_;
+  const std::shared_ptr<const Pages> kept_;
+  std::vector<WordMask> masks_;            // by kept page
+  std::vector<std::uint64_t> first_word_;  // by kept page, and one more
+  std::vector<Group> groups_;
+  std::mutex mutex_;
+  std::vector<Words> free_;
+};
+
 }  // namespace
 
 void save_pages(SnapshotWriter& writer, const Image& image, const TouchedPages& touched) {
@@ -95,45 +205,12 @@ void save_pages(SnapshotWriter& writer, const Image& image, const TouchedPages& 
 void save_words(SnapshotWriter& writer, const Image& image, const TouchedPages& touched,
                 const HeapGraph& graph) {
   const auto kept = save_page_numbers(writer, image, touched);
-  const auto masks = std::make_shared<std::vector<WordMask>>();
-  std::vector<std::uint64_t> first_word{0};
-  for (const TouchedPages::Page& page : *kept) {
-    masks->push_back(touched.read_of(page));
-    first_word.push_back(first_word.back() + count_words(masks->back()));
-  }
-  const std::shared_ptr<std::uint64_t[]> coded = large_array<std::uint64_t>(first_word.back());
-  parallel_for((kept->size() + kWordGroup - 1) / kWordGroup, [&](std::size_t group, unsigned) {
-    const std::size_t first = group * kWordGroup, end = std::min(first + kWordGroup, kept->size());
-    const auto start_of = [&](std::size_t p) {
-      return image.segments()[(*kept)[p].segment].start + (*kept)[p].page * kSnapshotPage;
-    };
-    const Near near = objects_near(graph, start_of(first), start_of(end - 1) + (kSnapshotPage - 8));
-    WordCodec codec(near.addresses, near.type, graph.types.size());
-    codec.begin_group(start_of(first));
-    std::array<std::byte, kSnapshotPage> cut_short;
-    for (std::size_t p = first; p < end; ++p) {
-      const TouchedPages::Page page = (*kept)[p];
-      const Address start = start_of(p);
-      const std::byte* words = whole_page(image, page);
-      if (!words) {
-        copy_page(image, page, cut_short.data());
-        words = cut_short.data();
-      }
-      const WordMask blank = touched.blank_of(page);
-      std::uint64_t at = first_word[p];
-      each_word((*masks)[p], [&](std::uint64_t w) {
-        const bool hidden = blank[w / 64] >> (w % 64) & 1;
-        const Address a = start + w * 8;
-        coded[at++] =
-            codec.encode(a, hidden ? touched.seen_of_blank(a, word_at(words, w)) : word_at(words, w));
-      });
-    }
-  });
-  writer.column<std::uint64_t>(
-      "memory.mask", masks->size() * WordMask().size(), Transform::kNone,
-      [masks](std::uint64_t i) { return (*masks)[i / WordMask().size()][i % WordMask().size()]; });
-  writer.column<std::uint64_t>("memory.words", first_word.back(), Transform::kNone,
-                               [coded](std::uint64_t i) { return coded[i]; });
+  const auto words = std::make_shared<CodedWords>(image, touched, graph, kept);
+  writer.column<std::uint64_t>("memory.mask", kept->size() * WordMask().size(), Transform::kNone,
+                               [words](std::uint64_t i) { return words->mask_word(i); });
+  writer.add("memory.words", sizeof(std::uint64_t), Transform::kNone, words->size(),
+             kMostBlockBytes / sizeof(std::uint64_t),
+             [words](std::uint64_t first, std::uint64_t n, std::byte* out) { words->take(first, n, out); });
 }
 
 std::shared_ptr<Image> load_memory(std::shared_ptr<const SnapshotFile> file, std::uint64_t most_bytes) {
