@@ -24,8 +24,11 @@ constexpr std::chrono::seconds kLateFor{2};
 
 // Documentation/filesystems/proc.rst: "running", or the number of the call first.
 int disturbance(pid_t pid, pid_t tid) {
-  const std::string text =
-      read_proc_file("/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid) + "/syscall");
+  const std::string task = "/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid);
+  // A SIGCHLD of a child that a traced thread has made is not thrown away where nobody asks for it
+  // (sig_ignored, kernel/signal.c): while that thread is held another one's wait may end with it.
+  if (!read_proc_file(task + "/children").empty()) return 3;
+  const std::string text = read_proc_file(task + "/syscall");
   if (text.empty() || text.starts_with("running") || text.starts_with("-1")) return 0;
 #if defined(__x86_64__)
   switch (std::atoi(text.c_str())) {
@@ -37,7 +40,6 @@ int disturbance(pid_t pid, pid_t tid) {
     case SYS_pselect6:
     case SYS_nanosleep:
     case SYS_clock_nanosleep:
-    case SYS_wait4:
       return 1;
   }
 #endif

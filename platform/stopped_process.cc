@@ -45,6 +45,8 @@ constexpr std::chrono::milliseconds kShortWait{5};
 constexpr std::chrono::seconds kLastWait{2};
 // A wait that cannot be interrupted is mostly for a page, over in a moment; a vfork's may last.
 constexpr std::chrono::milliseconds kLastWaitInKernel{100};
+// As long as a vfork mostly takes, whose child ends soon after.
+constexpr std::chrono::milliseconds kHeldForLateOnes{5};
 
 void nap() {
   const timespec time{0, 50'000};
@@ -177,6 +179,7 @@ void StoppedProcess::read_thread(Thread& t, bool keep_wait) {
   std::copy(general.begin(), general.end(), t.registers.general.begin());
   // The number that was called stays in orig_rax as long as the call lasts; other stops set it to -1.
   set_system_call(t.registers, static_cast<long>(regs.orig_rax), regs.rdi);
+  t.wait_can_end = static_cast<long long>(regs.rax) == -EINTR && static_cast<long long>(regs.orig_rax) >= 0;
   // Where a signal is on its way and has a handler, the kernel returns EINTR all the same.
   if (keep_wait && begin_wait_anew(regs))
     trace(PTRACE_SETREGSET, t.tid, reinterpret_cast<void*>(NT_PRSTATUS), &io);
@@ -201,13 +204,26 @@ void StoppedProcess::let_go(Thread& t) {
 }
 
 bool StoppedProcess::resume() {
+  // Those that ran come first, those last whose wait any signal ends. For a SIGCHLD that nobody has asked for
+  // is not thrown away while the thread that made the child is traced (sig_ignored, kernel/signal.c), and
+  // goes to one that is let go already: to no such wait, as long as that one is still held.
+  const auto rank = [&](const Thread& t) {
+    if (t.wait_can_end) return t.tid == pid_ ? 2 : 3;
+    return t.state == 'R' ? 0 : 1;
+  };
   std::stable_sort(threads_.begin(), threads_.end(),
-                   [](const Thread& a, const Thread& b) { return (a.state == 'R') > (b.state == 'R'); });
+                   [&](const Thread& a, const Thread& b) { return rank(a) < rank(b); });
   for (Thread& t : threads_)
-    if (t.tid != 0 && t.stopped) let_go(t);
+    if (t.tid != 0 && t.stopped && !t.wait_can_end) let_go(t);
   // Who was asked to stop cannot be told to forget it, and one that has not stopped cannot be detached: each
   // is let go as soon as it comes to its stop. Left to itself it would find its wait ended.
   const auto since = StopClock::now();
+  const auto late = [](const Thread& t) { return t.tid != 0 && !t.stopped; };
+  while (!let_late_ones_go() && std::any_of(threads_.begin(), threads_.end(), late) &&
+         StopClock::now() - since < kHeldForLateOnes)
+    nap();
+  for (Thread& t : threads_)
+    if (t.tid != 0 && t.stopped) let_go(t);
   while (!let_late_ones_go()) {
     const auto waited = StopClock::now() - since;
     if (waited > kLastWait || (waited > kLastWaitInKernel && all_wait_in_kernel(0))) return false;

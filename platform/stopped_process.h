@@ -52,6 +52,7 @@ class StoppedProcess {
     bool waits_in_kernel = false;  // held without having stopped
     int pending_signal = 0;        // stopped on its way to the thread: handed on
     ThreadRegisters registers;     // once it has stopped
+    bool wait_can_end = false;     // it waits in a call that comes back with EINTR after any signal
   };
   bool seize_new_threads();
   void interrupt_and_wait(std::size_t from, StopClock::time_point until);

@@ -12,6 +12,7 @@
 #include <atomic>
 #include <thread>
 
+#include "platform/held_thread.h"
 #include "platform/threads.h"
 
 namespace heapglass {
@@ -145,6 +146,37 @@ TEST(ThreadsThatComeAndGo, AreNoReasonToRefuse) {
   EXPECT_EQ(calls, 5000);
   kill(child, SIGKILL);
   waitpid(child, nullptr, 0);
+}
+
+// A signal for the child of a thread that is held goes to another, whose wait may end with it.
+TEST(HeldThread, IsNotOneThatHasAChild) {
+  int ready[2];
+  ASSERT_EQ(pipe(ready), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    std::thread without([&] {
+      const pid_t tid = gettid();
+      if (write(ready[1], &tid, sizeof tid) != sizeof tid) _exit(1);
+      while (true) pause();
+    });
+    if (fork() == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);
+      pause();
+    }
+    while (true) sleep(1000);
+  }
+  pid_t without = 0;
+  ASSERT_EQ(read(ready[0], &without, sizeof without), static_cast<ssize_t>(sizeof without));
+  std::vector<pid_t> order;
+  for (int i = 0; i < 200 && (order.size() != 2 || order.back() != child); ++i) {
+    order = least_disturbed_first(child);
+    usleep(5000);
+  }
+  EXPECT_EQ(order, (std::vector<pid_t>{without, child}));
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  close(ready[0]);
+  close(ready[1]);
 }
 
 }  // namespace
