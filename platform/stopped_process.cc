@@ -20,6 +20,8 @@
 #include "lib/base/error.h"
 #include "platform/interrupted_wait.h"
 #include "platform/missing_right.h"
+#include "platform/proc_text.h"
+#include "platform/process.h"
 #include "platform/system_calls.h"
 #include "platform/threads.h"
 #include "platform/trace.h"
@@ -46,7 +48,13 @@ constexpr std::chrono::seconds kLastWait{2};
 // A wait that cannot be interrupted is mostly for a page, over in a moment; a vfork's may last.
 constexpr std::chrono::milliseconds kLastWaitInKernel{100};
 // As long as a vfork mostly takes, whose child ends soon after.
-constexpr std::chrono::milliseconds kHeldForLateOnes{5};
+constexpr std::chrono::milliseconds kHeldForLateOnes{10};
+
+bool blocks(pid_t pid, pid_t tid, int signal) {
+  const std::string mask = line_after(
+      read_proc_file("/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid) + "/status"), "SigBlk:");
+  return std::strtoull(mask.c_str(), nullptr, 16) >> (signal - 1) & 1;
+}
 
 void nap() {
   const timespec time{0, 50'000};
@@ -219,9 +227,17 @@ bool StoppedProcess::resume() {
   // is let go as soon as it comes to its stop. Left to itself it would find its wait ended.
   const auto since = StopClock::now();
   const auto late = [](const Thread& t) { return t.tid != 0 && !t.stopped; };
-  while (!let_late_ones_go() && std::any_of(threads_.begin(), threads_.end(), late) &&
-         StopClock::now() - since < kHeldForLateOnes)
+  std::vector<pid_t> late_ones;
+  for (const Thread& t : threads_)
+    if (late(t)) late_ones.push_back(t.tid);
+  // In a vfork mostly, that of posix_spawn with all signals blocked, which says again that none is thrown
+  // away: until it has run on for a bit.
+  const auto blocks_signals = [&](pid_t tid) { return blocks(pid_, tid, SIGCHLD); };
+  while ((!let_late_ones_go() && std::any_of(threads_.begin(), threads_.end(), late)) ||
+         std::any_of(late_ones.begin(), late_ones.end(), blocks_signals)) {
+    if (StopClock::now() - since > kHeldForLateOnes) break;
     nap();
+  }
   for (Thread& t : threads_)
     if (t.tid != 0 && t.stopped) let_go(t);
   while (!let_late_ones_go()) {
