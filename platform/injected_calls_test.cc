@@ -311,6 +311,8 @@ TEST_P(Injected, LeftBehindInAStoppedProcess) {
   EXPECT_EQ(status, 0);
   EXPECT_TRUE(children_without_signal(target_).empty());
   EXPECT_EQ(list_threads(target_).size(), 1u);
+  // Let go by its tracer, it comes to its stop by itself.
+  for (int k = 0; k < 2000 && thread_state(target_, target_) != 'T'; ++k) usleep(1000);
   EXPECT_EQ(thread_state(target_, target_), 'T');
   kill(target_, SIGCONT);
   ASSERT_TRUE(goes_on());
