@@ -296,6 +296,9 @@ TEST_P(Injected, LeftBehindInAStoppedProcess) {
   ASSERT_TRUE(room);
   Attendant attendant(*process_, *sites_, *room, CLONE_FILES | CLONE_FS);
   kill(target_, SIGSTOP);
+  // Not while it is still on its way there: a signal that is being delivered goes with the tracer that holds
+  // it.
+  for (int k = 0; k < 2000 && thread_state(target_, target_) != 'T'; ++k) usleep(1000);
   const pid_t tracer =
       start_injecting([&](InjectedCalls& calls) { return attendant.start(calls) == 0; }, false,
                       [&] {
@@ -311,8 +314,6 @@ TEST_P(Injected, LeftBehindInAStoppedProcess) {
   EXPECT_EQ(status, 0);
   EXPECT_TRUE(children_without_signal(target_).empty());
   EXPECT_EQ(list_threads(target_).size(), 1u);
-  // Let go by its tracer, it comes to its stop by itself.
-  for (int k = 0; k < 2000 && thread_state(target_, target_) != 'T'; ++k) usleep(1000);
   EXPECT_EQ(thread_state(target_, target_), 'T');
   kill(target_, SIGCONT);
   ASSERT_TRUE(goes_on());
