@@ -7,6 +7,7 @@
 
 #include "lib/analysis/heap_objects.h"
 #include "lib/base/parallel.h"
+#include "lib/graph/index_pieces.h"
 #include "lib/python/describe.h"
 #include "lib/python/python_repr.h"
 #include "lib/python/tracemalloc.h"
@@ -76,26 +77,14 @@ class Reader {
   }
 
  private:
-  // Calls visit(first, last, node) for pieces of the index, whose first object is `node`, on all cores.
-  template <class Visit>
-  void each_piece(Visit visit) const {
-    constexpr std::uint64_t kPiece = 1 << 10;  // blocks of the index
-    const AddressIndex& index_of = *graph_.index;
-    parallel_for((index_of.blocks() + kPiece - 1) / kPiece, [&](std::size_t piece, unsigned) {
-      const std::uint64_t first = piece * kPiece, last = std::min(first + kPiece, index_of.blocks());
-      visit(first, last, index_of.rank(first));
-    });
-  }
-
   template <class Visit>
   void each_object(Visit visit) {
-    each_piece([&](std::uint64_t first, std::uint64_t last, std::uint32_t n) {
+    each_piece(*graph_.index, [&](const IndexPiece& piece) {
       Names names;
       const References references(types_, health_);
       const HeapObjects values(types_, graph_, interpreters_);
-      graph_.index->each_in_blocks(first, last, [&](Address a) {
-        const NodeId node{n++};
-        if (infos_[graph_.type[index(node)]]) visit(a, node, references, values, names);
+      piece.each([&](std::uint32_t node, Address a) {
+        if (infos_[graph_.type[node]]) visit(a, NodeId{node}, references, values, names);
       });
       names.drain();
       const std::lock_guard lock(mutex_);
@@ -219,10 +208,9 @@ class Reader {
   void cut_texts() {
     const auto& l = objects_.layout().PyASCIIObject;
     const auto wide = objects_.layout().PyCompactUnicodeObject.size;
-    each_piece([&](std::uint64_t first, std::uint64_t last, std::uint32_t node) {
+    each_piece(*graph_.index, [&](const IndexPiece& piece) {
       std::vector<std::pair<Address, unsigned>> cuts;
-      graph_.index->each_in_blocks(first, last, [&](Address a) {
-        const std::uint32_t n = node++;
+      piece.each([&](std::uint32_t n, Address a) {
         const Address state = a + static_cast<std::uint64_t>(l.state);
         if (!kinds_[graph_.type[n]].is_str || !touched_.is_touched(state)) return;
         cuts.emplace_back(state, 4);

@@ -3,7 +3,7 @@
 
 #include "cmd/session.h"
 #include "lib/base/error.h"
-#include "lib/base/parallel.h"
+#include "lib/graph/index_pieces.h"
 #include "lib/graph/verify.h"
 #include "lib/python/content.h"
 #include "lib/snapshot/saved_capture.h"
@@ -32,15 +32,11 @@ void Session::note_words() {
 }
 
 void Session::hash_values(const std::function<std::uint64_t(std::string_view)>& hash, std::string values) {
-  constexpr std::uint64_t kLongest = 1 << 20, kPiece = 1 << 10;  // blocks of the index
+  constexpr std::uint64_t kLongest = 1 << 20;
   values_ = std::move(values);
   graph_.value_hash.assign(graph_.nodes(), 0);
-  const AddressIndex& index_of = *graph_.index;
-  parallel_for((index_of.blocks() + kPiece - 1) / kPiece, [&](std::size_t piece, unsigned) {
-    const std::uint64_t first = piece * kPiece, last = std::min(first + kPiece, index_of.blocks());
-    std::uint32_t n = index_of.rank(first);
-    index_of.each_in_blocks(first, last, [&](Address a) {
-      const std::uint32_t node = n++;
+  each_piece(*graph_.index, [&](const IndexPiece& piece) {
+    piece.each([&](std::uint32_t node, Address a) {
       if (const auto bytes = value_bytes(*objects_, a, *graph_.types[graph_.type[node]].info, kLongest))
         graph_.value_hash[node] = std::max<std::uint64_t>(hash(*bytes), 1);
     });

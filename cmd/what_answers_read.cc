@@ -6,6 +6,7 @@
 
 #include "lib/analysis/holders.h"
 #include "lib/base/parallel.h"
+#include "lib/graph/index_pieces.h"
 #include "lib/graph/labels.h"
 #include "lib/graph/objgraph_labels.h"
 #include "lib/python/describe.h"
@@ -35,15 +36,10 @@ void read_what_answers_read(Session& session, std::uint64_t longest) {
   // What stands in front of an object: the collector's head, pointers to its dict and weak references.
   constexpr std::uint64_t kInFront = 64;
   constexpr std::size_t kLongestRepr = 1000;
-  constexpr std::uint64_t kPiece = 1 << 10;  // blocks of the index
-  const AddressIndex& index_of = *graph.index;
   std::vector<char> plain;  // by type; not bits, which threads would share
   for (const GraphType& type : graph.types) plain.push_back(is_plain(*type.info));
-  parallel_for((index_of.blocks() + kPiece - 1) / kPiece, [&](std::size_t piece, unsigned) {
-    const std::uint64_t first = piece * kPiece, last = std::min(first + kPiece, index_of.blocks());
-    std::uint32_t n = index_of.rank(first);
-    index_of.each_in_blocks(first, last, [&](Address a) {
-      const std::uint32_t node = n++;
+  each_piece(*graph.index, [&](const IndexPiece& piece) {
+    piece.each([&](std::uint32_t node, Address a) {
       session.touched().touch(a - kInFront, kInFront + std::min(graph.size[node], longest));
       const TypeInfo& type = *graph.types[graph.type[node]].info;
       if (type.flags & kTpUnicodeSubclass && !objects.str_is_in_one_block(a)) objects.str(a, longest / 4);

@@ -226,18 +226,19 @@ bool StoppedProcess::resume() {
   // Who was asked to stop cannot be told to forget it, and one that has not stopped cannot be detached: each
   // is let go as soon as it comes to its stop. Left to itself it would find its wait ended.
   const auto since = StopClock::now();
-  const auto late = [](const Thread& t) { return t.tid != 0 && !t.stopped; };
   std::vector<pid_t> late_ones;
   for (const Thread& t : threads_)
-    if (late(t)) late_ones.push_back(t.tid);
+    if (t.tid != 0 && !t.stopped) late_ones.push_back(t.tid);
+  const auto stopped = [](const Thread& t) { return t.stopped; };
+  const auto is_late = [](const Thread& t) { return t.tid != 0 && !t.stopped; };
   // In a vfork mostly, that of posix_spawn with all signals blocked, which says again that none is thrown
   // away: until it has run on for a bit.
   const auto blocks_signals = [&](pid_t tid) { return blocks(pid_, tid, SIGCHLD); };
-  while ((!let_late_ones_go() && std::any_of(threads_.begin(), threads_.end(), late)) ||
-         std::any_of(late_ones.begin(), late_ones.end(), blocks_signals)) {
-    if (StopClock::now() - since > kHeldForLateOnes) break;
+  while (!let_late_ones_go() && std::any_of(threads_.begin(), threads_.end(), stopped) &&
+         (std::any_of(threads_.begin(), threads_.end(), is_late) ||
+          std::any_of(late_ones.begin(), late_ones.end(), blocks_signals)) &&
+         StopClock::now() - since < kHeldForLateOnes)
     nap();
-  }
   for (Thread& t : threads_)
     if (t.tid != 0 && t.stopped) let_go(t);
   while (!let_late_ones_go()) {

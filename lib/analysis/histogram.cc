@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lib/base/parallel.h"
+#include "lib/graph/index_pieces.h"
 #include "lib/python/sizes.h"
 #include "lib/python/types.h"
 
@@ -10,16 +11,11 @@ namespace heapglass {
 
 std::vector<TypeCount> histogram(const HeapGraph& graph, const Objects* objects) {
   // Who has buffers is looked at in memory: that is what takes the time, and all cores take it.
-  constexpr std::uint64_t kPiece = 1 << 10;  // blocks of the index
-  const AddressIndex& index_of = *graph.index;
   std::vector<std::vector<TypeCount>> by_worker(worker_count());
   for (auto& rows : by_worker) rows.resize(graph.types.size());
-  parallel_for((index_of.blocks() + kPiece - 1) / kPiece, [&](std::size_t piece, unsigned worker) {
-    std::vector<TypeCount>& mine = by_worker[worker];
-    const std::uint64_t first = piece * kPiece, last = std::min(first + kPiece, index_of.blocks());
-    std::uint32_t n = index_of.rank(first);
-    index_of.each_in_blocks(first, last, [&](Address a) {
-      const std::uint32_t node = n++;
+  each_piece(*graph.index, [&](const IndexPiece& piece) {
+    std::vector<TypeCount>& mine = by_worker[piece.worker];
+    piece.each([&](std::uint32_t node, Address a) {
       TypeCount& row = mine[graph.type[node]];
       ++row.count;
       row.bytes += graph.size[node];

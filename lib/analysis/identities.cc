@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "lib/base/parallel.h"
+#include "lib/graph/index_pieces.h"
 #include "lib/python/content.h"
 #include "lib/python/types.h"
 
@@ -70,18 +71,14 @@ Identities identities(const HeapGraph& graph, const Objects& objects, std::strin
   }
   // Values first; then what refers to them, and once more for what an instance has in its dict.
   out.content.assign(nodes, 0);
-  parallel_for(graph.index->blocks() / 1024 + 1, [&](std::size_t piece, unsigned) {
-    const std::uint64_t first = piece * 1024, last = std::min(first + 1024, graph.index->blocks());
-    if (first >= last) return;
-    std::uint32_t n = graph.index->rank(first);
-    graph.index->each_in_blocks(first, last, [&](Address a) {
+  each_piece(*graph.index, [&](const IndexPiece& piece) {
+    piece.each([&](std::uint32_t n, Address a) {
       out.address[n] = a;
       out.size[n] = graph.size[n];
       if (!graph.value_hash.empty())
         out.content[n] = folded(graph.value_hash[n]);
       else if (values[graph.type[n]])
         out.content[n] = value_fingerprint(objects, a, *graph.types[graph.type[n]].info);
-      ++n;
     });
   });
   const std::vector<std::uint32_t> of_values = out.content;

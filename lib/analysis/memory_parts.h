@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "lib/base/large_array.h"
+#include "lib/base/limits.h"
 #include "lib/graph/heap_graph.h"
 #include "lib/python/pymalloc.h"
 #include "lib/target/malloc_heap.h"
@@ -64,9 +65,9 @@ class MemoryPart {
  private:
   static constexpr std::uint64_t kFar = (1 << 12) - 1;
   std::uint64_t start_ : 47, use_ : 5, object_at_ : 12;  // in words
-  std::uint64_t words_ : 40, owner_ : 24;                // Limits::types
+  std::uint64_t words_ : 40, owner_ : 24;
 };
-static_assert(sizeof(MemoryPart) == 16);
+static_assert(sizeof(MemoryPart) == 16 && Limits{}.types < 1 << 24);
 
 struct MemoryParts {
   LargeVector<MemoryPart> parts;       // in order of address, not overlapping

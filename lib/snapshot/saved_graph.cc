@@ -5,6 +5,7 @@
 
 #include "lib/base/large_array.h"
 #include "lib/base/parallel.h"
+#include "lib/graph/index_pieces.h"
 #include "lib/python/sizes.h"
 #include "lib/snapshot/object_addresses.h"
 #include "lib/snapshot/referent_codec.h"
@@ -61,13 +62,8 @@ std::shared_ptr<const BufferBytes> buffer_bytes(TypeTable& types, const HeapGrap
     const std::lock_guard lock(large);
     column.set_large(node, size);
   };
-  constexpr std::uint64_t kPiece = 1 << 10;  // blocks of the index
-  const AddressIndex& index_of = *graph.index;
-  parallel_for((index_of.blocks() + kPiece - 1) / kPiece, [&](std::size_t piece, unsigned) {
-    const std::uint64_t first = piece * kPiece, last = std::min(first + kPiece, index_of.blocks());
-    std::uint32_t n = index_of.rank(first);
-    index_of.each_in_blocks(first, last, [&](Address a) {
-      const std::uint32_t node = n++;
+  each_piece(*graph.index, [&](const IndexPiece& piece) {
+    piece.each([&](std::uint32_t node, Address a) {
       const TypeInfo* const type = graph.types[graph.type[node]].info;
       if (!type || !may_have_buffers(*type)) return;
       const ExternalBytes external = external_of(types.objects(), a, *type, graph.size[node]);
