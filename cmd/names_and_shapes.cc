@@ -102,10 +102,15 @@ class Reader {
     bool is_number = false;  // one of a fixed size
     bool has_name = false;   // its description is a name of the program
     bool is_lru_cache = false;
+    bool is_plain = false;  // refers to nothing, and is known to no collector
   };
   static Kind kind_of(const TypeInfo& type) {
-    return {type.name == "builtins.str", type.name == "builtins.float" || type.name == "builtins.complex",
-            is_named(type) || type.body == Body::kModule, type.name == "functools._lru_cache_wrapper"};
+    Kind kind{type.name == "builtins.str", type.name == "builtins.float" || type.name == "builtins.complex",
+              is_named(type) || type.body == Body::kModule, type.name == "functools._lru_cache_wrapper"};
+    kind.is_plain = !type.has_references && !type.has_gc && !kind.has_name && !kind.is_lru_cache &&
+                    type.body == Body::kNone && type.resolution != Resolution::kUnknown &&
+                    !(type.flags & (kTpDictSubclass | kTpTypeSubclass));
+    return kind;
   }
 
   void shape(Address a, NodeId node, const References& references, const HeapObjects& values, Names& names) {
@@ -115,8 +120,10 @@ class Reader {
     const PyLayout& l = objects_.layout();
     objects_.type_of(a);
     objects_.refcount(a);
-    is_tracked(objects_, a, type);
+    if (kind.is_number) return;
     values.length(a);
+    if (kind.is_plain) return;
+    is_tracked(objects_, a, type);
     references.visit(a, type, names);
     if (type.flags & kTpDictSubclass) hide_hashes(objects_.pointer(a, l.PyDictObject.ma_keys));
     if (type.body == Body::kSet) hide_hashes_of_set(a);

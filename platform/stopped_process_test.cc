@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -146,6 +148,93 @@ TEST(ThreadsThatComeAndGo, AreNoReasonToRefuse) {
   EXPECT_EQ(calls, 5000);
   kill(child, SIGKILL);
   waitpid(child, nullptr, 0);
+}
+
+// As posix_spawn has it: its main thread makes a child in a vfork with all signals blocked, and takes them
+// again a bit later. Another thread is in a wait that any signal ends.
+class Spawning : public testing::Test {
+ protected:
+  struct Shared {
+    std::atomic<pid_t> waiter;
+    std::atomic<bool> blocks, may_take_signals;
+  };
+  void SetUp() override {
+    shared_ =
+        static_cast<Shared*>(mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+    ASSERT_NE(static_cast<void*>(shared_), MAP_FAILED);
+    ASSERT_EQ(pipe(end_of_vfork_), 0);
+    child_ = fork();
+    if (child_ == 0) run();
+    for (int i = 0; i < 5000 && shared_->waiter == 0; ++i) usleep(1000);
+    ASSERT_NE(shared_->waiter, 0);
+  }
+  void TearDown() override {
+    kill(child_, SIGKILL);
+    waitpid(child_, nullptr, 0);
+    close(end_of_vfork_[0]);
+    close(end_of_vfork_[1]);
+    munmap(shared_, 4096);
+  }
+  [[noreturn]] void run() {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    close(end_of_vfork_[1]);  // so that the child's read ends with this test
+    std::thread waiter([&] {
+      epoll_event event;
+      const int none = epoll_create1(0);
+      shared_->waiter = gettid();
+      for (;;) epoll_wait(none, &event, 1, -1);
+    });
+    sigset_t all, before;
+    sigfillset(&all);
+    for (;;) {
+      sigprocmask(SIG_SETMASK, &all, &before);
+      // With a copy of the memory: it is the wait for its end that matters.
+      const long made = syscall(SYS_clone, CLONE_VFORK | SIGCHLD, nullptr, nullptr, nullptr, nullptr);
+      if (made == 0) {
+        char byte;
+        syscall(SYS_exit_group, read(end_of_vfork_[0], &byte, 1) < 0);
+      }
+      shared_->blocks = true;
+      while (!shared_->may_take_signals) {
+      }
+      shared_->blocks = shared_->may_take_signals = false;
+      sigprocmask(SIG_SETMASK, &before, nullptr);
+      waitpid(static_cast<pid_t>(made), nullptr, 0);
+    }
+  }
+
+  Shared* shared_ = nullptr;
+  int end_of_vfork_[2]{};
+  pid_t child_ = -1;
+};
+
+TEST_F(Spawning, HasItsWaitsHeldUntilItTakesSignalsAgain) {
+  // Nobody is held for longer than that, whatever comes.
+  constexpr auto kInTime = std::chrono::milliseconds(8);
+  bool seen = false;
+  for (int i = 0; i < 100 && !seen; ++i) {
+    for (int n = 0;
+         n < 5000 && (thread_state(child_, child_) != 'D' || thread_state(child_, shared_->waiter) != 'S');
+         ++n)
+      usleep(1000);
+    std::atomic<bool> resumes = false, held = false;
+    std::thread spawned([&] {
+      while (!resumes) usleep(100);
+      const auto since = StopClock::now();
+      usleep(500);
+      ASSERT_EQ(write(end_of_vfork_[1], "x", 1), 1);
+      while (!shared_->blocks) usleep(100);
+      usleep(500);
+      held = tracer_of(child_, shared_->waiter) != 0;
+      seen = StopClock::now() - since < kInTime;
+      shared_->may_take_signals = true;
+    });
+    while_stopped(child_, {}, [&](StoppedProcess&, StopClock::time_point) { resumes = true; });
+    spawned.join();
+    EXPECT_TRUE(held || !seen);
+    EXPECT_EQ(tracer_of(child_, shared_->waiter), 0);
+  }
+  EXPECT_TRUE(seen);
 }
 
 // A signal for the child of a thread that is held goes to another, whose wait may end with it.

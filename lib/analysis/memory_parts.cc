@@ -58,6 +58,17 @@ void add(Parts& parts, Address start, std::uint64_t size, PartUse use, std::uint
   if (MemoryPart::can_be(start, size)) parts.emplace_back(start, size, use, owner);
 }
 
+// How many parts there are at most, as long as no header contradicts itself: memory that was got and copied
+// once more costs more than looking at the pools once.
+std::size_t most_parts(const Pymalloc& pymalloc) {
+  constexpr std::size_t kOfPool = 2, kOfArena = 3;  // a header and a rest; before, between and behind pools
+  std::size_t most = 0;
+  for (const PymallocFigures::OfSize& s : pymalloc.figures.sizes)
+    most += s.used + s.available + s.pools * kOfPool;
+  if (pymalloc.pool_size) most += pymalloc.figures.unused_pools / pymalloc.pool_size;
+  return most + pymalloc.arenas.size() * kOfArena;
+}
+
 // malloc's chunks in order of address. It tells its regions in a piece, in whatever order.
 class ChunksInOrder {
  public:
@@ -98,15 +109,13 @@ class ChunksInOrder {
   std::size_t region_ = 0, count_ = 0;
 };
 
-Parts all_parts(const Objects& objects, const Pymalloc& pymalloc, const MallocHeap& malloc,
-                std::size_t objects_in_all) {
+Parts all_parts(const Objects& objects, const Pymalloc& pymalloc, const MallocHeap& malloc) {
   std::vector<const Pymalloc::Arena*> arenas;
   for (const Pymalloc::Arena& arena : pymalloc.arenas) arenas.push_back(&arena);
   std::sort(arenas.begin(), arenas.end(), [](const auto* a, const auto* b) { return a->start < b->start; });
   ChunksInOrder chunks(malloc);
   Parts parts;
-  // And blocks that are free, or no objects.
-  parts.reserve(chunks.count() + objects_in_all + objects_in_all / 4);
+  parts.reserve(chunks.count() + most_parts(pymalloc));
   for (const Pymalloc::Arena* arena : arenas) {
     chunks.take(arena->start, parts);
     each_part(objects, pymalloc, *arena,
@@ -292,7 +301,7 @@ class BufferFinder {
 MemoryParts divide_memory(const HeapGraph& graph, const Objects& objects, const Pymalloc& pymalloc,
                           const MallocHeap& malloc) {
   MemoryParts out;
-  out.parts = all_parts(objects, pymalloc, malloc, graph.nodes());
+  out.parts = all_parts(objects, pymalloc, malloc);
   place_objects(graph, out);
   BufferFinder(graph, objects, out.parts).find();
   return out;

@@ -397,12 +397,8 @@ ExternalBytes external_of(const Objects& objects, Address object, const TypeInfo
     return {plausible(objects.load<std::int64_t>(object, l.CDataObject.b_size)), false};
   }
   std::uint64_t block = static_cast<std::uint64_t>(type.basicsize) + type.pre_header_size;
+  if (!may_have_buffers(type)) return kNone;
   switch (type.size_rule) {
-    case SizeRule::kInt:
-    case SizeRule::kCode:
-    case SizeRule::kFrame:
-    case SizeRule::kGenerator:
-      return kNone;  // all in one block, whatever tp_basicsize says
     case SizeRule::kType:
       if (!(objects.type_flags(object) & kTpHeapType)) return kNone;
       block = static_cast<std::uint64_t>(l.PyHeapTypeObject.size) + type.pre_header_size;
@@ -420,7 +416,6 @@ ExternalBytes external_of(const Objects& objects, Address object, const TypeInfo
       break;
     }
     default: {
-      if (type.size_rule == SizeRule::kObject && !type.size_unsure) return kNone;
       const std::uint64_t n = type.itemsize > 0 ? objects.item_count(object) : 0;
       block += plausible(static_cast<std::int64_t>(n)) *
                static_cast<std::uint64_t>(std::max<std::int64_t>(type.itemsize, 0));

@@ -23,8 +23,20 @@ struct ExternalBytes {
 };
 
 // False where external_of has nothing to tell of any instance, without a look at them.
+inline bool may_have_buffers_beyond_size(const TypeInfo& type) { return type.buffer != BufferRule::kNone; }
 inline bool may_have_buffers(const TypeInfo& type) {
-  return type.size_rule != SizeRule::kObject || type.size_unsure || type.buffer != BufferRule::kNone;
+  if (may_have_buffers_beyond_size(type)) return true;
+  switch (type.size_rule) {
+    case SizeRule::kInt:
+    case SizeRule::kCode:
+    case SizeRule::kFrame:
+    case SizeRule::kGenerator:
+      return false;  // all in one block, whatever tp_basicsize says
+    case SizeRule::kObject:
+      return type.size_unsure;
+    default:
+      return true;
+  }
 }
 
 // `size` is the object's sys.getsizeof, known from wherever: what it counts beyond the object's own block is

@@ -1,11 +1,9 @@
 #include "lib/snapshot/saved_graph.h"
 
+#include <algorithm>
 #include <cstring>
-#include <mutex>
 
-#include "lib/base/large_array.h"
 #include "lib/base/parallel.h"
-#include "lib/graph/index_pieces.h"
 #include "lib/python/sizes.h"
 #include "lib/snapshot/object_addresses.h"
 #include "lib/snapshot/referent_codec.h"
@@ -27,63 +25,50 @@ void each_in_group(std::size_t group, std::span<const std::uint32_t> type, Refer
   }
 }
 
+// Made when they are written, block by block: a block begins somewhere in a group, and coding what is before
+// it there once more is quicker than getting memory for all.
+void code_referents(const HeapGraph& graph, std::uint64_t first, std::uint64_t count, std::byte* out) {
+  const auto& edges = graph.first_edge;
+  const std::uint64_t end = first + count;
+  // The object that has the first one; objects without references begin where the next one does.
+  const auto behind = std::upper_bound(edges.begin(), edges.end(), first);
+  ReferentCodec codec(graph.types.size());
+  for (std::size_t n = static_cast<std::size_t>(behind - edges.begin() - 1) / kReferentGroup * kReferentGroup;
+       n < graph.nodes() && edges[n] < end; ++n) {
+    if (n % kReferentGroup == 0) codec.begin_group();
+    codec.begin_object(graph.type[n]);
+    for (std::uint64_t e = edges[n]; e < std::min(edges[n + 1], end); ++e) {
+      const std::uint32_t coded = codec.encode(index(graph.referent[e]));
+      if (e >= first) std::memcpy(out + (e - first) * sizeof coded, &coded, sizeof coded);
+    }
+  }
+}
+
 void save_references(SnapshotWriter& writer, const HeapGraph& graph) {
   writer.column<std::uint32_t>("refs.count", graph.nodes(), Transform::kNone, [&graph](std::uint64_t n) {
     return graph.first_edge[n + 1] - graph.first_edge[n];
   });
-  const std::size_t edges = graph.referent.size();
-  const std::shared_ptr<std::uint32_t[]> coded = large_array<std::uint32_t>(edges);
-  parallel_for(groups_of(graph.nodes()), [&](std::size_t group, unsigned) {
-    ReferentCodec codec(graph.types.size());
-    each_in_group(group, graph.type, codec, [&](std::size_t n, ReferentCodec& c) {
-      for (std::uint64_t e = graph.first_edge[n]; e < graph.first_edge[n + 1]; ++e)
-        coded[e] = c.encode(index(graph.referent[e]));
-    });
-  });
-  writer.column<std::uint32_t>("refs.to", edges, Transform::kNone,
-                               [coded](std::uint64_t e) { return coded[e]; });
+  constexpr unsigned kWidth = sizeof(std::uint32_t);
+  writer.add("refs.to", kWidth, Transform::kNone, graph.referent.size(), kMostBlockBytes / kWidth,
+             [&graph](std::uint64_t first, std::uint64_t count, std::byte* out) {
+               code_referents(graph, first, count, out);
+             });
   writer.column<std::uint8_t>(
       "refs.class", graph.edge_class.size(), Transform::kNone,
       [&graph](std::uint64_t e) { return static_cast<std::uint8_t>(graph.edge_class[e]); });
 }
 
-// What lies in buffers, by node, from the memory.
-struct BufferBytes {
-  SizeColumn external, beyond;
-};
-
-std::shared_ptr<const BufferBytes> buffer_bytes(TypeTable& types, const HeapGraph& graph) {
-  const auto bytes = std::make_shared<BufferBytes>();
-  bytes->external.resize(graph.nodes());
-  bytes->beyond.resize(graph.nodes());
-  std::mutex large;
-  const auto set = [&](SizeColumn& column, std::uint32_t node, std::uint64_t size) {
-    if (size < SizeColumn::kLarge) return column.set_small(node, static_cast<std::uint32_t>(size));
-    const std::lock_guard lock(large);
-    column.set_large(node, size);
-  };
-  each_piece(*graph.index, [&](const IndexPiece& piece) {
-    piece.each([&](std::uint32_t node, Address a) {
-      const TypeInfo* const type = graph.types[graph.type[node]].info;
-      if (!type || !may_have_buffers(*type)) return;
-      const ExternalBytes external = external_of(types.objects(), a, *type, graph.size[node]);
-      set(bytes->external, node, external.bytes);
-      set(bytes->beyond, node, external.in_size ? 0 : external.bytes);
-    });
-  });
-  return bytes;
-}
-
-// A column of what `of` says of each object's address, made when it is written: a million addresses need not
-// be kept for that.
+// A column of what `of` says of each object and its address, made when it is written: a million of them need
+// not be kept for that.
 template <class Of>
 void column_by_address(SnapshotWriter& writer, const char* name, Transform transform, const HeapGraph& graph,
                        Of of) {
   writer.add(name, sizeof(std::uint64_t), transform, graph.nodes(), kMostBlockBytes / sizeof(std::uint64_t),
              [&graph, of](std::uint64_t first, std::uint64_t count, std::byte* out) {
+               std::uint64_t node = first;
                each_address(*graph.index, static_cast<std::uint32_t>(first),
                             static_cast<std::uint32_t>(first + count), [&](Address a) {
-                              const std::uint64_t element = of(a);
+                              const std::uint64_t element = of(node++, a);
                               std::memcpy(out, &element, sizeof element);
                               out += sizeof element;
                             });
@@ -143,22 +128,34 @@ void save_graph(SnapshotWriter& writer, TypeTable& types, const HeapGraph& graph
   writer.column<std::uint8_t>("types.size_unsure", t.size(), Transform::kNone,
                               [&t](std::uint64_t i) { return t[i].size_unsure; });
 
-  const auto bytes = buffer_bytes(types, graph);
   const std::uint32_t n = graph.nodes();
   // All addresses are multiples of 8.
   column_by_address(writer, "objects.address", Transform::kDelta, graph,
-                    [](Address a) { return value(a) >> 3; });
+                    [](std::uint64_t, Address a) { return value(a) >> 3; });
   writer.column<std::uint32_t>("objects.type", n, Transform::kNone,
                                [&graph](std::uint64_t i) { return graph.type[i]; });
   writer.column<std::uint64_t>("objects.size", n, Transform::kNone,
                                [&graph](std::uint64_t i) { return graph.size[i]; });
   const Objects& objects = types.objects();
-  column_by_address(writer, "objects.refcount", Transform::kNone, graph,
-                    [&objects](Address a) { return static_cast<std::uint64_t>(objects.refcount(a)); });
-  writer.column<std::uint64_t>("objects.external", n, Transform::kNone,
-                               [bytes](std::uint64_t i) { return bytes->external[i]; });
-  writer.column<std::uint64_t>("objects.beyond", n, Transform::kNone,
-                               [bytes](std::uint64_t i) { return bytes->beyond[i]; });
+  column_by_address(
+      writer, "objects.refcount", Transform::kNone, graph,
+      [&objects](std::uint64_t, Address a) { return static_cast<std::uint64_t>(objects.refcount(a)); });
+  // What lies in buffers, from the memory.
+  const auto external = [&objects, &graph](std::uint64_t node, Address a, const TypeInfo& type) {
+    return external_of(objects, a, type, graph.size[node]);
+  };
+  column_by_address(writer, "objects.external", Transform::kNone, graph,
+                    [&graph, external](std::uint64_t node, Address a) -> std::uint64_t {
+                      const TypeInfo* const type = graph.types[graph.type[node]].info;
+                      return type && may_have_buffers(*type) ? external(node, a, *type).bytes : 0;
+                    });
+  column_by_address(writer, "objects.beyond", Transform::kNone, graph,
+                    [&graph, external](std::uint64_t node, Address a) -> std::uint64_t {
+                      const TypeInfo* const type = graph.types[graph.type[node]].info;
+                      if (!type || !may_have_buffers_beyond_size(*type)) return 0;
+                      const ExternalBytes bytes = external(node, a, *type);
+                      return bytes.in_size ? 0 : bytes.bytes;
+                    });
   if (!graph.value_hash.empty())
     writer.column<std::uint64_t>("objects.value_hash", n, Transform::kNone,
                                  [&graph](std::uint64_t i) { return graph.value_hash[i]; });

@@ -13,6 +13,17 @@ void set(const Bits& bits, std::uint64_t at, std::uint64_t mask) {
   if ((word.load(std::memory_order_relaxed) & mask) != mask) word.fetch_or(mask, std::memory_order_relaxed);
 }
 
+// Calls visit(at, mask) for each word that has some of the bits [first, last].
+template <class Visit>
+void each_mask(std::uint64_t first, std::uint64_t last, Visit visit) {
+  for (std::uint64_t at = first / 64; at <= last / 64; ++at) {
+    std::uint64_t mask = ~std::uint64_t{0};
+    if (at == first / 64) mask &= ~std::uint64_t{0} << (first % 64);
+    if (at == last / 64) mask &= ~std::uint64_t{0} >> (63 - last % 64);
+    visit(at, mask);
+  }
+}
+
 }  // namespace
 
 std::shared_ptr<Image> unnoted(const std::shared_ptr<Image>& image) {
@@ -44,12 +55,7 @@ class TouchedPages::Guard final : public SegmentGuard {
       set(touched, first / 64, std::uint64_t{1} << (first % 64));
       return true;
     }
-    for (std::uint64_t at = first / 64; at <= last / 64; ++at) {
-      std::uint64_t mask = ~std::uint64_t{0};
-      if (at == first / 64) mask &= ~std::uint64_t{0} << (first % 64);
-      if (at == last / 64) mask &= ~std::uint64_t{0} >> (63 - last % 64);
-      set(touched, at, mask);
-    }
+    each_mask(first, last, [&](std::uint64_t at, std::uint64_t mask) { set(touched, at, mask); });
     return true;
   }
   WordMask words(const Bits& bits, std::uint64_t page) const {
@@ -86,9 +92,12 @@ void TouchedPages::forget(Address from, std::uint64_t bytes) const {
   const Image::Segment* s = image_->find(from);
   if (!s || bytes == 0) return;
   const Guard& guard = *guards_[static_cast<std::size_t>(s - image_->segments().data())];
-  const std::uint64_t first = from - s->start, last = std::min(first + bytes, s->size) - 1;
-  for (std::uint64_t at = first / 8; at <= last / 8; ++at)
-    guard.touched[at / 64].fetch_and(~(std::uint64_t{1} << (at % 64)), std::memory_order_relaxed);
+  const std::uint64_t begin = from - s->start, end = std::min(begin + bytes, s->size) - 1;
+  each_mask(begin / 8, end / 8, [&](std::uint64_t at, std::uint64_t mask) {
+    std::atomic<std::uint64_t>& word = guard.touched[at];
+    // Most values were not read at all.
+    if (word.load(std::memory_order_relaxed) & mask) word.fetch_and(~mask, std::memory_order_relaxed);
+  });
 }
 
 void TouchedPages::blank(Address word) const {
