@@ -23,16 +23,22 @@ class ObjectsTable final : public QueryTable {
   std::uint64_t rows() override { return in_.graph.nodes(); }
   QueryValue value(std::uint64_t row, int column) override { return kColumns[column].value(*this, row); }
   std::uint64_t rows_found_by(int column) const override {
-    return column == 0 ? 1 : column == 1 ? in_.graph.nodes() / 16 + 1 : 0;
+    return column == kId ? 1 : column == kType ? in_.graph.nodes() / 16 + 1 : 0;
   }
   QueryRows find(int column, const QueryKey& wanted) override {
-    if (column == 1) return of_type(std::get<std::string_view>(wanted));
+    if (column == kType) return of_type(std::get<std::string_view>(wanted));
     const NodeId n =
         in_.graph.index->find(Address{static_cast<std::uint64_t>(std::get<std::int64_t>(wanted))});
-    return n == kNoNode ? QueryRows{} : QueryRows{index(n), std::uint64_t{index(n)} + 1, {}, true};
+    return n == kNoNode ? QueryRows() : QueryRows::range(index(n), std::uint64_t{index(n)} + 1);
+  }
+  // Both have few values, of which each has many rows.
+  bool has_order(int column) const override { return column == kType || column == kOwner; }
+  QueryRows in_order(int column) override {
+    return QueryRows::listed(column == kType ? by_type().rows : by_owner().rows);
   }
 
  private:
+  enum { kId, kType, kOwner = 9 };  // columns
   // A column, and how its value is made.
   struct Made {
     QueryColumn column;
@@ -49,14 +55,20 @@ class ObjectsTable final : public QueryTable {
     if (!owners_) owners_ = in_.owners();
     return *owners_;
   }
+  // Rows by a number of each below `numbers`: those of number n are [first_of[n], first_of[n + 1]) of rows.
+  struct Sorted {
+    std::vector<std::uint32_t> first_of, rows;
+  };
+  template <class Number>
+  Sorted sort_by(std::size_t numbers, Number number) const;
+  const Sorted& by_type();
+  const Sorted& by_owner();
   QueryRows of_type(std::string_view name);
-  void sort_by_type();
 
   const HeapTablesInput in_;
   AddressesInTurn addresses_;
   std::optional<Owners> owners_;
-  // Rows by type, for look-ups: those of type t are [first_of_[t], first_of_[t + 1]) of by_type_.
-  std::vector<std::uint32_t> first_of_, by_type_;
+  std::optional<Sorted> by_type_, by_owner_;
 };
 
 const ObjectsTable::Made ObjectsTable::kColumns[12] = {
@@ -106,30 +118,52 @@ const ObjectsTable::Made ObjectsTable::kColumns[12] = {
      }},
 };
 
-void ObjectsTable::sort_by_type() {
-  const LargeVector<std::uint32_t>& type = in_.graph.type;
-  first_of_.resize(in_.graph.types.size() + 1);
-  for (const std::uint32_t t : type) ++first_of_[t + 1];
-  std::partial_sum(first_of_.begin(), first_of_.end(), first_of_.begin());
-  std::vector<std::uint32_t> next = first_of_;
-  by_type_.resize(type.size());
-  for (std::uint32_t row = 0; row < type.size(); ++row) by_type_[next[type[row]]++] = row;
+template <class Number>
+ObjectsTable::Sorted ObjectsTable::sort_by(std::size_t numbers, Number number) const {
+  const std::uint32_t rows = in_.graph.nodes();
+  Sorted out;
+  out.first_of.resize(numbers + 1);
+  for (std::uint32_t row = 0; row < rows; ++row) ++out.first_of[number(row) + 1];
+  std::partial_sum(out.first_of.begin(), out.first_of.end(), out.first_of.begin());
+  std::vector<std::uint32_t> next = out.first_of;
+  out.rows.resize(rows);
+  for (std::uint32_t row = 0; row < rows; ++row) out.rows[next[number(row)]++] = row;
+  return out;
+}
+
+// Types are in order of name.
+const ObjectsTable::Sorted& ObjectsTable::by_type() {
+  if (!by_type_)
+    by_type_ = sort_by(in_.graph.types.size(), [&](std::uint32_t row) { return in_.graph.type[row]; });
+  return *by_type_;
+}
+
+const ObjectsTable::Sorted& ObjectsTable::by_owner() {
+  if (by_owner_) return *by_owner_;
+  const Owners& all = owners();
+  std::vector<std::uint32_t> order(all.owners.size()), place(order.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(),
+            [&](std::uint32_t a, std::uint32_t b) { return all.owners[a].path < all.owners[b].path; });
+  for (std::uint32_t i = 0; i < order.size(); ++i) place[order[i]] = i;
+  by_owner_ = sort_by(order.size(), [&](std::uint32_t row) { return place[all.of[row]]; });
+  return *by_owner_;
 }
 
 QueryRows ObjectsTable::of_type(std::string_view name) {
-  if (first_of_.empty()) sort_by_type();
+  const Sorted& sorted = by_type();
   const std::vector<GraphType>& types = in_.graph.types;
-  // Types are in order of name, and several may have one.
+  // Several may have one name.
   const auto from = std::lower_bound(types.begin(), types.end(), name,
                                      [](const GraphType& t, std::string_view n) { return t.name < n; });
   auto to = from;
   while (to != types.end() && to->name == name) ++to;
-  QueryRows rows;
-  rows.is_range = false;
-  rows.some.assign(by_type_.begin() + first_of_[static_cast<std::size_t>(from - types.begin())],
-                   by_type_.begin() + first_of_[static_cast<std::size_t>(to - types.begin())]);
-  if (to - from > 1) std::sort(rows.some.begin(), rows.some.end());
-  return rows;
+  const std::uint32_t first = sorted.first_of[static_cast<std::size_t>(from - types.begin())],
+                      end = sorted.first_of[static_cast<std::size_t>(to - types.begin())];
+  if (to - from < 2) return QueryRows::listed(std::span(sorted.rows).subspan(first, end - first));
+  std::vector<std::uint64_t> rows(sorted.rows.begin() + first, sorted.rows.begin() + end);
+  std::sort(rows.begin(), rows.end());
+  return QueryRows::these(std::move(rows));
 }
 
 }  // namespace

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -20,11 +22,44 @@ struct QueryColumn {
   std::string_view what;  // for people
 };
 
-// The rows that a look-up gives: a range, or some.
-struct QueryRows {
-  std::uint64_t first = 0, last = 0;  // [first, last)
-  std::vector<std::uint64_t> some;
-  bool is_range = true;
+// Rows in the order that they are given in.
+class QueryRows {
+ public:
+  QueryRows() = default;  // none
+  static QueryRows range(std::uint64_t first, std::uint64_t end) {
+    QueryRows out;
+    out.rows_ = Range{first, end};
+    return out;
+  }
+  static QueryRows these(std::vector<std::uint64_t> rows) {
+    QueryRows out;
+    out.rows_ = std::move(rows);
+    return out;
+  }
+  // A list that stays for as long as the table does.
+  static QueryRows listed(std::span<const std::uint32_t> rows) {
+    QueryRows out;
+    out.rows_ = rows;
+    return out;
+  }
+
+  std::uint64_t size() const {
+    if (const auto* range = std::get_if<Range>(&rows_)) return range->end - range->first;
+    if (const auto* list = std::get_if<List>(&rows_)) return list->size();
+    return std::get<std::vector<std::uint64_t>>(rows_).size();
+  }
+  std::uint64_t operator[](std::uint64_t i) const {
+    if (const auto* range = std::get_if<Range>(&rows_)) return range->first + i;
+    if (const auto* list = std::get_if<List>(&rows_)) return (*list)[i];
+    return std::get<std::vector<std::uint64_t>>(rows_)[i];
+  }
+
+ private:
+  struct Range {
+    std::uint64_t first, end;
+  };
+  using List = std::span<const std::uint32_t>;
+  std::variant<Range, List, std::vector<std::uint64_t>> rows_;
 };
 
 class QueryTable {
@@ -39,6 +74,10 @@ class QueryTable {
   virtual std::uint64_t rows_found_by(int) const { return 0; }
   // All rows that have it, and perhaps others.
   virtual QueryRows find(int column, const QueryKey& wanted);
+  // Whether in_order() is quicker than sorting the rows.
+  virtual bool has_order(int) const { return false; }
+  // All rows by the values of this column, ascending, texts byte by byte.
+  virtual QueryRows in_order(int column);
 };
 
 }  // namespace heapglass

@@ -49,19 +49,18 @@ class RefsTable final : public QueryTable {
     const HeapGraph& g = in_.graph;
     const NodeId n = g.index->find(Address{static_cast<std::uint64_t>(std::get<std::int64_t>(wanted))});
     if (n == kNoNode) return {};
-    if (column == 0) return {g.first_edge[index(n)], g.first_edge[index(n) + 1], {}, true};
-    QueryRows out;
-    out.is_range = false;
+    if (column == 0) return QueryRows::range(g.first_edge[index(n)], g.first_edge[index(n) + 1]);
+    std::vector<std::uint64_t> rows;
     NodeId before = kNoNode;
     for (const NodeId holder : in_.labels.referrers().of(n)) {
       if (holder == before) continue;  // one that refers to it several times is listed so
       before = holder;
       for (std::uint64_t e = g.first_edge[index(holder)]; e < g.first_edge[index(holder) + 1]; ++e)
-        if (g.referent[e] == n) out.some.push_back(e);
+        if (g.referent[e] == n) rows.push_back(e);
     }
-    std::sort(out.some.begin(), out.some.end());
-    out.some.erase(std::unique(out.some.begin(), out.some.end()), out.some.end());
-    return out;
+    std::sort(rows.begin(), rows.end());
+    rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
+    return QueryRows::these(std::move(rows));
   }
 
  private:

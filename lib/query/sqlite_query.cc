@@ -10,7 +10,8 @@
 
 namespace heapglass {
 
-QueryRows QueryTable::find(int, const QueryKey&) { return {0, rows(), {}, true}; }
+QueryRows QueryTable::find(int, const QueryKey&) { return QueryRows::range(0, rows()); }
+QueryRows QueryTable::in_order(int) { return QueryRows::range(0, rows()); }
 
 namespace {
 
@@ -22,8 +23,9 @@ struct Table : sqlite3_vtab {
 struct Cursor : sqlite3_vtab_cursor {
   QueryRows rows;
   std::uint64_t at = 0;
-  std::uint64_t row() const { return rows.is_range ? rows.first + at : rows.some[at]; }
-  bool done() const { return at >= (rows.is_range ? rows.last - rows.first : rows.some.size()); }
+  bool backwards = false;
+  std::uint64_t row() const { return rows[backwards ? rows.size() - 1 - at : at]; }
+  bool done() const { return at >= rows.size(); }
 };
 
 QueryTable& table_of(sqlite3_vtab_cursor* cursor) { return *static_cast<Table*>(cursor->pVtab)->of; }
@@ -46,10 +48,18 @@ int disconnect(sqlite3_vtab* table) {
   return SQLITE_OK;
 }
 
+// How the rows of a cursor are found, as a number that SQLite keeps for us.
+struct Way {
+  enum Kind { kAll, kByValue, kAscending, kDescending } kind = kAll;
+  int column = 0;
+  int number() const { return column * 4 + kind; }
+  static Way of(int number) { return {static_cast<Kind>(number % 4), number / 4}; }
+};
+
 int best_index(sqlite3_vtab* vtab, sqlite3_index_info* info) {
   QueryTable& table = *static_cast<Table*>(vtab)->of;
   const std::uint64_t all = table.rows();
-  info->idxNum = 0;
+  Way way;
   info->estimatedCost = static_cast<double>(all + 1);
   info->estimatedRows = static_cast<sqlite3_int64>(all);
   for (int i = 0; i < info->nConstraint; ++i) {
@@ -59,13 +69,22 @@ int best_index(sqlite3_vtab* vtab, sqlite3_index_info* info) {
     // Text that is equal in some other way, as with COLLATE NOCASE, is not found by looking it up.
     if (!found || std::string_view(sqlite3_vtab_collation(info, i)) != "BINARY") continue;
     const double cost = static_cast<double>(found) + 9;
-    if (info->idxNum && cost >= info->estimatedCost) continue;
+    if (way.kind == Way::kByValue && cost >= info->estimatedCost) continue;
     for (int other = 0; other < i; ++other) info->aConstraintUsage[other].argvIndex = 0;
-    info->idxNum = c.iColumn + 1;
+    way = {Way::kByValue, c.iColumn};
     info->aConstraintUsage[i].argvIndex = 1;
     info->estimatedCost = cost;
     info->estimatedRows = static_cast<sqlite3_int64>(found);
   }
+  // What GROUP BY wants comes here too: descending, where there is an ORDER BY of whatever that is.
+  if (way.kind == Way::kAll && info->nOrderBy == 1) {
+    const auto& order = info->aOrderBy[0];
+    if (order.iColumn >= 0 && table.has_order(order.iColumn)) {
+      way = {order.desc ? Way::kDescending : Way::kAscending, order.iColumn};
+      info->orderByConsumed = 1;
+    }
+  }
+  info->idxNum = way.number();
   return SQLITE_OK;
 }
 
@@ -95,16 +114,21 @@ std::optional<QueryKey> key_of(sqlite3_value* wanted, bool text) {
   return static_cast<std::int64_t>(number);
 }
 
-int filter(sqlite3_vtab_cursor* base, int index, const char*, int count, sqlite3_value** values) {
+int filter(sqlite3_vtab_cursor* base, int number, const char*, int count, sqlite3_value** values) {
   auto& cursor = *static_cast<Cursor*>(base);
   QueryTable& table = table_of(base);
+  const Way way = Way::of(number);
   cursor.at = 0;
-  cursor.rows = {0, table.rows(), {}, true};
-  if (index == 0 || count == 0) return SQLITE_OK;
-  const int column = index - 1;
-  const bool text = table.columns()[static_cast<std::size_t>(column)].type == "TEXT";
-  const std::optional<QueryKey> key = key_of(values[0], text);
-  cursor.rows = key ? table.find(column, *key) : QueryRows{};
+  cursor.backwards = way.kind == Way::kDescending;
+  if (way.kind == Way::kAscending || way.kind == Way::kDescending) {
+    cursor.rows = table.in_order(way.column);
+  } else if (way.kind == Way::kByValue && count > 0) {
+    const bool text = table.columns()[static_cast<std::size_t>(way.column)].type == "TEXT";
+    const std::optional<QueryKey> key = key_of(values[0], text);
+    cursor.rows = key ? table.find(way.column, *key) : QueryRows();
+  } else {
+    cursor.rows = QueryRows::range(0, table.rows());
+  }
   return SQLITE_OK;
 }
 

@@ -25,14 +25,25 @@ class Squares final : public QueryTable {
     if (column == 2) return of_word(std::get<std::string_view>(key));
     const std::int64_t wanted = std::get<std::int64_t>(key);
     if (wanted < 0 || wanted >= 1000) return {};
-    return {0, 0, {static_cast<std::uint64_t>(wanted)}, false};
+    return QueryRows::these({static_cast<std::uint64_t>(wanted)});
   }
   QueryRows of_word(std::string_view word) {
-    QueryRows rows{.is_range = false};
-    for (std::uint64_t row = 1; row < 1000 && word == "odd"; row += 2) rows.some.push_back(row);
-    return rows;
+    std::vector<std::uint64_t> rows;
+    for (std::uint64_t row = 1; row < 1000 && word == "odd"; row += 2) rows.push_back(row);
+    return QueryRows::these(std::move(rows));
   }
-  std::uint64_t asked = 0;
+  bool has_order(int column) const override { return column == 2; }
+  QueryRows in_order(int) override {
+    ++ordered;
+    rows_in_order_.clear();
+    for (std::uint32_t row = 0; row < 1000; row += 2) rows_in_order_.push_back(row);
+    for (std::uint32_t row = 1; row < 1000; row += 2) rows_in_order_.push_back(row);
+    return QueryRows::listed(rows_in_order_);
+  }
+  std::uint64_t asked = 0, ordered = 0;
+
+ private:
+  std::vector<std::uint32_t> rows_in_order_;
 };
 
 std::int64_t only_number(const QueryResult& result) {
@@ -90,6 +101,47 @@ TEST_F(Sqlite, LooksUpWhatComparesEqual) {
   squares_.asked = 0;
   EXPECT_EQ(only_number(run("SELECT square FROM squares WHERE word = 'odd' AND n = 31")), 961);
   EXPECT_LT(squares_.asked, 10u);
+}
+
+// Each as SQLite itself has it where a function hides the column from us.
+TEST_F(Sqlite, TakesRowsInTheOrderThatATableHas) {
+  const auto texts = [](const QueryResult& result) {
+    std::string out;
+    for (const auto& row : result.rows)
+      for (const QueryValue& v : row)
+        out += (std::holds_alternative<std::string>(v)    ? std::get<std::string>(v)
+                : std::holds_alternative<std::int64_t>(v) ? std::to_string(std::get<std::int64_t>(v))
+                                                          : "-") +
+               " ";
+    return out;
+  };
+  const std::string word = "word", hidden = "substr(word, 1)";
+  struct {
+    std::string before, after;
+    std::uint64_t ordered;
+  } const cases[] = {
+      {"SELECT word, count(*), sum(square) FROM squares GROUP BY ", "", 1},
+      {"SELECT word, count(*) FROM squares WHERE n > 10 GROUP BY ", " HAVING count(*) > 1", 1},
+      {"SELECT word FROM squares ORDER BY ", " LIMIT 501", 1},
+      {"SELECT word FROM squares ORDER BY ", " DESC LIMIT 501", 1},
+      {"SELECT word, sum(square) FROM squares GROUP BY ", " ORDER BY 2 DESC", 1},
+      {"SELECT word, count(*) FROM squares GROUP BY ", ", n % 3", 0},
+      {"SELECT count(*) FROM squares WHERE word = 'odd' GROUP BY ", "", 0},
+      {"SELECT word, count(*) FROM squares GROUP BY ", " COLLATE NOCASE", 0},
+      {"SELECT a.word, count(*) FROM squares a JOIN squares b ON b.n = a.n + 1 GROUP BY a.", "", 1}};
+  for (const auto& c : cases) {
+    squares_.ordered = 0;
+    const std::string told = texts(run(c.before + word + c.after));
+    EXPECT_EQ(squares_.ordered, c.ordered) << c.before;
+    const bool joined = c.before.ends_with("a.");
+    const std::string other =
+        joined ? c.before.substr(0, c.before.size() - 2) + "substr(a.word, 1)" : c.before + hidden;
+    EXPECT_EQ(told, texts(run(other + c.after))) << c.before;
+    EXPECT_EQ(squares_.ordered, c.ordered) << other;
+  }
+  squares_.ordered = 0;
+  EXPECT_EQ(texts(run("SELECT DISTINCT word FROM squares")), "- odd ");
+  EXPECT_EQ(squares_.ordered, 1u);
 }
 
 TEST_F(Sqlite, StopsWhereAsked) {
