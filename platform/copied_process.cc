@@ -5,22 +5,12 @@
 #if defined(__x86_64__)
 
 #include <fcntl.h>
-#include <linux/audit.h>
-#include <linux/capability.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
-#if __has_include(<sys/rseq.h>)
-#include <sys/rseq.h>
-#endif
 
 #include <algorithm>
 #include <cerrno>
@@ -28,15 +18,11 @@
 #include <cstring>
 #include <vector>
 
+#include "platform/copied_process_child.h"
 #include "platform/copied_process_stub.h"
 #include "platform/proc_maps.h"
 #include "platform/process.h"
 #include "platform/visit_records.h"
-
-#ifndef MAP_FIXED_NOREPLACE
-#define MAP_FIXED_NOREPLACE \
-  0x100000  // Linux 4.17; older kernels take it for a hint, and the result is checked
-#endif
 
 namespace heapglass {
 namespace {
@@ -74,98 +60,6 @@ class SharedMemory {
   void* base_ = nullptr;
 };
 
-// exit_group, and for everything else a signal that costs the object. A thread of the interpreter
-// (`attached`) gets answers that its allocator and locks can do without: no more memory, nobody waits.
-unsigned write_filter(sock_filter* f, bool attached) {
-  unsigned n = 0;
-  auto load = [&](unsigned offset) { f[n++] = BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offset); };
-  auto answer = [&](std::uint32_t what) { f[n++] = BPF_STMT(BPF_RET | BPF_K, what); };
-  auto when = [&](std::uint32_t value, std::uint32_t what) {
-    f[n++] = BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1);
-    answer(what);
-  };
-  load(offsetof(seccomp_data, arch));
-  f[n++] = BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0);
-  answer(SECCOMP_RET_KILL_PROCESS);
-  load(offsetof(seccomp_data, nr));
-  when(SYS_exit_group, SECCOMP_RET_ALLOW);
-  if (attached) {
-    // brk: 0 is an address that the allocator takes for a refusal; an errno it would take for a huge heap.
-    when(SYS_brk, SECCOMP_RET_ERRNO | 0);
-    when(SYS_mremap, SECCOMP_RET_ERRNO | ENOMEM);
-    when(SYS_mprotect, SECCOMP_RET_ERRNO | ENOMEM);
-    when(SYS_munmap, SECCOMP_RET_ERRNO | 0);
-    when(SYS_madvise, SECCOMP_RET_ERRNO | 0);
-    f[n++] = BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_futex, 1, 0);
-    answer(SECCOMP_RET_TRAP);
-    load(offsetof(seccomp_data, args) + 8);
-    f[n++] = BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 127);
-    when(1 /* FUTEX_WAKE */, SECCOMP_RET_ERRNO | 0);
-  }
-  answer(SECCOMP_RET_TRAP);
-  return n;
-}
-
-// glibc has registered an area of each thread's with the kernel, which writes there when the thread is
-// preempted. Once that area is unmapped the first preemption would kill us outside of any handler.
-bool forget_rseq() {
-#if __has_include(<sys/rseq.h>)
-  if (__rseq_size == 0) return true;
-  char* area = static_cast<char*>(__builtin_thread_pointer()) + __rseq_offset;
-  // Which length it was registered with is not told by every release.
-  const std::uint64_t lengths[] = {32, (__rseq_size + 31u) / 32 * 32, __rseq_size,
-                                   getauxval(27 /* AT_RSEQ_FEATURE_SIZE */)};
-  for (const std::uint64_t length : lengths)
-    if (syscall(SYS_rseq, area, length, 1 /* RSEQ_FLAG_UNREGISTER */, RSEQ_SIG) == 0) return true;
-  return false;
-#else
-  return true;
-#endif
-}
-
-// In the child: after this it has no rights that nobody has.
-void drop_privileges(pid_t parent) {
-  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  // The plain calls: those of the library are for all threads of a process that no longer has them.
-  const bool nobody = geteuid() == 0 && syscall(SYS_setgroups, 0, nullptr) == 0 &&
-                      syscall(SYS_setresgid, 65534, 65534, 65534) == 0 &&
-                      syscall(SYS_setresuid, 65534, 65534, 65534) == 0;
-  // Root without capabilities cannot become another user, and stays what it is: a name.
-  if (!nobody) {
-    const uid_t user = geteuid();
-    const gid_t group = getegid();
-    if (syscall(SYS_setresgid, group, group, group) != 0 || syscall(SYS_setresuid, user, user, user) != 0)
-      _exit(stub::kExitNoUser);
-  }
-  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-  __user_cap_data_struct nothing[2] = {};
-  if (syscall(SYS_capset, &header, nothing) != 0) _exit(stub::kExitNoUser);
-  // After the change of user, which resets both.
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  prctl(PR_SET_DUMPABLE, 0);
-  if (getppid() != parent) _exit(stub::kExitNoUser);
-  const rlimit none{0, 0}, minute{60, 60};
-  if (setrlimit(RLIMIT_CORE, &none) != 0 || setrlimit(RLIMIT_FSIZE, &none) != 0 ||
-      setrlimit(RLIMIT_NPROC, &none) != 0 || setrlimit(RLIMIT_CPU, &minute) != 0)
-    _exit(stub::kExitNoUser);
-}
-
-std::string describe_exit(int code) {
-  switch (code) {
-    case stub::kExitNoFilter:
-      return "the kernel refuses the seccomp filter";
-    case stub::kExitNoVdso:
-      return "the kernel does not let the vdso be moved";
-    case stub::kExitNoUser:
-      return "its privileges cannot be dropped here";
-    case stub::kExitNoBlock:
-      return "its memory cannot be mapped";
-    case stub::kExitNoRseq:
-      return "the C library's restartable sequences cannot be ended";
-  }
-  return "it ended with exit code " + std::to_string(code);
-}
-
 }  // namespace
 
 class CopiedProcess::Impl {
@@ -188,7 +82,7 @@ class CopiedProcess::Impl {
   void keep_changed_pages(const Capture& capture);
   std::vector<stub::Map> make_plan(bool writable) const;
   void prepare(const Pass& pass, std::uint64_t first);
-  pid_t start();
+  pid_t start() const;
   void prove();
   void ask(const Pass& pass, std::span<const Address> objects, const Take& take);
 
@@ -370,80 +264,11 @@ void CopiedProcess::Impl::prepare(const Pass& pass, std::uint64_t first) {
       reinterpret_cast<sock_filter*>(block_ + stub::kControl + offsetof(stub::Control, filter));
 }
 
-pid_t CopiedProcess::Impl::start() {
-  const pid_t parent = getpid();
-  const pid_t child = fork();
+pid_t CopiedProcess::Impl::start() const {
+  const pid_t child = start_copied_process({block_, control_.descriptor(), ring_.descriptor()});
   if (child < 0) cannot("fork: " + std::string(std::strerror(errno)));
-  if (child != 0) return child;
-  drop_privileges(parent);
-  if (!forget_rseq()) _exit(stub::kExitNoRseq);
-  // The kernel would write here when the thread ends.
-  syscall(SYS_set_tid_address, nullptr);
-  syscall(SYS_set_robust_list, nullptr, 24);
-  auto map = [&](std::uint64_t at, std::uint64_t size, int protection, int flags, int descriptor,
-                 std::uint64_t offset) {
-    void* const wanted = reinterpret_cast<void*>(block_ + at);
-    if (mmap(wanted, size, protection, flags | MAP_FIXED_NOREPLACE, descriptor, static_cast<off_t>(offset)) !=
-        wanted)
-      _exit(stub::kExitNoBlock);
-  };
-  for (const auto& [at, size] :
-       {std::pair(stub::kControl, stub::kControlSize), std::pair(stub::kPlan, stub::kPlanSize),
-        std::pair(stub::kObjects, stub::kObjectsSize)})
-    map(at, size, PROT_READ, MAP_SHARED, control_.descriptor(), at);
-  map(stub::kRing, stub::kRingSize, PROT_READ | PROT_WRITE, MAP_SHARED, ring_.descriptor(), 0);
-  for (const auto& [at, size] :
-       {std::pair(stub::kCode, stub::kCodeSize), std::pair(stub::kScratch, stub::kScratchSize),
-        std::pair(stub::kSignalStack, stub::kSignalStackSize), std::pair(stub::kStack, stub::kStackSize)})
-    map(at, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  void* const code = reinterpret_cast<void*>(block_ + stub::kCode);
-  std::memcpy(code, __start_heapglass_stub,
-              static_cast<std::size_t>(__stop_heapglass_stub - __start_heapglass_stub));
-  if (mprotect(code, stub::kCodeSize, PROT_READ | PROT_EXEC) != 0) _exit(stub::kExitNoBlock);
-  const std::uint64_t enter = block_ + stub::kCode +
-                              (reinterpret_cast<std::uint64_t>(&heapglass_stub_enter) -
-                               reinterpret_cast<std::uint64_t>(__start_heapglass_stub));
-  __asm__ volatile(
-      "mov %0, %%rsp\n"
-      "xor %%ebp, %%ebp\n"
-      "call *%1\n"
-      :
-      : "r"(block_ + stub::kStack + stub::kStackSize - 64), "r"(enter), "D"(block_)
-      : "memory");
-  __builtin_unreachable();
+  return child;
 }
-
-namespace {
-
-// A child that is ended and waited for whatever happens.
-class Child {
- public:
-  explicit Child(pid_t pid) : pid_(pid) {}
-  ~Child() { end(); }
-  Child(const Child&) = delete;
-  Child& operator=(const Child&) = delete;
-  bool alive() {
-    if (pid_ > 0 && waitpid(pid_, &status_, WNOHANG) == pid_) pid_ = 0;
-    return pid_ > 0;
-  }
-  void alarm() const {
-    if (pid_ > 0) kill(pid_, SIGALRM);
-  }
-  void end() {
-    if (!alive()) return;
-    kill(pid_, SIGKILL);
-    while (waitpid(pid_, &status_, 0) < 0 && errno == EINTR) {
-    }
-    pid_ = 0;
-  }
-  int status() const { return status_; }
-
- private:
-  pid_t pid_;
-  int status_ = 0;
-};
-
-}  // namespace
 
 // One child that is set up and asked nothing: where that fails it is not the target's doing, who has run no
 // code yet.
@@ -451,7 +276,7 @@ void CopiedProcess::Impl::prove() {
   if (proven_) return;
   prepare(plain_, 0);
   control_.at<stub::Control>(stub::kControl)->finish = 1;
-  Child child(start());
+  CopiedProcessChild child(start());
   const auto began = Clock::now();
   while (child.alive() && Clock::now() - began < std::chrono::seconds(5)) {
     const timespec nap{0, 50'000};
@@ -491,7 +316,7 @@ void CopiedProcess::Impl::ask(const Pass& pass, std::span<const Address> objects
     const std::uint64_t first = records.index();
     prepare(pass, first);
     ++children_;
-    Child child(start());
+    CopiedProcessChild child(start());
     std::uint64_t taken = 0, last_index = first;
     bool last_in_object = false, alarmed = false, broken = false, too_many = false, overtime = false;
     Clock::time_point since = Clock::now();

@@ -1,0 +1,65 @@
+// A child of ours that becomes what runs the target's code: without rights, with a system call filter, and
+// with nothing mapped but the block of copied_process_stub.h, which maps the rest.
+#pragma once
+
+#include <linux/filter.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <string>
+
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE \
+  0x100000  // Linux 4.17; older kernels take it for a hint, and the result is checked
+#endif
+
+namespace heapglass {
+
+// exit_group, and for everything else a signal that costs the object. A thread of the interpreter
+// (`attached`) gets answers that its allocator and locks can do without: no more memory, nobody waits.
+// Writes so many instructions to `filter`.
+unsigned write_filter(sock_filter* filter, bool attached);
+
+// Where its block is to be, and descriptors of what it shares with us there.
+struct CopiedProcessBlock {
+  std::uint64_t at = 0;
+  int control = -1, ring = -1;
+};
+// Forks it; negative, with errno, where that cannot be done. What else goes wrong ends the child, with an
+// exit code for describe_exit().
+pid_t start_copied_process(const CopiedProcessBlock& block);
+std::string describe_exit(int code);
+
+// One that is ended and waited for whatever happens.
+class CopiedProcessChild {
+ public:
+  explicit CopiedProcessChild(pid_t pid) : pid_(pid) {}
+  ~CopiedProcessChild() { end(); }
+  CopiedProcessChild(const CopiedProcessChild&) = delete;
+  CopiedProcessChild& operator=(const CopiedProcessChild&) = delete;
+  bool alive() {
+    if (pid_ > 0 && waitpid(pid_, &status_, WNOHANG) == pid_) pid_ = 0;
+    return pid_ > 0;
+  }
+  void alarm() const {
+    if (pid_ > 0) kill(pid_, SIGALRM);
+  }
+  void end() {
+    if (!alive()) return;
+    kill(pid_, SIGKILL);
+    while (waitpid(pid_, &status_, 0) < 0 && errno == EINTR) {
+    }
+    pid_ = 0;
+  }
+  int status() const { return status_; }
+
+ private:
+  pid_t pid_;
+  int status_ = 0;
+};
+
+}  // namespace heapglass
