@@ -121,7 +121,7 @@ class Reader {
     objects_.type_of(a);
     objects_.refcount(a);
     if (kind.is_number) return;
-    values.length(a);
+    values.length(a, type);
     if (kind.is_plain) return;
     is_tracked(objects_, a, type);
     references.visit(a, type, names);

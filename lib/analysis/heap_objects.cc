@@ -76,19 +76,21 @@ std::string module_of(const TypeInfo& type) {
 }  // namespace
 
 std::optional<std::uint64_t> HeapObjects::length(Address object) const {
+  const TypeInfo* type = type_of(object);
+  return type ? length(object, *type) : std::nullopt;
+}
+
+std::optional<std::uint64_t> HeapObjects::length(Address object, const TypeInfo& type) const {
   const Objects& o = objects();
   const PyLayout& l = o.layout();
-  const TypeInfo* type = type_of(object);
-  if (!type) return std::nullopt;
   auto checked = [](std::optional<std::int64_t> n) -> std::optional<std::uint64_t> {
     return n && *n >= 0 ? std::optional<std::uint64_t>(static_cast<std::uint64_t>(*n)) : std::nullopt;
   };
-  if (type->flags & kTpUnicodeSubclass) return o.str_length(object);
-  if (type->flags & kTpDictSubclass) return checked(o.load<std::int64_t>(object, l.PyDictObject.ma_used));
-  if (type->flags & (kTpListSubclass | kTpTupleSubclass | kTpBytesSubclass))
-    return checked(o.ob_size(object));
-  if (type->body == Body::kSet) return checked(o.load<std::int64_t>(object, l.PySetObject.used));
-  if (type->body == Body::kDeque || type->name == "builtins.bytearray") return checked(o.ob_size(object));
+  if (type.flags & kTpUnicodeSubclass) return o.str_length(object);
+  if (type.flags & kTpDictSubclass) return checked(o.load<std::int64_t>(object, l.PyDictObject.ma_used));
+  if (type.flags & (kTpListSubclass | kTpTupleSubclass | kTpBytesSubclass)) return checked(o.ob_size(object));
+  if (type.body == Body::kSet) return checked(o.load<std::int64_t>(object, l.PySetObject.used));
+  if (type.body == Body::kDeque || type.name == "builtins.bytearray") return checked(o.ob_size(object));
   return std::nullopt;
 }
 

@@ -33,6 +33,7 @@ class HeapObjects final : public ExpressionObjects {
 
   // len(object) of the builtin containers, str, bytes and what is derived from them.
   std::optional<std::uint64_t> length(Address object) const;
+  std::optional<std::uint64_t> length(Address object, const TypeInfo& type) const;  // the same, of its type
   // sys.modules[module.__name__] is module.
   bool is_proper_module(Address object) const;
 

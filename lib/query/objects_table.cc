@@ -94,7 +94,7 @@ const ObjectsTable::Made ObjectsTable::kColumns[12] = {
      }},
     {{"length", "INTEGER", "of containers, str and bytes"},
      [](ObjectsTable& t, std::uint64_t row) -> QueryValue {
-       const auto length = t.in_.values.length(t.at(row));
+       const auto length = t.in_.values.length(t.at(row), t.info(row));
        return length ? query_number(*length) : QueryValue();
      }},
     {{"tracked", "INTEGER", "1: on the collector's lists"},

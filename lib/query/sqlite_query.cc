@@ -24,8 +24,11 @@ struct Cursor : sqlite3_vtab_cursor {
   QueryRows rows;
   std::uint64_t at = 0;
   bool backwards = false;
-  std::uint64_t row() const { return rows[backwards ? rows.size() - 1 - at : at]; }
+  std::uint64_t row = 0;  // the one that is at, asked once a column
   bool done() const { return at >= rows.size(); }
+  void look() {
+    if (!done()) row = rows[backwards ? rows.size() - 1 - at : at];
+  }
 };
 
 QueryTable& table_of(sqlite3_vtab_cursor* cursor) { return *static_cast<Table*>(cursor->pVtab)->of; }
@@ -129,11 +132,14 @@ int filter(sqlite3_vtab_cursor* base, int number, const char*, int count, sqlite
   } else {
     cursor.rows = QueryRows::range(0, table.rows());
   }
+  cursor.look();
   return SQLITE_OK;
 }
 
-int next(sqlite3_vtab_cursor* cursor) {
-  ++static_cast<Cursor*>(cursor)->at;
+int next(sqlite3_vtab_cursor* base) {
+  auto& cursor = *static_cast<Cursor*>(base);
+  ++cursor.at;
+  cursor.look();
   return SQLITE_OK;
 }
 
@@ -152,12 +158,12 @@ int column(sqlite3_vtab_cursor* base, sqlite3_context* out, int i) {
       sqlite3_result_text64(out, s.data(), s.size(), SQLITE_STATIC, SQLITE_UTF8);
     }
   };
-  std::visit(Give{out}, table_of(base).value(static_cast<Cursor*>(base)->row(), i));
+  std::visit(Give{out}, table_of(base).value(static_cast<Cursor*>(base)->row, i));
   return SQLITE_OK;
 }
 
 int rowid(sqlite3_vtab_cursor* cursor, sqlite3_int64* out) {
-  *out = static_cast<sqlite3_int64>(static_cast<Cursor*>(cursor)->row());
+  *out = static_cast<sqlite3_int64>(static_cast<Cursor*>(cursor)->row);
   return SQLITE_OK;
 }
 
