@@ -13,6 +13,8 @@
 #include <cstring>
 #include <iterator>
 #include <memory>
+#include <mutex>
+#include <vector>
 
 #include "lib/base/parallel.h"
 #include "platform/freeze_way.h"
@@ -42,19 +44,49 @@ constexpr std::uint64_t kAtOnce = 128u << 20;  // of memory that one processor l
 // Runs of written pages in that much memory, from which on it costs less to look at every page closely.
 constexpr std::size_t kManyRuns = 256;
 
+// Room for what a scan tells, used again and again: threads come and go with every look, and memory that is
+// got and touched for the first time while the target is held is time of the target's.
+class RegionsRoom {
+ public:
+  RegionsRoom() {
+    const std::lock_guard lock(mutex_);
+    if (spare_.empty()) {
+      regions_.reset(new Region[kRegions]);
+      spare_.reserve(++made_);  // so that giving it back needs no memory
+    } else {
+      regions_ = std::move(spare_.back());
+      spare_.pop_back();
+    }
+  }
+  ~RegionsRoom() {
+    const std::lock_guard lock(mutex_);
+    spare_.push_back(std::move(regions_));
+  }
+  RegionsRoom(const RegionsRoom&) = delete;
+  RegionsRoom& operator=(const RegionsRoom&) = delete;
+  Region* get() const { return regions_.get(); }
+
+ private:
+  static inline std::mutex mutex_;
+  static inline std::vector<std::unique_ptr<Region[]>> spare_;
+  static inline std::size_t made_ = 0;
+  std::unique_ptr<Region[]> regions_;
+};
+
 // Calls visit(region) for every run of pages that have `wanted`, and are there where `any_of` does not say
 // something else. The errno where it fails.
 template <class Visit>
 int scan(int page_map, Range range, std::uint64_t flags, std::uint64_t wanted, std::uint64_t told,
          std::uint64_t most_pages, Visit visit, std::uint64_t any_of = kPresent | kSwapped) {
-  static thread_local const std::unique_ptr<Region[]> regions(new Region[kRegions]);
+  const RegionsRoom room;
+  const Region* const regions = room.get();
   for (std::uint64_t at = range.start; at < range.end;) {
     Scan s{};
     s.size = sizeof s;
     s.flags = flags;
     s.start = at;
     s.end = range.end;
-    s.vec = reinterpret_cast<std::uint64_t>(regions.get());
+    s.vec = reinterpret_cast<std::uint64_t>(regions);
     // The kernel makes a buffer for as many, 512 at most, which takes longer than to look at a page.
     s.vec_len = range.size() / kPage < kFewRegions ? kFewRegions : kRegions;
     s.max_pages = most_pages;
