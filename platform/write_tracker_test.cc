@@ -81,12 +81,15 @@ class Tracked : public testing::TestWithParam<bool> {
     const std::vector<bool> written = pages_of(pages.written), vanished = pages_of(pages.vanished),
                             present = there();
     for (std::size_t i = 0; i < count(); ++i) {
-      ASSERT_TRUE(written[i] || !written_[i]) << "page " << i;
       // One page written of a huge one is all of it.
-      ASSERT_TRUE(written_[i] || !written[i] || huge_) << "page " << i;
-      ASSERT_FALSE(written[i] && !present[i]) << "page " << i;
-      ASSERT_FALSE(vanished[i] && present[i]) << "page " << i;
-      ASSERT_TRUE(vanished[i] || present[i] || !taken_[i]) << "page " << i;
+      const bool told = written[i] == written_[i] || (written[i] && huge_);
+      const bool has_vanished = !present[i] && taken_[i];
+      // A macro each for thousands of pages takes minutes under sanitizers.
+      if (told && !(written[i] && !present[i]) && !(vanished[i] && present[i]) &&
+          (vanished[i] || !has_vanished))
+        continue;
+      FAIL() << "page " << i << ": written " << written_[i] << ", told " << written[i] << "; there "
+             << present[i] << ", taken before " << taken_[i] << ", told as vanished " << vanished[i];
     }
   }
 
