@@ -58,8 +58,8 @@ void add(Parts& parts, Address start, std::uint64_t size, PartUse use, std::uint
   if (MemoryPart::can_be(start, size)) parts.emplace_back(start, size, use, owner);
 }
 
-// How many parts there are at most, as long as no header contradicts itself: memory that was got and copied
-// once more costs more than looking at the pools once.
+// How many parts there are at most, as long as no header contradicts itself, so that their room is got once:
+// growing it takes longer than filling it.
 std::size_t most_parts(const Pymalloc& pymalloc) {
   constexpr std::size_t kOfPool = 2, kOfArena = 3;  // a header and a rest; before, between and behind pools
   std::size_t most = 0;
