@@ -9,7 +9,7 @@ int run_info(const std::vector<std::string>& arguments) {
   line.own().add_options()("no-heap", options::bool_switch(&no_heap),
                            "do not count objects: the answer takes milliseconds however large the heap is");
   if (!line.parse(arguments)) return kExitDone;
-  const auto session = Session::open(line.common(), {.graph = !no_heap});
+  const auto session = Session::open(line.common(), {.graph = !no_heap, .sharing = true});
   const Session& s = *session;
   const PyRuntime& python = s.python();
 
@@ -53,6 +53,11 @@ int run_info(const std::vector<std::string>& arguments) {
   if (!no_heap) add("resolved_by_running", "told by running their code", Kind::kCount, s.report().resolved);
   add("bytes", "bytes of objects", Kind::kBytes, total);
   if (const auto rss = s.target().resident_bytes()) add("rss", "resident memory", Kind::kBytes, *rss);
+  if (const auto memory = s.target().resident_memory(); memory && memory->proportional > 0) {
+    add("pss", "its share of that (Pss)", Kind::kBytes, memory->proportional);
+    add("shared", "mapped by others too", Kind::kBytes, memory->mapped_by_others);
+    add("shared_anonymous", "shared by forking", Kind::kBytes, memory->anonymous_mapped_by_others);
+  }
   add("bytes_copied", "copied", Kind::kBytes, s.capture().bytes_copied);
   add("freeze", "held by", Kind::kText, s.capture().freeze);
   if (s.capture().freeze == name_of(FreezeMode::kNone) && !no_heap)

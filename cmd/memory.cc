@@ -92,7 +92,8 @@ int run_memory(const std::vector<std::string>& arguments) {
   add("arenas", options::bool_switch(&arenas), "also a table of malloc's arenas");
   if (!line.parse(arguments)) return kExitDone;
   const auto most = static_cast<std::size_t>(parse_count("--limit", limit, 0, 1'000'000'000));
-  const auto session = Session::open(line.common(), {.references = false, .residency = true});
+  const auto session =
+      Session::open(line.common(), {.references = false, .residency = true, .sharing = true});
   const MemoryBill bill = memory_bill_of(*session);
 
   Document document;
@@ -106,6 +107,11 @@ int run_memory(const std::vector<std::string>& arguments) {
   if (bill.residency_known) {
     field("page_tables", "page tables, beside", Kind::kBytes, bill.page_tables);
     field("swapped", "swapped out, beside", Kind::kBytes, bill.swapped);
+    if (const auto memory = session->target().resident_memory(); memory && memory->proportional > 0) {
+      field("pss", "its share of the RSS (Pss)", Kind::kBytes, memory->proportional);
+      field("shared", "mapped by others too", Kind::kBytes, memory->mapped_by_others);
+      field("shared_anonymous", "shared by forking", Kind::kBytes, memory->anonymous_mapped_by_others);
+    }
   }
   document.fields.push_back(pymalloc_of(bill.pymalloc));
   document.sections.push_back(rows_of(bill, most));

@@ -54,6 +54,7 @@ std::unique_ptr<Target> open_target(const CommonOptions& common, const SessionOp
   if (end != target.data() && end == target.data() + target.size()) {
     FreezeRequest freeze = common.freeze;
     freeze.residency = options.residency;
+    freeze.sharing = options.sharing;
     if (error == std::errc() && pid > 0) return std::make_unique<LiveTarget>(pid, freeze);
   } else if (access(target.c_str(), F_OK) == 0) {
     const std::string first = first_bytes(target, 8);

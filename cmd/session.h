@@ -29,6 +29,7 @@ struct SessionOptions {
   bool graph = true;  // false: no more than interpreters, threads and frames
   bool references = true;
   bool residency = false;  // the capture tells which pages were in memory
+  bool sharing = false;    // what other processes map too is known
   bool to_save = false;    // notes what is read of the memory, for save()
 };
 

@@ -87,7 +87,7 @@ int run_snapshot(const std::vector<std::string>& arguments) {
   const std::optional<FileDescriptor> lock = names.is_pattern() ? std::optional(names.lock()) : std::nullopt;
 
   const std::uint64_t now = milliseconds_since_1970();
-  auto session = Session::open(common, {.residency = true, .to_save = keeps_values});
+  auto session = Session::open(common, {.residency = true, .sharing = true, .to_save = keeps_values});
   const std::string file = names.name(static_cast<std::time_t>(now / 1000), session->target().pid());
   Output output(file, 0600);
   // Beside what is read for the other answers: it looks at nothing that is noted.

@@ -4,112 +4,235 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
+#include <optional>
+#include <span>
 #include <thread>
 
 #include "lib/base/parallel.h"
-#include "platform/page_map.h"
+#include "platform/fair_share.h"
 
 namespace heapglass {
 namespace {
 
-// Pieces of 1 MB are as fast as any larger, 4 kB half as fast.
-constexpr std::uint64_t kPiece = 1 << 20, kBatch = 4 << 20;
-constexpr std::size_t kVector = 64;
+// Vectors of 1 MB are as fast as any larger, 4 kB half as fast.
+constexpr std::uint64_t kVectorBytes = 1 << 20, kPieceBytes = 4 << 20;
+constexpr std::size_t kVectors = 64;
+// Pages told at a time: as many as one page table of the last level has.
+constexpr std::uint64_t kWindowPages = 512;
+// A run of pages that could be pinned, between others, below which a call of its own costs more than it
+// saves.
+constexpr std::uint64_t kShortRun = 16 * kPage;
 
-// The bytes got from the first piece on; -1 where there are none.
-ssize_t read_pieces(const Process& process, const iovec* local, const iovec* remote, std::size_t n,
-                    CopyBy by) {
-  if (by == CopyBy::kProcessRead) return process_vm_readv(process.pid(), local, n, remote, n, 0);
-  ssize_t total = 0;
-  for (std::size_t i = 0; i < n; ++i) {
-    const ssize_t got = pread(process.memory_file(), local[i].iov_base, local[i].iov_len,
-                              static_cast<off_t>(reinterpret_cast<std::uint64_t>(remote[i].iov_base)));
-    if (got > 0) total += got;
-    if (got != static_cast<ssize_t>(local[i].iov_len)) break;
+// The page map around the address that was asked for last.
+class PageWindow {
+ public:
+  explicit PageWindow(const PageMap& pages) : pages_(pages) {}
+  std::uint64_t entry(std::uint64_t address) {
+    const std::uint64_t page = address / kPage;
+    if (page - first_ >= kWindowPages || !filled_) fill(page / kWindowPages * kWindowPages);
+    return entries_[page - first_];
   }
-  return total;
-}
 
-CopyOutcome copy_range(const Process& process, const std::vector<CopyJob>& jobs, CopyClock::time_point until,
-                       CopyBy by) {
+ private:
+  void fill(std::uint64_t first) {
+    first_ = first;
+    filled_ = true;
+    const ssize_t got = pread(pages_.descriptor(), entries_, sizeof entries_, static_cast<off_t>(first * 8));
+    const std::size_t known = got > 0 ? static_cast<std::size_t>(got) / 8 : 0;
+    std::fill(entries_ + known, entries_ + kWindowPages, 0);
+  }
+
+  const PageMap& pages_;
+  std::uint64_t first_ = 0;
+  bool filled_ = false;
+  std::uint64_t entries_[kWindowPages];
+};
+
+// How the pages of a run are read.
+enum class Way { kPin, kMemoryFile, kAbsent };
+
+// Copies on one thread.
+class Copier {
+ public:
+  Copier(const Process& process, const PageMap& pages, CopyBy by)
+      : process_(process),
+        window_(pages),
+        // Without the file there is the call alone: Process::open() has seen that nothing is shared.
+        fixed_(process.memory_file() < 0             ? std::optional(Way::kPin)
+               : by == CopyBy::kMemoryFile || !pages ? std::optional(Way::kMemoryFile)
+                                                     : std::nullopt) {}
+
+  void copy(const CopyJob& job) {
+    if (fixed_) return copy_run(job, *fixed_);
+    for (std::uint64_t done = 0; done < job.size;) {
+      const std::uint64_t from = job.from + done;
+      Way way = Way::kAbsent;
+      const std::uint64_t size = run_at(from, job.size - done, way);
+      copy_run({from, job.to + done, size}, way);
+      done += size;
+    }
+  }
+  // What was taken up and is not copied yet.
+  void flush() {
+    if (count_ == 0) return;
+    const ssize_t got = process_.read_pinned(local_, remote_, count_);
+    std::uint64_t done = got < 0 ? 0 : static_cast<std::uint64_t>(got);
+    copied_ += done;
+    std::size_t first = 0;
+    while (first < count_ && done >= remote_[first].iov_len) done -= remote_[first++].iov_len;
+    // The rest, from the page that failed on, page by page: /proc/PID/mem may still read it.
+    for (; first < count_; ++first, done = 0)
+      copy_pages({reinterpret_cast<std::uint64_t>(remote_[first].iov_base) + done,
+                  static_cast<std::byte*>(local_[first].iov_base) + done, remote_[first].iov_len - done});
+    count_ = 0;
+    total_ = 0;
+  }
+  std::uint64_t copied() const { return copied_; }
+
+ private:
+  static Way way_of(std::uint64_t entry) {
+    if (!PageMap::has_page(entry)) return Way::kAbsent;
+    return PageMap::can_be_pinned(entry) ? Way::kPin : Way::kMemoryFile;
+  }
+  // How far pages of one kind go from `from` on, at most `most` bytes.
+  std::uint64_t same_from(std::uint64_t from, std::uint64_t most, Way way) {
+    std::uint64_t size = std::min(most, kPage - from % kPage);
+    while (size < most && way_of(window_.entry(from + size)) == way) size += std::min(kPage, most - size);
+    return size;
+  }
+  std::uint64_t run_at(std::uint64_t from, std::uint64_t most, Way& way) {
+    way = way_of(window_.entry(from));
+    std::uint64_t size = same_from(from, most, way);
+    if (way != Way::kMemoryFile) return size;
+    // Small islands of another kind go with it: what can be pinned can be read from the file as well.
+    while (size < most) {
+      if (way_of(window_.entry(from + size)) == Way::kMemoryFile) {
+        size += same_from(from + size, most - size, Way::kMemoryFile);
+        continue;
+      }
+      if (way_of(window_.entry(from + size)) != Way::kPin) break;
+      const std::uint64_t island = same_from(from + size, most - size, Way::kPin);
+      if (island > kShortRun) break;
+      size += island;
+    }
+    return size;
+  }
+
+  void copy_run(const CopyJob& run, Way way) {
+    switch (way) {
+      case Way::kPin:
+        return take_up(run);
+      case Way::kMemoryFile:
+        return copy_by_file(run);
+      case Way::kAbsent:
+        std::memset(run.to, 0, run.size);
+    }
+  }
+  void take_up(const CopyJob& run) {
+    for (std::uint64_t done = 0; done < run.size;) {
+      const std::uint64_t size = std::min(run.size - done, kVectorBytes);
+      local_[count_] = {run.to + done, size};
+      remote_[count_] = {reinterpret_cast<void*>(run.from + done), size};
+      done += size;
+      total_ += size;
+      if (++count_ == kVectors || total_ >= kPieceBytes) flush();
+    }
+  }
+  void copy_by_file(const CopyJob& run) {
+    std::uint64_t done = 0;
+    while (done < run.size) {
+      const ssize_t got =
+          pread(process_.memory_file(), run.to + done, run.size - done, static_cast<off_t>(run.from + done));
+      if (got > 0) {
+        done += static_cast<std::uint64_t>(got);
+        copied_ += static_cast<std::uint64_t>(got);
+        continue;
+      }
+      const std::uint64_t rest = std::min(kPage - (run.from + done) % kPage, run.size - done);
+      std::memset(run.to + done, 0, rest);
+      done += rest;
+    }
+  }
+  void copy_pages(const CopyJob& run) {
+    for (std::uint64_t done = 0; done < run.size;) {
+      const std::uint64_t size = std::min(kPage - (run.from + done) % kPage, run.size - done);
+      if (process_.read(Address{run.from + done}, std::span(run.to + done, size))) {
+        copied_ += size;
+      } else {
+        std::memset(run.to + done, 0, size);
+      }
+      done += size;
+    }
+  }
+
+  const Process& process_;
+  PageWindow window_;
+  std::optional<Way> fixed_;
+  iovec local_[kVectors], remote_[kVectors];
+  std::size_t count_ = 0;
+  std::uint64_t total_ = 0, copied_ = 0;
+};
+
+// The jobs cut into pieces of at most kPieceBytes, which threads take as they come to them: what is read by
+// one way takes longer than by the other.
+class Pieces {
+ public:
+  explicit Pieces(const std::vector<CopyJob>& jobs) {
+    std::uint64_t in_piece = 0;
+    for (const CopyJob& job : jobs)
+      for (std::uint64_t done = 0; done < job.size;) {
+        const std::uint64_t size = std::min(job.size - done, kPieceBytes - in_piece);
+        jobs_.push_back({job.from + done, job.to + done, size});
+        done += size;
+        in_piece += size;
+        if (in_piece < kPieceBytes) continue;
+        ends_.push_back(jobs_.size());
+        in_piece = 0;
+      }
+    if (in_piece > 0) ends_.push_back(jobs_.size());
+  }
+  std::size_t count() const { return ends_.size(); }
+  std::span<const CopyJob> piece(std::size_t n) const {
+    const std::size_t begin = n == 0 ? 0 : ends_[n - 1];
+    return std::span(jobs_).subspan(begin, ends_[n] - begin);
+  }
+
+ private:
+  std::vector<CopyJob> jobs_;
+  std::vector<std::size_t> ends_;
+};
+
+CopyOutcome copy_pieces(const Process& process, const PageMap& pages, const Pieces& pieces,
+                        std::atomic<std::size_t>& next, const CopyOptions& options) {
   CopyOutcome outcome;
-  const std::size_t count = jobs.size();
-  std::size_t job = 0;
-  std::uint64_t offset = 0;
-  while (job < count) {
-    if (CopyClock::now() > until) {
+  Copier copier(process, pages, options.by);
+  FairShare share(options.urgent);
+  for (std::size_t n; (n = next.fetch_add(1)) < pieces.count();) {
+    if (CopyClock::now() > options.until) {
       outcome.complete = false;
       break;
     }
-    iovec local[kVector], remote[kVector];
-    std::size_t n = 0;
-    std::uint64_t total = 0;
-    std::size_t j = job;
-    std::uint64_t at = offset;
-    while (n < kVector && total < kBatch && j < count) {
-      const std::uint64_t piece = std::min<std::uint64_t>(jobs[j].size - at, kPiece);
-      local[n] = {jobs[j].to + at, piece};
-      remote[n] = {reinterpret_cast<void*>(jobs[j].from + at), piece};
-      ++n;
-      total += piece;
-      at += piece;
-      if (at == jobs[j].size) {
-        ++j;
-        at = 0;
-      }
-    }
-    ssize_t got = read_pieces(process, local, remote, n, by);
-    if (got < 0) got = 0;
-    std::uint64_t done = static_cast<std::uint64_t>(got);
-    outcome.copied += done;
-    if (done < total) {
-      // Step over to the page that failed; /proc/PID/mem may still read it.
-      std::uint64_t left = done;
-      std::size_t i = 0;
-      while (i < n && left >= remote[i].iov_len) left -= remote[i++].iov_len;
-      const std::uint64_t address = reinterpret_cast<std::uint64_t>(remote[i].iov_base) + left;
-      const std::uint64_t page_rest =
-          std::min<std::uint64_t>(kPage - address % kPage, remote[i].iov_len - left);
-      std::byte* to = static_cast<std::byte*>(local[i].iov_base) + left;
-      if (!process.read(Address{address}, std::span(to, page_rest))) {
-        std::memset(to, 0, page_rest);
-      } else {
-        outcome.copied += page_rest;
-      }
-      done += page_rest;
-    }
-    while (done > 0) {
-      const std::uint64_t step = std::min(done, jobs[job].size - offset);
-      done -= step;
-      offset += step;
-      if (offset == jobs[job].size) {
-        ++job;
-        offset = 0;
-      }
-    }
+    for (const CopyJob& job : pieces.piece(n)) copier.copy(job);
+    copier.flush();
+    share.give_way();
   }
+  outcome.copied = copier.copied();
   return outcome;
 }
 
 }  // namespace
 
-CopyOutcome copy_all(const Process& process, const std::vector<CopyJob>& jobs, CopyClock::time_point until,
-                     CopyBy by) {
-  const std::uint64_t total = bytes_of(jobs);
-  if (total < 4u << 20 || worker_count() < 2) return copy_range(process, jobs, until, by);
-  // Two halves by bytes: two cores nearly double what one reaches, more gain little.
-  std::vector<CopyJob> first, second;
-  std::uint64_t sum = 0;
-  for (const CopyJob& job : jobs) {
-    const std::uint64_t room = sum < total / 2 ? std::min(job.size, total / 2 - sum) : 0;
-    if (room) first.push_back({job.from, job.to, room});
-    if (room < job.size) second.push_back({job.from + room, job.to + room, job.size - room});
-    sum += job.size;
-  }
+CopyOutcome copy_all(const Process& process, const PageMap& pages, const std::vector<CopyJob>& jobs,
+                     const CopyOptions& options) {
+  const Pieces pieces(jobs);
+  std::atomic<std::size_t> next{0};
+  if (pieces.count() < 2 || worker_count() < 2) return copy_pieces(process, pages, pieces, next, options);
+  // Two cores nearly double what one reaches, more gain little.
   CopyOutcome theirs;
-  std::thread other([&] { theirs = copy_range(process, second, until, by); });
-  const CopyOutcome ours = copy_range(process, first, until, by);
+  std::thread other([&] { theirs = copy_pieces(process, pages, pieces, next, options); });
+  const CopyOutcome ours = copy_pieces(process, pages, pieces, next, options);
   other.join();
   return {ours.copied + theirs.copied, ours.complete && theirs.complete};
 }

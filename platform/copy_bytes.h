@@ -1,9 +1,10 @@
-// Bytes of a process to us, on two cores.
+// Bytes of a process to us, on two cores, so that the process shares with others what it shared before.
 #pragma once
 
 #include <chrono>
 #include <vector>
 
+#include "platform/page_map.h"
 #include "platform/process.h"
 
 namespace heapglass {
@@ -27,13 +28,23 @@ struct CopyOutcome {
 
 using CopyClock = std::chrono::steady_clock;
 
-// process_vm_readv is faster, but takes every page of a child that is shared with its parent as if it were to
-// be written, so that the kernel copies it.
-enum class CopyBy { kProcessRead, kMemoryFile };
+// Which of the kernel's two ways reads a page. process_vm_readv is the faster by half, but pins the page,
+// which gives the process a copy of its own of what it shares with its parent or children.
+enum class CopyBy {
+  kPageMap,     // process_vm_readv for pages of this process alone, by its page map of that moment: it is
+                // stopped
+  kMemoryFile,  // /proc/PID/mem for all: it runs, and may fork between a look at its page map and the read
+};
+
+struct CopyOptions {
+  CopyClock::time_point until = CopyClock::time_point::max();
+  CopyBy by = CopyBy::kPageMap;
+  bool urgent = false;  // leave no processor time to others meanwhile
+};
 
 // A page that is gone by now leaves zeros and is not counted as copied. The clock is looked at every 4 MB.
-CopyOutcome copy_all(const Process& process, const std::vector<CopyJob>& jobs,
-                     CopyClock::time_point until = CopyClock::time_point::max(),
-                     CopyBy by = CopyBy::kProcessRead);
+// `pages` is the page map of `process`; without one all is read by /proc/PID/mem.
+CopyOutcome copy_all(const Process& process, const PageMap& pages, const std::vector<CopyJob>& jobs,
+                     const CopyOptions& options = {});
 
 }  // namespace heapglass

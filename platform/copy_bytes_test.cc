@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -21,6 +22,7 @@ class CopyBytes : public testing::Test {
     return {reinterpret_cast<std::uint64_t>(from_.data() + at), to_.data() + at, size};
   }
   Process process_;
+  PageMap pages_{getpid()};
   std::vector<std::byte> from_, to_;
 };
 
@@ -28,14 +30,14 @@ TEST_F(CopyBytes, EveryByteOfLargeAndSmallJobs) {
   std::vector<CopyJob> jobs;
   for (std::size_t at = 0, size = 1; at < from_.size(); at += size, size = size * 3 % 3000017 + 1)
     jobs.push_back(job(at, std::min(size, from_.size() - at)));
-  const CopyOutcome outcome = copy_all(process_, jobs);
+  const CopyOutcome outcome = copy_all(process_, pages_, jobs);
   EXPECT_TRUE(outcome.complete);
   EXPECT_EQ(outcome.copied, from_.size());
   EXPECT_TRUE(from_ == to_);
 }
 
 TEST_F(CopyBytes, EndsInTime) {
-  const CopyOutcome outcome = copy_all(process_, {job(0, from_.size())}, CopyClock::now());
+  const CopyOutcome outcome = copy_all(process_, pages_, {job(0, from_.size())}, {.until = CopyClock::now()});
   EXPECT_FALSE(outcome.complete);
   EXPECT_LT(outcome.copied, from_.size());
 }
@@ -50,7 +52,7 @@ TEST_F(CopyBytes, PagesThatAreGoneAreZerosAndNotCounted) {
   munmap(there + 7 * page, 2 * page);
   std::vector<std::byte> to(pages * page, std::byte{1});
   const CopyOutcome outcome =
-      copy_all(process_, {{reinterpret_cast<std::uint64_t>(there), to.data(), to.size()}});
+      copy_all(process_, pages_, {{reinterpret_cast<std::uint64_t>(there), to.data(), to.size()}});
   EXPECT_TRUE(outcome.complete);
   EXPECT_EQ(outcome.copied, (pages - 3) * page);
   for (std::size_t i = 0; i < to.size(); i += 64) {
@@ -58,6 +60,86 @@ TEST_F(CopyBytes, PagesThatAreGoneAreZerosAndNotCounted) {
     ASSERT_EQ(to[i], n == 3 || n == 7 || n == 8 ? std::byte{0} : std::byte{0x5a}) << n;
   }
   munmap(there, pages * page);
+}
+
+// How many of its pages a process has for itself alone.
+std::size_t own_pages(pid_t pid, std::uint64_t from, std::size_t pages) {
+  std::size_t own = 0;
+  PageMap(pid).each({from, from + pages * kPage},
+                    [&](std::uint64_t, std::uint64_t entry) { own += PageMap::can_be_pinned(entry); });
+  return own;
+}
+
+TEST_F(CopyBytes, WhatAForkSharesStaysShared) {
+  constexpr std::size_t kPages = 3000;
+  auto* memory = static_cast<std::byte*>(
+      mmap(nullptr, kPages * kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  ASSERT_NE(static_cast<void*>(memory), MAP_FAILED);
+  for (std::size_t i = 0; i < kPages * kPage; ++i) memory[i] = static_cast<std::byte>(i >> 5);
+  int wait[2], ready[2];
+  ASSERT_EQ(pipe(wait), 0);
+  ASSERT_EQ(pipe(ready), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    // Runs of pages of its own of every length, between those that it shares.
+    for (std::size_t page = 0, run = 1; page < kPages; page += 2 * run, run = run % 70 + 1)
+      for (std::size_t i = page; i < std::min(page + run, kPages); ++i) memory[i * kPage] = std::byte{7};
+    char byte = 0;
+    close(wait[1]);
+    (void)!write(ready[1], "", 1);
+    (void)!read(wait[0], &byte, 1);
+    _exit(0);
+  }
+  char byte = 0;
+  ASSERT_EQ(read(ready[0], &byte, 1), 1);
+  const auto from = reinterpret_cast<std::uint64_t>(memory);
+  const std::size_t before = own_pages(child, from, kPages);
+  EXPECT_GT(before, kPages / 3);
+  EXPECT_LT(before, kPages * 2 / 3);
+  const Process other = Process::open(child);
+  const PageMap pages(child);
+  for (const CopyBy by : {CopyBy::kPageMap, CopyBy::kMemoryFile}) {
+    std::vector<std::byte> to(kPages * kPage);
+    EXPECT_EQ(copy_all(other, pages, {{from, to.data(), to.size()}}, {.by = by}).copied, to.size());
+    EXPECT_EQ(own_pages(child, from, kPages), before);
+    for (std::size_t page = 0, run = 1; page < kPages; page += 2 * run, run = run % 70 + 1)
+      for (std::size_t i = page; i < std::min(page + run, kPages); ++i) {
+        ASSERT_EQ(to[i * kPage], std::byte{7}) << i;
+        to[i * kPage] = memory[i * kPage];  // as it was before the child wrote it
+      }
+    EXPECT_EQ(std::memcmp(to.data(), memory, to.size()), 0);
+    for (std::size_t page = 0; page < kPages; ++page) {
+      std::byte one{};
+      EXPECT_TRUE(other.read(Address{from + page * kPage}, {&one, 1}));
+    }
+    EXPECT_EQ(own_pages(child, from, kPages), before);
+  }
+  for (const int fd : {wait[0], wait[1], ready[0], ready[1]}) close(fd);
+  waitpid(child, nullptr, 0);
+  munmap(memory, kPages * kPage);
+}
+
+TEST_F(CopyBytes, ThePageOfZerosIsNoContent) {
+  constexpr std::size_t kPages = 2000, kWritten = 500;
+  auto* memory = static_cast<volatile char*>(
+      mmap(nullptr, kPages * kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  ASSERT_NE(static_cast<volatile void*>(memory), MAP_FAILED);
+  madvise(const_cast<char*>(memory), kPages * kPage, MADV_NOHUGEPAGE);
+  for (std::size_t i = 0; i < kPages - 300; ++i) (void)memory[i * kPage];
+  memory[kWritten * kPage] = 1;
+  const auto from = reinterpret_cast<std::uint64_t>(memory);
+  const std::vector<Range> runs = runs_with_content(pages_, {from, from + kPages * kPage});
+  munmap(const_cast<char*>(memory), kPages * kPage);
+  std::uint64_t bytes = 0;
+  bool has_written = false;
+  for (const Range& run : runs) {
+    bytes += run.size();
+    has_written |= run.start <= from + kWritten * kPage && from + kWritten * kPage < run.end;
+  }
+  EXPECT_TRUE(has_written);
+  if (bytes == (kPages - 300) * kPage)
+    GTEST_SKIP() << "this kernel does not tell the page of zeros (Linux 6.7)";
+  EXPECT_EQ(bytes, kPage);
 }
 
 TEST_F(CopyBytes, TheEstimateIsOfAllBytes) {

@@ -17,7 +17,7 @@ namespace heapglass {
 class Prepared {
  public:
   // The process is borrowed. Throws Error kUnreachable.
-  explicit Prepared(const Process& process, bool residency = false);
+  Prepared(const Process& process, const FreezeRequest& request);
 
   const Process& process() const { return process_; }
   const std::shared_ptr<MemoryCopier>& copier() const { return copier_; }

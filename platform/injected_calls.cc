@@ -183,13 +183,11 @@ void InjectedCalls::lay_down() {
   const std::uint64_t size = kFloatingAt + floating_.size();
   base_ = (registers_.rsp - kRedZone - size) / kFloatingAlign * kFloatingAlign;
   before_.resize(size);
-  const iovec local{before_.data(), size}, remote{reinterpret_cast<void*>(base_), size};
   std::vector<std::byte> bytes(size);
   const SignalFrame back = frame_of(coming_back(registers_), mask_, sites_.come_back, base_ + kFloatingAt);
   std::memcpy(bytes.data(), &back, sizeof back);
   std::memcpy(bytes.data() + kFloatingAt, floating_.data(), floating_.size());
-  if (process_vm_readv(process_.pid(), &local, 1, &remote, 1, 0) != static_cast<ssize_t>(size) ||
-      !write_to(process_.pid(), base_, bytes))
+  if (!process_.read(Address{base_}, before_) || !write_to(process_.pid(), base_, bytes))
     throw CannotInject("its stack cannot be written");
 }
 

@@ -24,7 +24,7 @@ std::vector<const Binary*> LiveTarget::binaries() {
   return borrowed;
 }
 
-void LiveTarget::prepare() { prepared_ = std::make_unique<Prepared>(process_, freeze_.residency); }
+void LiveTarget::prepare() { prepared_ = std::make_unique<Prepared>(process_, freeze_); }
 
 Capture LiveTarget::capture(const GoodMoment& moment) {
   if (!prepared_) prepare();
@@ -42,6 +42,7 @@ void LiveTarget::note_facts() {
   executable_ = process_.executable();
   resident_bytes_ = process_.resident_bytes();
   resident_memory_ = read_resident_memory(process_.pid());
+  if (freeze_.sharing && resident_memory_) read_sharing(process_.pid(), *resident_memory_);
   owned_by_caller_ = process_.owned_by_caller();
 }
 

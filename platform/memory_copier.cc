@@ -50,7 +50,10 @@ std::vector<CopyJob> sample_of(const std::vector<CopyJob>& jobs, std::uint64_t t
 
 }  // namespace
 
-MemoryCopier::MemoryCopier(const Process& process) : process_(process), pages_(process.pid()) { plan(); }
+MemoryCopier::MemoryCopier(const Process& process, bool urgent)
+    : process_(process), pages_(process.pid()), urgent_(urgent) {
+  plan();
+}
 
 MemoryCopier::Treatment MemoryCopier::treatment(const Mapping& m) {
   if (m.shared || m.size() > kLongestMapping || value(m.end) >> 47) return Treatment::kSkip;
@@ -83,7 +86,7 @@ void MemoryCopier::plan() {
         continue;
       }
     }
-    p.runs = page_runs(pages_, p.range, PageMap::has_page);
+    p.runs = runs_with_content(pages_, p.range);
     // The same place in a huge page as in the target, slack before and behind.
     cursor = (cursor + kHuge - 1) / kHuge * kHuge + kSlack + p.range.start % kHuge;
     offsets.push_back(cursor);
@@ -186,7 +189,7 @@ void MemoryCopier::list_planned(Planned& p, Range here, std::uint64_t& gap_budge
     if (cut.start < cut.end) jobs.push_back({cut.start, p.buffer + (cut.start - p.range.start), cut.size()});
   };
   if (p.later) {
-    for (const Range& run : page_runs(pages_, here, PageMap::has_page)) add_run(run);
+    for (const Range& run : runs_with_content(pages_, here)) add_run(run);
     return;
   }
   for (const Range& run : p.runs) add_run(run);
@@ -195,7 +198,7 @@ void MemoryCopier::list_planned(Planned& p, Range here, std::uint64_t& gap_budge
     gap.end = std::min(gap.end, gap.start + gap_budget);
     gap_budget -= gap.size();
     if (gap.size() == 0) break;
-    for (const Range& run : page_runs(pages_, gap, PageMap::has_page)) add_run(run);
+    for (const Range& run : runs_with_content(pages_, gap)) add_run(run);
   }
 }
 
@@ -248,7 +251,7 @@ std::vector<CopyJob> MemoryCopier::list(const Mappings& now, bool all) {
         to = extra_.back()->base();
         backed.descriptor = extra_.back()->descriptor();
       }
-      for (const Range& run : page_runs(pages_, here, PageMap::has_page))
+      for (const Range& run : runs_with_content(pages_, here))
         jobs.push_back({run.start, to + (run.start - here.start), run.size()});
       add_piece(here, to, true);
       backed_.push_back(backed);
@@ -264,17 +267,18 @@ MemoryCopier::Estimate MemoryCopier::estimate() {
   const double list_ms = ms_since(listing);
   for (const CopyJob& job : jobs) estimate.bytes += job.size;
   const auto copying = CopyClock::now();
-  const std::uint64_t copied = copy_all(process_, sample_of(jobs, estimate.bytes)).copied;
+  const std::uint64_t copied =
+      copy_all(process_, pages_, sample_of(jobs, estimate.bytes), {.urgent = urgent_}).copied;
   const double ms_per_byte = ms_since(copying) / static_cast<double>(std::max<std::uint64_t>(copied, kPage));
   estimate.gigabytes_per_second = 1e-6 / ms_per_byte;
   estimate.ms = list_ms + static_cast<double>(estimate.bytes) * ms_per_byte;
   return estimate;
 }
 
-bool MemoryCopier::copy(const Mappings& now, CopyClock::time_point until) {
+bool MemoryCopier::copy(const Mappings& now, CopyClock::time_point until, CopyBy by) {
   const std::vector<CopyJob> jobs = list(now);
   bytes_listed_ = bytes_of(jobs);
-  const CopyOutcome outcome = copy_all(process_, jobs, until);
+  const CopyOutcome outcome = copy_all(process_, pages_, jobs, {.until = until, .by = by, .urgent = urgent_});
   bytes_copied_ = outcome.copied;
   return outcome.complete;
 }
@@ -283,9 +287,9 @@ void MemoryCopier::copy_of(const Process& other, const Mappings& now) {
   PageMap own = std::move(pages_);
   pages_ = PageMap(other.pid());
   const std::vector<CopyJob> jobs = list(now);
-  pages_ = std::move(own);
   bytes_listed_ = bytes_of(jobs);
-  bytes_copied_ = copy_all(other, jobs, CopyClock::time_point::max(), CopyBy::kMemoryFile).copied;
+  bytes_copied_ = copy_all(other, pages_, jobs, {.by = CopyBy::kMemoryFile}).copied;
+  pages_ = std::move(own);
 }
 
 void MemoryCopier::join(const Backed* first, const Backed* end) {

@@ -18,7 +18,8 @@ namespace heapglass {
 class MemoryCopier {
  public:
   // Plans: maps, page map, pre-faulted buffers. Throws Error kUnreachable.
-  explicit MemoryCopier(const Process& process);  // borrowed
+  // `urgent`: leaves no processor time to others while it copies. `process` is borrowed.
+  explicit MemoryCopier(const Process& process, bool urgent = false);
 
   struct Estimate {
     std::uint64_t bytes = 0;
@@ -28,7 +29,7 @@ class MemoryCopier {
   // Before copy(): what that would take at this moment on this machine. Copies up to 32 MB to find out.
   Estimate estimate();
   // Once. False: `until` came first, and what was copied is of no use.
-  bool copy(const Mappings& now, CopyClock::time_point until);
+  bool copy(const Mappings& now, CopyClock::time_point until, CopyBy by = CopyBy::kPageMap);
   // The same from a copy of the process, which has the same memory in the same places and does not run.
   void copy_of(const Process& other, const Mappings& now);
 
@@ -115,6 +116,7 @@ class MemoryCopier {
 
   const Process& process_;
   PageMap pages_;
+  bool urgent_ = false;
   std::shared_ptr<CopyArena> arena_;
   std::vector<Planned> planned_;
   std::vector<Range> watched_;  // in the last round

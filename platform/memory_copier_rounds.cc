@@ -120,7 +120,7 @@ std::uint64_t MemoryCopier::copy_round(WriteTracker& tracker) {
   watched_ = watchable(now);
   for (const Range& range : watched_)
     for (const Range& run : tracker.take(range)) place(run, jobs);
-  const std::uint64_t copied = copy_all(process_, jobs).copied;
+  const std::uint64_t copied = copy_all(process_, pages_, jobs, {.by = CopyBy::kMemoryFile}).copied;
   bytes_in_rounds_ += copied;
   return copied;
 }
@@ -133,7 +133,7 @@ bool MemoryCopier::copy_rest(const WriteTracker& tracker, std::uint64_t most, Ma
   WriteTracker::Pages tracked = tracker.look(watched_, [&] {
     now = process_.mappings();
     unwatched = list(now, false);
-    copied = copy_all(process_, unwatched).copied;
+    copied = copy_all(process_, pages_, unwatched, {.urgent = urgent_}).copied;
   });
   if (std::vector<Range> watched = watchable(now); watched != watched_) {
     watched_.swap(watched);
@@ -143,7 +143,7 @@ bool MemoryCopier::copy_rest(const WriteTracker& tracker, std::uint64_t most, Ma
   for (const Range& mapping : watched_) list_tracked(mapping, tracked, jobs);
   bytes_listed_ = bytes_of(unwatched) + bytes_of(jobs);
   if (bytes_listed_ > most) return false;
-  bytes_copied_ = bytes_in_rounds_ + copied + copy_all(process_, jobs).copied;
+  bytes_copied_ = bytes_in_rounds_ + copied + copy_all(process_, pages_, jobs, {.urgent = urgent_}).copied;
   return true;
 }
 
@@ -151,15 +151,14 @@ std::vector<std::uint64_t> MemoryCopier::wrong_pages() {
   constexpr std::uint64_t kPiece = 1 << 20;
   std::vector<std::uint64_t> wrong;
   std::vector<std::byte> bytes(kPiece);
-  const auto is_present = [](std::uint64_t entry) { return entry >> 63 != 0; };
   for (const Planned& p : planned_) {
     if (p.what != Treatment::kCopy) continue;
     each_within(watched_, p.range, [&](Range mapping) {
       const Range here{std::max(mapping.start, p.range.start), std::min(mapping.end, p.range.end)};
-      for (const Range& run : page_runs(pages_, here, is_present))
+      for (const Range& run : page_runs(pages_, here, PageMap::is_present))
         for (std::uint64_t at = run.start; at < run.end; at += kPiece) {
           const std::uint64_t size = std::min(kPiece, run.end - at);
-          copy_all(process_, {{at, bytes.data(), size}});
+          copy_all(process_, pages_, {{at, bytes.data(), size}});
           for (std::uint64_t page = 0; page < size; page += kPage)
             if (std::memcmp(bytes.data() + page, p.buffer + (at + page - p.range.start), kPage) != 0)
               wrong.push_back(at + page);

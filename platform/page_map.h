@@ -22,7 +22,7 @@ struct Range {
 };
 
 // /proc/PID/pagemap, Documentation/admin-guide/mm/pagemap.rst: bit 63 present, 62 swapped, 61 file page or
-// shared.
+// shared memory, 56 mapped by this process alone.
 class PageMap {
  public:
   explicit PageMap(pid_t pid)
@@ -46,17 +46,28 @@ class PageMap {
   }
   static bool has_page(std::uint64_t entry) { return entry >> 62 != 0; }
   static bool is_private_copy(std::uint64_t entry) { return has_page(entry) && !(entry >> 61 & 1); }
+  static bool is_present(std::uint64_t entry) { return entry >> 63 != 0; }
+  static bool is_swapped(std::uint64_t entry) { return entry >> 62 == 1; }
+  // Whether pinning the page (process_vm_readv, vmsplice, O_DIRECT) leaves it as it is. The kernel gives the
+  // process a copy of its own of an anonymous page that others map too (mm/gup.c, gup_must_unshare; Linux
+  // 5.19), and brings a swapped one in.
+  static bool can_be_pinned(std::uint64_t entry) {
+    return is_present(entry) && ((entry >> 56 & 1) || (entry >> 61 & 1));
+  }
+  // Either a page that others map too, or the kernel's page of zeros, which the entry does not tell apart.
+  static bool is_shared_or_zeros(std::uint64_t entry) { return is_present(entry) && !can_be_pinned(entry); }
 
  private:
   FileDescriptor fd_;
 };
 
-// The pages of `range` for which `wanted` holds, as runs.
-template <class Wanted>
-std::vector<Range> page_runs(const PageMap& pages, Range range, Wanted wanted) {
+// The pages of `range` for which `wanted` holds, as runs. Calls also(page address, entry) for every page.
+template <class Wanted, class Also>
+std::vector<Range> page_runs(const PageMap& pages, Range range, Wanted wanted, Also also) {
   std::vector<Range> runs;
   if (!pages) return {range};  // no page map (hidden by a container): read everything
   pages.each(range, [&](std::uint64_t at, std::uint64_t entry) {
+    also(at, entry);
     if (!wanted(entry)) return;
     if (!runs.empty() && runs.back().end == at) {
       runs.back().end += kPage;
@@ -66,6 +77,15 @@ std::vector<Range> page_runs(const PageMap& pages, Range range, Wanted wanted) {
   });
   return runs;
 }
+template <class Wanted>
+std::vector<Range> page_runs(const PageMap& pages, Range range, Wanted wanted) {
+  return page_runs(pages, range, wanted, [](std::uint64_t, std::uint64_t) {});
+}
+
+// The pages of `range` that have bytes of their own, as runs: neither what the process has not touched, nor
+// what it has read without ever writing to it, for which the kernel maps its page of zeros. Where the kernel
+// does not tell those apart (before Linux 6.7) they are among the runs. All of `range` without a page map.
+std::vector<Range> runs_with_content(const PageMap& pages, Range range);
 
 // Calls visit(run) for those of `runs`, in order, that are in `here`, be it in part.
 template <class Visit>

@@ -17,6 +17,7 @@
 #include "platform/missing_right.h"
 #include "platform/proc_maps.h"
 #include "platform/proc_text.h"
+#include "platform/resident_memory.h"
 
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434  // Linux 5.3
@@ -98,8 +99,25 @@ Process Process::open(pid_t pid) {
     throw Error(ErrorKind::kUnreachable, "cannot read the memory of " + who + ": " + std::strerror(error),
                 missing_right(process.pid_));
   }
+  if (!process.mem_) process.refuse_if_shared();
   process.itself_ = FileDescriptor(static_cast<int>(syscall(SYS_pidfd_open, process.pid_, 0)));
   return process;
+}
+
+// To read by the call alone would give it copies of its own of what it shares, and which pages those are is
+// in a file that cannot be opened either. /proc/PID/smaps, which asks for the right to trace, tells how much
+// there is.
+void Process::refuse_if_shared() const {
+  ResidentMemory memory;
+  read_sharing(pid_, memory);
+  const std::uint64_t shared = memory.anonymous_mapped_by_others;
+  if (shared == 0) return;
+  throw Error(
+      ErrorKind::kUnreachable,
+      "process " + std::to_string(pid_) + " was not read: it shares up to " + std::to_string(shared / 1024) +
+          " kB of its memory with processes that it was forked from or has forked, and with the rights "
+          "of heapglass here it would get copies of its own",
+      "run as its user or with CAP_DAC_READ_SEARCH, which /proc/PID/mem and /proc/PID/pagemap ask for");
 }
 
 // The file /proc/PID/mem is its owner's, whoever may trace; the call asks for that right alone.
@@ -107,7 +125,8 @@ bool Process::readable_by_call() const {
   for (const Mapping& m : parse_proc_maps(read_proc_file(proc(pid_, "maps")))) {
     char byte = 0;
     const iovec local{&byte, 1}, remote{reinterpret_cast<void*>(value(m.start)), 1};
-    if (m.readable && process_vm_readv(pid_, &local, 1, &remote, 1, 0) == 1) return true;
+    // Of a file, which is shared as a file is.
+    if (m.readable && !m.writable && m.has_file() && read_pinned(&local, &remote, 1) == 1) return true;
   }
   return false;
 }
@@ -178,12 +197,17 @@ FileDescriptor Process::open_mapped_file(const Mapping& mapping) const {
 }
 
 bool Process::read(Address from, std::span<std::byte> to) const {
-  const iovec local{to.data(), to.size()};
-  const iovec remote{reinterpret_cast<void*>(value(from)), to.size()};
-  if (process_vm_readv(pid_, &local, 1, &remote, 1, 0) == static_cast<ssize_t>(to.size())) return true;
-  if (!mem_ || value(from) > std::uint64_t{1} << 62) return false;
+  if (!mem_) {
+    const iovec local{to.data(), to.size()}, remote{reinterpret_cast<void*>(value(from)), to.size()};
+    return read_pinned(&local, &remote, 1) == static_cast<ssize_t>(to.size());
+  }
+  if (value(from) > std::uint64_t{1} << 62) return false;
   return pread(mem_.get(), to.data(), to.size(), static_cast<off_t>(value(from))) ==
          static_cast<ssize_t>(to.size());
+}
+
+ssize_t Process::read_pinned(const iovec* local, const iovec* remote, std::size_t count) const {
+  return process_vm_readv(pid_, local, count, remote, count, 0);
 }
 
 }  // namespace heapglass

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <sys/types.h>
+#include <sys/uio.h>
 
 #include <cstdint>
 #include <memory>
@@ -29,7 +30,7 @@ class FileDescriptor {
 class Process final : public MemoryReader {
  public:
   // Looks without touching. Throws Error kUnreachable with the reason and what would help: no such process, a
-  // zombie, a kernel thread, not permitted.
+  // zombie, a kernel thread, not permitted, or permitted only in a way that would change what it shares.
   static Process open(pid_t pid);
 
   pid_t pid() const { return pid_; }  // of the whole process, where a thread's id was given
@@ -42,9 +43,14 @@ class Process final : public MemoryReader {
   // A file as the target sees it, checked to be the mapped one; invalid where it cannot be had.
   FileDescriptor open_mapped_file(const Mapping& mapping) const;
 
-  // process_vm_readv, then /proc/PID/mem for what only ptrace may read.
+  // Every read of the target's memory is one of these three, and nothing else calls process_vm_readv: none
+  // gives the process a copy of its own of a page that it shares with its parent or its children.
+  // By /proc/PID/mem, of whatever is mapped.
   bool read(Address from, std::span<std::byte> to) const override;
-  int memory_file() const { return mem_.get(); }  // /proc/PID/mem
+  int memory_file() const { return mem_.get(); }  // /proc/PID/mem; -1 where only the call below is permitted
+  // By process_vm_readv, which is faster and pins the pages: for pages that PageMap::can_be_pinned, and where
+  // there is no memory file, in which case open() has made sure that nothing is shared. Bytes read; -1.
+  ssize_t read_pinned(const iovec* local, const iovec* remote, std::size_t count) const;
 
   // Throws Error kUnreachable "exited" where the process that was opened is gone, or its pid is another's
   // now: also where that began within the same tick of the kernel's clock (Linux 5.3).
@@ -52,6 +58,7 @@ class Process final : public MemoryReader {
 
  private:
   bool readable_by_call() const;
+  void refuse_if_shared() const;
 
   pid_t pid_ = 0;
   std::uint64_t start_time_ = 0;

@@ -1,26 +1,14 @@
 #include "platform/residency.h"
 
-#include <sys/ioctl.h>
-
 #include <string>
 
 #include "platform/page_map.h"
+#include "platform/page_scan.h"
 #include "platform/proc_text.h"
 #include "platform/process.h"
 
 namespace heapglass {
 namespace {
-
-// Linux 6.7+, Documentation/admin-guide/mm/pagemap.rst "PAGEMAP_SCAN"; not in the headers of Debian 12.
-struct PageRegion {
-  std::uint64_t start, end, categories;
-};
-struct PageScan {
-  std::uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages;
-  std::uint64_t category_inverted, category_mask, category_anyof_mask, return_mask;
-};
-constexpr std::uint64_t kPresent = 1 << 3, kZeroPage = 1 << 5;
-constexpr unsigned long kPageMapScan = _IOWR('f', 16, PageScan);
 
 void add_run(Residency& out, std::uint64_t start, std::uint64_t end) {
   if (!out.runs.empty() && value(out.runs.back().start) + out.runs.back().size == start) {
@@ -37,9 +25,9 @@ bool scan(int page_map, Residency& out) {
                 .end = (std::uint64_t{1} << 47) - kPage,  // of user space: the kernel refuses more
                 .vec = reinterpret_cast<std::uint64_t>(regions.data()),
                 .vec_len = regions.size(),
-                .category_inverted = kZeroPage,
-                .category_mask = kPresent | kZeroPage,
-                .return_mask = kPresent};
+                .category_inverted = kPageZero,
+                .category_mask = kPagePresent | kPageZero,
+                .return_mask = kPagePresent};
   while (scan.start < scan.end) {
     const int n = ioctl(page_map, kPageMapScan, &scan);
     if (n < 0) return false;

@@ -1,8 +1,12 @@
 #include "platform/resident_memory.h"
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 #include <string>
+
+#include "platform/proc_text.h"
+#include "platform/process.h"
 
 namespace heapglass {
 
@@ -32,6 +36,17 @@ std::optional<ResidentMemory> read_resident_memory(pid_t pid) {
     }
   }
   return known ? std::optional(memory) : std::nullopt;
+}
+
+void read_sharing(pid_t pid, ResidentMemory& memory) {
+  const std::string text = read_proc_file("/proc/" + std::to_string(pid) + "/smaps_rollup");
+  const auto bytes = [&](const char* key) { return number_after(text, key) * 1024; };
+  memory.proportional = bytes("Pss:");
+  memory.mapped_by_others = bytes("Shared_Clean:") + bytes("Shared_Dirty:");
+  // A page of two processes is half of each's Pss. Rounding is below a page.
+  const std::uint64_t all = bytes("Anonymous:"), own = bytes("Pss_Anon:");
+  if (line_after(text, "Pss_Anon:").empty() || all <= own + 8192) return;
+  memory.anonymous_mapped_by_others = std::min({2 * (all - own), all, memory.mapped_by_others});
 }
 
 }  // namespace heapglass

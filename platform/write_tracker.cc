@@ -18,25 +18,21 @@
 
 #include "lib/base/parallel.h"
 #include "platform/freeze_way.h"
+#include "platform/page_scan.h"
 #include "platform/proc_text.h"
 
 namespace heapglass {
 namespace {
 
-// include/uapi/linux/userfaultfd.h, include/uapi/linux/fs.h; newer than some headers are.
+// include/uapi/linux/userfaultfd.h; newer than some headers are.
 constexpr std::uint64_t kPagefaultFlagWp = 1 << 0, kWpUnpopulated = 1 << 13, kWpAsync = 1 << 15;
 constexpr std::uint64_t kFeatures = kPagefaultFlagWp | kWpUnpopulated | kWpAsync;
-struct Region {
-  std::uint64_t start, end, categories;
-};
-struct Scan {
-  std::uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages, category_inverted, category_mask,
-      category_anyof_mask, return_mask;
-};
-constexpr unsigned long kPagemapScan = _IOWR('f', 16, Scan);
-constexpr std::uint64_t kProtect = 1, kOnlyWatched = 2;                           // flags
-constexpr std::uint64_t kWatched = 1, kWritten = 2, kPresent = 8, kSwapped = 16;  // categories
-constexpr std::uint64_t kPiece = 4u << 20;  // of what is let go at a time
+using Region = PageRegion;
+using Scan = PageScan;
+constexpr std::uint64_t kProtect = 1, kOnlyWatched = 2;  // flags
+constexpr std::uint64_t kWatched = kPageWpAllowed, kWritten = kPageWritten, kPresent = kPagePresent,
+                        kSwapped = kPageSwapped;  // categories
+constexpr std::uint64_t kPiece = 4u << 20;        // of what is let go at a time
 constexpr std::size_t kMapsToSpare = 16;
 constexpr std::size_t kRegions = 1 << 15, kFewRegions = 64;
 constexpr std::uint64_t kBlock = 2u << 20;     // of memory that one page table of the last level tells of
@@ -93,7 +89,7 @@ int scan(int page_map, Range range, std::uint64_t flags, std::uint64_t wanted, s
     s.category_mask = wanted;
     s.category_anyof_mask = any_of;
     s.return_mask = told;
-    const int n = ioctl(page_map, kPagemapScan, &s);
+    const int n = ioctl(page_map, kPageMapScan, &s);
     if (n < 0) return errno;
     for (int i = 0; i < n; ++i) visit(regions[static_cast<std::size_t>(i)]);
     // Not walk_end: with more than 512 runs that is where the kernel's own buffer was full the last time,

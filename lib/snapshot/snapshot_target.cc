@@ -13,7 +13,11 @@ constexpr std::pair<const char*, std::uint64_t ResidentMemory::*> kResident[] = 
     {"resident.anonymous", &ResidentMemory::anonymous},
     {"resident.file", &ResidentMemory::file},
     {"resident.shared", &ResidentMemory::shared},
-    {"resident.swapped", &ResidentMemory::swapped}};
+    {"resident.swapped", &ResidentMemory::swapped},
+    // Newer than the first files.
+    {"resident.proportional", &ResidentMemory::proportional},
+    {"resident.mapped_by_others", &ResidentMemory::mapped_by_others},
+    {"resident.anonymous_mapped_by_others", &ResidentMemory::anonymous_mapped_by_others}};
 
 }  // namespace
 
@@ -42,7 +46,8 @@ std::optional<std::uint64_t> SnapshotTarget::resident_bytes() const {
 std::optional<ResidentMemory> SnapshotTarget::resident_memory() const {
   if (!facts_.has(kResident[0].first)) return std::nullopt;
   ResidentMemory resident;
-  for (const auto& [name, part] : kResident) resident.*part = facts_.number(name);
+  for (const auto& [name, part] : kResident)
+    if (facts_.has(name)) resident.*part = facts_.number(name);
   return resident;
 }
 

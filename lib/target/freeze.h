@@ -19,6 +19,8 @@ struct FreezeRequest {
   FreezeMode mode = FreezeMode::kCopy;
   std::optional<double> max_pause_ms;  // rather than hold it longer, throw Error kUnreachable
   bool residency = false;              // the capture also tells which pages were in memory
+  bool sharing = false;                // ResidentMemory also tells what other processes map too
+  bool urgent = false;                 // copy on all processors, and leave no time on them to others
 };
 
 // "copy" -> kCopy. Throws Error kUsage that lists the modes.

@@ -19,6 +19,9 @@ struct ResidentMemory {
   std::uint64_t rss = 0, peak = 0;                    // now, and the most that it ever was
   std::uint64_t anonymous = 0, file = 0, shared = 0;  // the parts of rss
   std::uint64_t swapped = 0;
+  // Where it was asked for, else 0: rss with each page divided by the number of processes that map it (Pss),
+  // and how much of rss other processes map too: files and libraries, and what a fork has shared.
+  std::uint64_t proportional = 0, mapped_by_others = 0, anonymous_mapped_by_others = 0;
 };
 
 class Target {
