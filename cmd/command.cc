@@ -34,6 +34,11 @@ CommandLine::CommandLine(std::string_view command, std::string_view summary, boo
       "rather than hold the target longer than so many milliseconds, end with exit code 3: estimated before "
       "it is "
       "touched, and kept to where the estimate was wrong");
+  add("urgent", options::bool_switch(&common_.freeze.urgent),
+      "copy with all processors while the target is held, and leave no time on them to other processes: a "
+      "shorter pause on a busy machine, on which all else stands still as long");
+  add("nice", options::value(&nice_)->value_name("N"),
+      "once the target runs on, work N steps of nice behind other processes (default 10, 0 to 19)");
   add("resolve", options::value(&common_.resolve)->value_name("HOW"),
       "where references come from that no layout tells: run asks the target's own code, in a confined "
       "process made from "
@@ -115,6 +120,7 @@ bool CommandLine::parse(const std::vector<std::string>& arguments) {
     throw Error(ErrorKind::kUsage, "there is no way to resolve '" + common_.resolve + "'",
                 "it is auto, layout, run or scan");
   common_.freeze.mode = parse_freeze_mode(freeze_);
+  common_.nice = static_cast<int>(parse_count("--nice", nice_, 0, 19));
   if (!max_pause_.empty())
     common_.freeze.max_pause_ms = static_cast<double>(parse_count("--max-pause", max_pause_, 1, 3'600'000));
   return true;

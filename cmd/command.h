@@ -29,6 +29,7 @@ struct CommonOptions {
   FreezeRequest freeze;
   std::string resolve = "auto";
   std::string sysroot;
+  int nice = 10;  // steps that decoding comes behind others
   bool verbose = false;
   bool exact_bytes = false;
   // Set by commands. After the last look heapglass gives up the right to hold a process, and to write files
@@ -66,7 +67,7 @@ class CommandLine {
   std::string* also_ = nullptr;
   std::vector<std::string>* more_ = nullptr;
   CommonOptions common_;
-  std::string freeze_ = "copy", max_pause_;  // as written
+  std::string freeze_ = "copy", max_pause_, nice_ = "10";  // as written
   options::options_description own_;
   options::options_description shared_;
 };

@@ -22,6 +22,7 @@
 #include "platform/core_target.h"
 #include "platform/live_target.h"
 #include "platform/mapped_file.h"
+#include "platform/threads.h"
 
 namespace heapglass {
 namespace {
@@ -73,8 +74,11 @@ std::unique_ptr<Session> Session::open(const CommonOptions& common, const Sessio
   Session& s = *session;
   static bool confined = false;
   if (confined) throw std::logic_error("a look at a target after the last: see CommonOptions::more_follow");
+  be_first_to_be_killed();
   s.target_ = open_target(common, options);
   Target& target = *s.target_;
+  // What holds the target and copies has a thread of its own, which comes first.
+  yield_to_others(common.nice, true);
   // All that can be known without stopping anything. The buffers for the copy are made meanwhile, on another
   // core.
   auto prepared = std::async(std::launch::async, [&] { target.prepare(); });
@@ -136,6 +140,7 @@ std::unique_ptr<Session> Session::open(const CommonOptions& common, const Sessio
     for (const PyInterpreter& i : s.interpreters_) collecting |= i.collecting;
     if (!collecting || s.capture_.no_good_moment || s.captures_ == kTries || !target.runs()) break;
   }
+  yield_to_others(common.nice, common.more_follow);
   const bool own = target.owned_by_caller();
   s.resolve_ = common.resolve != "auto" ? common.resolve : own ? "run" : "scan";
   if (!common.more_follow) {

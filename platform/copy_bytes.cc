@@ -57,12 +57,7 @@ enum class Way { kPin, kMemoryFile, kAbsent };
 class Copier {
  public:
   Copier(const Process& process, const PageMap& pages, CopyBy by)
-      : process_(process),
-        window_(pages),
-        // Without the file there is the call alone: Process::open() has seen that nothing is shared.
-        fixed_(process.memory_file() < 0             ? std::optional(Way::kPin)
-               : by == CopyBy::kMemoryFile || !pages ? std::optional(Way::kMemoryFile)
-                                                     : std::nullopt) {}
+      : process_(process), window_(pages), fixed_(fixed_way(process, pages, by)) {}
 
   void copy(const CopyJob& job) {
     if (fixed_) return copy_run(job, *fixed_);
@@ -92,6 +87,12 @@ class Copier {
   std::uint64_t copied() const { return copied_; }
 
  private:
+  // nullopt: by each page's entry.
+  static std::optional<Way> fixed_way(const Process& process, const PageMap& pages, CopyBy by) {
+    // Without the file there is the call alone: Process::open() has seen that nothing is shared.
+    if (process.memory_file() < 0 || by == CopyBy::kPinning) return Way::kPin;
+    return by == CopyBy::kMemoryFile || !pages ? std::optional(Way::kMemoryFile) : std::nullopt;
+  }
   static Way way_of(std::uint64_t entry) {
     if (!PageMap::has_page(entry)) return Way::kAbsent;
     return PageMap::can_be_pinned(entry) ? Way::kPin : Way::kMemoryFile;
@@ -204,17 +205,32 @@ class Pieces {
   std::vector<std::size_t> ends_;
 };
 
-CopyOutcome copy_pieces(const Process& process, const PageMap& pages, const Pieces& pieces,
-                        std::atomic<std::size_t>& next, const CopyOptions& options) {
+// Pieces are taken from both ends, so that each thread goes through memory in order.
+class Ends {
+ public:
+  explicit Ends(std::size_t count) : left_(static_cast<std::ptrdiff_t>(count)), count_(count) {}
+  // The next piece from the front or the back; nullopt where all are taken.
+  std::optional<std::size_t> take(bool front) {
+    if (left_.fetch_sub(1) <= 0) return std::nullopt;
+    return front ? front_++ : count_ - ++back_;
+  }
+
+ private:
+  std::atomic<std::ptrdiff_t> left_;
+  std::size_t count_, front_ = 0, back_ = 0;  // each of one thread alone
+};
+
+CopyOutcome copy_pieces(const Process& process, const PageMap& pages, const Pieces& pieces, Ends& ends,
+                        bool front, const CopyOptions& options) {
   CopyOutcome outcome;
   Copier copier(process, pages, options.by);
   FairShare share(options.urgent);
-  for (std::size_t n; (n = next.fetch_add(1)) < pieces.count();) {
+  while (const std::optional<std::size_t> n = ends.take(front)) {
     if (CopyClock::now() > options.until) {
       outcome.complete = false;
       break;
     }
-    for (const CopyJob& job : pieces.piece(n)) copier.copy(job);
+    for (const CopyJob& job : pieces.piece(*n)) copier.copy(job);
     copier.flush();
     share.give_way();
   }
@@ -227,12 +243,13 @@ CopyOutcome copy_pieces(const Process& process, const PageMap& pages, const Piec
 CopyOutcome copy_all(const Process& process, const PageMap& pages, const std::vector<CopyJob>& jobs,
                      const CopyOptions& options) {
   const Pieces pieces(jobs);
-  std::atomic<std::size_t> next{0};
-  if (pieces.count() < 2 || worker_count() < 2) return copy_pieces(process, pages, pieces, next, options);
+  Ends ends(pieces.count());
+  if (pieces.count() < 2 || worker_count() < 2)
+    return copy_pieces(process, pages, pieces, ends, true, options);
   // Two cores nearly double what one reaches, more gain little.
   CopyOutcome theirs;
-  std::thread other([&] { theirs = copy_pieces(process, pages, pieces, next, options); });
-  const CopyOutcome ours = copy_pieces(process, pages, pieces, next, options);
+  std::thread other([&] { theirs = copy_pieces(process, pages, pieces, ends, false, options); });
+  const CopyOutcome ours = copy_pieces(process, pages, pieces, ends, true, options);
   other.join();
   return {ours.copied + theirs.copied, ours.complete && theirs.complete};
 }

@@ -31,6 +31,7 @@ using CopyClock = std::chrono::steady_clock;
 // Which of the kernel's two ways reads a page. process_vm_readv is the faster by half, but pins the page,
 // which gives the process a copy of its own of what it shares with its parent or children.
 enum class CopyBy {
+  kPinning,     // process_vm_readv for all: it is known that nothing is shared
   kPageMap,     // process_vm_readv for pages of this process alone, by its page map of that moment: it is
                 // stopped
   kMemoryFile,  // /proc/PID/mem for all: it runs, and may fork between a look at its page map and the read
@@ -42,7 +43,7 @@ struct CopyOptions {
   bool urgent = false;  // leave no processor time to others meanwhile
 };
 
-// A page that is gone by now leaves zeros and is not counted as copied. The clock is looked at every 4 MB.
+// A page that is gone by now leaves zeros and is not counted as copied. The clock is looked at every 2 MB.
 // `pages` is the page map of `process`; without one all is read by /proc/PID/mem.
 CopyOutcome copy_all(const Process& process, const PageMap& pages, const std::vector<CopyJob>& jobs,
                      const CopyOptions& options = {});

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <thread>
 
 #include "platform/memory_copier.h"
 
@@ -119,6 +120,32 @@ TEST_F(CopyBytes, WhatAForkSharesStaysShared) {
   munmap(memory, kPages * kPage);
 }
 
+TEST(NewProcesses, AForkIsSeenAndAThreadIsNone) {
+  const NewProcesses before(getpid());
+  std::thread([] {}).join();
+  int wait[2];
+  ASSERT_EQ(pipe(wait), 0);
+  std::thread waits([&] {
+    char byte = 0;
+    (void)!read(wait[0], &byte, 1);
+  });
+  // Others may start programs meanwhile, and more of them than are looked at.
+  const bool quiet = !before.may_be_forks();
+  if (const pid_t child = fork(); child == 0) {
+    char byte = 0;
+    close(wait[1]);
+    (void)!read(wait[0], &byte, 1);
+    _exit(0);
+  } else {
+    EXPECT_TRUE(before.may_be_forks());
+    close(wait[1]);
+    waits.join();
+    waitpid(child, nullptr, 0);
+  }
+  close(wait[0]);
+  if (!quiet) GTEST_SKIP() << "other processes were started meanwhile that may have been forked";
+}
+
 TEST_F(CopyBytes, ThePageOfZerosIsNoContent) {
   constexpr std::size_t kPages = 2000, kWritten = 500;
   auto* memory = static_cast<volatile char*>(
@@ -150,7 +177,7 @@ TEST_F(CopyBytes, TheEstimateIsOfAllBytes) {
   EXPECT_GE(estimate.ms, static_cast<double>(estimate.bytes) / 1e6 / estimate.gigabytes_per_second * 0.99);
   // It changes nothing of what is copied then.
   const Mappings now = process_.mappings();
-  EXPECT_TRUE(copier.copy(now, CopyClock::time_point::max()));
+  EXPECT_TRUE(copier.copy(now, CopyClock::time_point::max(), true));
   EXPECT_GT(copier.bytes_copied(), 2 * from_.size());
 }
 

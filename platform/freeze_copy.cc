@@ -35,8 +35,8 @@ Capture freeze_copy(Prepared& prepared, const GoodMoment& moment, std::optional<
           if (!taken) return;  // a moment too late: let go, and look again
           capture.mappings = process.mappings();
           capture.residency = prepared.residency(capture.mappings);
-          complete =
-              copier.copy(capture.mappings, max_pause_ms ? since + limit : StopClock::time_point::max());
+          complete = copier.copy(capture.mappings,
+                                 max_pause_ms ? since + limit : StopClock::time_point::max(), true);
           capture.threads = stopped.threads();
           capture.was_stopped = stopped.in_group_stop();
         });

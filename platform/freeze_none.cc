@@ -20,7 +20,7 @@ Capture freeze_none(Prepared& prepared, const GoodMoment& moment, std::optional<
   capture.residency = prepared.residency(capture.mappings);
   capture.threads = look_at_threads(process.pid());
   capture.was_stopped = !capture.threads.empty() && capture.threads.front().state == 'T';
-  prepared.copier()->copy(capture.mappings, CopyClock::time_point::max(), CopyBy::kMemoryFile);
+  prepared.copier()->copy(capture.mappings, CopyClock::time_point::max(), false);
   process.check_alive();
   process.mappings();  // throws where they went meanwhile
   prepared.finish(capture);

@@ -10,6 +10,7 @@
 #include "lib/target/capture.h"
 #include "platform/copy_arena.h"
 #include "platform/copy_bytes.h"
+#include "platform/new_processes.h"
 #include "platform/page_map.h"
 #include "platform/write_tracker.h"
 
@@ -28,8 +29,9 @@ class MemoryCopier {
   };
   // Before copy(): what that would take at this moment on this machine. Copies up to 32 MB to find out.
   Estimate estimate();
-  // Once. False: `until` came first, and what was copied is of no use.
-  bool copy(const Mappings& now, CopyClock::time_point until, CopyBy by = CopyBy::kPageMap);
+  // Once. False: `until` came first, and what was copied is of no use. `stopped`: the process is, and can
+  // share nothing more meanwhile.
+  bool copy(const Mappings& now, CopyClock::time_point until, bool stopped);
   // The same from a copy of the process, which has the same memory in the same places and does not run.
   void copy_of(const Process& other, const Mappings& now);
 
@@ -93,6 +95,7 @@ class MemoryCopier {
     const Planned* changed = nullptr;  // whose runs are not the file's
   };
   void plan();
+  CopyBy by_what_is_shared() const;
   // The file of a mapping, opened once however many mappings it has; -1 where it cannot be had.
   int file_of(const Mapping& m);
   void plan_file(Planned& p, const Mapping& m, int file);
@@ -116,6 +119,8 @@ class MemoryCopier {
 
   const Process& process_;
   PageMap pages_;
+  NewProcesses new_processes_;  // since before the page map was read for the plan
+  bool shares_ = false;         // pages with others, at that moment
   bool urgent_ = false;
   std::shared_ptr<CopyArena> arena_;
   std::vector<Planned> planned_;

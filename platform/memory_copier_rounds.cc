@@ -133,7 +133,7 @@ bool MemoryCopier::copy_rest(const WriteTracker& tracker, std::uint64_t most, Ma
   WriteTracker::Pages tracked = tracker.look(watched_, [&] {
     now = process_.mappings();
     unwatched = list(now, false);
-    copied = copy_all(process_, pages_, unwatched, {.urgent = urgent_}).copied;
+    copied = copy_all(process_, pages_, unwatched, {.by = by_what_is_shared(), .urgent = urgent_}).copied;
   });
   if (std::vector<Range> watched = watchable(now); watched != watched_) {
     watched_.swap(watched);
@@ -143,7 +143,8 @@ bool MemoryCopier::copy_rest(const WriteTracker& tracker, std::uint64_t most, Ma
   for (const Range& mapping : watched_) list_tracked(mapping, tracked, jobs);
   bytes_listed_ = bytes_of(unwatched) + bytes_of(jobs);
   if (bytes_listed_ > most) return false;
-  bytes_copied_ = bytes_in_rounds_ + copied + copy_all(process_, pages_, jobs, {.urgent = urgent_}).copied;
+  bytes_copied_ = bytes_in_rounds_ + copied +
+                  copy_all(process_, pages_, jobs, {.by = by_what_is_shared(), .urgent = urgent_}).copied;
   return true;
 }
 

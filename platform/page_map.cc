@@ -5,9 +5,6 @@
 namespace heapglass {
 namespace {
 
-// Fewer pages of zeros are copied faster than they are told apart.
-constexpr std::uint64_t kFewZeroPages = 64;
-
 void append(std::vector<Range>& runs, Range run) {
   if (!runs.empty() && runs.back().end == run.start) {
     runs.back().end = run.end;
@@ -55,17 +52,21 @@ std::vector<Range> without(const std::vector<Range>& runs, const std::vector<Ran
 
 }  // namespace
 
-std::vector<Range> runs_with_content(const PageMap& pages, Range range) {
-  std::uint64_t first = range.end, last = range.start, maybe_zeros = 0;
-  std::vector<Range> runs =
+std::vector<Range> runs_with_content(const PageMap& pages, Range range, bool* shared) {
+  std::uint64_t first = range.end, last = range.start, shared_or_zeros = 0;
+  const std::vector<Range> runs =
       page_runs(pages, range, PageMap::has_page, [&](std::uint64_t at, std::uint64_t entry) {
         if (!PageMap::is_shared_or_zeros(entry)) return;
         first = std::min(first, at);
         last = std::max(last, at + kPage);
-        ++maybe_zeros;
+        ++shared_or_zeros;
       });
-  if (!pages || maybe_zeros <= kFewZeroPages) return runs;
-  return without(runs, zero_pages(pages, {first, last}));
+  if (!pages && shared) *shared = true;
+  if (shared_or_zeros == 0) return runs;
+  const std::vector<Range> zeros = zero_pages(pages, {first, last});
+  for (const Range& run : zeros) shared_or_zeros -= std::min(shared_or_zeros, run.size() / kPage);
+  if (shared && shared_or_zeros > 0) *shared = true;
+  return without(runs, zeros);
 }
 
 }  // namespace heapglass

@@ -85,7 +85,8 @@ std::vector<Range> page_runs(const PageMap& pages, Range range, Wanted wanted) {
 // The pages of `range` that have bytes of their own, as runs: neither what the process has not touched, nor
 // what it has read without ever writing to it, for which the kernel maps its page of zeros. Where the kernel
 // does not tell those apart (before Linux 6.7) they are among the runs. All of `range` without a page map.
-std::vector<Range> runs_with_content(const PageMap& pages, Range range);
+// Sets `shared` where a page is, or may be, mapped by others too.
+std::vector<Range> runs_with_content(const PageMap& pages, Range range, bool* shared = nullptr);
 
 // Calls visit(run) for those of `runs`, in order, that are in `here`, be it in part.
 template <class Visit>

@@ -1,15 +1,19 @@
 #include "platform/threads.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <thread>
 
+#include "platform/proc_text.h"
 #include "platform/process.h"
 #include "platform/system_calls.h"
 
@@ -90,6 +94,23 @@ void on_urgent_thread(const std::function<void()>& work) {
   });
   thread.join();
   if (thrown) std::rethrow_exception(thrown);
+}
+
+void yield_to_others(int steps, bool come_back_needed) {
+  if (come_back_needed) {
+    constexpr unsigned kSysNice = 23;  // CAP_SYS_NICE, linux/capability.h
+    const std::string capabilities = line_after(read_proc_file("/proc/self/status"), "CapEff:");
+    if (!(std::strtoull(capabilities.c_str(), nullptr, 16) >> kSysNice & 1)) return;
+  }
+  errno = 0;
+  const int now = getpriority(PRIO_PROCESS, 0);
+  if (errno == 0 && now < steps) setpriority(PRIO_PROCESS, 0, steps);
+}
+
+void be_first_to_be_killed() {
+  // man 5 proc: 1000 is the most, and anybody may raise his own.
+  const FileDescriptor score(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
+  if (score) (void)!write(score.get(), "1000", 4);
 }
 
 }  // namespace heapglass
