@@ -128,6 +128,7 @@ void append_utf8(std::string& to, char32_t point) {
 }
 
 bool is_hidden(char32_t point) {
+  if (point >= ' ' && point <= '~') return false;  // nearly all
   constexpr char32_t kPlane = 0x10000, kLastOfPlane = 0xFFFE;
   return in(kHidden, point) || point % kPlane >= kLastOfPlane;
 }
