@@ -28,6 +28,12 @@ CommandLine::CommandLine(std::string_view command, std::string_view summary, boo
   add("format", options::value(&common_.format)->value_name("NAME"), ("output as " + format_names()).c_str());
   add("output,o", options::value(&common_.output)->value_name("FILE"),
       "write there, replacing the file when all is written; - is the standard output");
+  add("mode", options::value(&mode_)->value_name("MODE"),
+      "permissions of the files written, such as 0640 for your group to read them; without it 0600, whatever "
+      "the umask: they may hold values of the target");
+  add("csv-raw", options::bool_switch(&common_.csv_raw),
+      "CSV with text as the target has it: no apostrophe before what a spreadsheet would compute, and "
+      "controls not spelled out");
   add("freeze", options::value(&freeze_)->value_name("MODE"),
       ("how the target is held while its memory is taken. " + freeze_help()).c_str());
   add("max-pause", options::value(&max_pause_)->value_name("MS"),
@@ -119,6 +125,7 @@ bool CommandLine::parse(const std::vector<std::string>& arguments) {
       common_.resolve != "scan")
     throw Error(ErrorKind::kUsage, "there is no way to resolve '" + common_.resolve + "'",
                 "it is auto, layout, run or scan");
+  if (!mode_.empty()) common_.mode = parse_file_mode(mode_);
   common_.freeze.mode = parse_freeze_mode(freeze_);
   common_.nice = static_cast<int>(parse_count("--nice", nice_, 0, 19));
   if (!max_pause_.empty())
@@ -133,6 +140,16 @@ long long parse_count(std::string_view option, const std::string& text, long lon
     throw Error(ErrorKind::kUsage, std::string(option) + " '" + text + "' is not a whole number from " +
                                        std::to_string(least) + " to " + std::to_string(most));
   return n;
+}
+
+FileMode parse_file_mode(const std::string& text) {
+  constexpr unsigned kOwnerWrites = 0200, kMost = 0666;
+  unsigned mode = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), mode, 8);
+  if (error != std::errc() || end != text.data() + text.size() || (mode & ~kMost) || !(mode & kOwnerWrites))
+    throw Error(ErrorKind::kUsage, "invalid --mode '" + text + "'",
+                "use an octal number such as 0640, with which the owner can write and nobody executes");
+  return {static_cast<mode_t>(mode), true};
 }
 
 std::optional<Expression> parse_expression(const std::string& text, std::string_view option) {

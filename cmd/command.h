@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "lib/analysis/expression.h"
+#include "lib/render/output.h"
 #include "lib/render/report.h"
 #include "lib/target/freeze.h"
 
@@ -19,19 +20,21 @@ namespace options = boost::program_options;
 
 // Exit codes: 0, 1, 130 and those of ErrorKind.
 constexpr int kExitDone = 0;
-constexpr int kExitExceeded = 1;  // a threshold of --fail-if
+constexpr int kExitExceeded = 1;  // a threshold of --fail-if, or --timeout of query
 
 // What every command that looks at a target takes.
 struct CommonOptions {
   std::string target;
   std::string format;
   std::string output;
+  FileMode mode;  // of the files that are written
   FreezeRequest freeze;
   std::string resolve = "auto";
   std::string sysroot;
   int nice = 10;  // steps that decoding comes behind others
   bool verbose = false;
   bool exact_bytes = false;
+  bool csv_raw = false;
   // Set by commands. After the last look heapglass gives up the right to hold a process, and to write files
   // but for `output` and these.
   bool more_follow = false;
@@ -67,11 +70,13 @@ class CommandLine {
   std::string* also_ = nullptr;
   std::vector<std::string>* more_ = nullptr;
   CommonOptions common_;
-  std::string freeze_ = "copy", max_pause_, nice_ = "10";  // as written
+  std::string freeze_ = "copy", max_pause_, mode_, nice_ = "10";  // as written
   options::options_description own_;
   options::options_description shared_;
 };
 
+// "0644", "640" -> what a file may be read and written by. Throws Error kUsage.
+FileMode parse_file_mode(const std::string& text);
 // Throws Error kUsage naming the option where `text` is no whole number or below `least`.
 long long parse_count(std::string_view option, const std::string& text, long long least, long long most);
 // Of an option's value; nullopt where it is empty. Throws Error kUsage that points at the wrong place, and

@@ -54,7 +54,7 @@ class Looks {
 };
 
 int print_growth_style(const CommonOptions& common, const DiffOptions& options) {
-  Output output(common.output);
+  Output output(common.output, common.mode);
   GrowthStyle growth(options.long_names, options.limit);
   const Looks looks(common, options);
   for (std::size_t i = 0; i < looks.count(); ++i) {
@@ -145,14 +145,16 @@ int run_diff(const std::vector<std::string>& arguments) {
   const std::vector<Moment> moments = take_moments(common, o);
   const std::vector<std::string> reasons = thresholds.exceeded(moments.front(), moments.back());
   if (!o.metrics.file.empty())
-    write_metrics(gauges_of(moments.back(), &moments.front(), !reasons.empty(), o.metrics), o.metrics);
+    write_metrics(gauges_of(moments.back(), &moments.front(), !reasons.empty(), o.metrics), o.metrics,
+                  common.mode);
   o.report = {.limit = o.limit, .by_count = sort == "count"};
   Document document =
       o.survivors ? survivors_report(moments, o.report) : diff_report(moments, reasons, o.report);
   RenderOptions render;
   render.exact_bytes = common.exact_bytes;
+  render.csv_raw = common.csv_raw;
   for (const std::string& warning :
-       write_report(document, {common.output, common.format, "text", 0644}, render))
+       write_report(document, {common.output, common.format, "text", common.mode}, render))
     std::cerr << "heapglass: " << warning << "\n";
   return reasons.empty() ? kExitDone : kExitExceeded;
 }

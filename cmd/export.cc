@@ -45,7 +45,7 @@ int run_export(const std::vector<std::string>& arguments) {
     throw Error(ErrorKind::kUsage, "export knows no format '" + format + "'",
                 "it is jsonl, sqlite, csv or parquet");
   if (format == "jsonl") {
-    Output output(common.output);
+    Output output(common.output, common.mode);
     const auto session = Session::open(common, {});
     export_jsonl(*session, output.stream());
     output.commit();
@@ -57,12 +57,13 @@ int run_export(const std::vector<std::string>& arguments) {
                                    : "give a folder with -o: its tables are files there");
   const WriteParquet write = format == "parquet" ? load_parquet() : nullptr;
   const auto session = Session::open(common, {});
-  if (format == "sqlite") export_sqlite(*session, common.output);
-  if (format == "csv") export_csv(*session, common.output);
+  if (format == "sqlite") export_sqlite(*session, common.output, common.mode);
+  if (format == "csv")
+    export_csv(*session, common.output, common.mode, common.csv_raw ? CsvText::kRaw : CsvText::kSafe);
   if (format == "parquet") {
     if (place.service.empty()) place.service = service_of(session->target().command_line());
     place.time = time_of(session->target());
-    export_parquet(*session, common.output, place, write);
+    export_parquet(*session, common.output, common.mode, place, write);
   }
   return kExitDone;
 }

@@ -33,7 +33,7 @@ class Export : public testing::Test {
   std::string asked(const std::string& table) const {
     const std::string csv = folder_.file("asked-" + table);
     const Outcome outcome = run_command({HEAPGLASS_PROGRAM, "query", file_, "SELECT * FROM " + table,
-                                         "--limit", "0", "--format", "csv", "-o", csv});
+                                         "--limit", "0", "--format", "csv", "--csv-raw", "-o", csv});
     EXPECT_EQ(outcome.status, 0) << outcome.err;
     return table + "=" + csv;
   }
@@ -67,7 +67,7 @@ TEST_F(Export, SqliteHasWhatQueryAnswers) {
 
 TEST_F(Export, CsvIsWhatQueryWrites) {
   const std::string folder = folder_.file("tables");
-  const Outcome outcome = export_as("csv", folder);
+  const Outcome outcome = export_as("csv", folder, {"--csv-raw"});
   ASSERT_EQ(outcome.status, 0) << outcome.err;
   for (const std::string& table : kTables) {
     const std::string csv = asked(table).substr(table.size() + 1);

@@ -7,6 +7,7 @@
 #include "cmd/session.h"
 #include "lib/graph/objgraph_labels.h"
 #include "lib/python/text_repr.h"
+#include "lib/render/utf8.h"
 
 namespace heapglass {
 
@@ -17,7 +18,7 @@ void GrowthStyle::take(const CommonOptions& common, std::ostream& out) {
        objgraph_common_types(session->types(), session->interpreters(), long_names_, 0)) {
     std::uint64_t& peak = peaks_[name];
     if (count <= peak) continue;
-    grown.emplace_back(name, count, count - peak);
+    grown.emplace_back(printable(name), count, count - peak);
     peak = count;
   }
   std::stable_sort(grown.begin(), grown.end(),

@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "lib/base/error.h"
+#include "lib/render/unfinished.h"
 #include "platform/process.h"
 
 namespace heapglass {
@@ -47,6 +48,9 @@ std::optional<HashKey> read(const std::string& path) {
   }
   struct stat about {};
   if (fstat(file.get(), &about) != 0 || !S_ISREG(about.st_mode)) fail(path, "is no plain file");
+  if (about.st_uid != geteuid())
+    fail(path, "belongs to user " + std::to_string(about.st_uid) + ", who could try values with it",
+         "use a key file of your own");
   if (about.st_mode & (S_IRWXG | S_IRWXO))
     fail(path, "can be read by others, who could try values with it", "chmod 600 '" + path + "'");
   char text[kDigits + 2];
@@ -59,15 +63,12 @@ std::optional<HashKey> read(const std::string& path) {
 // Whole or not at all, and never in the place of another that came first.
 void make(const std::string& path) {
   HashKey key;
-  std::uint8_t unique[8];
-  if (getrandom(key.data(), key.size(), 0) != static_cast<ssize_t>(key.size()) ||
-      getrandom(unique, sizeof unique, 0) != static_cast<ssize_t>(sizeof unique))
+  if (getrandom(key.data(), key.size(), 0) != static_cast<ssize_t>(key.size()))
     fail(path, std::string("cannot be made: ") + std::strerror(errno));
-  const std::size_t slash = path.rfind('/');
-  const std::string beside = (slash == std::string::npos ? "" : path.substr(0, slash + 1)) + ".heapglass-" +
-                             hexadecimal(unique, sizeof unique);
+  const std::string beside = path.substr(0, path.rfind('/') + 1) + unfinished_name();
   const FileDescriptor file(open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!file) fail(path, std::string("cannot be made: ") + std::strerror(errno));
+  lock_unfinished(file.get());  // else another run could take it for abandoned
   const std::string text = hexadecimal(key.data(), key.size()) + '\n';
   const bool done = write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
                     fsync(file.get()) == 0 && (link(beside.c_str(), path.c_str()) == 0 || errno == EEXIST);

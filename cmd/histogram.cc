@@ -18,9 +18,10 @@ namespace {
 
 // What objgraph.show_most_common_types prints, for scripts that read it.
 int print_like_objgraph(const CommonOptions& common, bool long_names, std::size_t limit) {
-  Output output(common.output);
+  Output output(common.output, common.mode);
   const auto session = Session::open(common, {.graph = false});
-  const auto counts = objgraph_common_types(session->types(), session->interpreters(), long_names, limit);
+  auto counts = objgraph_common_types(session->types(), session->interpreters(), long_names, limit);
+  for (auto& [name, count] : counts) name = printable(name);
   std::size_t width = 0;
   for (const auto& [name, count] : counts) width = std::max(width, code_points(name));
   for (const auto& [name, count] : counts)

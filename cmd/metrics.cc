@@ -146,8 +146,9 @@ std::vector<Gauge> gauges_of(const Moment& last, const Moment* first, bool excee
   return std::move(g.out);
 }
 
-void write_metrics(const std::vector<Gauge>& gauges, const MetricsOptions& options) {
-  Output output(options.file, 0644);
+void write_metrics(const std::vector<Gauge>& gauges, const MetricsOptions& options, FileMode mode) {
+  constexpr mode_t kForTheCollector = 0644;
+  Output output(options.file, mode.asked ? mode : FileMode(kForTheCollector));
   output.stream() << openmetrics(gauges);
   output.commit();
 }

@@ -29,7 +29,8 @@ std::string service_of(const std::string& command_line);
 std::vector<Gauge> gauges_of(const Moment& last, const Moment* first, bool exceeded,
                              const MetricsOptions& options);
 
-// Written beside its place and renamed, readable for all: the collector is another user.
-void write_metrics(const std::vector<Gauge>& gauges, const MetricsOptions& options);
+// Written beside its place and renamed, readable for all unless --mode asks for something else: the collector
+// is another user, and gauges hold no value of the target but the keys that stand in the paths of owners.
+void write_metrics(const std::vector<Gauge>& gauges, const MetricsOptions& options, FileMode mode);
 
 }  // namespace heapglass

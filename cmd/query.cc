@@ -1,7 +1,13 @@
 // heapglass query: SQL over the heap.
+#include <unistd.h>
+
+#include <chrono>
+#include <iostream>
+
 #include "cmd/heap_as_tables.h"
 #include "lib/base/error.h"
 #include "lib/query/sqlite_query.h"
+#include "lib/render/unfinished.h"
 
 namespace heapglass {
 namespace {
@@ -31,18 +37,42 @@ Table schema(const std::vector<QueryTable*>& tables) {
   return out;
 }
 
+Table rows_table(const QueryResult& result) {
+  Table table{.key = "rows"};
+  for (const std::string& name : result.columns) table.columns.push_back({name, name, Kind::kPlainNumber});
+  for (std::size_t i = 0; i < result.columns.size(); ++i)
+    for (const auto& row : result.rows)
+      if (std::holds_alternative<std::string>(row[i])) table.columns[i].kind = Kind::kText;
+  for (const auto& row : result.rows) {
+    Row cells;
+    for (const QueryValue& value : row) cells.push_back(cell_of(value));
+    table.rows.push_back(std::move(cells));
+  }
+  if (result.cut) table.notes.push_back("there are more rows: --limit 0 shows all");
+  return table;
+}
+
+void tell_timed_out(const std::string& seconds) {
+  std::cerr << "heapglass: the query did not end within " << seconds
+            << " s (give it longer with --timeout, or narrow it with WHERE and LIMIT)" << std::endl;
+}
+
 }  // namespace
 
 int run_query_command(const std::vector<std::string>& arguments) {
   CommandLine line("query", "SQL over the heap: objects, refs, types, roots, threads, frames, arenas");
-  std::string sql, limit = "1000";
+  std::string sql, limit = "1000", timeout;
   bool tables_only = false;
   line.takes_also("sql", &sql);
   auto add = line.own().add_options();
   add("tables", options::bool_switch(&tables_only), "show the tables and their columns");
   add("limit,n", options::value(&limit)->value_name("N"), "this many rows at most (default 1000), 0: all");
+  add("timeout", options::value(&timeout)->value_name("SECONDS"),
+      "end a query that takes longer with exit code 1 and no rows; without it a query takes as long as it "
+      "takes");
   if (!line.parse(arguments)) return kExitDone;
   const auto most = static_cast<std::uint64_t>(parse_count("--limit", limit, 0, 1'000'000'000'000));
+  const auto seconds = timeout.empty() ? 0 : parse_count("--timeout", timeout, 1, 1'000'000);
   if (sql.empty() && !tables_only)
     throw Error(
         ErrorKind::kUsage, "query needs a SELECT behind the target",
@@ -56,19 +86,18 @@ int run_query_command(const std::vector<std::string>& arguments) {
     session->write(std::move(document), line.common());
     return kExitDone;
   }
-  const QueryResult result = run_query(heap.all(), sql, most);
-  Table table{.key = "rows"};
-  for (const std::string& name : result.columns) table.columns.push_back({name, name, Kind::kPlainNumber});
-  for (std::size_t i = 0; i < result.columns.size(); ++i)
-    for (const auto& row : result.rows)
-      if (std::holds_alternative<std::string>(row[i])) table.columns[i].kind = Kind::kText;
-  for (const auto& row : result.rows) {
-    Row cells;
-    for (const QueryValue& value : row) cells.push_back(cell_of(value));
-    table.rows.push_back(std::move(cells));
+  const auto end_stuck = [&] {
+    tell_timed_out(timeout);
+    remove_unfinished_files();
+    _exit(kExitExceeded);
+  };
+  const QueryResult result = run_query(
+      heap.all(), sql, {.rows = most, .time = std::chrono::seconds(seconds), .on_stuck = end_stuck});
+  if (result.timed_out) {
+    tell_timed_out(timeout);
+    return kExitExceeded;
   }
-  if (result.cut) table.notes.push_back("there are more rows: --limit 0 shows all");
-  document.sections.push_back(std::move(table));
+  document.sections.push_back(rows_table(result));
   session->write(std::move(document), line.common());
   return kExitDone;
 }

@@ -15,6 +15,7 @@
 #include "lib/base/error.h"
 #include "lib/graph/verify.h"
 #include "lib/python/collecting.h"
+#include "lib/render/utf8.h"
 #include "lib/render/write_report.h"
 #include "lib/snapshot/snapshot_target.h"
 #include "lib/snapshot/touched_pages.h"
@@ -212,9 +213,10 @@ void Session::log(bool verbose) const {
       "heapglass: CPython %s found in %.1f ms by %s; layout from %s; %.1f MB copied; pause %.2f ms "
       "(prepared in %.1f ms, capture %d; %.1f ms before it, %.1f ms of processor time; %.1f ms for debug "
       "information after it); graph of %u objects in %.1f ms; %.1f ms so far\n",
-      python_.version.c_str(), find_ms_, python_.how_found.c_str(), python_.layout_source.c_str(),
-      static_cast<double>(capture_.bytes_copied) / 1e6, capture_.pause_ms, capture_.prepare_ms, captures_,
-      before_ms_, before_cpu_ms_, settle_ms_, graph_.index ? graph_.nodes() : 0, graph_ms_, elapsed_ms());
+      printable(python_.version).c_str(), find_ms_, printable(python_.how_found).c_str(),
+      printable(python_.layout_source).c_str(), static_cast<double>(capture_.bytes_copied) / 1e6,
+      capture_.pause_ms, capture_.prepare_ms, captures_, before_ms_, before_cpu_ms_, settle_ms_,
+      graph_.index ? graph_.nodes() : 0, graph_ms_, elapsed_ms());
   std::cerr << line;
   if (!why_not_confined_.empty())
     std::cerr << "heapglass: decoded with more rights than that takes: " << why_not_confined_ << "\n";
@@ -351,8 +353,9 @@ void Session::write(Document document, const CommonOptions& common, const std::s
   add("freeze", Kind::kText, capture_.freeze);
   add("pause_ms", Kind::kMilliseconds, capture_.pause_ms);
   render.exact_bytes = common.exact_bytes;
+  render.csv_raw = common.csv_raw;
   for (const std::string& warning :
-       write_report(document, {common.output, common.format, default_format, 0644}, render))
+       write_report(document, {common.output, common.format, default_format, common.mode}, render))
     std::cerr << "heapglass: " << warning << "\n";
 }
 

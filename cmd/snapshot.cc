@@ -5,6 +5,7 @@
 #include <iostream>
 #include <optional>
 
+#include "cmd/cut_values.h"
 #include "cmd/hash_key_file.h"
 #include "cmd/memory_bill_of.h"
 #include "cmd/metrics.h"
@@ -60,7 +61,9 @@ int run_snapshot(const std::vector<std::string>& arguments) {
       "with "
       "the key in KEYFILE, which is made where it is not there; who has only the snapshot cannot try values");
   add("cut-values", options::value(&cut)->value_name("BYTES"),
-      "keep no more than the first BYTES of a value (1048576)");
+      "keep the first BYTES of each value, and nothing but values and what --no-values keeps: nothing behind "
+      "the cut, between objects, in freed memory or on stacks; without it, whole pages of memory with values "
+      "of up to 1048576 bytes");
   if (!line.parse(arguments)) return kExitDone;
   metrics.most();  // a wrong number is told before anything is stopped
   if (!metrics.file.empty()) line.common().also_writes.push_back(metrics.file);
@@ -89,7 +92,7 @@ int run_snapshot(const std::vector<std::string>& arguments) {
   const std::uint64_t now = milliseconds_since_1970();
   auto session = Session::open(common, {.residency = true, .sharing = true, .to_save = keeps_values});
   const std::string file = names.name(static_cast<std::time_t>(now / 1000), session->target().pid());
-  Output output(file, 0600);
+  Output output(file, common.mode);
   // Beside what is read for the other answers: it looks at nothing that is noted.
   auto account = std::async(std::launch::async, [&] { return memory_account_of(*session); });
   if (!keeps_values) {
@@ -100,6 +103,8 @@ int run_snapshot(const std::vector<std::string>& arguments) {
       session->hide_values();
     session->note_words();
     read_names_and_shapes(*session, session->touched());
+  } else if (!cut.empty()) {
+    read_cut_values(*session, static_cast<std::uint64_t>(longest));
   } else {
     read_what_answers_read(*session, static_cast<std::uint64_t>(longest));
     read_tracemalloc(session->objects());
@@ -124,7 +129,7 @@ int run_snapshot(const std::vector<std::string>& arguments) {
   // All the memory goes back to the system, which takes longer than the disk does.
   auto let_go = std::async(std::launch::async, [&] { session.reset(); });
   output.commit();
-  if (gauges) write_metrics(*gauges, metrics);
+  if (gauges) write_metrics(*gauges, metrics, common.mode);
   if (newest || days >= 0) names.rotate(static_cast<std::size_t>(newest), static_cast<double>(days), file);
   let_go.get();
   if (common.verbose) tell_sizes(writer, objects);

@@ -12,14 +12,12 @@
 #include <memory>
 
 #include "lib/base/error.h"
+#include "lib/render/unfinished.h"
 #include "lib/snapshot/snapshot_file.h"
 #include "platform/mapped_file.h"
 
 namespace heapglass {
 namespace {
-
-constexpr std::string_view kUnfinished = ".heapglass-";  // as lib/render/output.cc names them
-constexpr std::time_t kSurelyLeft = 3600;                // seconds after which no run still writes it
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -117,6 +115,7 @@ bool SnapshotNames::matches(const std::string& file) const {
 void SnapshotNames::rotate(std::size_t keep, double days, const std::string& written) const {
   const std::unique_ptr<DIR, int (*)(DIR*)> all(opendir(folder_.c_str()), closedir);
   if (!all) return;
+  remove_abandoned(dirfd(all.get()));
   const std::string before = folder_ == "." ? "" : folder_;
   const std::time_t now = std::time(nullptr);
   std::vector<Found> found;
@@ -124,9 +123,7 @@ void SnapshotNames::rotate(std::size_t keep, double days, const std::string& wri
     const std::string file = each->d_name, path = before + file;
     struct stat status {};
     if (lstat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
-    if (file.starts_with(kUnfinished) && file.size() == kUnfinished.size() + 16) {
-      if (status.st_uid == geteuid() && now - status.st_mtime > kSurelyLeft) unlink(path.c_str());
-    } else if (matches(file) && path != written && is_snapshot_file(path)) {
+    if (matches(file) && path != written && is_snapshot_file(path)) {
       found.push_back({path, status.st_mtim});
     }
   }

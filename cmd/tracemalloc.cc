@@ -155,8 +155,8 @@ Table rows_of(TraceSnapshot& snapshot, const TraceOptions& o, const CommonOption
   return rows.take();
 }
 
-void dump(const TraceSnapshot& snapshot, const std::string& path) {
-  Output output(path, 0600);
+void dump(const TraceSnapshot& snapshot, const std::string& path, FileMode mode) {
+  Output output(path, mode);
   write_trace_file(snapshot, output.stream());
   output.commit();
 }
@@ -204,7 +204,7 @@ int run_tracemalloc(const std::vector<std::string>& arguments) {
     field("traces", "traces", Kind::kCount, std::uint64_t{traced.snapshot.traces.size()});
     field("traceback_limit", "calls kept of each", Kind::kPlainNumber,
           std::uint64_t{traced.snapshot.traceback_limit});
-    if (!o.dump.empty()) dump(traced.snapshot, o.dump);
+    if (!o.dump.empty()) dump(traced.snapshot, o.dump, line.common().mode);
     if (traced.contradictions)
       document.notes.push_back(std::to_string(traced.contradictions) +
                                " entries of its tables contradict themselves and are left out");

@@ -32,7 +32,11 @@ using Clock = std::chrono::steady_clock;
 
 // Ctrl-C ends the watching, not the program: the plot and the table of lines are still to come.
 volatile sig_atomic_t g_stopped = 0;
-void on_stop(int) { g_stopped = 1; }
+// Asked twice, it means at once.
+void on_stop(int signal) {
+  if (g_stopped) end_by_signal(signal);
+  g_stopped = 1;
+}
 
 struct WatchOptions {
   std::chrono::milliseconds interval{}, duration{};
@@ -65,7 +69,8 @@ std::string signed_bytes(std::int64_t n) {
 
 class Printer {
  public:
-  Printer(const WatchOptions& options, std::ostream& out) : options_(options), out_(out) {}
+  Printer(const WatchOptions& options, bool csv_raw, std::ostream& out)
+      : options_(options), csv_raw_(csv_raw), out_(out) {}
 
   void print(const Look& look, const Moment* before) {
     const auto grown = before ? growers(*before, look.moment, options_.top) : std::vector<TypeGrowth>();
@@ -147,12 +152,13 @@ class Printer {
     Document document;
     document.sections.push_back(std::move(table));
     std::ostringstream text;
-    render_csv(document, {}, text);
+    render_csv(document, {.csv_raw = csv_raw_}, text);
     const std::string all = text.str();
     out_ << (first_ ? all : all.substr(all.find('\n') + 1));  // its header once
   }
 
   const WatchOptions& options_;
+  const bool csv_raw_;
   std::ostream& out_;
   bool first_ = true;
 };
@@ -233,10 +239,10 @@ Document lines_report(const LineSamples& samples,
 class Watch {
  public:
   Watch(const CommonOptions& common, const WatchOptions& options, const Thresholds& thresholds)
-      : common_(common), options_(options), thresholds_(thresholds), output_(common.output) {}
+      : common_(common), options_(options), thresholds_(thresholds), output_(common.output, common.mode) {}
 
   int run() {
-    Printer printer(options_, output_.stream());
+    Printer printer(options_, common_.csv_raw, output_.stream());
     const Clock::time_point began = Clock::now();
     int code = kExitDone;
     for (std::size_t i = 0;; ++i) {
@@ -258,7 +264,7 @@ class Watch {
       if (!options_.metrics.file.empty())
         write_metrics(
             gauges_of(looks_.back().moment, i > 0 ? &first_ : nullptr, !reasons.empty(), options_.metrics),
-            options_.metrics);
+            options_.metrics, common_.mode);
       forget();
       if (!reasons.empty()) {
         code = kExitExceeded;
@@ -331,7 +337,7 @@ class Watch {
       if (options_.format != "csv") find_format(options_.format).render(document, render, out);
     }
     if (options_.plot.empty()) return;
-    Output plot(options_.plot);
+    Output plot(options_.plot, common_.mode);
     const std::string ending = options_.plot.substr(options_.plot.rfind('.') + 1);
     plot.stream() << draw_plot(plot_of(looks_, rss_, looks_.empty() ? "" : first_.command_line), ending);
     plot.commit();

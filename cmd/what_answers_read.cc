@@ -11,6 +11,7 @@
 #include "lib/graph/objgraph_labels.h"
 #include "lib/python/describe.h"
 #include "lib/python/python_repr.h"
+#include "lib/python/sizes.h"
 #include "lib/snapshot/touched_pages.h"
 
 namespace heapglass {
@@ -27,6 +28,43 @@ bool is_plain(const TypeInfo& type) {
           !(type.flags & (kTpUnicodeSubclass | kTpLongSubclass | kTpBytesSubclass | kTpTypeSubclass)));
 }
 
+// What stands in front of the bytes of a value.
+std::uint64_t head_of(const Objects& objects, Address a, const TypeInfo& type) {
+  const PyLayout& l = objects.layout();
+  const bool is_text = type.flags & kTpUnicodeSubclass;
+  return static_cast<std::uint64_t>(is_text && objects.str_is_in_one_block(a) ? l.PyCompactUnicodeObject.size
+                                    : is_text                                 ? l.PyUnicodeObject.size
+                                    : type.flags & kTpBytesSubclass           ? l.PyBytesObject.ob_sval
+                                    : type.flags & kTpLongSubclass            ? l.PyLongObject.ob_digit
+                                                                              : l.PyVarObject.size);
+}
+
+// Bytes of the block that the object is in, from the object on.
+std::uint64_t own_block(const Objects& objects, Address a, const TypeInfo& type, std::uint64_t size) {
+  const ExternalBytes external = external_of(objects, a, type, size);
+  const std::uint64_t elsewhere = type.pre_header_size + (external.in_size ? external.bytes : 0);
+  return size - std::min(size, elsewhere);
+}
+
+// Of an object its heads, the first `longest` bytes of its value, and where its dict hangs: behind its items,
+// which are as many as the value says.
+void touch_block(const Session& session, Address a, const TypeInfo& type, std::uint64_t size,
+                 std::uint64_t longest) {
+  const Objects& objects = session.objects();
+  constexpr std::uint64_t kManagedWeakref = 1u << 3,
+                          kManaged = 32;  // 3.12+; what stands in front of managed ones
+  const bool is_managed = type.flags & (kTpManagedDict | kManagedWeakref);
+  const std::uint64_t front = is_managed ? kManaged : type.pre_header_size;
+  const std::uint64_t kept = std::min(own_block(objects, a, type, size), head_of(objects, a, type) + longest);
+  session.touched().touch(a - front, front + kept);
+  if (type.dict != InstanceDict::kAtOffset || type.dictoffset >= 0) return;
+  const std::uint64_t items = objects.item_count(a);
+  if (type.itemsize < 0 || items > size) return;
+  const std::uint64_t end =
+      static_cast<std::uint64_t>(type.basicsize) + items * static_cast<std::uint64_t>(type.itemsize);
+  session.touched().touch(a + ((end + 7) / 8 * 8 - static_cast<std::uint64_t>(-type.dictoffset)), 8);
+}
+
 }  // namespace
 
 void read_what_answers_read(Session& session, std::uint64_t longest) {
@@ -35,13 +73,18 @@ void read_what_answers_read(Session& session, std::uint64_t longest) {
   TypeTable& types = session.types();
   // What stands in front of an object: the collector's head, pointers to its dict and weak references.
   constexpr std::uint64_t kInFront = 64;
-  constexpr std::size_t kLongestRepr = 1000;
+  const bool by_words = session.touched().unit() == TouchedPages::Unit::kWord;
+  const std::size_t kLongestRepr = std::min<std::uint64_t>(1000, longest);
   std::vector<char> plain;  // by type; not bits, which threads would share
   for (const GraphType& type : graph.types) plain.push_back(is_plain(*type.info));
   each_piece(*graph.index, [&](const IndexPiece& piece) {
     piece.each([&](std::uint32_t node, Address a) {
-      session.touched().touch(a - kInFront, kInFront + std::min(graph.size[node], longest));
       const TypeInfo& type = *graph.types[graph.type[node]].info;
+      const std::uint64_t size = graph.size[node];
+      if (by_words)
+        touch_block(session, a, type, size, longest);
+      else
+        session.touched().touch(a - kInFront, kInFront + std::min(size, longest));
       if (type.flags & kTpUnicodeSubclass && !objects.str_is_in_one_block(a)) objects.str(a, longest / 4);
       if (plain[graph.type[node]]) return;
       python_repr(types, a, kLongestRepr);

@@ -40,15 +40,17 @@ class File {
 struct Bind {
   sqlite3_stmt* statement;
   int at;
+  StoredText stored;
   int operator()(std::monostate) const { return sqlite3_bind_null(statement, at); }
   int operator()(std::int64_t n) const { return sqlite3_bind_int64(statement, at, n); }
   int operator()(double n) const { return sqlite3_bind_double(statement, at, n); }
-  int operator()(std::string_view s) const {
+  int operator()(std::string_view text) const {
+    const std::string s = stored(text);
     return sqlite3_bind_text64(statement, at, s.data(), s.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
   }
 };
 
-void save(QueryTable& table, const File& file) {
+void save(QueryTable& table, const File& file, StoredText stored) {
   const std::string name(table.name());
   std::string columns, places;
   for (const QueryColumn& c : table.columns()) {
@@ -64,7 +66,7 @@ void save(QueryTable& table, const File& file) {
   const int width = static_cast<int>(table.columns().size());
   for (std::uint64_t row = 0, rows = table.rows(); row < rows; ++row) {
     for (int i = 0; i < width; ++i)
-      if (std::visit(Bind{raw, i + 1}, table.value(row, i)) != SQLITE_OK) file.fail();
+      if (std::visit(Bind{raw, i + 1, stored}, table.value(row, i)) != SQLITE_OK) file.fail();
     if (sqlite3_step(raw) != SQLITE_DONE) file.fail();
     sqlite3_reset(raw);
   }
@@ -72,11 +74,12 @@ void save(QueryTable& table, const File& file) {
 
 }  // namespace
 
-void save_as_sqlite(std::span<QueryTable* const> tables, const std::string& path, const std::string& name) {
+void save_as_sqlite(std::span<QueryTable* const> tables, const std::string& path, const std::string& name,
+                    StoredText stored) {
   const File file(path, name);
   file.run("BEGIN");
   for (QueryTable* const table : tables) {
-    save(*table, file);
+    save(*table, file, stored);
     if (table->name() == "refs")
       file.run("CREATE INDEX refs_by_holder ON refs(holder); CREATE INDEX refs_by_held ON refs(held)");
   }

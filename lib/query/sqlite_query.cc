@@ -2,9 +2,13 @@
 
 #include <sqlite3.h>
 
+#include <atomic>
+#include <condition_variable>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string_view>
+#include <thread>
 
 #include "lib/base/error.h"
 
@@ -202,9 +206,74 @@ int authorize(void*, int action, const char*, const char*, const char*, const ch
                   : "--tables shows what there is");
 }
 
+// Ends the statements of a database when their time is over, until this goes.
+class Deadline {
+ public:
+  Deadline(sqlite3* db, const QueryLimits& limits) {
+    if (limits.time.count() > 0) thread_ = std::thread([this, db, &limits] { watch(db, limits); });
+  }
+  ~Deadline() {
+    {
+      const std::lock_guard lock(mutex_);
+      done_ = true;
+    }
+    ended_.notify_all();
+    if (thread_.joinable()) thread_.join();
+  }
+  Deadline(const Deadline&) = delete;
+  Deadline& operator=(const Deadline&) = delete;
+  bool is_over() const { return over_; }
+
+ private:
+  void watch(sqlite3* db, const QueryLimits& limits) {
+    constexpr std::chrono::milliseconds kGrace{1000};
+    constexpr std::chrono::milliseconds kAgain{
+        20};  // what begins right after an interruption has not heard it
+    std::unique_lock lock(mutex_);
+    const auto is_done = [this] { return done_; };
+    if (ended_.wait_for(lock, limits.time, is_done)) return;
+    over_ = true;
+    for (std::chrono::milliseconds waited{0}; waited < kGrace; waited += kAgain) {
+      sqlite3_interrupt(db);
+      if (ended_.wait_for(lock, kAgain, is_done)) return;
+    }
+    if (limits.on_stuck) limits.on_stuck();
+  }
+
+  std::mutex mutex_;
+  std::condition_variable ended_;
+  bool done_ = false;
+  std::atomic<bool> over_{false};
+  std::thread thread_;
+};
+
+std::vector<QueryValue> row_of(sqlite3_stmt* statement, int columns) {
+  std::vector<QueryValue> row;
+  for (int i = 0; i < columns; ++i) {
+    switch (sqlite3_column_type(statement, i)) {
+      case SQLITE_INTEGER:
+        row.emplace_back(std::int64_t{sqlite3_column_int64(statement, i)});
+        break;
+      case SQLITE_FLOAT:
+        row.emplace_back(sqlite3_column_double(statement, i));
+        break;
+      case SQLITE_NULL:
+        row.emplace_back();
+        break;
+      default: {
+        const auto* text = reinterpret_cast<const char*>(sqlite3_column_blob(statement, i));
+        row.emplace_back(
+            std::string(text ? text : "", static_cast<std::size_t>(sqlite3_column_bytes(statement, i))));
+      }
+    }
+  }
+  return row;
+}
+
 }  // namespace
 
-QueryResult run_query(std::span<QueryTable* const> tables, const std::string& sql, std::uint64_t most) {
+QueryResult run_query(std::span<QueryTable* const> tables, const std::string& sql,
+                      const QueryLimits& limits) {
   sqlite3* raw = nullptr;
   const int opened = sqlite3_open_v2(":memory:", &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY, nullptr);
   const std::unique_ptr<sqlite3, int (*)(sqlite3*)> db(raw, sqlite3_close);
@@ -219,44 +288,33 @@ QueryResult run_query(std::span<QueryTable* const> tables, const std::string& sq
   }
   sqlite3_set_authorizer(raw, authorize, nullptr);
 
+  QueryResult result;
+  const Deadline deadline(raw, limits);  // planning can take long too
   sqlite3_stmt* statement = nullptr;
   const char* rest = nullptr;
-  if (sqlite3_prepare_v2(raw, sql.c_str(), static_cast<int>(sql.size()) + 1, &statement, &rest) != SQLITE_OK)
-    fail(raw, sql);
+  const int prepared =
+      sqlite3_prepare_v2(raw, sql.c_str(), static_cast<int>(sql.size()) + 1, &statement, &rest);
   const std::unique_ptr<sqlite3_stmt, int (*)(sqlite3_stmt*)> finalize(statement, sqlite3_finalize);
+  if (prepared == SQLITE_INTERRUPT && deadline.is_over()) {
+    result.timed_out = true;
+    return result;
+  }
+  if (prepared != SQLITE_OK) fail(raw, sql);
   if (!statement)
     throw Error(ErrorKind::kUsage, "the query is empty", "give one SELECT; --tables shows what there is");
   if (std::string(rest).find_first_not_of(" \t\n\r;") != std::string::npos)
     throw Error(ErrorKind::kUsage, "one query at a time: '" + std::string(rest) + "' is left over");
-  QueryResult result;
   const int columns = sqlite3_column_count(statement);
   for (int i = 0; i < columns; ++i) result.columns.emplace_back(sqlite3_column_name(statement, i));
   for (int step = SQLITE_ROW; (step = sqlite3_step(statement)) != SQLITE_DONE;) {
+    result.timed_out = deadline.is_over();
+    if (result.timed_out) break;
     if (step != SQLITE_ROW) fail(raw, sql);
-    if (most && result.rows.size() == most) {
+    if (limits.rows && result.rows.size() == limits.rows) {
       result.cut = true;
       break;
     }
-    std::vector<QueryValue> row;
-    for (int i = 0; i < columns; ++i) {
-      switch (sqlite3_column_type(statement, i)) {
-        case SQLITE_INTEGER:
-          row.emplace_back(std::int64_t{sqlite3_column_int64(statement, i)});
-          break;
-        case SQLITE_FLOAT:
-          row.emplace_back(sqlite3_column_double(statement, i));
-          break;
-        case SQLITE_NULL:
-          row.emplace_back();
-          break;
-        default: {
-          const auto* text = reinterpret_cast<const char*>(sqlite3_column_blob(statement, i));
-          row.emplace_back(
-              std::string(text ? text : "", static_cast<std::size_t>(sqlite3_column_bytes(statement, i))));
-        }
-      }
-    }
-    result.rows.push_back(std::move(row));
+    result.rows.push_back(row_of(statement, columns));
   }
   return result;
 }

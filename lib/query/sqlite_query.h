@@ -1,6 +1,8 @@
 // SQL over tables of ours, by SQLite: read-only, in memory, with nothing else in reach.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <functional>
 #include <span>
 #include <string>
@@ -13,11 +15,19 @@ namespace heapglass {
 struct QueryResult {
   std::vector<std::string> columns;
   std::vector<std::vector<QueryValue>> rows;
-  bool cut = false;  // there are more rows than were asked for
+  bool cut = false;        // there are more rows than were asked for
+  bool timed_out = false;  // and the rows are not all that there are
 };
 
-// One SELECT (or WITH ... SELECT). `most` rows, 0: all. Throws Error kUsage with SQLite's complaint and the
-// place.
-QueryResult run_query(std::span<QueryTable* const> tables, const std::string& sql, std::uint64_t most);
+struct QueryLimits {
+  std::uint64_t rows = 0;             // 0: all
+  std::chrono::milliseconds time{0};  // 0: as long as it takes
+  // Called from another thread where the query goes on for a second after it was told to end: within one call
+  // of a function, say, SQLite does not look.
+  std::function<void()> on_stuck;
+};
+
+// One SELECT (or WITH ... SELECT). Throws Error kUsage with SQLite's complaint and the place.
+QueryResult run_query(std::span<QueryTable* const> tables, const std::string& sql, const QueryLimits& limits);
 
 }  // namespace heapglass

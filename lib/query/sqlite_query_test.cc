@@ -54,7 +54,7 @@ class Sqlite : public testing::Test {
  protected:
   QueryResult run(const std::string& sql, std::uint64_t most = 0) {
     QueryTable* const tables[] = {&squares_};
-    return run_query(tables, sql, most);
+    return run_query(tables, sql, {.rows = most});
   }
   std::string complaint(const std::string& sql) {
     try {

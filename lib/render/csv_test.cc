@@ -5,13 +5,14 @@
 #include <sstream>
 
 #include "lib/render/samples.h"
+#include "lib/render/utf8.h"
 
 namespace heapglass {
 namespace {
 
-std::string rendered(const Document& document, Warnings* warnings = nullptr) {
+std::string rendered(const Document& document, Warnings* warnings = nullptr, bool raw = false) {
   std::ostringstream out;
-  Warnings said = render_csv(document, {}, out);
+  Warnings said = render_csv(document, {.csv_raw = raw}, out);
   if (warnings) *warnings = said;
   return out.str();
 }
@@ -49,20 +50,42 @@ TEST(Csv, HistogramHasPlainNumbers) {
             "collections.OrderedDict,1,232,1e-05,5\r\n");
 }
 
-TEST(Csv, TextComesBackExactly) {
+TEST(Csv, RawTextComesBackExactly) {
   Document document;
   Table table;
   table.columns = {{"a,b"}, {"c"}};
   for (const std::string& text : kNasty) table.rows.push_back({text, text});
   table.rows.push_back({"=1+1", "\r\n\"\","});
   document.sections.push_back(table);
-  const auto records = parsed(rendered(document));
+  const auto records = parsed(rendered(document, nullptr, true));
   ASSERT_EQ(records.size(), table.rows.size() + 1);
   EXPECT_EQ(records[0], (std::vector<std::string>{"a,b", "c"}));
   for (std::size_t i = 0; i < table.rows.size(); ++i) {
-    EXPECT_EQ(records[i + 1][0], std::get<std::string>(table.rows[i][0]));
-    EXPECT_EQ(records[i + 1][1], std::get<std::string>(table.rows[i][1]));
+    EXPECT_EQ(records[i + 1][0], valid_utf8(std::get<std::string>(table.rows[i][0])));
+    EXPECT_EQ(records[i + 1][1], valid_utf8(std::get<std::string>(table.rows[i][1])));
   }
+}
+
+TEST(Csv, NothingHidesAndNothingIsComputed) {
+  Document document;
+  Table table;
+  table.columns = {{"=text"}, {"number"}};
+  for (const std::string text :
+       {"=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "'=1", "\"=1", " \"' @x", "\uFF1D1",
+        "\uFF0B1", "\uFF0D1", "\uFF201", "\u3000=1", "\u00A0+1"})
+    table.rows.push_back({text, -5});
+  table.rows.push_back({"a=1", -0.5});
+  table.rows.push_back({"\x1b[31m\u202E\u009B\n", 1});
+  document.sections.push_back(table);
+  const auto records = parsed(rendered(document));
+  ASSERT_EQ(records.size(), table.rows.size() + 1);
+  EXPECT_EQ(records[0][0], "'=text");
+  for (std::size_t i = 1; i + 2 < records.size(); ++i) {
+    EXPECT_EQ(records[i][0], "'" + printable(std::get<std::string>(table.rows[i - 1][0])));
+    EXPECT_EQ(records[i][1], "-5");
+  }
+  EXPECT_EQ(records[records.size() - 2], (std::vector<std::string>{"a=1", "-0.5"}));
+  EXPECT_EQ(records.back()[0], "\\x1b[31m\\u202e\\x9b\\n");
 }
 
 TEST(Csv, FieldsAreOneRow) {

@@ -23,6 +23,7 @@ struct RenderOptions {
   bool unicode = false;      // rules and ellipses beyond ASCII
   bool exact_bytes = false;  // 12,345,678 instead of 12.3 MB
   bool one_line = false;     // JSON on a single line
+  bool csv_raw = false;      // CSV with text as it is, which a spreadsheet may compute
   PictureStyle style = PictureStyle::kDefault;
   std::chrono::milliseconds picture_deadline{30'000};
   bool force = false;  // draw however large the picture is

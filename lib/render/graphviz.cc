@@ -2,6 +2,8 @@
 
 #include <cgraph.h>
 
+#include <algorithm>
+
 #include "lib/render/utf8.h"
 
 namespace heapglass {
@@ -87,19 +89,14 @@ std::string escaped(std::string_view text) {
   std::string label;
   label.reserve(text.size());
   while (!text.empty()) {
-    const CodePoint point = decode_utf8(text);
-    if (point.value == '\\') {
-      label += "\\\\";
-    } else if (point.value == '\n') {
-      label += "\\n";
-    } else if (point.value == 0) {
-      label += "\\\\0";
-    } else if (!point.valid || point.surrogate || (is_control(point.value) && point.value != '\t')) {
-      label += kReplacementUtf8;  // SVG is XML, which has no place for controls
-    } else {
-      label += text.substr(0, point.bytes);
+    // A line break has an escape in labels.
+    const std::size_t line = std::min(text.find('\n'), text.size());
+    for (const char c : printable(text.substr(0, line))) {
+      if (c == '\\') label += '\\';
+      label += c;
     }
-    text.remove_prefix(point.bytes);
+    if (line < text.size()) label += "\\n";
+    text.remove_prefix(std::min(line + 1, text.size()));
   }
   return label;
 }

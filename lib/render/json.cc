@@ -177,22 +177,41 @@ class Writer {
 
 }  // namespace
 
+namespace {
+
+void append_escape(std::string& to, char32_t unit) {
+  char escape[16];
+  std::snprintf(escape, sizeof escape, "\\u%04x", static_cast<unsigned>(unit));
+  to += escape;
+}
+
+void append_escaped(std::string& to, char32_t point) {
+  if (point < 0x10000) {
+    append_escape(to, point);
+    return;
+  }
+  append_escape(to, 0xD800 + ((point - 0x10000) >> 10));
+  append_escape(to, 0xDC00 + ((point - 0x10000) & 0x3FF));
+}
+
+}  // namespace
+
 std::string json_string(std::string_view text) {
+  constexpr char32_t kOfByte = 0xDC00;  // as os.fsdecode() tells a byte that is no text
   std::string quoted = "\"";
   quoted.reserve(text.size() + 2);
   while (!text.empty()) {
     const CodePoint point = decode_utf8(text);
-    char escape[8];
-    if (point.value == '"' || point.value == '\\') {
+    if (!point.valid) {
+      for (const char byte : text.substr(0, point.bytes))
+        append_escape(quoted, kOfByte + static_cast<unsigned char>(byte));
+    } else if (point.value == '"' || point.value == '\\') {
       quoted += '\\';
       quoted += static_cast<char>(point.value);
     } else if (point.value == '\n') {
       quoted += "\\n";
-    } else if (point.surrogate || point.value < 0x20 || point.value == 0x7F) {
-      std::snprintf(escape, sizeof escape, "\\u%04x", static_cast<unsigned>(point.value) & 0xFFFF);
-      quoted += escape;
-    } else if (!point.valid) {
-      quoted += kReplacementUtf8;
+    } else if (point.surrogate || is_hidden(point.value)) {
+      append_escaped(quoted, point.value);
     } else {
       quoted += text.substr(0, point.bytes);
     }

@@ -11,7 +11,8 @@ namespace heapglass {
 
 Warnings render_json(const Document&, const RenderOptions&, std::ostream&);
 
-// With its quotes. Invalid UTF-8 becomes U+FFFD; a lone surrogate its escape, as Python's json writes it.
+// With its quotes. Whoever decodes it gets the same text: hidden characters and lone surrogates are escapes,
+// as Python's json writes them, and a byte that is no UTF-8 is the surrogate that os.fsdecode() makes of it.
 std::string json_string(std::string_view text);
 // One value on one line.
 std::string json_value(const Cell&);

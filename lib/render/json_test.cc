@@ -44,7 +44,10 @@ TEST(Json, StringsAreValidWhateverTheyHold) {
     EXPECT_TRUE(JsonCheck::valid(json_string(text))) << json_string(text);
   EXPECT_EQ(json_string("a\"b\\c\nd\x01"), "\"a\\\"b\\\\c\\nd\\u0001\"");
   EXPECT_EQ(json_string("\xED\xA0\xBD"), "\"\\ud83d\"");  // as Python's json.dumps writes it
-  EXPECT_EQ(json_string("\xff"), "\"\xEF\xBF\xBD\"");
+  EXPECT_EQ(json_string("\xff"), "\"\\udcff\"");          // as os.fsdecode() has it
+  EXPECT_EQ(json_string("\xE2\x82"), "\"\\udce2\\udc82\"");
+  EXPECT_EQ(json_string("\u202E\u009B\u200B"), "\"\\u202e\\u009b\\u200b\"");
+  EXPECT_EQ(json_string("\U000E0041\U0001F600"), "\"\\udb40\\udc41\U0001F600\"");
   EXPECT_EQ(json_string(std::string_view("\0", 1)), "\"\\u0000\"");
 }
 

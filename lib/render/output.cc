@@ -3,57 +3,20 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/ioctl.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cerrno>
-#include <climits>
-#include <csignal>
-#include <cstdio>
+#include <chrono>
 #include <cstring>
 #include <streambuf>
+#include <thread>
 #include <utility>
 
 #include "lib/base/error.h"
 
 namespace heapglass {
 namespace {
-
-// Unfinished files, where a signal handler can find them. A slot is claimed, its path written, then it
-// counts.
-struct Leftover {
-  enum State { kFree, kClaimed, kUsed };
-  std::atomic<int> state{kFree};
-  char path[PATH_MAX];
-};
-constexpr int kSlots = 16;
-Leftover leftovers[kSlots];
-static_assert(std::atomic<int>::is_always_lock_free, "a signal handler reads it");
-
-int remember(const std::string& path) {
-  if (path.size() >= PATH_MAX) return -1;
-  for (int slot = 0; slot < kSlots; ++slot) {
-    int expected = Leftover::kFree;
-    if (!leftovers[slot].state.compare_exchange_strong(expected, Leftover::kClaimed)) continue;
-    std::memcpy(leftovers[slot].path, path.c_str(), path.size() + 1);
-    leftovers[slot].state = Leftover::kUsed;
-    return slot;
-  }
-  return -1;
-}
-
-void forget(int& slot) {
-  if (slot >= 0) leftovers[slot].state = Leftover::kFree;
-  slot = -1;
-}
-
-extern "C" void remove_and_end(int signal) {
-  remove_unfinished_files();
-  std::signal(signal, SIG_DFL);
-  raise(signal);  // delivered when this handler returns
-}
 
 std::string hint_for(int error) {
   switch (error) {
@@ -101,13 +64,52 @@ int named_descriptor(const std::string& path) {
   return -1;
 }
 
-std::string beside(const std::string& path) {
-  std::uint64_t random = 0;
-  if (getrandom(&random, sizeof random, 0) != sizeof random) fail("'" + path + "'", errno);
-  char name[40];
-  std::snprintf(name, sizeof name, ".heapglass-%016llx", static_cast<unsigned long long>(random));
-  const std::size_t slash = path.rfind('/');
-  return slash == std::string::npos ? name : path.substr(0, slash + 1) + name;
+// The name alone, and its folder with the slash behind it; empty where the path has none.
+std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+std::string folder_of(const std::string& path) { return path.substr(0, path.rfind('/') + 1); }
+
+// With the bits that were asked for, whatever the umask.
+int open_new(int folder, const std::string& name, mode_t mode) {
+  const mode_t before = umask(0);
+  const int fd = openat(folder, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+  const int error = errno;
+  umask(before);
+  errno = error;
+  return fd;
+}
+
+// A FIFO that nobody reads cannot be opened at once. Its reader may be starting.
+int open_for_a_reader(int folder, const std::string& file, const std::string& shown) {
+  using namespace std::chrono_literals;
+  constexpr auto kLongest = 1000ms, kEvery = 10ms;
+  for (auto waited = 0ms;; waited += kEvery) {
+    const int fd = openat(folder, file.c_str(), O_WRONLY | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    if (fd >= 0) return fd;
+    if (errno != ENXIO) fail(shown, errno);
+    if (waited >= kLongest) fail(shown, "it is a FIFO that nobody reads", "start its reader first");
+    std::this_thread::sleep_for(kEvery);
+  }
+}
+
+// A FIFO or a device: written directly.
+int open_as_it_is(const OpenFolder& folder, const std::string& file, const struct stat& found,
+                  const std::string& shown) {
+  const auto check = [&](const struct stat& now) {
+    if (!folder.is_trusted(now.st_uid))
+      fail(shown,
+           "it is a FIFO or device of user " + std::to_string(now.st_uid) + " in a folder that all may write",
+           "write to a file, or into a folder of your own");
+  };
+  check(found);  // before it is opened, which a device may take for a command
+  const int fd = open_for_a_reader(folder.fd(), file, shown);
+  struct stat opened {};
+  if (fstat(fd, &opened) != 0 || (opened.st_mode & S_IFMT) != (found.st_mode & S_IFMT)) {
+    ::close(fd);
+    fail(shown, "it was replaced while it was opened", "write into a folder of your own");
+  }
+  check(opened);
+  fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+  return fd;
 }
 
 }  // namespace
@@ -177,7 +179,7 @@ class Output::Buffer : public std::streambuf {
   char bytes_[1 << 16];
 };
 
-Output::Output(std::string path, mode_t mode) : path_(std::move(path)) {
+Output::Output(std::string path, FileMode mode) : path_(std::move(path)) {
   if (path_ == "-") path_.clear();
   name_ = path_.empty() ? "the standard output" : "'" + path_ + "'";
   int fd = -1;
@@ -187,40 +189,59 @@ Output::Output(std::string path, mode_t mode) : path_(std::move(path)) {
   if (path_.empty() || named_descriptor(path_) >= 0) {
     fd = path_.empty() ? STDOUT_FILENO : named_descriptor(path_);
     owned = false;
-  } else if (lstat(path_.c_str(), &found) == 0 && (S_ISCHR(found.st_mode) || S_ISFIFO(found.st_mode))) {
-    fd = open(path_.c_str(), O_WRONLY | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
-    if (fd < 0) fail(name_, errno);
   } else {
-    const bool exists = found.st_mode != 0;
-    if (S_ISDIR(found.st_mode) || path_.back() == '/') fail(name_, EISDIR);
-    if (S_ISBLK(found.st_mode)) fail(name_, "it is a disk", "name a file");
-    if (S_ISSOCK(found.st_mode)) fail(name_, "it is a socket", "name a file");
-    if (exists && S_ISREG(found.st_mode)) {
-      // A file that we may not write is not replaced behind its owner's back; one that others may not read
-      // stays so.
-      if (faccessat(AT_FDCWD, path_.c_str(), W_OK, AT_EACCESS) != 0) fail(name_, errno);
-      mode &= found.st_mode & 0777;
-    }
-    temporary_ = beside(path_);
-    slot_ = remember(temporary_);
-    fd = open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode | S_IWUSR);
-    if (fd < 0) {
-      const int error = errno;
-      forget(slot_);
-      temporary_.clear();
-      fail(name_, error);
-    }
+    folder_ = OpenFolder(folder_of(path_), name_);
+    const std::string file = name_of(path_);
+    if (file.empty()) fail(name_, EISDIR);
+    if (fstatat(folder_.fd(), file.c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0 &&
+        (S_ISCHR(found.st_mode) || S_ISFIFO(found.st_mode)))
+      fd = open_as_it_is(folder_, file, found, name_);
+    else
+      fd = make_file(mode);
   }
   buffer_ = std::make_unique<Buffer>(fd, owned, name_);
   stream_ = std::make_unique<std::ostream>(buffer_.get());
   stream_->exceptions(std::ios::badbit);  // lets the Error of the buffer through
 }
 
-Output::~Output() {
-  if (!temporary_.empty()) {
-    unlink(temporary_.c_str());
-    forget(slot_);
+// Beside its place, under a name of its own.
+int Output::make_file(FileMode mode) {
+  const std::string file = name_of(path_);
+  struct stat found = {};
+  if (fstatat(folder_.fd(), file.c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0) {
+    if (S_ISDIR(found.st_mode)) fail(name_, EISDIR);
+    if (S_ISBLK(found.st_mode)) fail(name_, "it is a disk", "name a file");
+    if (S_ISSOCK(found.st_mode)) fail(name_, "it is a socket", "name a file");
+    if (S_ISREG(found.st_mode)) {
+      // A file that we may not write is not replaced behind its owner's back; one that others may not read
+      // stays so.
+      if (faccessat(folder_.fd(), file.c_str(), W_OK, AT_EACCESS) != 0) fail(name_, errno);
+      if (!mode.asked) mode.bits &= found.st_mode & 0777;
+    }
   }
+  remove_abandoned(folder_.fd());
+  constexpr int kTries = 5;
+  for (int tries = 0; tries < kTries; ++tries) {
+    const std::string name = unfinished_name();
+    temporary_ = folder_of(path_) + name;
+    unfinished_ = Unfinished(temporary_);
+    const int fd = open_new(folder_.fd(), name, mode.bits | S_IWUSR);
+    const int error = errno;
+    if (fd < 0) {
+      unfinished_.forget();
+      temporary_.clear();
+      fail(name_, error);
+    }
+    unfinished_.made();
+    if (lock_unfinished(fd)) return fd;
+    ::close(fd);
+  }
+  temporary_.clear();
+  fail(name_, "another run removes each file that is begun there", "try again");
+}
+
+Output::~Output() {
+  if (!temporary_.empty()) unlinkat(folder_.fd(), name_of(temporary_).c_str(), 0);
 }
 
 int Output::descriptor() const { return buffer_->fd(); }
@@ -232,18 +253,17 @@ void Output::commit() {
     return;
   }
   if (fsync(buffer_->fd()) != 0 && errno != EINVAL && errno != EROFS) fail(name_, errno);
+  // The lock that tells that somebody writes it stays until it has its name.
+  const int lock = dup(buffer_->fd());
   buffer_->close();
-  if (rename(temporary_.c_str(), path_.c_str()) != 0) fail(name_, errno);
+  const int renamed =
+      renameat(folder_.fd(), name_of(temporary_).c_str(), folder_.fd(), name_of(path_).c_str());
+  const int error = errno;
+  if (lock >= 0) ::close(lock);
+  if (renamed != 0) fail(name_, error);
   temporary_.clear();
-  forget(slot_);
-  // The file is there; that its name survives a power failure is a wish.
-  const std::size_t slash = path_.rfind('/');
-  const std::string directory = slash == std::string::npos ? "." : path_.substr(0, slash + 1);
-  const int fd = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd >= 0) {
-    fsync(fd);
-    ::close(fd);
-  }
+  unfinished_.forget();
+  folder_.sync();
 }
 
 bool Output::is_terminal() const { return isatty(buffer_->fd()) == 1; }
@@ -255,27 +275,13 @@ std::size_t Output::columns() const {
   return size.ws_col;
 }
 
-void remove_unfinished_files() noexcept {
-  for (Leftover& leftover : leftovers) {
-    if (leftover.state.load() == Leftover::kUsed) unlink(leftover.path);
-  }
-}
-
 void prepare_output() {
   // A file opened into a closed descriptor 1 would get what was meant for the standard output. Opened for the
   // wrong direction, so that use of it still fails.
   for (int fd = 0; fd <= 2; ++fd) {
     if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd) break;
   }
-  std::signal(SIGPIPE, SIG_IGN);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
-    struct sigaction now = {};
-    if (sigaction(signal, nullptr, &now) != 0 || now.sa_handler == SIG_IGN) continue;  // nohup
-    struct sigaction action = {};
-    action.sa_handler = remove_and_end;
-    sigemptyset(&action.sa_mask);
-    sigaction(signal, &action, nullptr);
-  }
+  end_cleanly_on_signals();
 }
 
 }  // namespace heapglass

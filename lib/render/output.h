@@ -1,6 +1,7 @@
 // Where output goes. A file appears complete or not at all: it is written beside its place under an
 // unpredictable name and renamed over it, so a link at its name is replaced, never followed. Devices, FIFOs
-// and /dev/stdout are written directly.
+// and /dev/stdout are written directly. What another user could have put into a folder that all may write is
+// refused: a FIFO, a device, a link on the way to the file.
 #pragma once
 
 #include <sys/types.h>
@@ -11,12 +12,24 @@
 #include <string>
 #include <string_view>
 
+#include "lib/render/open_folder.h"
+#include "lib/render/unfinished.h"
+
 namespace heapglass {
+
+constexpr mode_t kPrivate = 0600;  // of all that may hold values of the target
+
+// What a new file may be read and written by, whatever the umask.
+struct FileMode {
+  FileMode(mode_t mode = kPrivate, bool was_asked = false) : bits(mode), asked(was_asked) {}
+  mode_t bits;
+  bool asked;  // by --mode: also where a file that is replaced had less
+};
 
 class Output {
  public:
-  // "" or "-": the standard output. `mode` is what a new file gets at most, 0600 for what may hold secrets.
-  explicit Output(std::string path, mode_t mode = 0644);
+  // "" or "-": the standard output.
+  explicit Output(std::string path, FileMode mode = {});
   ~Output();  // removes what was not committed
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;
@@ -38,16 +51,15 @@ class Output {
 
  private:
   class Buffer;
+  int make_file(FileMode mode);
   std::string path_, name_, temporary_;
-  int slot_ = -1;  // in the list of leftovers
+  OpenFolder folder_;  // of the file
+  Unfinished unfinished_;
   std::unique_ptr<Buffer> buffer_;
   std::unique_ptr<std::ostream> stream_;
 };
 
-// Once, early in main: a closed descriptor 0 to 2 stays taken, a closed pipe becomes an Error, and SIGINT,
-// SIGTERM and SIGHUP remove unfinished files before they end the program.
+// Once, early in main: a closed descriptor 0 to 2 stays taken, and end_cleanly_on_signals().
 void prepare_output();
-// Only the removing, for a handler of another: async-signal-safe.
-void remove_unfinished_files() noexcept;
 
 }  // namespace heapglass

@@ -3,11 +3,13 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
@@ -85,7 +87,96 @@ TEST_F(OutputFile, AppearsCompleteWhenCommitted) {
   }
   EXPECT_EQ(names(), Names{"a.txt"});
   EXPECT_EQ(contents(in("a.txt")), "hello 17\n");
+  EXPECT_EQ(mode(in("a.txt")), 0600);
+}
+
+TEST_F(OutputFile, HasTheModeWhateverTheUmask) {
+  for (const mode_t mask : {0u, 022u, 077u, 0777u}) {
+    const mode_t before = umask(mask);
+    Output private_file(in("private")), shared(in("shared"), FileMode(0640, true));
+    private_file.commit();
+    shared.commit();
+    const mode_t now = umask(before);
+    EXPECT_EQ(now, mask);
+    EXPECT_EQ(mode(in("private")), 0600);
+    EXPECT_EQ(mode(in("shared")), 0640);
+    unlink(in("private").c_str());
+  }
+}
+
+TEST_F(OutputFile, AModeThatIsAskedForIsGivenToAFileThatHadLess) {
+  std::ofstream(in("a.txt")) << "old";
+  chmod(in("a.txt").c_str(), 0600);
+  Output output(in("a.txt"), FileMode(0644, true));
+  output.commit();
   EXPECT_EQ(mode(in("a.txt")), 0644);
+}
+
+TEST_F(OutputFile, IsNoLongerThereOnceItsWriterWasKilled) {
+  const pid_t child = fork();
+  if (child == 0) {
+    Output output(in("a.txt"));
+    output.stream() << "half" << std::flush;
+    raise(SIGKILL);
+  }
+  waitpid(child, nullptr, 0);
+  ASSERT_EQ(names().size(), 1u);
+  Output alive(in("alive.txt"));  // removes what the other left
+  EXPECT_EQ(names().size(), 1u);
+  Output next(in("a.txt"));  // and leaves what is being written
+  EXPECT_EQ(names().size(), 2u);
+  alive.commit();
+  next.commit();
+  EXPECT_EQ(names(), (Names{"a.txt", "alive.txt"}));
+}
+
+TEST_F(OutputFile, AFifoWithoutAReaderIsAnErrorSoon) {
+  ASSERT_EQ(mkfifo(in("fifo").c_str(), 0600), 0);
+  const auto began = std::chrono::steady_clock::now();
+  const Error error = error_of(in("fifo"));
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(2));
+  EXPECT_EQ(error.kind(), ErrorKind::kFile);
+  EXPECT_NE(std::string(error.what()).find("nobody reads"), std::string::npos) << error.what();
+}
+
+// What another user puts into a folder like /tmp.
+TEST_F(OutputFile, OfOthersInAStickyFolderNothingIsFollowed) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can give files to others";
+  constexpr uid_t kOther = 65534;
+  chmod(path_.c_str(), 01777);
+  ASSERT_EQ(mkfifo(in("fifo").c_str(), 0666), 0);
+  ASSERT_EQ(lchown(in("fifo").c_str(), kOther, kOther), 0);
+  const int reader = open(in("fifo").c_str(), O_RDONLY | O_NONBLOCK);
+  ASSERT_GE(reader, 0);
+  EXPECT_NE(std::string(error_of(in("fifo")).what()).find("of user 65534"), std::string::npos);
+  char byte = 0;
+  EXPECT_EQ(read(reader, &byte, 1), 0);  // nothing was written
+  close(reader);
+  unlink(in("fifo").c_str());
+  ASSERT_EQ(mkdir(in("elsewhere").c_str(), 0700), 0);
+  ASSERT_EQ(symlink(in("elsewhere").c_str(), in("link").c_str()), 0);
+  {
+    Output own(in("link/own"));  // a link of our own is one
+    own.commit();
+  }
+  EXPECT_EQ(unlink(in("elsewhere/own").c_str()), 0);
+  ASSERT_EQ(lchown(in("link").c_str(), kOther, kOther), 0);
+  const Error error = error_of(in("link/theirs"));
+  EXPECT_EQ(error.kind(), ErrorKind::kFile);
+  EXPECT_NE(std::string(error.what()).find("is a link that user 65534"), std::string::npos) << error.what();
+  EXPECT_EQ(rmdir(in("elsewhere").c_str()), 0);  // is empty
+  // The file itself is replaced.
+  ASSERT_EQ(symlink("/nonexistent", in("file").c_str()), 0);
+  ASSERT_EQ(lchown(in("file").c_str(), kOther, kOther), 0);
+  Output output(in("file"));
+  output.commit();
+  EXPECT_EQ(mode(in("file")), 0600);
+}
+
+TEST_F(OutputFile, LinksOfProcLeadWhereTheKernelSays) {
+  Output output("/proc/self/root" + in("a.txt"));
+  output.commit();
+  EXPECT_EQ(names(), Names{"a.txt"});
 }
 
 TEST_F(OutputFile, LeavesNothingWithoutCommit) {
@@ -203,7 +294,8 @@ TEST_F(OutputFile, DevFdContinuesWhereItStands) {
 }
 
 TEST_F(OutputFile, ASignalRemovesWhatIsUnfinished) {
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGQUIT, SIGXCPU, SIGALRM, SIGXFSZ, SIGUSR1,
+                           SIGUSR2, SIGVTALRM, SIGPROF, SIGPOLL, SIGPWR, SIGSTKFLT}) {
     const pid_t child = fork();
     if (child == 0) {
       // Whoever runs the tests in the background may have had it ignored, and what is ignored stays so.
@@ -211,14 +303,36 @@ TEST_F(OutputFile, ASignalRemovesWhatIsUnfinished) {
       prepare_output();
       Output output(in("a.txt"));
       output.stream() << "half" << std::flush;
-      raise(signal);
+      pause();
       _exit(0);
     }
+    while (names().empty()) usleep(1000);
+    kill(child, signal);
     int status = 0;
     waitpid(child, &status, 0);
-    EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == signal);
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 128 + signal) << signal << ": " << status;
     EXPECT_EQ(names(), Names{});
   }
+}
+
+// A write that fails is an error, not the end.
+TEST_F(OutputFile, AClosedPipeAndAFullFileAreErrors) {
+  const pid_t child = fork();
+  if (child == 0) {
+    for (const int signal : {SIGPIPE, SIGXFSZ}) std::signal(signal, SIG_DFL);
+    prepare_output();
+    int ends[2];
+    if (pipe(ends) != 0) _exit(2);
+    close(ends[0]);
+    if (error_of("/dev/fd/" + std::to_string(ends[1])).kind() != ErrorKind::kFile) _exit(3);
+    const rlimit little = {1000, 1000};
+    setrlimit(RLIMIT_FSIZE, &little);
+    _exit(error_of(in("large")).kind() == ErrorKind::kFile ? 0 : 4);
+  }
+  int status = -1;
+  waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(names(), Names{});
 }
 
 TEST_F(OutputFile, AClosedStandardOutputIsAnError) {
@@ -254,6 +368,7 @@ TEST_F(Report, FormatComesFromTheName) {
   EXPECT_EQ(contents(in("h.csv")).substr(0, 5), "type,");
   write_report(document_of(star(kNasty)), {in("p.svg")});
   EXPECT_NE(contents(in("p.svg")).find("<svg"), std::string::npos);
+  EXPECT_EQ(mode(in("p.svg")), 0600);
   write_report(histogram(), {in("h.json"), "text"});
   EXPECT_EQ(contents(in("h.json")).substr(0, 4), "Type");
 }

@@ -7,6 +7,7 @@
 
 #include "lib/base/error.h"
 #include "lib/render/profile.h"
+#include "lib/render/utf8.h"
 
 namespace heapglass {
 namespace {
@@ -89,7 +90,7 @@ Warnings render_pprof(const Document& document, const RenderOptions&, std::ostre
   for (const std::string& text :
        {std::string(), std::string("objects"), std::string("count"), std::string("space"), profile.unit})
     all.bytes(6, text);
-  for (const std::string& frame : profile.frames) all.bytes(6, frame);
+  for (const std::string& frame : profile.frames) all.bytes(6, printable(frame));
   all.number(14, kSpace);  // default_sample_type
   const std::string file = gzipped(all.text());
   out.write(file.data(), static_cast<std::streamsize>(file.size()));

@@ -4,9 +4,10 @@
 #include <ostream>
 
 #include "lib/query/query_table.h"
+#include "lib/render/csv.h"
 
 namespace heapglass {
 
-void write_table_csv(QueryTable& table, std::ostream& out);
+void write_table_csv(QueryTable& table, CsvText how, std::ostream& out);
 
 }  // namespace heapglass

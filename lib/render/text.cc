@@ -19,7 +19,9 @@ constexpr const char* kDim = "\x1b[2m";
 constexpr const char* kPlain = "\x1b[0m";
 
 bool for_people(const Column& column) { return column.audience != Audience::kPrograms; }
-const std::string& title(const Column& column) { return column.title.empty() ? column.key : column.title; }
+std::string title(const Column& column) {
+  return printable(column.title.empty() ? column.key : column.title);
+}
 bool right_aligned(Kind kind) {
   return kind != Kind::kText && kind != Kind::kSentence && kind != Kind::kAddress;
 }
@@ -85,7 +87,7 @@ struct ValueText {
     std::string text;
     for (const Field& field : record) {
       if (!for_people(field.column)) continue;
-      text += (text.empty() ? "" : ", ") + printable(title(field.column)) + " " +
+      text += (text.empty() ? "" : ", ") + title(field.column) + " " +
               text_value(field.value, field.column.kind, options);
     }
     return text;

@@ -29,6 +29,16 @@ constexpr Range kNone[] = {{0x0300, 0x036F}, {0x0483, 0x0489}, {0x0591, 0x05BD},
                            {0x1AB0, 0x1AFF}, {0x1DC0, 0x1DFF}, {0x200B, 0x200D}, {0x20D0, 0x20FF},
                            {0xFE00, 0xFE0F}, {0xFE20, 0xFE2F}, {0xFEFF, 0xFEFF}, {0xE0100, 0xE01EF}};
 
+// Unicode 15: Cc, Cf but for the marks of numbers and verses that are seen, Zl, Zp, and what
+// Default_Ignorable_Code_Point has besides; noncharacters. A joiner of letters or emoji is among them: it is
+// not seen, and what it joins is.
+constexpr Range kHidden[] = {{0x0000, 0x001F},  {0x007F, 0x009F},   {0x00AD, 0x00AD},   {0x034F, 0x034F},
+                             {0x061C, 0x061C},  {0x115F, 0x1160},   {0x17B4, 0x17B5},   {0x180B, 0x180F},
+                             {0x200B, 0x200F},  {0x2028, 0x202E},   {0x2060, 0x206F},   {0x3164, 0x3164},
+                             {0xFDD0, 0xFDEF},  {0xFE00, 0xFE0F},   {0xFEFF, 0xFEFF},   {0xFFA0, 0xFFA0},
+                             {0xFFF0, 0xFFFB},  {0x13430, 0x1343F}, {0x1BCA0, 0x1BCA3}, {0x1D173, 0x1D17A},
+                             {0xE0000, 0xE0FFF}};
+
 template <std::size_t N>
 bool in(const Range (&ranges)[N], char32_t point) {
   const auto* after = std::upper_bound(std::begin(ranges), std::end(ranges), point,
@@ -117,52 +127,55 @@ void append_utf8(std::string& to, char32_t point) {
   }
 }
 
+bool is_hidden(char32_t point) {
+  if (point >= ' ' && point <= '~') return false;  // nearly all
+  constexpr char32_t kPlane = 0x10000, kLastOfPlane = 0xFFFE;
+  return in(kHidden, point) || point % kPlane >= kLastOfPlane;
+}
+
+std::string spelled_out(char32_t point) {
+  switch (point) {
+    case '\n':
+      return "\\n";
+    case '\t':
+      return "\\t";
+    case '\r':
+      return "\\r";
+    case 0:
+      return "\\0";
+    default: {
+      const char* const format = point < 0x100 ? "\\x%02x" : point < 0x10000 ? "\\u%04x" : "\\U%08x";
+      char text[16];
+      std::snprintf(text, sizeof text, format, static_cast<unsigned>(point));
+      return text;
+    }
+  }
+}
+
+namespace {
+
+template <class IsSpelledOut>
+std::string valid(std::string_view text, IsSpelledOut is_spelled_out) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const CodePoint point = decode_utf8(text);
+    if (!point.valid)
+      out += kReplacementUtf8;
+    else if (point.surrogate || is_spelled_out(point.value))
+      out += spelled_out(point.value);
+    else
+      out += text.substr(0, point.bytes);
+    text.remove_prefix(point.bytes);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string printable(std::string_view text) { return valid(text, is_hidden); }
 std::string valid_utf8(std::string_view text) {
-  std::string valid;
-  valid.reserve(text.size());
-  while (!text.empty()) {
-    const CodePoint point = decode_utf8(text);
-    if (point.valid && !point.surrogate) {
-      valid += text.substr(0, point.bytes);
-    } else {
-      valid += kReplacementUtf8;
-    }
-    text.remove_prefix(point.bytes);
-  }
-  return valid;
-}
-
-bool is_control(char32_t point) {
-  return point < 0x20 || (point >= 0x7F && point < 0xA0) || point == 0x061C || point == 0x200E ||
-         point == 0x200F || (point >= 0x2028 && point <= 0x202E) || (point >= 0x2066 && point <= 0x2069);
-}
-
-std::string printable(std::string_view text) {
-  std::string shown;
-  shown.reserve(text.size());
-  while (!text.empty()) {
-    const CodePoint point = decode_utf8(text);
-    char escape[16] = "";
-    if (point.value == '\n') {
-      shown += "\\n";
-    } else if (point.value == '\t') {
-      shown += "\\t";
-    } else if (point.value == '\r') {
-      shown += "\\r";
-    } else if (point.valid && point.value != 0 && !point.surrogate && !is_control(point.value)) {
-      shown += text.substr(0, point.bytes);
-    } else if (!point.valid) {
-      shown += kReplacementUtf8;
-    } else if (point.value == 0) {
-      shown += "\\0";
-    } else {
-      std::snprintf(escape, sizeof escape, point.value < 0x100 ? "\\x%02x" : "\\u%04x",
-                    static_cast<unsigned>(point.value));
-      shown += escape;
-    }
-    text.remove_prefix(point.bytes);
-  }
-  return shown;
+  return valid(text, [](char32_t) { return false; });
 }
 
 std::size_t display_width(std::string_view text) {

@@ -21,12 +21,18 @@ struct CodePoint {
 CodePoint decode_utf8(std::string_view text);
 void append_utf8(std::string& to, char32_t point);
 
-// Invalid bytes and lone surrogates become U+FFFD.
-std::string valid_utf8(std::string_view text);
-// valid_utf8, and what would steer a terminal or turn the reading direction is spelled out: \n, \x1b, \u202e.
+// What is not shown as a character of its own, and so could steer a terminal, turn the reading direction, or
+// make two names look the same: controls, marks of direction and of width 0, line and paragraph separators,
+// variation selectors, tags, and what no text may hold. The one list of what is spelled out, for all formats.
+bool is_hidden(char32_t point);
+// As Python spells it: \n \t \r \0 \x1b \u202e \U000e0041.
+std::string spelled_out(char32_t point);
+
+// For people: hidden characters and lone surrogates are spelled out, invalid bytes become U+FFFD.
 std::string printable(std::string_view text);
-// Not shown as a character of its own: controls, and marks that turn the reading direction.
-bool is_control(char32_t point);
+// For programs that want the text as it is: lone surrogates are spelled out and invalid bytes become U+FFFD,
+// and all else stays.
+std::string valid_utf8(std::string_view text);
 
 // Columns on a terminal: 0 for combining marks, 2 for East Asian wide characters and emoji.
 std::size_t display_width(std::string_view text);

@@ -1,11 +1,10 @@
 // The last step of every command: a Document in the format asked for, where it was asked for.
 #pragma once
 
-#include <sys/types.h>
-
 #include <string>
 
 #include "lib/render/formats.h"
+#include "lib/render/output.h"
 
 namespace heapglass {
 
@@ -13,7 +12,7 @@ struct Destination {
   std::string path;    // "" or "-": the standard output
   std::string format;  // "": by the extension of path, else default_format
   std::string default_format = "text";
-  mode_t mode = 0644;
+  FileMode mode;
 };
 
 // Sets width, colour and unicode of `options` by what the output is. When a picture cannot be drawn its DOT

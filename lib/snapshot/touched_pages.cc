@@ -109,7 +109,8 @@ void TouchedPages::blank(Address word) const {
 }
 
 void TouchedPages::cut(Address word, unsigned bytes) const {
-  cut_[value(word)] = bytes;
+  const auto [place, is_new] = cut_.try_emplace(value(word), bytes);
+  if (!is_new) place->second = std::min(place->second, bytes);
   blank(word);
 }
 
@@ -118,6 +119,32 @@ bool TouchedPages::is_touched(Address word) const {
   if (!s) return false;
   const std::uint64_t at = (word - s->start) / 8;
   return guards_[static_cast<std::size_t>(s - image_->segments().data())]->touched[at / 64].load() >>
+             (at % 64) &
+         1;
+}
+
+void TouchedPages::take_over(const TouchedPages& other) const {
+  for (std::size_t s = 0; s < guards_.size(); ++s) {
+    const Guard &mine = *guards_[s], &theirs = *other.guards_[s];
+    for (std::uint64_t i = 0; i <= mine.pages * kWordsOfPage / 64; ++i) {
+      const std::uint64_t touched = mine.touched[i].load(std::memory_order_relaxed);
+      const std::uint64_t blank = mine.blank[i].load(std::memory_order_relaxed);
+      const std::uint64_t also_touched = theirs.touched[i].load(std::memory_order_relaxed);
+      const std::uint64_t also_blank = theirs.blank[i].load(std::memory_order_relaxed);
+      const std::uint64_t whole = (touched & ~blank) | (also_touched & ~also_blank);
+      mine.touched[i].store(touched | also_touched, std::memory_order_relaxed);
+      mine.blank[i].store((blank | also_blank) & ~whole, std::memory_order_relaxed);
+    }
+  }
+  for (const auto& [word, bytes] : other.cut_) cut_[word] = bytes;
+  std::erase_if(cut_, [this](const auto& each) { return !is_blank(Address{each.first}); });
+}
+
+bool TouchedPages::is_blank(Address word) const {
+  const Image::Segment* s = image_->find(word);
+  if (!s) return false;
+  const std::uint64_t at = (word - s->start) / 8;
+  return guards_[static_cast<std::size_t>(s - image_->segments().data())]->blank[at / 64].load() >>
              (at % 64) &
          1;
 }

@@ -42,9 +42,13 @@ class TouchedPages {
   void forget(Address from, std::uint64_t bytes) const;
   // By words: this one is there, but nobody may know what it was. From many threads.
   void blank(Address word) const;
-  // By words: of this one only the first bytes, fewer than 8, are anybody's. From one thread.
+  // By words: of this one only the first bytes, fewer than 8, are anybody's; told twice, the fewer count.
+  // From one thread.
   void cut(Address word, unsigned bytes) const;
   bool is_touched(Address word) const;
+  // By words, of the same image: as if all that was noted by `other` had been noted here. What one of them
+  // has whole is whole; of a word that was cut by both, what the other has is taken.
+  void take_over(const TouchedPages& other) const;
 
   struct Page {
     std::uint32_t segment = 0;  // in the image's order
@@ -62,6 +66,7 @@ class TouchedPages {
 
  private:
   class Guard;
+  bool is_blank(Address word) const;
   std::shared_ptr<Image> image_;
   const Unit unit_;
   mutable std::unordered_map<std::uint64_t, unsigned> cut_;  // bytes that stay, by address of the word

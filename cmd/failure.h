@@ -1,0 +1,18 @@
+// How the program ends when it cannot go on: one line, and an exit code that tells a fault of the target, of
+// the command line or of the host from a fault of heapglass.
+#pragma once
+
+#include <exception>
+
+namespace heapglass {
+
+constexpr int kExitInternal = 70;  // as EX_SOFTWARE of sysexits.h: a fault of heapglass
+
+// Says on the standard error what happened, in one line and the Error's detail; the exit code.
+int report_failure(const std::exception_ptr& failure);
+
+// An exception that nothing catches, and signals that only a fault of ours sends, say so in one line, remove
+// unfinished files, and end the program as they would have.
+void report_crashes();
+
+}  // namespace heapglass
