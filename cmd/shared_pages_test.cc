@@ -126,6 +126,29 @@ TEST_P(SharedPages, PagesOfZerosAreNotCopied) {
   EXPECT_LT(std::strtoull(outcome.out.c_str() + at + 15, nullptr, 10), 200'000'000u) << outcome.out;
 }
 
+std::uint64_t kilobytes_of(pid_t pid, const std::string& key) {
+  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with(key)) return std::strtoull(line.c_str() + key.size(), nullptr, 10);
+  return 0;
+}
+
+// What the kernel has moved to swap is there again afterwards.
+TEST_P(SharedPages, WhatIsInSwapGoesBackThere) {
+  std::ifstream swaps("/proc/swaps");
+  std::string heading, first;
+  std::getline(swaps, heading);
+  if (!std::getline(swaps, first)) GTEST_SKIP() << "this machine has no swap";
+  PythonProgram target(GetParam().path, "swapped_out.py", {"24"});
+  const std::uint64_t before = kilobytes_of(target.pid(), "VmSwap:");
+  if (before < 8000) GTEST_SKIP() << "the kernel moved only " << before << " kB to swap";
+  const Outcome outcome = run_command({HEAPGLASS_PROGRAM, "histogram", target.target()});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_NE(outcome.out.find("in swap"), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.out.find("Parcel"), std::string::npos) << outcome.out;
+  EXPECT_GT(kilobytes_of(target.pid(), "VmSwap:"), before / 2);
+}
+
 TEST_P(SharedPages, AreTold) {
   PythonProgram master(GetParam().path, "forked_workers.py", {"2", "20"});
   const std::vector<pid_t> workers = workers_of(master);

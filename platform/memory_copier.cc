@@ -1,5 +1,6 @@
 #include "platform/memory_copier.h"
 
+#include <limits.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -8,6 +9,7 @@
 #include "lib/base/parallel.h"
 #include "platform/freeze_way.h"
 #include "platform/memory_left.h"
+#include "platform/proc_text.h"
 
 namespace heapglass {
 namespace {
@@ -74,9 +76,13 @@ void MemoryCopier::plan() {
   std::vector<std::uint64_t> offsets;
   const Mappings mappings = process_.mappings();
   std::vector<const Mapping*> of;
+  const bool swaps =
+      number_after(read_proc_file("/proc/" + std::to_string(process_.pid()) + "/status"), "VmSwap:") > 0;
   for (const Mapping& m : mappings) {
     Planned p{.range = {value(m.start), value(m.end)}, .what = treatment(m), .writable = m.writable};
     if (p.what == Treatment::kSkip) continue;
+    if (swaps && pages_)
+      for (const Range& run : page_runs(pages_, p.range, PageMap::is_swapped)) swapped_.push_back(run);
     if (p.what == Treatment::kFile && !m.writable) {
       if (const int file = file_of(m); file >= 0) plan_file(p, m, file);
       if (p.buffer) {
@@ -134,6 +140,7 @@ void MemoryCopier::refuse_where_memory_is_short() const {
   for (const Planned& p : planned_)
     if (!p.buffer)
       for (const Range& run : p.runs) need += run.size();
+  for (const Range& run : swapped_) need += run.size();  // it comes back into the target's memory for a while
   const MemoryLeft left = memory_left(getpid());
   if (left.bytes >= need) return;
   throw Error(
@@ -286,6 +293,7 @@ bool MemoryCopier::copy(const Mappings& now, CopyClock::time_point until, bool s
   const CopyBy by = stopped ? by_what_is_shared() : CopyBy::kMemoryFile;
   const std::vector<CopyJob> jobs = list(now);
   bytes_listed_ = bytes_of(jobs);
+  copied_itself_ = true;
   const CopyOutcome outcome = copy_all(process_, pages_, jobs, {.until = until, .by = by, .urgent = urgent_});
   bytes_copied_ = outcome.copied;
   return outcome.complete;
@@ -298,6 +306,25 @@ void MemoryCopier::copy_of(const Process& other, const Mappings& now) {
   bytes_listed_ = bytes_of(jobs);
   bytes_copied_ = copy_all(other, pages_, jobs, {.by = CopyBy::kMemoryFile}).copied;
   pages_ = std::move(own);
+}
+
+// man 2 process_madvise, Linux 5.10: asks for CAP_SYS_NICE. A page whose copy in swap is still there costs
+// nothing.
+std::string MemoryCopier::page_out_again() const {
+  if (swapped_.empty() || !copied_itself_) return "";
+  std::uint64_t bytes = 0;
+  std::vector<iovec> ranges;
+  for (const Range& run : swapped_) {
+    bytes += run.size();
+    ranges.push_back({reinterpret_cast<void*>(run.start), run.size()});
+  }
+  bool done = true;
+  for (std::size_t i = 0; i < ranges.size(); i += IOV_MAX)
+    done &=
+        process_.page_out(std::span(ranges).subspan(i, std::min<std::size_t>(IOV_MAX, ranges.size() - i)));
+  return as_mb(bytes) + " of its memory were in swap and were read back for the copy" +
+         (done ? "; the kernel was asked to page them out again"
+               : ", and stay in memory: to page them out again takes CAP_SYS_NICE and Linux 5.10");
 }
 
 void MemoryCopier::join(const Backed* first, const Backed* end) {

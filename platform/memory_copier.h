@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -49,6 +50,10 @@ class MemoryCopier {
   void drop_vanished();
   // Before another way of copying takes its place: no byte of a round is left.
   void forget_rounds();
+  // After it, when the process runs again: what was in swap and was brought in to be read goes back there.
+  // Returns what people should know of that; empty where nothing was in swap. A copy of the process brings in
+  // its own.
+  std::string page_out_again() const;
   // Mappings that a tracker can watch.
   static std::vector<Range> watchable(const Mappings& now);
 
@@ -121,6 +126,8 @@ class MemoryCopier {
   PageMap pages_;
   NewProcesses new_processes_;  // since before the page map was read for the plan
   bool shares_ = false;         // pages with others, at that moment
+  std::vector<Range> swapped_;  // pages, at that moment
+  bool copied_itself_ = false;  // and not a copy that it made
   bool urgent_ = false;
   std::shared_ptr<CopyArena> arena_;
   std::vector<Planned> planned_;

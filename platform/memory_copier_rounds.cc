@@ -114,6 +114,7 @@ void MemoryCopier::list_tracked(Range mapping, const WriteTracker::Pages& tracke
 }
 
 std::uint64_t MemoryCopier::copy_round(WriteTracker& tracker) {
+  copied_itself_ = true;
   const Mappings now = process_.mappings();
   plan_more(now);
   std::vector<CopyJob> jobs;

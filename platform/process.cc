@@ -210,4 +210,10 @@ ssize_t Process::read_pinned(const iovec* local, const iovec* remote, std::size_
   return process_vm_readv(pid_, local, count, remote, count, 0);
 }
 
+bool Process::page_out(std::span<const iovec> pages) const {
+  constexpr int kPageOut = 21;           // MADV_PAGEOUT, Linux 5.4
+  constexpr long kProcessMadvise = 440;  // Linux 5.10
+  return itself_ && syscall(kProcessMadvise, itself_.get(), pages.data(), pages.size(), kPageOut, 0) >= 0;
+}
+
 }  // namespace heapglass

@@ -52,6 +52,10 @@ class Process final : public MemoryReader {
   // there is no memory file, in which case open() has made sure that nothing is shared. Bytes read; -1.
   ssize_t read_pinned(const iovec* local, const iovec* remote, std::size_t count) const;
 
+  // Asks the kernel to move these pages to swap, as it does by itself where memory is short. False where it
+  // refuses.
+  bool page_out(std::span<const iovec> pages) const;
+
   // Throws Error kUnreachable "exited" where the process that was opened is gone, or its pid is another's
   // now: also where that began within the same tick of the kernel's clock (Linux 5.3).
   void check_alive() const;
