@@ -80,10 +80,10 @@ std::string path_value(const std::string& text) {
 
 void export_sqlite(Session& session, const std::string& path) {
   Output output(path, 0600);
-  if (output.temporary().empty())
+  if (!output.is_file())
     throw Error(ErrorKind::kUsage, "a database cannot be written to " + output.name(), "name a file with -o");
   const HeapAsTables heap(session);
-  save_as_sqlite(heap.all(), output.temporary(), output.name());
+  save_as_sqlite(heap.all(), output.descriptor(), output.name());
   output.commit();
 }
 

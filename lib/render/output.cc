@@ -203,7 +203,7 @@ Output::Output(std::string path, mode_t mode) : path_(std::move(path)) {
     }
     temporary_ = beside(path_);
     slot_ = remember(temporary_);
-    fd = open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode | S_IWUSR);
+    fd = open(temporary_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode | S_IWUSR);
     if (fd < 0) {
       const int error = errno;
       forget(slot_);
@@ -244,6 +244,11 @@ void Output::commit() {
     fsync(fd);
     ::close(fd);
   }
+}
+
+bool Output::is_file() const {
+  struct stat found {};
+  return !temporary_.empty() && fstat(buffer_->fd(), &found) == 0 && S_ISREG(found.st_mode);
 }
 
 bool Output::is_terminal() const { return isatty(buffer_->fd()) == 1; }

@@ -25,9 +25,8 @@ class Output {
   std::ostream& stream() { return *stream_; }
   int descriptor() const;  // for who writes by itself: flush stream() before
 
-  // Where the file is until it is committed, for libraries that open it by name; empty where it is written
-  // directly.
-  const std::string& temporary() const { return temporary_; }
+  // Whether it may be written at any place in it: not a terminal, pipe or device.
+  bool is_file() const;
 
   // Puts the file in its place. Without it nothing is left behind.
   void commit();
