@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "lib/base/error.h"
+#include "lib/render/output_keeper.h"
 
 namespace heapglass {
 namespace {
@@ -110,6 +111,11 @@ std::string beside(const std::string& path) {
   return slash == std::string::npos ? name : path.substr(0, slash + 1) + name;
 }
 
+int place_with_keeper(const std::string& path) {
+  const OutputKeeper* const keeper = OutputKeeper::active();
+  return keeper ? keeper->place_of(path) : -1;
+}
+
 }  // namespace
 
 class Output::Buffer : public std::streambuf {
@@ -187,6 +193,8 @@ Output::Output(std::string path, mode_t mode) : path_(std::move(path)) {
   if (path_.empty() || named_descriptor(path_) >= 0) {
     fd = path_.empty() ? STDOUT_FILENO : named_descriptor(path_);
     owned = false;
+  } else if ((place_ = place_with_keeper(path_)) >= 0) {
+    fd = OutputKeeper::active()->open(place_, mode);
   } else if (lstat(path_.c_str(), &found) == 0 && (S_ISCHR(found.st_mode) || S_ISFIFO(found.st_mode))) {
     fd = open(path_.c_str(), O_WRONLY | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
     if (fd < 0) fail(name_, errno);
@@ -217,6 +225,7 @@ Output::Output(std::string path, mode_t mode) : path_(std::move(path)) {
 }
 
 Output::~Output() {
+  if (place_ >= 0) OutputKeeper::active()->abandon(place_);
   if (!temporary_.empty()) {
     unlink(temporary_.c_str());
     forget(slot_);
@@ -227,6 +236,12 @@ int Output::descriptor() const { return buffer_->fd(); }
 
 void Output::commit() {
   buffer_->flush();
+  if (place_ >= 0) {
+    OutputKeeper::active()->commit(place_);
+    buffer_->close();
+    place_ = -1;
+    return;
+  }
   if (temporary_.empty()) {
     buffer_->close();
     return;
@@ -248,7 +263,7 @@ void Output::commit() {
 
 bool Output::is_file() const {
   struct stat found {};
-  return !temporary_.empty() && fstat(buffer_->fd(), &found) == 0 && S_ISREG(found.st_mode);
+  return (place_ >= 0 || !temporary_.empty()) && fstat(buffer_->fd(), &found) == 0 && S_ISREG(found.st_mode);
 }
 
 bool Output::is_terminal() const { return isatty(buffer_->fd()) == 1; }
@@ -261,6 +276,7 @@ std::size_t Output::columns() const {
 }
 
 void remove_unfinished_files() noexcept {
+  if (OutputKeeper* const keeper = OutputKeeper::active()) keeper->end();
   for (Leftover& leftover : leftovers) {
     if (leftover.state.load() == Leftover::kUsed) unlink(leftover.path);
   }

@@ -38,7 +38,8 @@ class Output {
  private:
   class Buffer;
   std::string path_, name_, temporary_;
-  int slot_ = -1;  // in the list of leftovers
+  int slot_ = -1;   // in the list of leftovers
+  int place_ = -1;  // with the OutputKeeper, where that opens, renames and removes
   std::unique_ptr<Buffer> buffer_;
   std::unique_ptr<std::ostream> stream_;
 };
