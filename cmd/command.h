@@ -3,6 +3,7 @@
 
 #include <boost/program_options.hpp>
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -31,10 +32,12 @@ struct CommonOptions {
   std::string sysroot;
   bool verbose = false;
   bool exact_bytes = false;
-  // Set by commands. After the last look heapglass gives up the right to hold a process, and to write files
-  // but for `output` and these.
+  // Set by commands. After the last look heapglass gives up all rights, so that only `output` and these files
+  // can be written, and only these deeds be done: see OutputKeeper.
   bool more_follow = false;
   std::vector<std::string> also_writes;
+  std::vector<std::function<void()>> deeds;
+  std::function<void()> at_end;
 };
 
 // The options of one command: common ones, its own, and TARGET. Numbers are parsed as signed and checked, so

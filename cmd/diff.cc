@@ -7,6 +7,7 @@
 
 #include "cmd/diff_report.h"
 #include "cmd/growth_style.h"
+#include "cmd/keep_right_to_write.h"
 #include "cmd/metrics.h"
 #include "cmd/moment.h"
 #include "cmd/thresholds.h"
@@ -54,6 +55,7 @@ class Looks {
 };
 
 int print_growth_style(const CommonOptions& common, const DiffOptions& options) {
+  keep_right_to_write(common);
   Output output(common.output);
   GrowthStyle growth(options.long_names, options.limit);
   const Looks looks(common, options);

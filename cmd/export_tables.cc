@@ -1,10 +1,6 @@
 // The tables of `query` as files.
 #include <dlfcn.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 
 #include "cmd/export_formats.h"
@@ -19,63 +15,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A folder that is made beside its place and renamed, so that it is there with all of its files or not at
-// all.
-class NewFolder {
- public:
-  explicit NewFolder(const std::string& path) : path_(fs::path(path).lexically_normal()) {
-    if (!path_.has_filename()) path_ = path_.parent_path();
-    struct stat found {};
-    if (lstat(path_.c_str(), &found) == 0)
-      throw Error(ErrorKind::kFile, "'" + path_.string() + "' is there already", "name a folder that is not");
-    making_ =
-        path_.parent_path() / (".heapglass-" + path_.filename().string() + "-" + std::to_string(getpid()));
-    if (mkdir(making_.c_str(), 0700) != 0) fail(errno);
-  }
-  ~NewFolder() {
-    std::error_code ignored;
-    for (const fs::path& file : files_) fs::remove(file, ignored);
-    if (!making_.empty()) fs::remove(making_, ignored);
-  }
-  template <class Write>
-  void add(const std::string& name, Write write) {
-    const fs::path file = making_ / name;
-    Output output(file, 0600);
-    write(output.stream());
-    output.commit();
-    files_.push_back(file);
-  }
-  void commit() {
-    if (rename(making_.c_str(), path_.c_str()) != 0) fail(errno);
-    files_.clear();
-    making_.clear();
-  }
-
- private:
-  [[noreturn]] void fail(int error) const {
-    throw Error(ErrorKind::kFile, "cannot write '" + path_.string() + "': " + std::strerror(error),
-                error == ENOENT ? "make the directory first" : "write elsewhere with -o FOLDER");
-  }
-  fs::path path_, making_;
-  std::vector<fs::path> files_;
-};
-
-// A value of a path's NAME=VALUE, as Hive and those after it read it: what has a meaning in paths is %XX.
-std::string path_value(const std::string& text) {
-  static constexpr char kHex[] = "0123456789ABCDEF";
-  std::string out;
-  for (const unsigned char c : text) {
-    if (c > ' ' && c < 0x7f && !std::strchr("\"#%'*/:=?\\{[]^", c)) {
-      out += static_cast<char>(c);
-    } else {
-      out += '%';
-      out += kHex[c >> 4];
-      out += kHex[c & 15];
-    }
-  }
-  return out.empty() ? "__HIVE_DEFAULT_PARTITION__" : out;
-}
-
 }  // namespace
 
 void export_sqlite(Session& session, const std::string& path) {
@@ -87,12 +26,12 @@ void export_sqlite(Session& session, const std::string& path) {
   output.commit();
 }
 
-void export_csv(Session& session, const std::string& folder) {
-  NewFolder made(folder);
+void export_csv(Session& session, const TableFolder& folder) {
+  folder.make();
   const HeapAsTables heap(session);
   for (QueryTable* const table : heap.all())
-    made.add(std::string(table->name()) + ".csv", [&](std::ostream& out) { write_table_csv(*table, out); });
-  made.commit();
+    folder.add(table->name(), [&](std::ostream& out) { write_table_csv(*table, out); });
+  folder.commit();
 }
 
 WriteParquet load_parquet() {
@@ -111,20 +50,15 @@ WriteParquet load_parquet() {
       "build it again");
 }
 
-void export_parquet(Session& session, const std::string& folder, const HeapPlace& place, WriteParquet write) {
-  const fs::path above =
-      fs::path(folder) / ("service=" + path_value(place.service)) / ("host=" + path_value(place.host));
-  std::error_code error;
-  fs::create_directories(above, error);
-  if (error) throw Error(ErrorKind::kFile, "cannot make '" + above.string() + "': " + error.message());
-  NewFolder made(above / ("time=" + path_value(place.time)));
+void export_parquet(Session& session, const TableFolder& folder, WriteParquet write) {
+  folder.make();
   const HeapAsTables heap(session);
   for (QueryTable* const table : heap.all())
-    made.add(std::string(table->name()) + ".parquet", [&](std::ostream& out) {
+    folder.add(table->name(), [&](std::ostream& out) {
       if (const std::string why = write(*table, out); !why.empty())
         throw Error(ErrorKind::kFile, "cannot write " + std::string(table->name()) + ".parquet: " + why);
     });
-  made.commit();
+  folder.commit();
 }
 
 }  // namespace heapglass

@@ -16,7 +16,6 @@
 #include "lib/analysis/suspects/suspect_growth.h"
 #include "lib/base/error.h"
 #include "lib/render/numbers.h"
-#include "platform/open_files.h"
 
 namespace heapglass {
 namespace {
@@ -25,7 +24,7 @@ namespace {
 class Look {
  public:
   explicit Look(const CommonOptions& common)
-      : session_(Session::open(common, {})),
+      : session_(Session::open(common, {.open_files = true})),
         referrers_(reverse(session_->graph())),
         labels_(session_->types(), session_->graph(), referrers_),
         values_(session_->types(), session_->graph(), session_->interpreters()),
@@ -34,7 +33,7 @@ class Look {
         dominators_(session_->graph(), outside_.held().held),
         garbage_(find_garbage(session_->graph(), garbage_options(session_->types(), session_->graph(),
                                                                  session_->interpreters()))),
-        files_(session_->target().runs() ? read_open_files(session_->target().pid()) : OpenFiles()),
+        files_(session_->open_files()),
         search_({.labels = labels_,
                  .values = values_,
                  .ways = ways_,
@@ -63,7 +62,7 @@ class Look {
   const Ways ways_;
   const Dominators dominators_;
   const Garbage garbage_;
-  const OpenFiles files_;
+  const OpenFiles& files_;
   const LeakSearch search_;
 };
 

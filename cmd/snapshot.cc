@@ -17,6 +17,7 @@
 #include "lib/base/error.h"
 #include "lib/python/tracemalloc.h"
 #include "lib/render/output.h"
+#include "lib/render/output_keeper.h"
 #include "lib/snapshot/facts.h"
 
 namespace heapglass {
@@ -87,8 +88,15 @@ int run_snapshot(const std::vector<std::string>& arguments) {
   const std::optional<FileDescriptor> lock = names.is_pattern() ? std::optional(names.lock()) : std::nullopt;
 
   const std::uint64_t now = milliseconds_since_1970();
-  auto session = Session::open(common, {.residency = true, .to_save = keeps_values});
-  const std::string file = names.name(static_cast<std::time_t>(now / 1000), session->target().pid());
+  std::string file;
+  SessionOptions opening{.residency = true, .to_save = keeps_values};
+  opening.agree = [&](const Target& target, CommonOptions& agreed) {
+    file = names.name(static_cast<std::time_t>(now / 1000), target.pid());
+    agreed.output = file;
+    agreed.deeds.push_back(
+        [&] { names.rotate(static_cast<std::size_t>(newest), static_cast<double>(days), file); });
+  };
+  auto session = Session::open(common, opening);
   Output output(file, 0600);
   // Beside what is read for the other answers: it looks at nothing that is noted.
   auto account = std::async(std::launch::async, [&] { return memory_account_of(*session); });
@@ -125,7 +133,8 @@ int run_snapshot(const std::vector<std::string>& arguments) {
   auto let_go = std::async(std::launch::async, [&] { session.reset(); });
   output.commit();
   if (gauges) write_metrics(*gauges, metrics);
-  if (newest || days >= 0) names.rotate(static_cast<std::size_t>(newest), static_cast<double>(days), file);
+  constexpr std::size_t kRotate = 0;
+  if (newest || days >= 0) OutputKeeper::active()->perform(kRotate);
   let_go.get();
   if (common.verbose) tell_sizes(writer, objects);
   return kExitDone;
