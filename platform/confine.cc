@@ -6,6 +6,7 @@
 #include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -21,6 +22,7 @@
 #include <cstring>
 #include <memory>
 #include <set>
+#include <string_view>
 #include <vector>
 
 #include "platform/landlock.h"
@@ -390,6 +392,27 @@ int become_nobody() {
 
 int g_own_maps = -1;
 
+// What is open of other processes: their memory and page tables in /proc, and the process itself, by which it
+// could be signalled. Who has such a descriptor keeps its number, which is of nothing then. False: it is not
+// known which they are.
+bool let_go_of_processes() {
+  const std::unique_ptr<DIR, int (*)(DIR*)> all(opendir("/proc/self/fd"), closedir);
+  const int nothing = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (!all || nothing < 0) return false;
+  bool done = true;
+  while (const dirent* each = readdir(all.get())) {
+    const int fd = std::atoi(each->d_name);
+    if (fd <= STDERR_FILENO || fd == dirfd(all.get()) || fd == nothing || fd == g_own_maps) continue;
+    char name[64];
+    const ssize_t size = readlinkat(dirfd(all.get()), each->d_name, name, sizeof name);
+    const std::string_view what(name, size < 0 ? 0 : static_cast<std::size_t>(size));
+    if (what.starts_with("/proc/") || what == "anon_inode:[pidfd]" || what.starts_with("pidfd:"))
+      done &= dup3(nothing, fd, O_CLOEXEC) == fd;
+  }
+  close(nothing);
+  return done;
+}
+
 }  // namespace
 
 std::string confine(const std::vector<std::string>& readable) {
@@ -410,6 +433,7 @@ std::string confine(const std::vector<std::string>& readable) {
   } else {
     missing("there is no Landlock here");
   }
+  if (!let_go_of_processes()) missing("descriptors of other processes stay open");
   if (geteuid() == 0) failed("it cannot become nobody", become_nobody());
   if (!confine_all_threads(order)) missing("some threads were not reached");
   if (order.ruleset >= 0) close(order.ruleset);

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -106,6 +107,38 @@ TEST_P(ConfineAs, EachEscapeIsRefusedWithoutLandlock) {
   });
   EXPECT_EQ(wrong, "");
   EXPECT_EQ(prey.harm(), "");
+}
+
+// As of a target: its memory and the process are open, for it was looked at.
+TEST_P(ConfineAs, WhatIsOpenOfAProcessIsNotAnyMore) {
+  const Prey prey(user());
+  for (const bool landlock : {true, false}) {
+    const std::string wrong = in_a_child([&] {
+      std::string w = become(GetParam());
+      const std::string folder = "/proc/" + std::to_string(prey.victim());
+      const int memory = open((folder + "/mem").c_str(), O_RDONLY),
+                kin = open((folder + "/maps").c_str(), O_RDONLY);
+      const int process = static_cast<int>(syscall(SYS_pidfd_open, prey.victim(), 0));
+      const int folder_of_it = open(folder.c_str(), O_RDONLY | O_DIRECTORY),
+                file = open("/etc/passwd", O_RDONLY);
+      if (memory < 0 || kin < 0 || process < 0 || folder_of_it < 0 || file < 0)
+        return std::string("not opened");
+      if (!landlock) lose(SYS_landlock_create_ruleset);
+      confine();
+      for (const int each : {process, folder_of_it})
+        if (syscall(424 /* pidfd_send_signal */, each, SIGKILL, nullptr, 0) == 0) w += "it was signalled; ";
+      char bytes[16] = {};
+      if (read(kin, bytes, sizeof bytes) > 0 || pread(memory, bytes, sizeof bytes, 0x400000) > 0 ||
+          lseek(memory, 0x400000, SEEK_SET) == 0x400000)
+        w += "it was read; ";
+      if (read(file, bytes, sizeof bytes) <= 0) w += "a file cannot be read; ";
+      pollfd ended{process, POLLIN, 0};
+      if (poll(&ended, 1, 0) != 0) w += "it seems to have ended; ";
+      return w;
+    });
+    EXPECT_EQ(wrong, "");
+    EXPECT_EQ(prey.harm(), "");
+  }
 }
 
 TEST_P(ConfineAs, WhatDrawingReadsIsAllThatIsRead) {

@@ -48,15 +48,26 @@ class Prey {
     give(folder_.string());
     chmod(folder_.c_str(), 0755);
     before_ = look();
+    int ready[2];
+    if (pipe(ready) != 0) std::abort();
     victim_ = fork();
     if (victim_ == 0) {
       prctl(PR_SET_PDEATHSIG, SIGKILL);
       setsid();
-      if (geteuid() == 0 && owner_ != 0 && setresuid(owner_, owner_, owner_) != 0) _exit(1);
+      if (geteuid() == 0 && owner_ != 0 &&
+          (setgroups(0, nullptr) != 0 || setresgid(owner_, owner_, owner_) != 0 ||
+           setresuid(owner_, owner_, owner_) != 0))
+        _exit(1);
       prctl(PR_SET_DUMPABLE, 1);
       prctl(PR_SET_PDEATHSIG, SIGKILL);
+      close(ready[0]);
+      close(ready[1]);
       while (true) pause();
     }
+    char byte;
+    close(ready[1]);
+    if (read(ready[0], &byte, 1) != 0) std::abort();
+    close(ready[0]);
     program_ = open(in("program").c_str(), O_RDONLY | O_CLOEXEC);
     output_folder_ = open(in("output-folder").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     limits_ = limits();
