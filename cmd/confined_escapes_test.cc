@@ -94,7 +94,8 @@ TEST_P(ConfinedWith, TheKeeperDoesWhatWasAgreedAlone) {
     become();
     int before = open("/dev/null", O_RDONLY);
     close(before);
-    OutputKeeper::start({.files = {out}, .deeds = {[] { throw Error(ErrorKind::kFile, "a deed"); }}});
+    OutputKeeper::start(
+        {.files = {out}, .most = 0600, .deeds = {[] { throw Error(ErrorKind::kFile, "a deed"); }}});
     std::string w = confine();
     const int channel = before;
     struct Request {
@@ -128,7 +129,7 @@ TEST_P(ConfinedWith, TheKeeperDoesWhatWasAgreedAlone) {
   EXPECT_EQ(prey.harm(), "");
   struct stat s {};
   ASSERT_EQ(lstat(out.c_str(), &s), 0);
-  EXPECT_EQ(s.st_mode & 07111, 0u) << "a program, or one of its owner's rights";
+  EXPECT_EQ(s.st_mode & 07777 & ~0600u, 0u) << "a program, or for others to read";
   EXPECT_EQ(s.st_uid, user());
 }
 

@@ -87,7 +87,11 @@ bool receive_answer(int socket, Answer& answer, int& descriptor) {
 class Keeper {
  public:
   Keeper(int socket, const OutputKeeper::Agreement& agreed)
-      : socket_(socket), files_(agreed.files), deeds_(agreed.deeds), open_(agreed.files.size()) {}
+      : socket_(socket),
+        files_(agreed.files),
+        deeds_(agreed.deeds),
+        most_(agreed.most),
+        open_(agreed.files.size()) {}
 
   void run() {
     Request request;
@@ -119,7 +123,7 @@ class Keeper {
     switch (request.what) {
       case kOpen:
         open_[which].reset();
-        open_[which] = std::make_unique<Output>(files_[which], request.mode & 0666);
+        open_[which] = std::make_unique<Output>(files_[which], request.mode & most_);
         return open_[which]->descriptor();
       case kCommit:
         if (open_[which]) open_[which]->commit();
@@ -138,6 +142,7 @@ class Keeper {
   const int socket_;
   const std::vector<std::string>& files_;
   const std::vector<OutputKeeper::Deed>& deeds_;
+  const mode_t most_;
   std::vector<std::unique_ptr<Output>> open_;
 };
 

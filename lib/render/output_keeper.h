@@ -20,6 +20,7 @@ class OutputKeeper {
 
   struct Agreement {
     std::vector<std::string> files;  // the paths that Output may be asked for
+    mode_t most = 0644;              // and what a new file gets at most, whatever it is asked for
     // What else takes rights, as to remove older files. They run over there, see the memory as it was at
     // start(), and may throw Error.
     std::vector<Deed> deeds;
