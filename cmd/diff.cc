@@ -55,7 +55,6 @@ class Looks {
 };
 
 int print_growth_style(const CommonOptions& common, const DiffOptions& options) {
-  keep_right_to_write(common);
   Output output(common.output);
   GrowthStyle growth(options.long_names, options.limit);
   const Looks looks(common, options);
@@ -142,6 +141,7 @@ int run_diff(const std::vector<std::string>& arguments) {
   const Thresholds thresholds(fail_if);
   o.metrics.most();  // a wrong number is told before anything is stopped
   if (!o.metrics.file.empty()) line.common().also_writes.push_back(o.metrics.file);
+  keep_right_to_write(common);  // while there are no threads, and little memory to be forked
   if (o.growth) return print_growth_style(common, o);
 
   const std::vector<Moment> moments = take_moments(common, o);

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "cmd/allocation_sites.h"
+#include "cmd/keep_right_to_write.h"
 #include "cmd/picture_maker.h"
 #include "cmd/time_text.h"
 #include "cmd/wants_picture.h"
@@ -211,6 +212,7 @@ int run_leaks(const std::vector<std::string>& arguments) {
 
   std::vector<std::string> targets(static_cast<std::size_t>(looks), line.common().target);
   targets.insert(targets.end(), more.begin(), more.end());
+  keep_right_to_write(line.common());  // while there is little memory to be forked
   std::vector<std::vector<Suspect>> before;
   const auto began = std::chrono::steady_clock::now();
   for (std::size_t i = 0; i + 1 < targets.size(); ++i) {
