@@ -179,7 +179,8 @@ TEST_F(Rights, WhatIsWrittenIsTheCallers) {
         {"leaks", process, "-o", closed.file("f.json"), "--format", "json"},
         {"query", process, "SELECT count(*) FROM objects", "-o", closed.file("g.csv")}};
     for (const Words& words : commands) {
-      const Outcome outcome = with("+sys_ptrace,+dac_read_search,+setuid,+setgid", std::to_string(uid), words);
+      const Outcome outcome =
+          with("+sys_ptrace,+dac_read_search,+setuid,+setgid", std::to_string(uid), words);
       EXPECT_EQ(outcome.status, 0) << words[0] << " " << words.back() << ": " << outcome.err;
       EXPECT_EQ(outcome.err, "") << words[0] << " " << words.back();
     }

@@ -12,8 +12,9 @@ namespace heapglass {
 // - Landlock and a seccomp filter leave no way to run a program, open a socket, trace, signal or limit
 //   another process, change a file's mode or owner, or make, write, rename or remove a file by name;
 // - nothing can be opened but, for reading, what lies in `readable`; where that is empty, nothing.
-// What is open stays open, but descriptors of processes and of /proc, which are of nothing then. Children are signalled by the descriptor that clone(CLONE_PIDFD) gives of them.
-// Once. Returns why not all of it could be done, empty where it was.
+// What is open stays open, but descriptors of processes and of /proc, which are of nothing then. Children are
+// signalled by the descriptor that clone(CLONE_PIDFD) gives of them. Once. Returns why not all of it could be
+// done, empty where it was.
 std::string confine(const std::vector<std::string>& readable = {});
 
 // /proc/self/maps, which a confined process cannot open any more.

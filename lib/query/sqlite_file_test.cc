@@ -57,8 +57,7 @@ TEST(SqliteFile, IsWrittenByItsDescriptor) {
   save_as_sqlite(tables, file, "it");
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder), {}), 1);
   EXPECT_EQ(answer(path, "PRAGMA integrity_check"), "ok");
-  EXPECT_EQ(answer(path, "SELECT count(*), sum(id), sum(length(text)) FROM objects"),
-            "1000049995000850000");
+  EXPECT_EQ(answer(path, "SELECT count(*), sum(id), sum(length(text)) FROM objects"), "1000049995000850000");
   close(file);
   std::filesystem::remove_all(folder);
 }
