@@ -3,6 +3,7 @@
 
 #include <boost/program_options.hpp>
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -11,6 +12,7 @@
 
 #include "lib/analysis/expression.h"
 #include "lib/render/output.h"
+#include "lib/render/output_keeper.h"
 #include "lib/render/report.h"
 #include "lib/target/freeze.h"
 
@@ -35,10 +37,12 @@ struct CommonOptions {
   bool verbose = false;
   bool exact_bytes = false;
   bool csv_raw = false;
-  // Set by commands. After the last look heapglass gives up the right to hold a process, and to write files
-  // but for `output` and these.
+  // Set by commands. After the last look heapglass gives up all rights, so that only `output` and these files
+  // can be written, and only these deeds be done: see OutputKeeper.
   bool more_follow = false;
-  std::vector<std::string> also_writes;
+  std::vector<OutputKeeper::File> also_writes;
+  std::vector<std::function<void()>> deeds;
+  std::function<void()> at_end;
 };
 
 // The options of one command: common ones, its own, and TARGET. Numbers are parsed as signed and checked, so

@@ -7,6 +7,7 @@
 
 #include "cmd/diff_report.h"
 #include "cmd/growth_style.h"
+#include "cmd/keep_right_to_write.h"
 #include "cmd/metrics.h"
 #include "cmd/moment.h"
 #include "cmd/thresholds.h"
@@ -139,7 +140,9 @@ int run_diff(const std::vector<std::string>& arguments) {
   o.limit = static_cast<std::size_t>(parse_count("--limit", limit, 0, 1'000'000'000));
   const Thresholds thresholds(fail_if);
   o.metrics.most();  // a wrong number is told before anything is stopped
-  if (!o.metrics.file.empty()) line.common().also_writes.push_back(o.metrics.file);
+  if (!o.metrics.file.empty())
+    line.common().also_writes.emplace_back(o.metrics.file, mode_of_metrics(line.common().mode));
+  keep_right_to_write(common);  // while there are no threads, and little memory to be forked
   if (o.growth) return print_growth_style(common, o);
 
   const std::vector<Moment> moments = take_moments(common, o);

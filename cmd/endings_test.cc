@@ -7,6 +7,8 @@
 
 #include <chrono>
 #include <filesystem>
+#include <fstream>
+#include <sstream>
 
 #include "cmd/python_program.h"
 
@@ -24,6 +26,20 @@ std::size_t entries_of(const std::string& folder) {
   return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
 }
 
+// The child of a run that keeps its right to write; 0: there is none.
+pid_t keeper_of(pid_t run) {
+  for (const auto& entry : fs::directory_iterator("/proc")) {
+    std::ifstream file(entry.path() / "stat");
+    std::string line;
+    if (!std::getline(file, line) || line.find("(heapglass-write)") == line.npos) continue;
+    pid_t parent = 0;
+    char state = 0;
+    std::istringstream(line.substr(line.find(')') + 1)) >> state >> parent;
+    if (parent == run) return std::stoi(entry.path().filename());
+  }
+  return 0;
+}
+
 class Endings : public testing::Test {
  protected:
   static void SetUpTestSuite() {
@@ -38,16 +54,29 @@ class Endings : public testing::Test {
   }
   static std::string snapshot() { return shared_->file("moment.hg"); }
 
-  // Starts the command and sends the signal once it has begun to write; its exit code.
-  int end_by(const Words& command, int signal, const std::string& folder) const {
+  // Starts the command and sends the signal once it has begun to write; its exit code. `all`: as a container
+  // that is ended, the process that puts files in their places first.
+  enum class Whom { kMain, kAll };
+  int end_by(const Words& command, int signal, const std::string& folder, Whom whom = Whom::kMain) const {
     Words all = command;
     all.insert(all.begin(), HEAPGLASS_PROGRAM);
     const std::size_t before = entries_of(folder);
     ChildProcess child(all, {});
     const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(60);
     while (entries_of(folder) == before && std::chrono::steady_clock::now() < limit) usleep(200);
+    if (whom == Whom::kAll) {
+      kill(child.pid(), SIGSTOP);  // so that it does not tell that the other is gone
+      const pid_t keeper = keeper_of(child.pid());
+      EXPECT_GT(keeper, 0);
+      if (keeper > 0) kill(keeper, signal);
+    }
     kill(child.pid(), signal);
     return child.wait(std::chrono::seconds(30));
+  }
+  // A moment after the run has ended.
+  std::size_t entries_in_the_end(std::size_t expected) const {
+    for (int i = 0; i < 20'000 && entries_of(folder_.path()) != expected; ++i) usleep(1000);
+    return entries_of(folder_.path());
   }
   std::vector<Words> writers(const std::string& to) const {
     return {{"export", snapshot(), "--format", "jsonl", "-o", to},
@@ -69,10 +98,17 @@ TEST_F(Endings, BySignalLeaveNothing) {
     }
 }
 
-TEST_F(Endings, BySigkillLeaveWhatTheNextRunRemoves) {
+TEST_F(Endings, BySigkillLeaveNothing) {
+  for (const Words& command : writers(folder_.file("out"))) {
+    EXPECT_EQ(end_by(command, SIGKILL, folder_.path()), 128 + SIGKILL);
+    EXPECT_EQ(entries_in_the_end(0), 0u) << command[3];
+  }
+}
+
+TEST_F(Endings, BySigkillOfAllLeaveWhatTheNextRunRemoves) {
   const std::string out = folder_.file("out");
   for (const Words& command : writers(out)) {
-    EXPECT_EQ(end_by(command, SIGKILL, folder_.path()), 128 + SIGKILL);
+    EXPECT_EQ(end_by(command, SIGKILL, folder_.path(), Whom::kAll), 128 + SIGKILL);
     EXPECT_EQ(entries_of(folder_.path()), 1u) << command[3];
     EXPECT_FALSE(fs::exists(out));
     Words again = command;
@@ -93,7 +129,7 @@ TEST_F(Endings, KeepRemovesWhatAKilledSnapshotLeft) {
   ASSERT_EQ(
       run_command({HEAPGLASS_PROGRAM, "snapshot", target.target(), "-o", pattern, "--keep", "1"}).status, 0);
   const std::size_t whole = entries_of(folder_.path());  // the snapshot and the lock
-  EXPECT_EQ(end_by(command, SIGKILL, folder_.path()), 128 + SIGKILL);
+  EXPECT_EQ(end_by(command, SIGKILL, folder_.path(), Whom::kAll), 128 + SIGKILL);
   EXPECT_EQ(entries_of(folder_.path()), whole + 1);
   sleep(1);  // another name
   ASSERT_EQ(

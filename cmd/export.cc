@@ -3,8 +3,10 @@
 
 #include <climits>
 #include <ctime>
+#include <optional>
 
 #include "cmd/export_formats.h"
+#include "cmd/keep_right_to_write.h"
 #include "cmd/metrics.h"
 #include "lib/base/error.h"
 #include "lib/render/output.h"
@@ -45,6 +47,7 @@ int run_export(const std::vector<std::string>& arguments) {
     throw Error(ErrorKind::kUsage, "export knows no format '" + format + "'",
                 "it is jsonl, sqlite, csv or parquet");
   if (format == "jsonl") {
+    keep_right_to_write(common);
     Output output(common.output, common.mode);
     const auto session = Session::open(common, {});
     export_jsonl(*session, output.stream());
@@ -56,15 +59,28 @@ int run_export(const std::vector<std::string>& arguments) {
                 format == "sqlite" ? "give a file with -o: heap.db"
                                    : "give a folder with -o: its tables are files there");
   const WriteParquet write = format == "parquet" ? load_parquet() : nullptr;
-  const auto session = Session::open(common, {});
-  if (format == "sqlite") export_sqlite(*session, common.output, common.mode);
-  if (format == "csv")
-    export_csv(*session, common.output, common.mode, common.csv_raw ? CsvText::kRaw : CsvText::kSafe);
-  if (format == "parquet") {
-    if (place.service.empty()) place.service = service_of(session->target().command_line());
-    place.time = time_of(session->target());
-    export_parquet(*session, common.output, common.mode, place, write);
+  if (format == "sqlite") {
+    export_sqlite(*Session::open(common, {}), common.output, common.mode);
+    return kExitDone;
   }
+  std::optional<TableFolder> folder;
+  CommonOptions looking = common;
+  SessionOptions options;
+  if (format == "csv") {
+    folder = TableFolder::of_csv(common.output, common.mode);
+    folder->agree(looking);
+  } else {
+    options.agree = [&](const Target& target, CommonOptions& agreed) {
+      if (folder) return;  // once
+      if (place.service.empty()) place.service = service_of(target.command_line());
+      place.time = time_of(target);
+      folder = TableFolder::of_parquet(common.output, place, common.mode);
+      folder->agree(agreed);
+    };
+  }
+  const auto session = Session::open(looking, options);
+  if (format == "csv") export_csv(*session, *folder, common.csv_raw ? CsvText::kRaw : CsvText::kSafe);
+  if (format == "parquet") export_parquet(*session, *folder, write);
   return kExitDone;
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "cmd/session.h"
+#include "cmd/table_folder.h"
 #include "lib/render/csv.h"
 #include "lib/render/output.h"
 #include "lib/render/parquet_module.h"
@@ -14,18 +15,12 @@ namespace heapglass {
 void export_jsonl(const Session& session, std::ostream& out);
 // One database with the tables of `query`. Needs a file that can be written anywhere in it.
 void export_sqlite(Session& session, const std::string& path, FileMode mode);
-// A folder with a file for each table, objects.csv and so on, that is complete or not there.
-void export_csv(Session& session, const std::string& folder, FileMode mode, CsvText text);
+// A file for each table, objects.csv and so on.
+void export_csv(Session& session, const TableFolder& folder, CsvText text);
 
-// Whose heap it is and when, for --format parquet.
-struct HeapPlace {
-  std::string service, host, time;
-};
 // Throws Error kUsage that says what to install where this build has no Parquet. Before the target is looked
 // at: afterwards nothing more is loaded.
 WriteParquet load_parquet();
-// As export_csv, in FOLDER/service=.../host=.../time=.../
-void export_parquet(Session& session, const std::string& folder, FileMode mode, const HeapPlace& place,
-                    WriteParquet write);
+void export_parquet(Session& session, const TableFolder& folder, WriteParquet write);
 
 }  // namespace heapglass

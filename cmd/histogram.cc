@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iostream>
 
+#include "cmd/keep_right_to_write.h"
 #include "cmd/session.h"
 #include "lib/base/edit_distance.h"
 #include "lib/base/error.h"
@@ -18,6 +19,7 @@ namespace {
 
 // What objgraph.show_most_common_types prints, for scripts that read it.
 int print_like_objgraph(const CommonOptions& common, bool long_names, std::size_t limit) {
+  keep_right_to_write(common);
   Output output(common.output, common.mode);
   const auto session = Session::open(common, {.graph = false});
   auto counts = objgraph_common_types(session->types(), session->interpreters(), long_names, limit);

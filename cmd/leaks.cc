@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "cmd/allocation_sites.h"
+#include "cmd/keep_right_to_write.h"
 #include "cmd/picture_maker.h"
 #include "cmd/time_text.h"
 #include "cmd/wants_picture.h"
@@ -16,7 +17,6 @@
 #include "lib/analysis/suspects/suspect_growth.h"
 #include "lib/base/error.h"
 #include "lib/render/numbers.h"
-#include "platform/open_files.h"
 
 namespace heapglass {
 namespace {
@@ -25,7 +25,7 @@ namespace {
 class Look {
  public:
   explicit Look(const CommonOptions& common)
-      : session_(Session::open(common, {})),
+      : session_(Session::open(common, {.open_files = true})),
         referrers_(reverse(session_->graph())),
         labels_(session_->types(), session_->graph(), referrers_),
         values_(session_->types(), session_->graph(), session_->interpreters()),
@@ -34,7 +34,7 @@ class Look {
         dominators_(session_->graph(), outside_.held().held),
         garbage_(find_garbage(session_->graph(), garbage_options(session_->types(), session_->graph(),
                                                                  session_->interpreters()))),
-        files_(session_->target().runs() ? read_open_files(session_->target().pid()) : OpenFiles()),
+        files_(session_->open_files()),
         search_({.labels = labels_,
                  .values = values_,
                  .ways = ways_,
@@ -63,7 +63,7 @@ class Look {
   const Ways ways_;
   const Dominators dominators_;
   const Garbage garbage_;
-  const OpenFiles files_;
+  const OpenFiles& files_;
   const LeakSearch search_;
 };
 
@@ -212,6 +212,7 @@ int run_leaks(const std::vector<std::string>& arguments) {
 
   std::vector<std::string> targets(static_cast<std::size_t>(looks), line.common().target);
   targets.insert(targets.end(), more.begin(), more.end());
+  keep_right_to_write(line.common());  // while there is little memory to be forked
   std::vector<std::vector<Suspect>> before;
   const auto began = std::chrono::steady_clock::now();
   for (std::size_t i = 0; i + 1 < targets.size(); ++i) {

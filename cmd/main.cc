@@ -10,6 +10,7 @@
 #include "lib/base/edit_distance.h"
 #include "lib/base/error.h"
 #include "lib/render/output.h"
+#include "lib/render/output_keeper.h"
 
 namespace heapglass {
 namespace {
@@ -90,5 +91,6 @@ int main(int argc, char** argv) {
   std::cout.flush();
   // The copy of the target's memory goes faster with the process than piece by piece.
   std::cerr.flush();
+  if (OutputKeeper* const keeper = OutputKeeper::active()) keeper->end();
   _exit(code);
 }

@@ -146,9 +146,13 @@ std::vector<Gauge> gauges_of(const Moment& last, const Moment* first, bool excee
   return std::move(g.out);
 }
 
-void write_metrics(const std::vector<Gauge>& gauges, const MetricsOptions& options, FileMode mode) {
+FileMode mode_of_metrics(FileMode mode) {
   constexpr mode_t kForTheCollector = 0644;
-  Output output(options.file, mode.asked ? mode : FileMode(kForTheCollector));
+  return mode.asked ? mode : FileMode(kForTheCollector);
+}
+
+void write_metrics(const std::vector<Gauge>& gauges, const MetricsOptions& options, FileMode mode) {
+  Output output(options.file, mode_of_metrics(mode));
   output.stream() << openmetrics(gauges);
   output.commit();
 }

@@ -31,6 +31,7 @@ std::vector<Gauge> gauges_of(const Moment& last, const Moment* first, bool excee
 
 // Written beside its place and renamed, readable for all unless --mode asks for something else: the collector
 // is another user, and gauges hold no value of the target but the keys that stand in the paths of owners.
+FileMode mode_of_metrics(FileMode mode);
 void write_metrics(const std::vector<Gauge>& gauges, const MetricsOptions& options, FileMode mode);
 
 }  // namespace heapglass

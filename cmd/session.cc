@@ -9,12 +9,14 @@
 #include <iostream>
 #include <thread>
 
+#include "cmd/keep_right_to_write.h"
 #include "cmd/what_is_at.h"
 #include "lib/analysis/histogram.h"
 #include "lib/base/edit_distance.h"
 #include "lib/base/error.h"
 #include "lib/graph/verify.h"
 #include "lib/python/collecting.h"
+#include "lib/render/picture_file.h"
 #include "lib/render/utf8.h"
 #include "lib/render/write_report.h"
 #include "lib/snapshot/snapshot_target.h"
@@ -41,15 +43,20 @@ double ms_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 
-std::unique_ptr<Target> open_snapshot(const std::string& path) {
+std::unique_ptr<Target> open_snapshot(const std::string& path, const std::function<void()>& before_parsing) {
   const auto mapped = std::make_shared<MappedFile>(path);
+  before_parsing();
   const std::string name = path.substr(path.rfind('/') + 1);
   return std::make_unique<SnapshotTarget>(std::make_shared<SnapshotFile>(mapped->bytes(), name, mapped),
                                           mapped->owned_by_caller());
 }
 
+bool g_confined = false;
+
+}  // namespace
+
 // What TARGET names is told by looking: digits are a process id, whatever files there are.
-std::unique_ptr<Target> open_target(const CommonOptions& common, const SessionOptions& options) {
+std::unique_ptr<Target> Session::open_target(const CommonOptions& common, const SessionOptions& options) {
   const std::string& target = common.target;
   pid_t pid = 0;
   const auto [end, error] = std::from_chars(target.data(), target.data() + target.size(), pid);
@@ -60,7 +67,12 @@ std::unique_ptr<Target> open_target(const CommonOptions& common, const SessionOp
     if (error == std::errc() && pid > 0) return std::make_unique<LiveTarget>(pid, freeze);
   } else if (access(target.c_str(), F_OK) == 0) {
     const std::string first = first_bytes(target, 8);
-    if (SnapshotFile::is_snapshot(std::as_bytes(std::span(first)))) return open_snapshot(target);
+    if (SnapshotFile::is_snapshot(std::as_bytes(std::span(first)))) {
+      // All that it takes is in the file, unless the names of what is written are in it too.
+      return open_snapshot(target, [&] {
+        if (!options.agree) give_up_rights(common);
+      });
+    }
     return std::make_unique<CoreTarget>(target, common.sysroot);
   }
   throw Error(ErrorKind::kUsage,
@@ -68,16 +80,24 @@ std::unique_ptr<Target> open_target(const CommonOptions& common, const SessionOp
               "give the pid of a running Python, as `pgrep -af python` shows it");
 }
 
-}  // namespace
+// Unless another look follows. Once.
+void Session::give_up_rights(const CommonOptions& common) {
+  if (common.more_follow || g_confined) return;
+  keep_right_to_write(common);
+  why_not_confined_ = confine(wants_drawing(common) ? files_of_drawing() : std::vector<std::string>());
+  g_confined = true;
+}
 
 std::unique_ptr<Session> Session::open(const CommonOptions& common, const SessionOptions& options) {
   std::unique_ptr<Session> session(new Session);
   Session& s = *session;
-  static bool confined = false;
-  if (confined) throw std::logic_error("a look at a target after the last: see CommonOptions::more_follow");
+  if (g_confined) throw std::logic_error("a look at a target after the last: see CommonOptions::more_follow");
   be_first_to_be_killed();
-  s.target_ = open_target(common, options);
+  s.target_ = s.open_target(common, options);
   Target& target = *s.target_;
+  CommonOptions agreed = common;
+  if (options.agree) options.agree(target, agreed);
+  if (!common.more_follow) keep_right_to_write(agreed);
   // What holds the target and copies has a thread of its own, which comes first.
   yield_to_others(common.nice, true);
   // All that can be known without stopping anything. The buffers for the copy are made meanwhile, on another
@@ -144,13 +164,11 @@ std::unique_ptr<Session> Session::open(const CommonOptions& common, const Sessio
   yield_to_others(common.nice, common.more_follow);
   const bool own = target.owned_by_caller();
   s.resolve_ = common.resolve != "auto" ? common.resolve : own ? "run" : "scan";
+  if (options.open_files && target.runs() && !snapshot) s.open_files_ = read_open_files(target.pid());
   if (!common.more_follow) {
-    // What may still lead to a file of the target's, which cannot be opened any more after this.
-    if (s.resolve_ == "run" || options.to_save) s.python_.binary->symbols().find("_PySys_GetSizeOf");
-    std::vector<std::string> writes = common.also_writes;
-    writes.push_back(common.output);
-    s.why_not_confined_ = confine(writes);
-    confined = true;
+    // Opens the debug file, if there is one. Its symbols are read when they are asked for.
+    (void)s.python_.binary->may_have_structs();
+    s.give_up_rights(agreed);
   }
   s.types_ = std::make_unique<TypeTable>(*s.objects_, s.limits_, s.health_);
   if (snapshot) {

@@ -17,6 +17,7 @@
 #include "lib/render/formats.h"
 #include "lib/render/report.h"
 #include "lib/target/target.h"
+#include "platform/open_files.h"
 
 namespace heapglass {
 
@@ -28,9 +29,12 @@ class TouchedPages;
 struct SessionOptions {
   bool graph = true;  // false: no more than interpreters, threads and frames
   bool references = true;
-  bool residency = false;  // the capture tells which pages were in memory
-  bool sharing = false;    // what other processes map too is known
-  bool to_save = false;    // notes what is read of the memory, for save()
+  bool residency = false;   // the capture tells which pages were in memory
+  bool sharing = false;     // what other processes map too is known
+  bool to_save = false;     // notes what is read of the memory, for save()
+  bool open_files = false;  // those of a process that runs are read
+  // Adds to the options what it writes and does that is known only with the target.
+  std::function<void(const Target&, CommonOptions&)> agree;
 };
 
 class Session {
@@ -48,6 +52,7 @@ class Session {
   const BuildReport& report() const { return report_; }
   const Health& health() const { return health_; }
   const CopiedProcessStats& ran() const { return ran_; }
+  const OpenFiles& open_files() const { return open_files_; }
   double elapsed_ms() const;
   // All that a snapshot of this moment has, opened with to_save, but `facts`, to which it adds: those are the
   // caller's to save. The session lives until `writer` has written.
@@ -79,6 +84,8 @@ class Session {
  private:
   Session();
   bool reads_running() const { return capture_.freeze == name_of(FreezeMode::kNone); }
+  std::unique_ptr<Target> open_target(const CommonOptions& common, const SessionOptions& options);
+  void give_up_rights(const CommonOptions& common);
   void name_threads();
   void build(const CommonOptions& common, const SessionOptions& options);
   void load(const SnapshotTarget& snapshot, const SessionOptions& options);
@@ -97,6 +104,7 @@ class Session {
   HeapGraph graph_;
   BuildReport report_;
   CopiedProcessStats ran_;
+  OpenFiles open_files_;
   std::string values_ = "kept";
   std::string resolve_;  // --resolve, auto decided: run, scan or layout
   std::string why_not_confined_;

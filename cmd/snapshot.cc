@@ -18,6 +18,7 @@
 #include "lib/base/error.h"
 #include "lib/python/tracemalloc.h"
 #include "lib/render/output.h"
+#include "lib/render/output_keeper.h"
 #include "lib/snapshot/facts.h"
 
 namespace heapglass {
@@ -66,7 +67,8 @@ int run_snapshot(const std::vector<std::string>& arguments) {
       "of up to 1048576 bytes");
   if (!line.parse(arguments)) return kExitDone;
   metrics.most();  // a wrong number is told before anything is stopped
-  if (!metrics.file.empty()) line.common().also_writes.push_back(metrics.file);
+  if (!metrics.file.empty())
+    line.common().also_writes.emplace_back(metrics.file, mode_of_metrics(line.common().mode));
   CommonOptions& common = line.common();
   if (common.output.empty() || common.output == "-")
     throw Error(ErrorKind::kUsage, "a snapshot needs a file to be written to",
@@ -90,8 +92,15 @@ int run_snapshot(const std::vector<std::string>& arguments) {
   const std::optional<FileDescriptor> lock = names.is_pattern() ? std::optional(names.lock()) : std::nullopt;
 
   const std::uint64_t now = milliseconds_since_1970();
-  auto session = Session::open(common, {.residency = true, .sharing = true, .to_save = keeps_values});
-  const std::string file = names.name(static_cast<std::time_t>(now / 1000), session->target().pid());
+  std::string file;
+  SessionOptions opening{.residency = true, .sharing = true, .to_save = keeps_values};
+  opening.agree = [&](const Target& target, CommonOptions& agreed) {
+    file = names.name(static_cast<std::time_t>(now / 1000), target.pid());
+    agreed.output = file;
+    agreed.deeds.push_back(
+        [&] { names.rotate(static_cast<std::size_t>(newest), static_cast<double>(days), file); });
+  };
+  auto session = Session::open(common, opening);
   Output output(file, common.mode);
   // Beside what is read for the other answers: it looks at nothing that is noted.
   auto account = std::async(std::launch::async, [&] { return memory_account_of(*session); });
@@ -130,7 +139,8 @@ int run_snapshot(const std::vector<std::string>& arguments) {
   auto let_go = std::async(std::launch::async, [&] { session.reset(); });
   output.commit();
   if (gauges) write_metrics(*gauges, metrics, common.mode);
-  if (newest || days >= 0) names.rotate(static_cast<std::size_t>(newest), static_cast<double>(days), file);
+  constexpr std::size_t kRotate = 0;
+  if (newest || days >= 0) OutputKeeper::active()->perform(kRotate);
   let_go.get();
   if (common.verbose) tell_sizes(writer, objects);
   return kExitDone;

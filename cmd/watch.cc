@@ -393,7 +393,8 @@ int run_watch(const std::vector<std::string>& arguments) {
   o.top = static_cast<std::size_t>(parse_count("--top", top, 0, 1000));
   o.most_lines = static_cast<std::size_t>(parse_count("--lines-limit", most_lines, 0, 1'000'000));
   o.metrics.most();
-  if (!o.metrics.file.empty()) line.common().also_writes.push_back(o.metrics.file);
+  if (!o.metrics.file.empty())
+    line.common().also_writes.emplace_back(o.metrics.file, mode_of_metrics(line.common().mode));
   if (!o.plot.empty()) {
     const std::string ending = o.plot.substr(o.plot.rfind('.') + 1);
     if (ending != "svg" && ending != "png" && ending != "pdf")

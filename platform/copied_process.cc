@@ -18,6 +18,7 @@
 #include <cstring>
 #include <vector>
 
+#include "platform/confine.h"
 #include "platform/copied_process_child.h"
 #include "platform/copied_process_stub.h"
 #include "platform/proc_maps.h"
@@ -82,7 +83,7 @@ class CopiedProcess::Impl {
   void keep_changed_pages(const Capture& capture);
   std::vector<stub::Map> make_plan(bool writable) const;
   void prepare(const Pass& pass, std::uint64_t first);
-  pid_t start() const;
+  StartedProcess start() const;
   void prove();
   void ask(const Pass& pass, std::span<const Address> objects, const Take& take);
 
@@ -146,7 +147,7 @@ CopiedProcess::Impl::Impl(const Capture& capture, std::int32_t main_thread, cons
 }
 
 void CopiedProcess::Impl::find_place(const Capture& capture) {
-  const Mappings own = parse_proc_maps(read_proc_file("/proc/self/maps"));
+  const Mappings own = parse_proc_maps(own_maps());
   if (own.empty()) cannot("/proc/self/maps cannot be read");
   constexpr std::uint64_t kMargin = 32 << 20;
   block_ = std::uint64_t{1} << 40;
@@ -264,9 +265,9 @@ void CopiedProcess::Impl::prepare(const Pass& pass, std::uint64_t first) {
       reinterpret_cast<sock_filter*>(block_ + stub::kControl + offsetof(stub::Control, filter));
 }
 
-pid_t CopiedProcess::Impl::start() const {
-  const pid_t child = start_copied_process({block_, control_.descriptor(), ring_.descriptor()});
-  if (child < 0) cannot("fork: " + std::string(std::strerror(errno)));
+StartedProcess CopiedProcess::Impl::start() const {
+  const StartedProcess child = start_copied_process({block_, control_.descriptor(), ring_.descriptor()});
+  if (child.pid < 0) cannot("fork: " + std::string(std::strerror(errno)));
   return child;
 }
 

@@ -5,8 +5,10 @@
 #include <linux/filter.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdint>
@@ -29,16 +31,22 @@ struct CopiedProcessBlock {
   std::uint64_t at = 0;
   int control = -1, ring = -1;
 };
-// Forks it; negative, with errno, where that cannot be done. What else goes wrong ends the child, with an
-// exit code for describe_exit().
-pid_t start_copied_process(const CopiedProcessBlock& block);
+struct StartedProcess {
+  pid_t pid = -1;       // negative, with errno, where it could not be made
+  int descriptor = -1;  // of the process, the caller's to close; -1 before Linux 5.2
+};
+// What else goes wrong ends the child, with an exit code for describe_exit().
+StartedProcess start_copied_process(const CopiedProcessBlock& block);
 std::string describe_exit(int code);
 
 // One that is ended and waited for whatever happens.
 class CopiedProcessChild {
  public:
-  explicit CopiedProcessChild(pid_t pid) : pid_(pid) {}
-  ~CopiedProcessChild() { end(); }
+  explicit CopiedProcessChild(const StartedProcess& child) : pid_(child.pid), descriptor_(child.descriptor) {}
+  ~CopiedProcessChild() {
+    end();
+    if (descriptor_ >= 0) close(descriptor_);
+  }
   CopiedProcessChild(const CopiedProcessChild&) = delete;
   CopiedProcessChild& operator=(const CopiedProcessChild&) = delete;
   bool alive() {
@@ -46,11 +54,11 @@ class CopiedProcessChild {
     return pid_ > 0;
   }
   void alarm() const {
-    if (pid_ > 0) kill(pid_, SIGALRM);
+    if (pid_ > 0) signal(SIGALRM);
   }
   void end() {
     if (!alive()) return;
-    kill(pid_, SIGKILL);
+    signal(SIGKILL);
     while (waitpid(pid_, &status_, 0) < 0 && errno == EINTR) {
     }
     pid_ = 0;
@@ -58,7 +66,14 @@ class CopiedProcessChild {
   int status() const { return status_; }
 
  private:
+  // By descriptor: once confined we may signal nobody by number.
+  void signal(int number) const {
+    if (descriptor_ < 0 || syscall(424 /* pidfd_send_signal */, descriptor_, number, nullptr, 0) != 0)
+      kill(pid_, number);
+  }
+
   pid_t pid_;
+  int descriptor_;
   int status_ = 0;
 };
 

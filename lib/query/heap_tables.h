@@ -36,7 +36,9 @@ struct HeapTablesInput {
   std::function<std::vector<ArenaRow>()> arenas;
 };
 
-// What the input borrows stays borrowed.
+constexpr std::string_view kHeapTableNames[] = {"objects", "refs",   "types", "roots",
+                                                "threads", "frames", "arenas"};
+// One for each of those names. What the input borrows stays borrowed.
 std::vector<std::unique_ptr<QueryTable>> heap_tables(const HeapTablesInput& input);
 
 }  // namespace heapglass

@@ -5,16 +5,17 @@
 #include <memory>
 
 #include "lib/base/error.h"
+#include "lib/query/sqlite_descriptor.h"
 
 namespace heapglass {
 namespace {
 
 class File {
  public:
-  File(const std::string& path, std::string name) : name_(std::move(name)) {
+  File(int descriptor, std::string name) : name_(std::move(name)) {
     sqlite3* raw = nullptr;
-    const int opened =
-        sqlite3_open_v2(path.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, nullptr);
+    const DescriptorFiles files(descriptor);
+    const int opened = sqlite3_open_v2("database", &raw, SQLITE_OPEN_READWRITE, files.name());
     db_.reset(raw);
     if (opened != SQLITE_OK) fail();
     // Nobody sees the file before it is whole, so that it needs no way back.
@@ -74,9 +75,9 @@ void save(QueryTable& table, const File& file, StoredText stored) {
 
 }  // namespace
 
-void save_as_sqlite(std::span<QueryTable* const> tables, const std::string& path, const std::string& name,
+void save_as_sqlite(std::span<QueryTable* const> tables, int descriptor, const std::string& name,
                     StoredText stored) {
-  const File file(path, name);
+  const File file(descriptor, name);
   file.run("BEGIN");
   for (QueryTable* const table : tables) {
     save(*table, file, stored);

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "lib/base/error.h"
+#include "lib/render/output_keeper.h"
 
 namespace heapglass {
 namespace {
@@ -68,10 +69,10 @@ int named_descriptor(const std::string& path) {
 std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 std::string folder_of(const std::string& path) { return path.substr(0, path.rfind('/') + 1); }
 
-// With the bits that were asked for, whatever the umask.
+// With the bits that were asked for, whatever the umask. SQLite reads what it has written.
 int open_new(int folder, const std::string& name, mode_t mode) {
   const mode_t before = umask(0);
-  const int fd = openat(folder, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+  const int fd = openat(folder, name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
   const int error = errno;
   umask(before);
   errno = error;
@@ -110,6 +111,11 @@ int open_as_it_is(const OpenFolder& folder, const std::string& file, const struc
   check(opened);
   fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
   return fd;
+}
+
+int place_with_keeper(const std::string& path) {
+  const OutputKeeper* const keeper = OutputKeeper::active();
+  return keeper ? keeper->place_of(path) : -1;
 }
 
 }  // namespace
@@ -189,6 +195,8 @@ Output::Output(std::string path, FileMode mode) : path_(std::move(path)) {
   if (path_.empty() || named_descriptor(path_) >= 0) {
     fd = path_.empty() ? STDOUT_FILENO : named_descriptor(path_);
     owned = false;
+  } else if ((place_ = place_with_keeper(path_)) >= 0) {
+    fd = OutputKeeper::active()->open(place_, mode);
   } else {
     folder_ = OpenFolder(folder_of(path_), name_);
     const std::string file = name_of(path_);
@@ -241,6 +249,7 @@ int Output::make_file(FileMode mode) {
 }
 
 Output::~Output() {
+  if (place_ >= 0) OutputKeeper::active()->abandon(place_);
   if (!temporary_.empty()) unlinkat(folder_.fd(), name_of(temporary_).c_str(), 0);
 }
 
@@ -248,6 +257,12 @@ int Output::descriptor() const { return buffer_->fd(); }
 
 void Output::commit() {
   buffer_->flush();
+  if (place_ >= 0) {
+    OutputKeeper::active()->commit(place_);
+    buffer_->close();
+    place_ = -1;
+    return;
+  }
   if (temporary_.empty()) {
     buffer_->close();
     return;
@@ -264,6 +279,11 @@ void Output::commit() {
   temporary_.clear();
   unfinished_.forget();
   folder_.sync();
+}
+
+bool Output::is_file() const {
+  struct stat found {};
+  return (place_ >= 0 || !temporary_.empty()) && fstat(buffer_->fd(), &found) == 0 && S_ISREG(found.st_mode);
 }
 
 bool Output::is_terminal() const { return isatty(buffer_->fd()) == 1; }

@@ -38,9 +38,8 @@ class Output {
   std::ostream& stream() { return *stream_; }
   int descriptor() const;  // for who writes by itself: flush stream() before
 
-  // Where the file is until it is committed, for libraries that open it by name; empty where it is written
-  // directly.
-  const std::string& temporary() const { return temporary_; }
+  // Whether it may be written at any place in it: not a terminal, pipe or device.
+  bool is_file() const;
 
   // Puts the file in its place. Without it nothing is left behind.
   void commit();
@@ -55,6 +54,7 @@ class Output {
   std::string path_, name_, temporary_;
   OpenFolder folder_;  // of the file
   Unfinished unfinished_;
+  int place_ = -1;  // with the OutputKeeper, where that opens, renames and removes
   std::unique_ptr<Buffer> buffer_;
   std::unique_ptr<std::ostream> stream_;
 };

@@ -316,6 +316,22 @@ TEST_F(OutputFile, ASignalRemovesWhatIsUnfinished) {
 }
 
 // A write that fails is an error, not the end.
+TEST_F(OutputFile, ASignalToAChildLeavesTheParentsFile) {
+  Output output(in("a.txt"));
+  const pid_t child = fork();
+  if (child == 0) {
+    end_cleanly_on_signals();
+    raise(SIGTERM);
+    _exit(0);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  EXPECT_EQ(WEXITSTATUS(status), 128 + SIGTERM);
+  EXPECT_EQ(names().size(), 1u);
+  output.commit();
+  EXPECT_EQ(names(), Names{"a.txt"});
+}
+
 TEST_F(OutputFile, AClosedPipeAndAFullFileAreErrors) {
   const pid_t child = fork();
   if (child == 0) {

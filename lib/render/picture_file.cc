@@ -3,17 +3,22 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <gvc.h>
+#include <link.h>
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <ostream>
+#include <set>
+#include <thread>
 
 #include "lib/render/dot.h"
 #include "lib/render/graphviz.h"
@@ -26,6 +31,7 @@ namespace {
 
 enum ChildExit { kDrawn = 0, kFailed = 1, kNoRenderer = 2, kNoFonts = 3 };
 constexpr std::size_t kMessageBytes = 4096;
+constexpr std::chrono::milliseconds kGrace(300);
 
 struct Descriptor {
   int fd = -1;
@@ -86,13 +92,17 @@ int draw_in_child(const Picture& picture, const std::string& format, PictureStyl
   return status;
 }
 
-[[noreturn]] void be_child(const Picture& picture, const std::string& format, PictureStyle style, int result,
-                           int messages) {
+[[noreturn]] void be_child(const Picture& picture, const std::string& format, PictureStyle style,
+                           std::chrono::milliseconds deadline, int result, int messages) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) std::signal(signal, SIG_DFL);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGALRM}) std::signal(signal, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
+  // Once confined the parent may signal nobody by number. A little later, so that it knows why.
+  const auto last = std::chrono::duration_cast<std::chrono::microseconds>(deadline + kGrace).count();
+  const itimerval timer = {{0, 0}, {last / 1'000'000, last % 1'000'000}};
+  setitimer(ITIMER_REAL, &timer, nullptr);
   const rlimit no_core = {0, 0};
   setrlimit(RLIMIT_CORE, &no_core);
   int null = open("/dev/null", O_RDWR);
@@ -107,14 +117,14 @@ int draw_in_child(const Picture& picture, const std::string& format, PictureStyl
   }
 }
 
-pid_t start_child(const Picture& picture, const std::string& format, PictureStyle style, int result,
-                  int messages) {
+pid_t start_child(const Picture& picture, const std::string& format, PictureStyle style,
+                  std::chrono::milliseconds deadline, int result, int messages) {
   // Until the child has taken the handlers back it must not run ours, which remove the parent's files.
   sigset_t all, before;
   sigfillset(&all);
   sigprocmask(SIG_SETMASK, &all, &before);
   const pid_t child = fork();
-  if (child == 0) be_child(picture, format, style, result, messages);
+  if (child == 0) be_child(picture, format, style, deadline, result, messages);
   sigprocmask(SIG_SETMASK, &before, nullptr);
   return child;
 }
@@ -142,6 +152,15 @@ int reap(pid_t child) {
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
   return status;
+}
+
+// One that has not ended in time: by a signal, or by its own timer. One that has put off its timer ends with
+// us.
+void end(pid_t child) {
+  kill(child, SIGKILL);
+  const auto until = std::chrono::steady_clock::now() + 4 * kGrace;
+  while (waitpid(child, nullptr, WNOHANG) == 0 && std::chrono::steady_clock::now() < until)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
 }
 
 std::string contents(int fd) {
@@ -201,22 +220,23 @@ std::string draw(const Picture& picture, std::string_view format, const RenderOp
     throw PictureError(ErrorKind::kFile, "cannot draw " + name + ": " + std::strerror(errno), kDotHint);
   }
   Descriptor reading(ends[0]), writing(ends[1]);
-  const pid_t child = start_child(picture, name, options.style, result.fd, writing.fd);
+  const pid_t child =
+      start_child(picture, name, options.style, options.picture_deadline, result.fd, writing.fd);
   if (child < 0)
     throw PictureError(ErrorKind::kFile, "cannot draw " + name + ": " + std::strerror(errno), kDotHint);
   writing.close();
 
   std::string said;
   const bool ended = listen(reading.fd, options.picture_deadline, said);
-  if (!ended) kill(child, SIGKILL);
-  const int status = reap(child);
   if (!ended) {
+    end(child);
     throw PictureError(ErrorKind::kFile,
                        "Graphviz did not lay out " + grouped(std::uint64_t{picture.nodes.size()}) +
                            " objects within " +
                            human_milliseconds(static_cast<double>(options.picture_deadline.count())),
                        kDotHint);
   }
+  const int status = reap(child);
   const std::string message = said.empty() ? "" : ": " + one_line(said);
   if (WIFSIGNALED(status)) {
     throw PictureError(
@@ -239,6 +259,41 @@ std::string draw(const Picture& picture, std::string_view format, const RenderOp
   std::string bytes = contents(result.fd);
   if (name == "svg" && options.style == PictureStyle::kDefault) bytes = with_dark_mode(std::move(bytes));
   return bytes;
+}
+
+std::vector<std::string> files_of_drawing() {
+  std::set<std::string> files = {
+      "/etc/ld.so.cache",  // where libraries lie that plugins want
+      "/etc/fonts",        // fontconfig: its configuration, what that includes, what it knows of the fonts
+      "/usr/share/fontconfig",
+      "/var/cache/fontconfig",
+      "/usr/share/fonts",  // and the fonts
+      "/usr/local/share/fonts",
+      "/usr/share/X11/fonts",
+      "/dev/null",  // the standard streams of who draws
+  };
+  // Graphviz looks for its plugins beside its library, and what they want is mostly where ours is.
+  dl_iterate_phdr(
+      [](dl_phdr_info* info, std::size_t, void* to) {
+        const std::string path = info->dlpi_name ? info->dlpi_name : "";
+        if (path.starts_with('/'))
+          static_cast<std::set<std::string>*>(to)->insert(path.substr(0, path.rfind('/')));
+        return 0;
+      },
+      &files);
+  // The user's own.
+  const auto add = [&](const char* variable, const char* below) {
+    const char* const value = std::getenv(variable);
+    if (value && *value == '/') files.insert(value + std::string(below));
+  };
+  for (const char* below : {"/.fonts", "/.fonts.conf", "/.fonts.conf.d", "/.local/share/fonts",
+                            "/.config/fontconfig", "/.cache/fontconfig", "/.fontconfig"})
+    add("HOME", below);
+  add("XDG_DATA_HOME", "/fonts");
+  add("XDG_CONFIG_HOME", "/fontconfig");
+  add("XDG_CACHE_HOME", "/fontconfig");
+  for (const char* variable : {"FONTCONFIG_PATH", "FONTCONFIG_FILE", "GVBINDIR"}) add(variable, "");
+  return {files.begin(), files.end()};
 }
 
 Warnings render_svg(const Document& document, const RenderOptions& options, std::ostream& out) {

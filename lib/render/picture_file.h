@@ -6,6 +6,7 @@
 #include <iosfwd>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "lib/base/error.h"
 #include "lib/render/formats.h"
@@ -26,5 +27,9 @@ std::string draw(const Picture&, std::string_view format, const RenderOptions&, 
 Warnings render_svg(const Document&, const RenderOptions&, std::ostream&);
 Warnings render_png(const Document&, const RenderOptions&, std::ostream&);
 Warnings render_pdf(const Document&, const RenderOptions&, std::ostream&);
+
+// Folders and files that drawing svg, png or pdf may open: plugins, the libraries that they want, and fonts.
+// Which of them is told only by the picture's text.
+std::vector<std::string> files_of_drawing();
 
 }  // namespace heapglass

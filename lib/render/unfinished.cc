@@ -20,6 +20,7 @@
 #include <utility>
 
 #include "lib/base/error.h"
+#include "lib/render/output_keeper.h"
 
 namespace heapglass {
 namespace {
@@ -155,6 +156,8 @@ void remove_abandoned(int folder) noexcept {
 }
 
 void remove_unfinished_files() noexcept {
+  // What it has opened for us it removes, and what its deeds have made.
+  if (OutputKeeper* const keeper = OutputKeeper::active()) keeper->end();
   constexpr int kLongestOpening = 50;  // milliseconds; the thread that opens may be this one
   for (int waited = 0; waited < kLongestOpening; ++waited) {
     bool opening = false;
@@ -183,7 +186,11 @@ void end_by_signal(int signal) noexcept {
 }
 
 void end_cleanly_on_signals() {
-  program = getpid();
+  if (program.exchange(getpid()) != getpid()) {
+    // A child begins anew: the files are its parent's, and so is the end that a thread of it is at.
+    for (Slot& slot : slots) slot.state = Slot::kFree;
+    ending = false;
+  }
   for (const int signal : {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGALRM, SIGTERM, SIGUSR1, SIGUSR2, SIGVTALRM,
                            SIGPROF, SIGXCPU, SIGXFSZ, SIGPOLL, SIGPWR, SIGSTKFLT}) {
     struct sigaction now = {};

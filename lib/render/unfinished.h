@@ -38,7 +38,7 @@ void remove_unfinished_files() noexcept;
 
 // Every signal that would end the program removes the unfinished files first; the exit code is 128 and the
 // signal's number. A closed pipe and a file that may not grow stay errors of the write. What was ignored
-// stays so, SIGINT apart.
+// stays so, SIGINT apart. In a child: of its own files, and it has none yet.
 void end_cleanly_on_signals();
 // What such a signal does, for a handler of another: async-signal-safe.
 [[noreturn]] void end_by_signal(int signal) noexcept;

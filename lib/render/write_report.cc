@@ -35,7 +35,8 @@ const Format& choose(const Destination& destination) {
   return by_name ? *by_name : find_format(destination.default_format);
 }
 
-// Where the DOT of a picture that could not be drawn goes: x.png -> x.dot; empty when there is no such place.
+}  // namespace
+
 std::string dot_path(const std::string& path) {
   const std::size_t dot = path.rfind('.');
   if (path.empty() || path == "-" || path.rfind("/dev/", 0) == 0) return "";
@@ -44,8 +45,6 @@ std::string dot_path(const std::string& path) {
       dot != std::string::npos && (slash == std::string::npos || dot > slash + 1) && dot > 0;
   return (extension ? path.substr(0, dot) : path) + ".dot";
 }
-
-}  // namespace
 
 Warnings write_report(const Document& document, const Destination& destination, RenderOptions options) {
   const Format& format = choose(destination);

@@ -19,4 +19,7 @@ struct Destination {
 // is written beside it and the Error says so. Returns what the format has no room for, the notes among it.
 Warnings write_report(const Document&, const Destination&, RenderOptions options = {});
 
+// Where the DOT of a picture that could not be drawn goes: x.png -> x.dot; empty when there is no such place.
+std::string dot_path(const std::string& path);
+
 }  // namespace heapglass

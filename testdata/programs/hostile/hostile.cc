@@ -1,5 +1,5 @@
-// Functions that hostile.py makes the tp_traverse of its classes: what an extension could do to whoever calls
-// it. Needs nothing of Python's. x86-64 Linux.
+// Functions that hostile.py and escapes.py make the tp_traverse of their classes: what an extension could do
+// to whoever calls it. Needs nothing of Python's. x86-64 Linux.
 #include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
@@ -14,6 +14,7 @@ extern "C" {
 void* referent;         // an object that honest functions visit
 uint64_t* victim;       // another object, to be damaged
 const char* file_path;  // of a file that must never be
+const uint64_t* asked;  // rows of a type's address, a system call and its six arguments; ends with 0
 
 static long call(long number, long a = 0, long b = 0, long c = 0) {
   long result;
@@ -109,6 +110,21 @@ int damages_the_limits(void*, visitproc, void* arg) {
   *reinterpret_cast<volatile uint64_t*>(reinterpret_cast<uint64_t>(arg) & ~uint64_t{(16 << 20) - 1}) =
       ~uint64_t{0};
   return 0;
+}
+
+int asks_the_system(void* object, visitproc, void*) {
+  const uint64_t type = static_cast<const uint64_t*>(object)[1];
+  const uint64_t* row = asked;
+  while (row[0] != type) row += 8;
+  long result;
+  register uint64_t fourth __asm__("r10") = row[5];
+  register uint64_t fifth __asm__("r8") = row[6];
+  register uint64_t sixth __asm__("r9") = row[7];
+  __asm__ volatile("syscall"
+                   : "=a"(result)
+                   : "a"(row[1]), "D"(row[2]), "S"(row[3]), "d"(row[4]), "r"(fourth), "r"(fifth), "r"(sixth)
+                   : "rcx", "r11", "memory");
+  return static_cast<int>(result);
 }
 
 }  // extern "C"

@@ -1,0 +1,87 @@
+// Drawing after the rights are gone.
+
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <functional>
+#include <string>
+
+#include "lib/render/picture_file.h"
+#include "platform/confine.h"
+#include "platform/landlock.h"
+
+namespace heapglass {
+namespace {
+
+Picture picture_of(std::uint32_t nodes, const std::string& text) {
+  Picture picture;
+  for (std::uint32_t i = 0; i < nodes; ++i)
+    picture.nodes.push_back({.address = Address{0x1000 + i}, .lines = {text}});
+  for (std::uint32_t i = 0; i < nodes; ++i)
+    for (const std::uint32_t step : {1u, 7u, 31u, 97u})
+      picture.edges.push_back({.from = i, .to = (i * 5 + step) % nodes});
+  return picture;
+}
+
+std::string in_a_child(const std::function<std::string()>& body) {
+  const int told = memfd_create("told", MFD_CLOEXEC);
+  const pid_t child = fork();
+  if (child == 0) {
+    const std::string wrong = body();
+    _exit(write(told, wrong.data(), wrong.size()) == static_cast<ssize_t>(wrong.size()) ? 0 : 1);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  std::string wrong(static_cast<std::size_t>(lseek(told, 0, SEEK_END)), '\0');
+  if (pread(told, wrong.data(), wrong.size(), 0) < 0) wrong = "not told";
+  close(told);
+  return status == 0 ? wrong : wrong + " status " + std::to_string(status);
+}
+
+// To the byte: the same fonts are found.
+TEST(ConfinedPicture, IsThatOfOneWithAllRights) {
+  for (const char* format : {"svg", "png"}) {
+    Warnings warnings;
+    const Picture picture = picture_of(5, "caf\u00e9 \u6f22\u5b57 \u0416");
+    const std::string free = draw(picture, format, {}, warnings);
+    const std::string wrong = in_a_child([&] {
+      std::string w = confine(files_of_drawing());
+      Warnings others;
+      if (draw(picture, format, {}, others) != free) w += "it is another picture";
+      for (const std::string& each : others)
+        if (warnings.empty()) w += each;
+      return w;
+    });
+    EXPECT_EQ(wrong.substr(0, wrong.find("; ")), landlock_abi() > 0 ? "" : "there is no Landlock here")
+        << format;
+  }
+}
+
+// Its child cannot be signalled by then.
+TEST(ConfinedPicture, IsGivenUpInTime) {
+  const std::string wrong = in_a_child([] {
+    confine(files_of_drawing());
+    RenderOptions options;
+    options.force = true;
+    options.picture_deadline = std::chrono::milliseconds(200);
+    Warnings warnings;
+    const auto began = std::chrono::steady_clock::now();
+    try {
+      draw(picture_of(3000, "list"), "svg", options, warnings);
+      return std::string("it was drawn");
+    } catch (const PictureError& error) {
+      if (std::string(error.what()).find("did not lay out") == std::string::npos)
+        return std::string(error.what());
+    }
+    if (std::chrono::steady_clock::now() - began > std::chrono::seconds(5))
+      return std::string("it took too long");
+    return waitpid(-1, nullptr, WNOHANG) == -1 ? std::string() : std::string("a child is left");
+  });
+  EXPECT_EQ(wrong, "");
+}
+
+}  // namespace
+}  // namespace heapglass
