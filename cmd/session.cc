@@ -15,6 +15,9 @@
 #include "lib/base/error.h"
 #include "lib/graph/verify.h"
 #include "lib/python/collecting.h"
+#include "lib/python/runtime_stage.h"
+#include "lib/render/output.h"
+#include "lib/render/utf8.h"
 #include "lib/render/write_report.h"
 #include "lib/snapshot/snapshot_target.h"
 #include "lib/snapshot/touched_pages.h"
@@ -22,6 +25,7 @@
 #include "platform/core_target.h"
 #include "platform/live_target.h"
 #include "platform/mapped_file.h"
+#include "platform/wait_limit.h"
 
 namespace heapglass {
 namespace {
@@ -65,13 +69,63 @@ std::unique_ptr<Target> open_target(const CommonOptions& common, const SessionOp
               "give the pid of a running Python, as `pgrep -af python` shows it");
 }
 
+// Nothing else ends such a wait: not ^C, and no time limit of the call.
+[[noreturn]] void end_late(const std::string& target, const std::string& what) {
+  remove_unfinished_files();
+  const std::string line =
+      "heapglass: process " + printable(target) + " was given up: " + what +
+      " (a page may be for a file system or a userfaultfd to bring that does not answer, "
+      "or the machine is short of memory: try again)\n";
+  if (write(STDERR_FILENO, line.data(), line.size()) < 0) {
+    // There is nobody to tell.
+  }
+  _exit(static_cast<int>(ErrorKind::kUnreachable));
+}
+
+// What finding the interpreter says of "this process" is said of it by its name.
+Error with_name(const Error& error, const std::string& name) {
+  constexpr std::string_view kThis = "this process";
+  std::string what = error.what();
+  if (const std::size_t at = what.find(kThis); at != std::string::npos) what.replace(at, kThis.size(), name);
+  return Error(error.kind(), what, error.hint(), error.detail());
+}
+
 }  // namespace
 
 std::unique_ptr<Session> Session::open(const CommonOptions& common, const SessionOptions& options) {
+  constexpr int kTries = 4;
+  for (int tries = 1;; ++tries) {
+    try {
+      return open_once(common, options);
+    } catch (const BecameAnotherProgram&) {
+      if (tries == kTries) throw;
+    }
+  }
+}
+
+void Session::note_states() {
+  states_ = target_->states();
+  switch (stage_of(python_, *capture_.image)) {
+    case RuntimeStage::kStarting:
+      states_.push_back({"starting", "its Python is starting up: not all of it is there yet"});
+      break;
+    case RuntimeStage::kEnding:
+      states_.push_back({"shutting down",
+                         "its Python is shutting down (Py_Finalize): modules and other objects may be gone"});
+      break;
+    case RuntimeStage::kRunning:
+      break;
+  }
+}
+
+std::unique_ptr<Session> Session::open_once(const CommonOptions& common, const SessionOptions& options) {
   std::unique_ptr<Session> session(new Session);
   Session& s = *session;
   static bool confined = false;
   if (confined) throw std::logic_error("a look at a target after the last: see CommonOptions::more_follow");
+  // Until nothing of the target is read any more.
+  std::optional<WaitWatch> watch(std::in_place,
+                                 [&](const std::string& what) { end_late(common.target, what); });
   s.target_ = open_target(common, options);
   Target& target = *s.target_;
   // All that can be known without stopping anything. The buffers for the copy are made meanwhile, on another
@@ -81,16 +135,17 @@ std::unique_ptr<Session> Session::open(const CommonOptions& common, const Sessio
   if (snapshot && options.to_save)
     throw Error(ErrorKind::kUsage, "'" + common.target + "' is a snapshot already", "copy the file");
   try {
+    const WaitLimit limit(WaitLimit::kFind);
     if (snapshot) {
       s.python_ = snapshot->python();
     } else {
       s.python_ = target.runs() ? PyRuntime::find_quickly(target.memory(), target.binaries())
                                 : PyRuntime::find(target.memory(), target.binaries());
     }
-  } catch (const Error&) {
+  } catch (const Error& error) {
     prepared.wait();
     target.check();
-    throw;
+    throw with_name(error, target.name());
   }
   s.find_ms_ = ms_since(s.began_);
 
@@ -115,10 +170,10 @@ std::unique_ptr<Session> Session::open(const CommonOptions& common, const Sessio
       const auto settling = Clock::now();
       try {
         s.python_ = PyRuntime::find(*s.capture_.image, target.binaries());
-      } catch (const Error&) {
+      } catch (const Error& error) {
         target.check();
         if (s.reads_running() && s.captures_ < kTries) continue;
-        throw;
+        throw with_name(error, target.name());
       }
       s.settle_ms_ = ms_since(settling);
     }
@@ -135,6 +190,8 @@ std::unique_ptr<Session> Session::open(const CommonOptions& common, const Sessio
     for (const PyInterpreter& i : s.interpreters_) collecting |= i.collecting;
     if (!collecting || s.capture_.no_good_moment || s.captures_ == kTries || !target.runs()) break;
   }
+  s.note_states();
+  watch.reset();
   const bool own = target.owned_by_caller();
   s.resolve_ = common.resolve != "auto" ? common.resolve : own ? "run" : "scan";
   if (!common.more_follow) {
@@ -267,6 +324,7 @@ std::uint64_t Session::torn() const {
 
 std::vector<std::string> Session::caveats() const {
   std::vector<std::string> lines = capture_.notes;
+  for (const TargetState& state : states_) lines.push_back(state.name + ": " + state.text);
   if (reads_running()) {
     const std::uint64_t count = torn();
     lines.push_back("read while it ran: " +

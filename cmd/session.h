@@ -35,11 +35,14 @@ struct SessionOptions {
 class Session {
  public:
   ~Session();
+  // Looks again at a process that becomes another program meanwhile.
   static std::unique_ptr<Session> open(const CommonOptions& common, const SessionOptions& options);
 
   const Target& target() const { return *target_; }
   const PyRuntime& python() const { return python_; }
   const Capture& capture() const { return capture_; }
+  // What is not as it is with a process that just runs, of the kernel's and of the interpreter's word.
+  const std::vector<TargetState>& states() const { return states_; }
   const std::vector<PyInterpreter>& interpreters() const { return interpreters_; }
   TypeTable& types() { return *types_; }
   const Objects& objects() const { return *objects_; }
@@ -77,6 +80,8 @@ class Session {
 
  private:
   Session();
+  static std::unique_ptr<Session> open_once(const CommonOptions& common, const SessionOptions& options);
+  void note_states();
   bool reads_running() const { return capture_.freeze == name_of(FreezeMode::kNone); }
   void name_threads();
   void build(const CommonOptions& common, const SessionOptions& options);
@@ -87,6 +92,7 @@ class Session {
   std::unique_ptr<Target> target_;
   PyRuntime python_;
   Capture capture_;
+  std::vector<TargetState> states_;
   std::unique_ptr<TouchedPages> touched_;
   Limits limits_;
   Health health_;

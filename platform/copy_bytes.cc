@@ -9,6 +9,7 @@
 
 #include "lib/base/parallel.h"
 #include "platform/page_map.h"
+#include "platform/wait_limit.h"
 
 namespace heapglass {
 namespace {
@@ -20,6 +21,7 @@ constexpr std::size_t kVector = 64;
 // The bytes got from the first piece on; -1 where there are none.
 ssize_t read_pieces(const Process& process, const iovec* local, const iovec* remote, std::size_t n,
                     CopyBy by) {
+  const WaitLimit limit(WaitLimit::kRead);
   if (by == CopyBy::kProcessRead) return process_vm_readv(process.pid(), local, n, remote, n, 0);
   ssize_t total = 0;
   for (std::size_t i = 0; i < n; ++i) {

@@ -22,7 +22,8 @@ double stop_ms(std::size_t threads) { return 0.1 + 0.007 * static_cast<double>(t
 std::string as_ms(double ms) { return decimal(ms, "ms"); }
 std::string as_mb(std::uint64_t bytes) { return decimal(static_cast<double>(bytes) / 1e6, "MB"); }
 
-Prepared::Prepared(const Process& process, bool residency) : process_(process), residency_(residency) {
+Prepared::Prepared(const Process& process, bool residency, bool check_copy)
+    : process_(process), residency_(residency), check_copy_(check_copy) {
   const auto began = CopyClock::now();
   copier_ = std::make_shared<MemoryCopier>(process);
   prepare_ms_ = std::chrono::duration<double, std::milli>(CopyClock::now() - began).count();

@@ -1,5 +1,6 @@
 #include "platform/process.h"
 
+#include <elf.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
@@ -12,11 +13,15 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <sstream>
 
 #include "lib/base/error.h"
+#include "lib/target/target.h"
 #include "platform/missing_right.h"
 #include "platform/proc_maps.h"
 #include "platform/proc_text.h"
+#include "platform/threads.h"
+#include "platform/wait_limit.h"
 
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434  // Linux 5.3
@@ -26,6 +31,29 @@ namespace heapglass {
 namespace {
 
 std::string proc(pid_t pid, const char* name) { return "/proc/" + std::to_string(pid) + "/" + name; }
+
+bool has_ended(const ProcStat& stat) { return stat.state == 'Z' || stat.state == 'X'; }
+
+// Documentation/filesystems/proc.rst: start_code, end_code and start_stack are fields 26 to 28 of stat, the
+// 24th to 26th behind the name. Zero or one where this user may not know them.
+std::string program_of(pid_t pid) {
+  const std::string stat = read_proc_file(proc(pid, "stat"));
+  const std::size_t name_end = stat.rfind(')');
+  if (name_end == std::string::npos) return "";
+  std::istringstream fields(stat.substr(name_end + 1));
+  std::string field, program;
+  for (int i = 1; i <= 26 && fields >> field; ++i)
+    if (i >= 24) program += field + " ";
+  return program;
+}
+
+// The class of the program's file, of ELF's first bytes.
+bool is_32_bit(pid_t pid) {
+  char head[EI_NIDENT] = {};
+  const FileDescriptor fd(::open(proc(pid, "exe").c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+  return fd && ::read(fd.get(), head, sizeof head) == sizeof head && head[EI_CLASS] == ELFCLASS32 &&
+         std::memcmp(head, ELFMAG, SELFMAG) == 0;
+}
 
 }  // namespace
 
@@ -39,6 +67,7 @@ FileDescriptor::~FileDescriptor() {
 }
 
 std::string read_proc_file(const std::string& path) {
+  const WaitLimit limit(WaitLimit::kRead);
   std::string text;
   const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return text;
@@ -82,14 +111,20 @@ Process Process::open(pid_t pid) {
     if (!read_proc_stat(process.pid_, stat))
       throw Error(ErrorKind::kUnreachable, "cannot look at " + who + ": its process is gone");
   }
+  process.id_ = process.pid_;
+  if (has_ended(stat) && process.find_live_thread()) read_proc_stat(process.pid_, stat);
   process.start_time_ = stat.start_time;
-  if (stat.state == 'Z' || stat.state == 'X')
+  if (has_ended(stat))
     throw Error(ErrorKind::kUnreachable, "cannot look at " + who + ": it has ended and is a zombie",
                 "its memory is gone; only its parent can remove it");
   constexpr std::uint32_t kKernelThread = 0x00200000;  // PF_KTHREAD
   if (stat.flags & kKernelThread)
     throw Error(ErrorKind::kUnreachable, "cannot look at " + who + ": it is a kernel thread",
                 "give the process id of a Python program");
+  if (is_32_bit(process.pid_))
+    throw Error(ErrorKind::kNotPython, who + " is a 32-bit program, which heapglass does not read",
+                "it reads 64-bit programs");
+  process.program_ = program_of(process.pid_);
   process.mem_ = FileDescriptor(::open(proc(process.pid_, "mem").c_str(), O_RDONLY | O_CLOEXEC));
   const int error = errno;
   if (!process.mem_ && !process.readable_by_call()) {
@@ -98,7 +133,7 @@ Process Process::open(pid_t pid) {
     throw Error(ErrorKind::kUnreachable, "cannot read the memory of " + who + ": " + std::strerror(error),
                 missing_right(process.pid_));
   }
-  process.itself_ = FileDescriptor(static_cast<int>(syscall(SYS_pidfd_open, process.pid_, 0)));
+  process.itself_ = FileDescriptor(static_cast<int>(syscall(SYS_pidfd_open, process.id_, 0)));
   return process;
 }
 
@@ -112,16 +147,27 @@ bool Process::readable_by_call() const {
   return false;
 }
 
+bool Process::find_live_thread() {
+  constexpr std::uint32_t kExiting = 0x00000004;  // PF_EXITING
+  for (const pid_t tid : list_threads(id_)) {
+    ProcStat stat;
+    if (!read_proc_stat(tid, stat) || has_ended(stat) || stat.flags & kExiting) continue;
+    pid_ = tid;
+    return true;
+  }
+  return false;
+}
+
 void Process::check_alive() const {
   constexpr std::uint32_t kExiting = 0x00000004;  // PF_EXITING: its memory has gone, or is going
   ProcStat stat;
-  if (!read_proc_stat(pid_, stat) || stat.state == 'Z' || stat.state == 'X' || stat.flags & kExiting)
-    throw Error(ErrorKind::kUnreachable,
-                "process " + std::to_string(pid_) + " exited while it was looked at");
+  if (!read_proc_stat(pid_, stat) || has_ended(stat) || stat.flags & kExiting)
+    throw Error(ErrorKind::kUnreachable, "process " + std::to_string(id_) + " exited while it was looked at");
   pollfd ended{itself_.get(), POLLIN, 0};
   if (stat.start_time != start_time_ || (itself_ && poll(&ended, 1, 0) > 0))
-    throw Error(ErrorKind::kUnreachable, "process " + std::to_string(pid_) +
+    throw Error(ErrorKind::kUnreachable, "process " + std::to_string(id_) +
                                              " exited while it was looked at, and its pid is another's now");
+  if (program_of(pid_) != program_) throw BecameAnotherProgram(id_);
 }
 
 std::string Process::executable() const {
@@ -178,6 +224,7 @@ FileDescriptor Process::open_mapped_file(const Mapping& mapping) const {
 }
 
 bool Process::read(Address from, std::span<std::byte> to) const {
+  const WaitLimit limit(WaitLimit::kRead);
   const iovec local{to.data(), to.size()};
   const iovec remote{reinterpret_cast<void*>(value(from)), to.size()};
   if (process_vm_readv(pid_, &local, 1, &remote, 1, 0) == static_cast<ssize_t>(to.size())) return true;

@@ -19,6 +19,7 @@ struct FreezeRequest {
   FreezeMode mode = FreezeMode::kCopy;
   std::optional<double> max_pause_ms;  // rather than hold it longer, throw Error kUnreachable
   bool residency = false;              // the capture also tells which pages were in memory
+  bool check_copy = false;             // for tests: kPrecopy compares its copy in the stop
 };
 
 // "copy" -> kCopy. Throws Error kUsage that lists the modes.

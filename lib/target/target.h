@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/base/error.h"
 #include "lib/target/binary.h"
 #include "lib/target/capture.h"
 #include "lib/target/memory_reader.h"
@@ -19,6 +20,21 @@ struct ResidentMemory {
   std::uint64_t rss = 0, peak = 0;                    // now, and the most that it ever was
   std::uint64_t anonymous = 0, file = 0, shared = 0;  // the parts of rss
   std::uint64_t swapped = 0;
+};
+
+// The process has called execve since it was opened: it is to be looked at again.
+class BecameAnotherProgram : public Error {
+ public:
+  explicit BecameAnotherProgram(std::int32_t pid)
+      : Error(ErrorKind::kUnreachable,
+              "process " + std::to_string(pid) + " became another program (execve) while it was looked at",
+              "try again") {}
+};
+
+// Something about a target that is not so of a process that just runs.
+struct TargetState {
+  std::string name;  // "stopped", "frozen", "traced", "vforking", "main thread ended"
+  std::string text;  // a sentence for people: "it is stopped by a signal"
 };
 
 class Target {
@@ -47,6 +63,8 @@ class Target {
   virtual void prepare() = 0;
   // Takes the bytes, at a good moment where one comes; again for a later moment. Throws Error kUnreachable.
   virtual Capture capture(const GoodMoment& moment) = 0;
+  // Of the last capture: what the kernel tells of its state.
+  virtual std::vector<TargetState> states() const { return {}; }
   // After something contradicted itself: throws Error kUnreachable where that is because the target is going
   // away.
   virtual void check() const = 0;
