@@ -77,8 +77,8 @@ TEST_P(FreezeFrozen, ThawedAndFrozenMeanwhileItIsReadAgainOrSaysSo) {
     const char* const modes[] = {"copy", "fork", "precopy"};
     const Outcome outcome = heapglass({"histogram", target.target(), "--freeze", modes[i % 3]});
     EXPECT_TRUE(outcome.status == 0 || outcome.status == 3) << outcome.status << outcome.err;
-    if (outcome.status == 0)
-      EXPECT_EQ(outcome.out.find("the collector's lists changed"), std::string::npos) << outcome.out;
+    if (outcome.status == 3) continue;
+    EXPECT_EQ(outcome.out.find("the collector's lists changed"), std::string::npos) << outcome.out;
   }
   ends = true;
   toggles.join();

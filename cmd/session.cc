@@ -103,19 +103,26 @@ std::unique_ptr<Session> Session::open(const CommonOptions& common, const Sessio
   }
 }
 
-void Session::note_states() {
-  states_ = target_->states();
-  switch (stage_of(python_, *capture_.image)) {
-    case RuntimeStage::kStarting:
-      states_.push_back({"starting", "its Python is starting up: not all of it is there yet"});
-      break;
-    case RuntimeStage::kEnding:
-      states_.push_back({"shutting down",
-                         "its Python is shutting down (Py_Finalize): modules and other objects may be gone"});
-      break;
-    case RuntimeStage::kRunning:
-      break;
+// The main thread's stack, as far as it is in use.
+bool Session::main_thread_ends_it() const {
+  for (const ThreadRegisters& t : capture_.threads) {
+    if (t.tid != target_->pid() || is_null(t.stack_pointer)) continue;
+    const Mapping* const stack = find_mapping(capture_.mappings, t.stack_pointer);
+    return stack && returns_to_finalize(python_, *capture_.image, t.stack_pointer, stack->end);
   }
+  return false;
+}
+
+void Session::note_states(bool saved) {
+  states_ = target_->states();
+  if (saved) return;  // with those of the interpreter
+  RuntimeStage stage = stage_of(python_, *capture_.image);
+  if (stage == RuntimeStage::kRunning && main_thread_ends_it()) stage = RuntimeStage::kEnding;
+  if (stage == RuntimeStage::kStarting)
+    states_.push_back({"starting", "its Python is starting up: not all of it is there yet"});
+  if (stage == RuntimeStage::kEnding)
+    states_.push_back({"shutting down",
+                       "its Python is shutting down (Py_Finalize): modules and other objects may be gone"});
 }
 
 std::unique_ptr<Session> Session::open_once(const CommonOptions& common, const SessionOptions& options) {
@@ -190,7 +197,7 @@ std::unique_ptr<Session> Session::open_once(const CommonOptions& common, const S
     for (const PyInterpreter& i : s.interpreters_) collecting |= i.collecting;
     if (!collecting || s.capture_.no_good_moment || s.captures_ == kTries || !target.runs()) break;
   }
-  s.note_states();
+  s.note_states(snapshot != nullptr);
   watch.reset();
   const bool own = target.owned_by_caller();
   s.resolve_ = common.resolve != "auto" ? common.resolve : own ? "run" : "scan";

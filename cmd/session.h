@@ -81,7 +81,8 @@ class Session {
  private:
   Session();
   static std::unique_ptr<Session> open_once(const CommonOptions& common, const SessionOptions& options);
-  void note_states();
+  void note_states(bool saved);
+  bool main_thread_ends_it() const;
   bool reads_running() const { return capture_.freeze == name_of(FreezeMode::kNone); }
   void name_threads();
   void build(const CommonOptions& common, const SessionOptions& options);

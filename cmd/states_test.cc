@@ -73,7 +73,6 @@ TEST_P(StatesOnEvery, HangingAtItsEndItTellsTheLine) {
     const Outcome stacks = heapglass({"stacks", target.target()});
     EXPECT_EQ(stacks.status, 0) << when << stacks.err;
     EXPECT_TRUE(matches(stacks.out, "__del__ \\(.*ending\\.py:" + line + "\\)")) << when << stacks.out;
-    if (std::string(when) == "atexit") continue;  // which up to 3.11 no flag of the interpreter tells
     const Outcome told = info(target.target());
     EXPECT_EQ(told.status, 0) << when << told.err;
     EXPECT_TRUE(state_is(told, "shutting down")) << when << told.out;

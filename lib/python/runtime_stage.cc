@@ -1,5 +1,9 @@
 #include "lib/python/runtime_stage.h"
 
+#include <algorithm>
+#include <array>
+#include <span>
+
 namespace heapglass {
 namespace {
 
@@ -45,6 +49,25 @@ RuntimeStage stage_of(const PyRuntime& python, const MemoryReader& memory) {
       flags.at<std::int32_t>(python.runtime, kRuntime, "initialized") == 0)
     return RuntimeStage::kStarting;
   return RuntimeStage::kRunning;
+}
+
+bool returns_to_finalize(const PyRuntime& python, const MemoryReader& memory, Address stack_pointer,
+                         Address stack_end) {
+  constexpr std::uint64_t kMost = 8 << 20, kPiece = 4096;
+  const auto finalize = python.binary->symbols().find_exported("Py_FinalizeEx");
+  if (!finalize || finalize->size == 0) return false;
+  const Address end = finalize->address + finalize->size;
+  const std::uint64_t stop = std::min(value(stack_end), value(stack_pointer) + kMost);
+  std::array<Address, kPiece / sizeof(Address)> words;
+  for (std::uint64_t at = value(stack_pointer) / 8 * 8; at < stop;) {
+    const std::uint64_t size = std::min(stop, (at / kPiece + 1) * kPiece) - at;
+    const std::span<Address> piece(words.data(), size / sizeof(Address));
+    if (memory.read(Address{at}, std::as_writable_bytes(piece)) &&
+        std::any_of(piece.begin(), piece.end(), [&](Address a) { return finalize->address < a && a < end; }))
+      return true;
+    at += size;
+  }
+  return false;
 }
 
 }  // namespace heapglass

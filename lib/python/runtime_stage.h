@@ -14,4 +14,9 @@ RuntimeStage stage_of(const PyRuntime& python, const MemoryReader& memory);
 // no wrong layout gives one.
 Address ended_by(const PyRuntime& python, const MemoryReader& memory, Address interpreter);
 
+// Whether a C stack, from its pointer up, leads back into Py_FinalizeEx: the only sign, up to 3.11, that the
+// functions of atexit run. No address there is on a stack at any time before.
+bool returns_to_finalize(const PyRuntime& python, const MemoryReader& memory, Address stack_pointer,
+                         Address stack_end);
+
 }  // namespace heapglass

@@ -28,9 +28,9 @@ void save_target(Facts& facts, const Target& target) {
     for (const auto& [name, part] : kResident) facts.set_number(name, (*resident).*part);
 }
 
-void save_states(SnapshotWriter& writer, const Target& target) {
+void save_states(SnapshotWriter& writer, const std::vector<TargetState>& states) {
   std::vector<std::string> names, texts;
-  for (const TargetState& state : target.states()) {
+  for (const TargetState& state : states) {
     names.push_back(state.name);
     texts.push_back(state.text);
   }

@@ -13,8 +13,8 @@ class SnapshotWriter;
 
 // Facts target.*: what the target says of itself.
 void save_target(Facts& facts, const Target& target);
-// Sections states.*.
-void save_states(SnapshotWriter& writer, const Target& target);
+// Sections states.*: all that is told of the process, of the kernel's and of the interpreter's word.
+void save_states(SnapshotWriter& writer, const std::vector<TargetState>& states);
 
 class SnapshotTarget final : public Target {
  public:
