@@ -1,6 +1,7 @@
 #include "lib/python/runtime.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cstdio>
 #include <cstring>
 #include <span>
@@ -171,8 +172,8 @@ enum class Reading { kQuick, kFull };
       "see the README for the versions that it reads");
 }
 
-// PY_VERSION stands alone in the file's constants: the release, where nothing of the interpreter tells it.
-// `known` is major and minor, or 0.
+// The release that a text of the file's constants ends with: PY_VERSION, whose text the linker may have made
+// the end of another that ends alike. `known` is major and minor, or 0.
 std::optional<std::uint32_t> version_in_text(const MemoryReader& memory, const Binary& binary,
                                              std::uint32_t known) {
   constexpr std::uint64_t kMost = 64 << 20;
@@ -180,17 +181,19 @@ std::optional<std::uint32_t> version_in_text(const MemoryReader& memory, const B
   if (!constants || constants->size > kMost) return std::nullopt;
   std::string text(constants->size, '\0');
   if (!memory.read(constants->address, std::as_writable_bytes(std::span(text)))) return std::nullopt;
-  for (std::size_t at = 0; (at = text.find('\0', at)) != std::string::npos && at + 6 < text.size();) {
-    const char* const start = text.c_str() + ++at;
-    if (start[1] != '.' || (start[0] != '2' && start[0] != '3')) continue;
+  const auto part_of_word = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '.'; };
+  for (std::size_t end = 0; (end = text.find('\0', end + 1)) != std::string::npos;) {
+    std::size_t start = end;
+    while (start > 0 && end - start < 10 && part_of_word(text[start - 1])) --start;
     unsigned major = 0, minor = 0, micro = 0;
     int read = 0;
-    if (std::sscanf(start, "%1u.%2u.%2u%n", &major, &minor, &micro, &read) != 3) continue;
-    if (start[read] == '+') ++read;
+    const std::string word = text.substr(start, end - start);
+    if (std::sscanf(word.c_str(), "%1u.%2u.%2u%n", &major, &minor, &micro, &read) != 3 ||
+        static_cast<std::size_t>(read) != word.size() || (major != 2 && major != 3))
+      continue;
     const std::uint32_t version = hexversion_of(major, minor, micro);
     // Two is the major version of much else, expat's for one.
-    const bool plausible = known ? version >> 16 == known >> 16 : major == 3 || minor >= 6;
-    if (start[read] == '\0' && plausible) return version;
+    if (known ? version >> 16 == known >> 16 : major == 3 || minor >= 6) return version;
   }
   return std::nullopt;
 }

@@ -40,7 +40,7 @@ void save_states(SnapshotWriter& writer, const std::vector<TargetState>& states)
 
 std::vector<TargetState> SnapshotTarget::states() const {
   std::vector<TargetState> states;
-  if (!file_->has("states.name")) return states;
+  if (!file_->has("states.name.end")) return states;  // of an older heapglass
   const auto names = file_->strings("states.name"), texts = file_->strings("states.text");
   if (names.size() != texts.size()) file_->fail("states.text", "there is not one for each state");
   for (std::size_t i = 0; i < names.size(); ++i) states.push_back({names[i], texts[i]});
