@@ -5,6 +5,7 @@
 
 #include "platform/residency.h"
 #include "platform/threads.h"
+#include "platform/wait_limit.h"
 
 namespace heapglass {
 namespace {
@@ -24,6 +25,7 @@ std::string as_mb(std::uint64_t bytes) { return decimal(static_cast<double>(byte
 
 Prepared::Prepared(const Process& process, bool residency, bool check_copy)
     : process_(process), residency_(residency), check_copy_(check_copy) {
+  const WaitLimit limit(WaitLimit::kFind);  // it opens the target's files
   const auto began = CopyClock::now();
   copier_ = std::make_shared<MemoryCopier>(process);
   prepare_ms_ = std::chrono::duration<double, std::milli>(CopyClock::now() - began).count();
