@@ -1,6 +1,5 @@
 #include "platform/process.h"
 
-#include <elf.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
@@ -17,6 +16,7 @@
 
 #include "lib/base/error.h"
 #include "lib/target/target.h"
+#include "platform/file_answers.h"
 #include "platform/missing_right.h"
 #include "platform/proc_maps.h"
 #include "platform/proc_text.h"
@@ -47,12 +47,14 @@ std::string program_of(pid_t pid) {
   return program;
 }
 
-// The class of the program's file, of ELF's first bytes.
+// Of the auxiliary vector, pairs of words: the first is a small number, so that the upper half of a word of
+// 64 bits is zero, where two words of 32 bits have a value. The program's file need not be read for that.
 bool is_32_bit(pid_t pid) {
-  char head[EI_NIDENT] = {};
-  const FileDescriptor fd(::open(proc(pid, "exe").c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
-  return fd && ::read(fd.get(), head, sizeof head) == sizeof head && head[EI_CLASS] == ELFCLASS32 &&
-         std::memcmp(head, ELFMAG, SELFMAG) == 0;
+  const std::string vector = read_proc_file(proc(pid, "auxv"));
+  std::uint32_t upper = 0;
+  if (vector.size() < 16) return false;
+  std::memcpy(&upper, vector.data() + sizeof upper, sizeof upper);
+  return upper != 0;
 }
 
 }  // namespace
@@ -206,6 +208,13 @@ FileDescriptor Process::open_mapped_file(const Mapping& mapping) const {
   char name[64];
   std::snprintf(name, sizeof name, "map_files/%" PRIx64 "-%" PRIx64, value(mapping.start),
                 value(mapping.end));
+  const std::string itself = proc(pid_, name), by_path = proc(pid_, "root") + mapping.path;
+  constexpr int kHow = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+  const bool answers = file_answers(pid_, mapping, [&] {
+    const int fd = ::open(itself.c_str(), kHow);
+    return fd >= 0 ? fd : ::open(by_path.c_str(), kHow);
+  });
+  if (!answers) return FileDescriptor();
   // map_files is the mapped file itself, deleted or not, in whatever mount namespace; it needs a capability.
   FileDescriptor fd(::open(proc(pid_, name).c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
   if (fd) return fd;
