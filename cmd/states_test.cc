@@ -1,6 +1,7 @@
 // Processes that are in a state of their own: each is told in a word, and what works there works.
 
 #include <gtest/gtest.h>
+#include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
 
@@ -307,6 +308,27 @@ TEST_F(States, APageThatNeverComesAndIsNeededIsGivenUp) {
     EXPECT_TRUE(one_line(outcome)) << outcome.err;
     EXPECT_EQ(status_line(target->pid(), "TracerPid"), "0") << mode;
   }
+}
+
+// A file of a file system in user space whose server has stopped: a read of it could not even be killed.
+TEST_F(States, AFileWhoseServerDoesNotAnswerIsLeftOut) {
+  const TemporaryFolder folder;
+  std::unique_ptr<PythonProgram> server;
+  try {
+    server = std::make_unique<PythonProgram>(python_, "file_server.py", Words{folder.path()});
+  } catch (const std::runtime_error& error) {
+    GTEST_SKIP() << error.what();
+  }
+  PythonProgram target(python_, "maps_a_file.py", {folder.path() + "/file"});
+  kill(server->pid(), SIGSTOP);
+  for (const char* mode : {"copy", "none", "fork", "precopy"}) {
+    ChildProcess looking({HEAPGLASS_PROGRAM, "info", "--freeze", mode, target.target()}, {});
+    EXPECT_EQ(looking.wait(std::chrono::seconds(30)), 0) << mode;
+    EXPECT_EQ(status_line(target.pid(), "TracerPid"), "0") << mode;
+  }
+  kill(server->pid(), SIGKILL);  // what still waits for it ends
+  EXPECT_TRUE(target.answers('?', '+'));
+  umount2(folder.path().c_str(), MNT_DETACH);
 }
 
 // A program of 32 bits that does nothing but wait: pause() again and again.
