@@ -79,7 +79,8 @@ std::string CommandLine::help() const {
 
 bool CommandLine::parse(const std::vector<std::string>& arguments) {
   options::options_description everything, hidden;
-  hidden.add_options()("target", options::value(&common_.target));
+  hidden.add_options()("target", options::value(&common_.target))(
+      "check-copy", options::bool_switch(&common_.freeze.check_copy));  // for tests
   options::positional_options_description positional;
   positional.add("target", 1);
   if (also_) {

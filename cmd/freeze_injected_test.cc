@@ -86,12 +86,11 @@ TEST_P(FreezeInjected, NoWalkIsLostWhereEverythingChanges) {
 TEST_P(FreezeInjected, WhatWasCopiedBeforeTheStopIsWhatIsThereInIt) {
   if (GetParam() != "precopy") GTEST_SKIP() << "only precopy copies before";
   PythonProgram target(python_, "mutating.py");
-  setenv("HEAPGLASS_CHECK_COPY", "1", 1);
   for (int i = 0; i < 8; ++i) {
-    const Outcome outcome = info(target);
+    const Outcome outcome =
+        heapglass({"info", "--no-heap", "--format", "json", mode(), target.target(), "--check-copy"});
     EXPECT_EQ(outcome.status, 0) << outcome.err;
   }
-  unsetenv("HEAPGLASS_CHECK_COPY");
   EXPECT_TRUE(target.answers('?', '+'));
   EXPECT_EQ(target.finish(), 0);
 }

@@ -2,6 +2,19 @@
 #include "cmd/session.h"
 
 namespace heapglass {
+namespace {
+
+// One word, or a list where several hold.
+Cell state_of(const Session& session) {
+  const std::vector<TargetState>& states = session.states();
+  if (states.empty()) return std::string("running");
+  if (states.size() == 1) return states.front().name;
+  List names;
+  for (const TargetState& state : states) names.push_back(state.name);
+  return names;
+}
+
+}  // namespace
 
 int run_info(const std::vector<std::string>& arguments) {
   CommandLine line("info", "what runs there: version, layout, threads, collector, sizes");
@@ -44,6 +57,7 @@ int run_info(const std::vector<std::string>& arguments) {
   add("interpreters", "interpreters", Kind::kCount, std::uint64_t(s.interpreters().size()));
   add("threads", "Python threads", Kind::kCount, threads);
   add("os_threads", "threads in all", Kind::kCount, std::uint64_t(s.capture().threads.size()));
+  add("state", "state", Kind::kText, state_of(s));
   add("stopped", "stopped by a signal", Kind::kText, s.capture().was_stopped);
   add("gc_enabled", "collector enabled", Kind::kText, enabled);
   add("gc_collecting", "collecting now", Kind::kText, collecting);

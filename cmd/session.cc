@@ -16,7 +16,9 @@
 #include "lib/base/error.h"
 #include "lib/graph/verify.h"
 #include "lib/python/collecting.h"
+#include "lib/python/runtime_stage.h"
 #include "lib/render/picture_file.h"
+#include "lib/render/unfinished.h"
 #include "lib/render/utf8.h"
 #include "lib/render/write_report.h"
 #include "lib/snapshot/snapshot_target.h"
@@ -26,6 +28,7 @@
 #include "platform/live_target.h"
 #include "platform/mapped_file.h"
 #include "platform/threads.h"
+#include "platform/wait_limit.h"
 
 namespace heapglass {
 namespace {
@@ -88,11 +91,72 @@ void Session::give_up_rights(const CommonOptions& common) {
   g_confined = true;
 }
 
+namespace {
+
+// Nothing else ends such a wait: not ^C, and no time limit of the call.
+[[noreturn]] void end_late(const std::string& target, const std::string& what) {
+  remove_unfinished_files();
+  const std::string line =
+      "heapglass: process " + printable(target) + " was given up: " + what +
+      " (a page may be for a file system or a userfaultfd to bring that does not answer, "
+      "or the machine is short of memory: try again)\n";
+  if (write(STDERR_FILENO, line.data(), line.size()) < 0) {
+    // There is nobody to tell.
+  }
+  _exit(static_cast<int>(ErrorKind::kUnreachable));
+}
+
+// What finding the interpreter says of "this process" is said of it by its name.
+Error with_name(const Error& error, const std::string& name) {
+  constexpr std::string_view kThis = "this process";
+  std::string what = error.what();
+  if (const std::size_t at = what.find(kThis); at != std::string::npos) what.replace(at, kThis.size(), name);
+  return Error(error.kind(), what, error.hint(), error.detail());
+}
+
+}  // namespace
+
 std::unique_ptr<Session> Session::open(const CommonOptions& common, const SessionOptions& options) {
+  constexpr int kTries = 4;
+  for (int tries = 1;; ++tries) {
+    try {
+      return open_once(common, options);
+    } catch (const BecameAnotherProgram&) {
+      if (tries == kTries) throw;
+    }
+  }
+}
+
+// The main thread's stack, as far as it is in use.
+bool Session::main_thread_ends_it() const {
+  for (const ThreadRegisters& t : capture_.threads) {
+    if (t.tid != target_->pid() || is_null(t.stack_pointer)) continue;
+    const Mapping* const stack = find_mapping(capture_.mappings, t.stack_pointer);
+    return stack && returns_to_finalize(python_, *capture_.image, t.stack_pointer, stack->end);
+  }
+  return false;
+}
+
+void Session::note_states(bool saved) {
+  states_ = target_->states();
+  if (saved) return;  // with those of the interpreter
+  RuntimeStage stage = stage_of(python_, *capture_.image);
+  if (stage == RuntimeStage::kRunning && main_thread_ends_it()) stage = RuntimeStage::kEnding;
+  if (stage == RuntimeStage::kStarting)
+    states_.push_back({"starting", "its Python is starting up: not all of it is there yet"});
+  if (stage == RuntimeStage::kEnding)
+    states_.push_back({"shutting down",
+                       "its Python is shutting down (Py_Finalize): modules and other objects may be gone"});
+}
+
+std::unique_ptr<Session> Session::open_once(const CommonOptions& common, const SessionOptions& options) {
   std::unique_ptr<Session> session(new Session);
   Session& s = *session;
   if (g_confined) throw std::logic_error("a look at a target after the last: see CommonOptions::more_follow");
   be_first_to_be_killed();
+  // Until nothing of the target is read any more.
+  std::optional<WaitWatch> watch(std::in_place,
+                                 [&](const std::string& what) { end_late(common.target, what); });
   s.target_ = s.open_target(common, options);
   Target& target = *s.target_;
   CommonOptions agreed = common;
@@ -107,16 +171,17 @@ std::unique_ptr<Session> Session::open(const CommonOptions& common, const Sessio
   if (snapshot && options.to_save)
     throw Error(ErrorKind::kUsage, "'" + common.target + "' is a snapshot already", "copy the file");
   try {
+    const WaitLimit limit(WaitLimit::kFind);
     if (snapshot) {
       s.python_ = snapshot->python();
     } else {
       s.python_ = target.runs() ? PyRuntime::find_quickly(target.memory(), target.binaries())
                                 : PyRuntime::find(target.memory(), target.binaries());
     }
-  } catch (const Error&) {
+  } catch (const Error& error) {
     prepared.wait();
     target.check();
-    throw;
+    throw with_name(error, target.name());
   }
   s.find_ms_ = ms_since(s.began_);
 
@@ -141,10 +206,10 @@ std::unique_ptr<Session> Session::open(const CommonOptions& common, const Sessio
       const auto settling = Clock::now();
       try {
         s.python_ = PyRuntime::find(*s.capture_.image, target.binaries());
-      } catch (const Error&) {
+      } catch (const Error& error) {
         target.check();
         if (s.reads_running() && s.captures_ < kTries) continue;
-        throw;
+        throw with_name(error, target.name());
       }
       s.settle_ms_ = ms_since(settling);
     }
@@ -161,6 +226,8 @@ std::unique_ptr<Session> Session::open(const CommonOptions& common, const Sessio
     for (const PyInterpreter& i : s.interpreters_) collecting |= i.collecting;
     if (!collecting || s.capture_.no_good_moment || s.captures_ == kTries || !target.runs()) break;
   }
+  s.note_states(snapshot != nullptr);
+  watch.reset();
   yield_to_others(common.nice, common.more_follow);
   const bool own = target.owned_by_caller();
   s.resolve_ = common.resolve != "auto" ? common.resolve : own ? "run" : "scan";
@@ -293,6 +360,7 @@ std::uint64_t Session::torn() const {
 
 std::vector<std::string> Session::caveats() const {
   std::vector<std::string> lines = capture_.notes;
+  for (const TargetState& state : states_) lines.push_back(state.name + ": " + state.text);
   if (reads_running()) {
     const std::uint64_t count = torn();
     lines.push_back("read while it ran: " +

@@ -40,11 +40,14 @@ struct SessionOptions {
 class Session {
  public:
   ~Session();
+  // Looks again at a process that becomes another program meanwhile.
   static std::unique_ptr<Session> open(const CommonOptions& common, const SessionOptions& options);
 
   const Target& target() const { return *target_; }
   const PyRuntime& python() const { return python_; }
   const Capture& capture() const { return capture_; }
+  // What is not as it is with a process that just runs, of the kernel's and of the interpreter's word.
+  const std::vector<TargetState>& states() const { return states_; }
   const std::vector<PyInterpreter>& interpreters() const { return interpreters_; }
   TypeTable& types() { return *types_; }
   const Objects& objects() const { return *objects_; }
@@ -83,6 +86,9 @@ class Session {
 
  private:
   Session();
+  static std::unique_ptr<Session> open_once(const CommonOptions& common, const SessionOptions& options);
+  void note_states(bool saved);
+  bool main_thread_ends_it() const;
   bool reads_running() const { return capture_.freeze == name_of(FreezeMode::kNone); }
   std::unique_ptr<Target> open_target(const CommonOptions& common, const SessionOptions& options);
   void give_up_rights(const CommonOptions& common);
@@ -95,6 +101,7 @@ class Session {
   std::unique_ptr<Target> target_;
   PyRuntime python_;
   Capture capture_;
+  std::vector<TargetState> states_;
   std::unique_ptr<TouchedPages> touched_;
   Limits limits_;
   Health health_;

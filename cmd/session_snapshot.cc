@@ -45,6 +45,7 @@ void Session::hash_values(const std::function<std::uint64_t(std::string_view)>& 
 
 void Session::save(SnapshotWriter& writer, Facts& facts) const {
   save_target(facts, *target_);
+  save_states(writer, states_);
   // Arguments are values too: passwords among them.
   const std::string command = target_->command_line();
   if (touched_->unit() == TouchedPages::Unit::kWord && command.find(' ') != std::string::npos)

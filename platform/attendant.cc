@@ -14,6 +14,7 @@
 #include "platform/frame_room.h"
 #include "platform/held_child.h"
 #include "platform/held_thread.h"
+#include "platform/helper_process.h"
 #include "platform/signal_frame.h"
 #include "platform/trace.h"
 #include "platform/traced_thread.h"
@@ -24,6 +25,15 @@ namespace heapglass {
 namespace {
 
 constexpr std::chrono::seconds kEndWithin{5};
+// What the kernel takes for the page tables of a child: 12 ms per GB.
+constexpr std::chrono::seconds kChildWithin{20};
+// Asked to end, we leave no more to a process that does not run than it takes one that runs to end its part.
+constexpr std::chrono::seconds kEndSoon{1};
+
+StopClock::time_point end_until() {
+  return StopClock::now() + (HelperProcess::asked_to_end() ? kEndSoon : kEndWithin);
+}
+
 // Who was killed while a thread was about to make an attendant may see it come a moment later.
 constexpr std::chrono::milliseconds kMayComeLate{50};
 constexpr std::uint64_t kWaitForOwn = __WALL | __WNOTHREAD;  // children of the very thread that asks
@@ -77,15 +87,24 @@ bool Attendant::go_on(int signal) {
 
 long Attendant::make_child() {
   int signal = 0;
-  if (wait_for_stop(tid_, signal) == TracedStop::kEnded) return -ESRCH;
+  switch (wait_for_stop(tid_, signal)) {
+    case TracedStop::kEnded:
+      return -ESRCH;
+    case TracedStop::kLate:
+      return -ETIMEDOUT;
+    default:
+      break;
+  }
   long result = 0, handed_on = 0;
   for (bool made = false; !made;) {
     trace(PTRACE_SYSCALL, tid_, nullptr, reinterpret_cast<void*>(handed_on));
     handed_on = 0;
     user_regs_struct r{};
-    switch (wait_for_stop(tid_, signal)) {
+    switch (wait_for_stop(tid_, signal, kChildWithin)) {
       case TracedStop::kEnded:
         return -ESRCH;
+      case TracedStop::kLate:
+        return -ETIMEDOUT;
       case TracedStop::kSignal:  // SIGSTOP, as all others are blocked
         handed_on = signal;
         break;
@@ -107,8 +126,9 @@ long Attendant::make_child() {
   trace(PTRACE_SETOPTIONS, tid_, nullptr, nullptr);
   go_on(0);
   if (child_ == 0) return result;
-  if (wait_for_stop(child_, signal) == TracedStop::kEnded) return -ESRCH;
-  return result;
+  const TracedStop first = wait_for_stop(child_, signal);
+  if (first == TracedStop::kEnded) return -ESRCH;
+  return first == TracedStop::kLate ? -ETIMEDOUT : result;
 }
 
 long Attendant::call_in_child(long number, const std::array<std::uint64_t, 6>& arguments) {
@@ -127,6 +147,7 @@ long Attendant::call_in_child(long number, const std::array<std::uint64_t, 6>& a
     int signal = 0;
     const TracedStop stop = wait_for_stop(child_, signal);
     if (stop == TracedStop::kEnded) return -ESRCH;
+    if (stop == TracedStop::kLate) return -ETIMEDOUT;
     if (stop == TracedStop::kSystemCall) ++stops;
   }
   return get_registers(child_, r) ? static_cast<long>(r.rax) : -ESRCH;
@@ -148,10 +169,10 @@ bool Attendant::end() {
   if (child_ != 0) {
     kill(child_, SIGKILL);
     int signal = 0;
-    while (wait_for_stop(child_, signal) != TracedStop::kEnded) {
-    }
+    for (TracedStop stop = TracedStop::kHeld; stop != TracedStop::kEnded && stop != TracedStop::kLate;)
+      stop = wait_for_stop(child_, signal);
   }
-  for (const auto until = StopClock::now() + kEndWithin; tid_ != 0 && StopClock::now() < until;) {
+  for (const auto until = end_until(); tid_ != 0 && StopClock::now() < until;) {
     tend();
     if (tid_ != 0) nap();
   }
@@ -163,7 +184,7 @@ bool Attendant::end() {
 bool end_left_attendant(const Process& process, const CallSites& sites, const FrameRoom& room,
                         const std::vector<pid_t>& children_before) {
   const auto began = StopClock::now();
-  while (StopClock::now() < began + kEndWithin) {
+  while (StopClock::now() < began + kEndWithin && !HelperProcess::asked_to_end()) {
     const std::vector<pid_t> there = threads_in(process, room);
     if (there.empty() && StopClock::now() > began + kMayComeLate) {
       bool clean = true;
@@ -176,7 +197,8 @@ bool end_left_attendant(const Process& process, const CallSites& sites, const Fr
       // It ends by itself, but in a process that is stopped.
       if (trace(PTRACE_SEIZE, tid, nullptr, nullptr) != 0) continue;
       trace(PTRACE_INTERRUPT, tid, nullptr, nullptr);
-      for (bool ended = false; !ended && StopClock::now() < began + kEndWithin;) {
+      for (bool ended = false;
+           !ended && StopClock::now() < began + kEndWithin && !HelperProcess::asked_to_end();) {
         int signal = 0;
         const auto stop = look_for_stop(tid, signal);
         ended = stop == TracedStop::kEnded;

@@ -91,6 +91,33 @@ std::optional<std::uint64_t> memory_room(const std::vector<std::string>& directo
   return least;
 }
 
+std::optional<FrozenGroup> frozen_group(const std::vector<std::string>& directories) {
+  std::optional<FrozenGroup> found;
+  for (const std::string& d : directories) {
+    const std::string state = read_proc_file(d + "/freezer.state");
+    if (state.starts_with("FROZEN") || state.starts_with("FREEZING"))
+      return FrozenGroup{d, true, state.starts_with("FROZEN")};
+    // A group is told as frozen when all of its tasks stand, and is asked to be by its own file or one above.
+    const bool all_stand = number_after(read_proc_file(d + "/cgroup.events"), "frozen ") == 1;
+    if (!all_stand && !read_proc_file(d + "/cgroup.freeze").starts_with('1')) continue;
+    found = FrozenGroup{d, false, all_stand || (found && found->all_stand)};
+  }
+  return found;
+}
+
+std::optional<FrozenGroup> frozen_group(pid_t pid) {
+  if (auto found = frozen_group(cgroup_directories(pid, "freezer"))) return found;
+  // A container may hide its groups. These are the kernel's functions in which a frozen task stands.
+  const std::string stands_in = read_proc_file("/proc/" + std::to_string(pid) + "/wchan");
+  if (stands_in == "do_freezer_trap") return FrozenGroup{"", false, true};
+  if (stands_in == "__refrigerator") return FrozenGroup{"", true, true};
+  return std::nullopt;
+}
+
+std::string tell(const FrozenGroup& group) {
+  return "its control group is frozen" + (group.directory.empty() ? "" : " (" + group.directory + ")");
+}
+
 std::optional<std::uint64_t> task_room(const std::vector<std::string>& directories) {
   std::optional<std::uint64_t> least;
   for (const std::string& d : directories)

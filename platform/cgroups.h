@@ -17,4 +17,15 @@ std::vector<std::string> cgroup_directories(pid_t pid, const std::string& contro
 std::optional<std::uint64_t> memory_room(const std::vector<std::string>& directories);
 std::optional<std::uint64_t> task_room(const std::vector<std::string>& directories);
 
+// A group, the process' own or one above it, whose tasks the kernel does not let run.
+struct FrozenGroup {
+  std::string directory;  // empty: not to be seen from here, the kernel's word for where a thread stands
+  bool by_first_version = false;  // cgroup-v1/freezer-subsystem.rst: a task there comes to no ptrace stop
+  bool all_stand = false;         // false while some are still on their way
+};
+std::optional<FrozenGroup> frozen_group(const std::vector<std::string>& directories);
+std::optional<FrozenGroup> frozen_group(pid_t pid);
+// "its control group is frozen (/sys/fs/cgroup/docker/1234)"
+std::string tell(const FrozenGroup& group);
+
 }  // namespace heapglass

@@ -60,5 +60,39 @@ TEST(Groups, OfOurselvesAreThere) {
     EXPECT_TRUE(std::filesystem::is_directory(directory)) << directory;
 }
 
+TEST_F(Group, Frozen) {
+  const std::string inner = directory_ + "/inner";
+  EXPECT_FALSE(frozen_group({inner, directory_}));
+  write("/inner/cgroup.freeze", "0\n");
+  write("/inner/cgroup.events", "populated 1\nfrozen 0\n");
+  write("/cgroup.freeze", "0\n");
+  write("/cgroup.events", "populated 1\nfrozen 0\n");
+  EXPECT_FALSE(frozen_group({inner, directory_}));
+  write("/cgroup.freeze", "1\n");  // the one above is asked to, and not all of it stands
+  auto found = frozen_group({inner, directory_});
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->directory, directory_);
+  EXPECT_FALSE(found->all_stand);
+  write("/inner/cgroup.events", "populated 1\nfrozen 1\n");  // ours does
+  found = frozen_group({inner, directory_});
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->directory, directory_);
+  EXPECT_TRUE(found->all_stand);
+  EXPECT_FALSE(found->by_first_version);
+  EXPECT_EQ(tell(*found), "its control group is frozen (" + directory_ + ")");
+}
+
+TEST_F(Group, FrozenByVersionOne) {
+  write("/freezer.state", "THAWED\n");
+  EXPECT_FALSE(frozen_group({directory_}));
+  write("/freezer.state", "FREEZING\n");
+  auto found = frozen_group({directory_});
+  ASSERT_TRUE(found);
+  EXPECT_TRUE(found->by_first_version);
+  EXPECT_FALSE(found->all_stand);
+  write("/freezer.state", "FROZEN\n");
+  EXPECT_TRUE(frozen_group({directory_})->all_stand);
+}
+
 }  // namespace
 }  // namespace heapglass

@@ -12,6 +12,7 @@
 
 #include "lib/base/parallel.h"
 #include "platform/fair_share.h"
+#include "platform/wait_limit.h"
 
 namespace heapglass {
 namespace {
@@ -72,6 +73,7 @@ class Copier {
   // What was taken up and is not copied yet.
   void flush() {
     if (count_ == 0) return;
+    const WaitLimit limit(WaitLimit::kRead);
     const ssize_t got = process_.read_pinned(local_, remote_, count_);
     std::uint64_t done = got < 0 ? 0 : static_cast<std::uint64_t>(got);
     copied_ += done;
@@ -142,6 +144,7 @@ class Copier {
     }
   }
   void copy_by_file(const CopyJob& run) {
+    const WaitLimit limit(WaitLimit::kRead);
     std::uint64_t done = 0;
     while (done < run.size) {
       const ssize_t got =

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <string>
 
+#include "platform/frozen_copy.h"
 #include "platform/moment_watch.h"
 #include "platform/stopped_process.h"
 #include "platform/threads.h"
@@ -17,6 +18,7 @@ double estimate_copy_ms(Prepared& prepared) {
 }
 
 Capture freeze_copy(Prepared& prepared, const GoodMoment& moment, std::optional<double> max_pause_ms) {
+  if (auto frozen = copy_frozen(prepared, moment)) return std::move(*frozen);
   const Process& process = prepared.process();
   MemoryCopier& copier = *prepared.copier();
   Capture capture;

@@ -33,7 +33,7 @@ void keep_until_read(Channel& channel, const std::function<bool()>& late_ones_le
   const auto until = StopClock::now() + kLongestRead;
   bool all_let_go = late_ones_let_go();
   while (child_or_error > 0 && !channel.wait(std::chrono::milliseconds(all_let_go ? 20 : 1)) &&
-         StopClock::now() < until) {
+         StopClock::now() < until && !HelperProcess::asked_to_end()) {
     all_let_go = all_let_go || late_ones_let_go();
     attendant.tend();
   }

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 
@@ -137,7 +136,7 @@ void check_copy(MemoryCopier& copier) {
 // The rounds, and the stop for the rest.
 void copy_and_hold(const Process& process, MemoryCopier& copier, const CallSites& sites,
                    const GoodMoment& moment, const StopOptions& options, std::uint64_t most_bytes,
-                   Capture& capture) {
+                   bool check_in_stop, Capture& capture) {
   WriteTracker tracker(process.pid(), userfaultfd_of(process, sites, options, capture.pause_ms));
   for (const Range& range : MemoryCopier::watchable(process.mappings()))
     if (tracker.watched_by_another(range))
@@ -155,7 +154,7 @@ void copy_and_hold(const Process& process, MemoryCopier& copier, const CallSites
           taken = watch.good_now();
           if (!taken) return;  // a moment too late: let go, and look again
           too_much = !copier.copy_rest(tracker, most_bytes, capture.mappings);
-          if (std::getenv("HEAPGLASS_CHECK_COPY") && !too_much) check_copy(copier);
+          if (check_in_stop && !too_much) check_copy(copier);
           capture.threads = stopped.threads();
           capture.was_stopped = stopped.in_group_stop();
         });
@@ -196,7 +195,7 @@ Capture freeze_precopy(Prepared& prepared, const GoodMoment& moment, std::option
   }
   Capture capture;
   try {
-    copy_and_hold(process, copier, *sites, moment, options, most_bytes, capture);
+    copy_and_hold(process, copier, *sites, moment, options, most_bytes, prepared.check_copy(), capture);
   } catch (const CannotHoldThisWay&) {
     copier.forget_rounds();
     throw;

@@ -2,9 +2,11 @@
 
 #include <chrono>
 #include <cstdio>
+#include <set>
 
 #include "platform/residency.h"
 #include "platform/threads.h"
+#include "platform/wait_limit.h"
 
 namespace heapglass {
 namespace {
@@ -23,7 +25,13 @@ std::string as_ms(double ms) { return decimal(ms, "ms"); }
 std::string as_mb(std::uint64_t bytes) { return decimal(static_cast<double>(bytes) / 1e6, "MB"); }
 
 Prepared::Prepared(const Process& process, const FreezeRequest& request)
-    : process_(process), residency_(request.residency) {
+    : process_(process), residency_(request.residency), check_copy_(request.check_copy) {
+  const WaitLimit limit(WaitLimit::kFind);  // it opens the target's files
+  // One file of each file system first: to open one of a FUSE server takes its pages away from all that have
+  // it mapped, and what the plan then lists would be asked of the server in the stop.
+  std::set<std::uint64_t> devices;
+  for (const Mapping& m : process.mappings())
+    if (m.has_file() && devices.insert(m.device).second) process.open_mapped_file(m);
   const auto began = CopyClock::now();
   copier_ = std::make_shared<MemoryCopier>(process, request.urgent);
   prepare_ms_ = std::chrono::duration<double, std::milli>(CopyClock::now() - began).count();

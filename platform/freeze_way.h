@@ -21,6 +21,7 @@ class Prepared {
 
   const Process& process() const { return process_; }
   const std::shared_ptr<MemoryCopier>& copier() const { return copier_; }
+  bool check_copy() const { return check_copy_; }
   // What copying would take at this moment, measured once.
   const MemoryCopier::Estimate& estimate();
   // Which pages are in memory, where that was asked for: when the target is held, before it is read.
@@ -32,7 +33,7 @@ class Prepared {
   const Process& process_;
   std::shared_ptr<MemoryCopier> copier_;
   std::optional<MemoryCopier::Estimate> estimate_;
-  const bool residency_;
+  const bool residency_, check_copy_;
   double prepare_ms_ = 0;
 };
 

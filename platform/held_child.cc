@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "platform/held_thread.h"
+#include "platform/helper_process.h"
 #include "platform/injected_calls.h"
 #include "platform/threads.h"
 
@@ -43,7 +44,7 @@ std::optional<long> wait_in(const Process& parent, const CallSites& sites, pid_t
 bool reap_in_parent(const Process& parent, const CallSites& sites, pid_t child) {
 #if defined(__x86_64__)
   const auto until = StopClock::now() + kReapFor;
-  while (StopClock::now() < until) {
+  while (StopClock::now() < until && !HelperProcess::asked_to_end()) {
     ProcStat stat;
     if (!read_proc_stat(child, stat)) return true;
     // A parent that has become another program since has these instructions elsewhere.
@@ -51,6 +52,7 @@ bool reap_in_parent(const Process& parent, const CallSites& sites, pid_t child) 
         still_there(parent, sites) ? sites : find_call_sites(parent, parent.mappings());
     if (stat.state == 'Z' && now) {
       for (const pid_t tid : least_disturbed_first(parent.pid())) {
+        if (StopClock::now() > until || HelperProcess::asked_to_end()) break;
         const std::optional<long> got = wait_in(parent, *now, tid, child);
         if (got && (*got == child || *got == -ECHILD)) return true;
       }

@@ -12,6 +12,7 @@
 #include <string>
 #include <utility>
 
+#include "platform/helper_process.h"
 #include "platform/interrupted_wait.h"
 #include "platform/process.h"
 #include "platform/threads.h"
@@ -73,7 +74,7 @@ std::optional<HeldThread> HeldThread::hold(pid_t tid, StopClock::time_point dead
     if (got != 0) return std::nullopt;
     // Who was asked to stop is let go at its stop: left to itself it would find its wait ended.
     late = StopClock::now() > deadline;
-    if (StopClock::now() > deadline + kLateFor) return std::nullopt;
+    if (StopClock::now() > deadline + kLateFor || HelperProcess::asked_to_end()) return std::nullopt;
     const timespec time{0, 20'000};
     nanosleep(&time, nullptr);
   }

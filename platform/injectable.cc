@@ -84,6 +84,7 @@ std::string why_not_inject(const Process& process) {
 #if !defined(__x86_64__)
   return "system calls are injected on x86-64 only";
 #endif
+  if (const auto group = frozen_group(process.pid())) return tell(*group);
   for (const pid_t tid : list_threads(process.pid())) {
     const std::string status =
         read_proc_file("/proc/" + std::to_string(process.pid()) + "/task/" + std::to_string(tid) + "/status");

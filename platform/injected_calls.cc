@@ -12,6 +12,7 @@
 #include <cstring>
 #include <optional>
 
+#include "platform/cgroups.h"
 #include "platform/page_map.h"
 #include "platform/signal_frame.h"
 #include "platform/trace.h"
@@ -25,6 +26,7 @@ namespace heapglass {
 #if defined(__x86_64__)
 namespace {
 
+constexpr std::chrono::milliseconds kLastWait{500};
 constexpr std::uint64_t kUserCode64 = 0x33;  // cs of 64-bit programs
 constexpr std::uint64_t kRedZone = 128;      // below the stack pointer, of whoever runs (System V ABI)
 constexpr std::uint64_t kFloatingAlign = 64;
@@ -191,9 +193,21 @@ void InjectedCalls::lay_down() {
     throw CannotInject("its stack cannot be written");
 }
 
+// It got no processor, or a control group that was frozen meanwhile keeps it from running: brought back to
+// where it was held, in which a frozen one of version 2 obeys.
+void InjectedCalls::give_up_wait() {
+  int signal = 0;
+  trace(PTRACE_INTERRUPT, tid_, nullptr, nullptr);
+  lost_ = wait_for_stop(tid_, signal, kLastWait) == TracedStop::kLate;
+  const auto group = frozen_group(process_.pid());
+  throw CannotInject(group ? tell(*group)
+                           : "its thread " + std::to_string(tid_) + " did not come to its next stop in time");
+}
+
 TracedStop InjectedCalls::next_stop() {
   int signal = 0;
   const TracedStop stop = wait_for_stop(tid_, signal);
+  if (stop == TracedStop::kLate) give_up_wait();
   if (stop == TracedStop::kEnded) {
     gone_ = true;
     throw CannotInject("its thread " + std::to_string(tid_) + " ended meanwhile");
@@ -271,7 +285,8 @@ long InjectedCalls::make_held_thread(std::uint64_t stack) {
 }
 
 void InjectedCalls::restore() {
-  if (gone_) return;
+  // A thread that comes to no stop has its frame: it comes back by itself when it runs again.
+  if (gone_ || lost_) return;
   if (changed_) {
     // In this order, for the same reason.
     trace(PTRACE_SETSIGMASK, tid_, reinterpret_cast<void*>(sizeof mask_), &mask_);

@@ -58,6 +58,7 @@ class InjectedCalls {
   void lay_down();
   void begin(long number, const std::array<std::uint64_t, 6>& arguments);
   TracedStop next_stop();
+  [[noreturn]] void give_up_wait();
   void wait_until_held();
   void go_on_to_call();
   void restore();
@@ -70,7 +71,9 @@ class InjectedCalls {
   std::vector<std::byte> floating_;  // NT_X86_XSTATE
   std::uint64_t base_ = 0;           // of what lies below the stack
   std::vector<std::byte> before_;    // that was there
-  bool changed_ = false, gone_ = false;
+  bool changed_ = false;
+  bool gone_ = false;  // it has ended
+  bool lost_ = false;  // it comes to no stop
 };
 
 }  // namespace heapglass

@@ -121,7 +121,7 @@ std::unique_ptr<StoppedProcess> hold(const Process& process, const CallSites& si
     const bool all_let_go = stopped->resume();
     report.pause_ms = std::max(report.pause_ms, ms_since(since));
     if (good) return stopped;
-    while (!all_let_go && !stopped->let_late_ones_go()) {
+    while (!all_let_go && !stopped->let_late_ones_go() && !HelperProcess::asked_to_end()) {
       const timespec nap{0, 1'000'000};
       nanosleep(&nap, nullptr);
     }
@@ -195,7 +195,8 @@ HelperHold::HelperHold(const Process& process, const CallSites& sites, const Goo
       case HoldReport::End::kFailed:
         throw Error(ErrorKind::kUnreachable, report_.what, report_.hint);
       case HoldReport::End::kHelperGone:
-        return;  // what it has left is for the caller to find
+        helper_->end();  // it may hold the process still, and not answer
+        return;          // what it has left is for the caller to find
       case HoldReport::End::kCannotStop:
         break;
     }

@@ -48,7 +48,7 @@ class HelperHold {
 
  private:
   HoldReport report_;
-  std::unique_ptr<HelperProcess> helper_;
+  std::unique_ptr<HelperProcess> helper_;  // has ended where the report is that it is gone
 };
 
 }  // namespace heapglass

@@ -4,7 +4,9 @@
 #include <thread>
 
 #include "platform/freeze_ways.h"
+#include "platform/frozen_copy.h"
 #include "platform/mapped_binaries.h"
+#include "platform/process_state.h"
 
 namespace heapglass {
 
@@ -27,11 +29,25 @@ std::vector<const Binary*> LiveTarget::binaries() {
 void LiveTarget::prepare() { prepared_ = std::make_unique<Prepared>(process_, freeze_); }
 
 Capture LiveTarget::capture(const GoodMoment& moment) {
-  if (!prepared_) prepare();
-  const std::unique_ptr<Prepared> prepared = std::move(prepared_);
-  Capture capture = take_by(*prepared, freeze_, moment);
+  Capture capture;
+  std::unique_ptr<Prepared> prepared;
+  constexpr int kTries = 5;
+  for (int tries = 1;; ++tries) {
+    if (!prepared_) prepare();
+    prepared = std::move(prepared_);
+    try {
+      capture = take_by(*prepared, freeze_, moment);
+      break;
+    } catch (const ThawedMeanwhile&) {
+      if (tries == kTries) throw;
+    } catch (const Error&) {
+      process_.check_alive();  // that it has gone, or is another program, says more
+      throw;
+    }
+  }
   // A way that does not tell it in time tells it a moment later.
   if (!capture.residency) capture.residency = prepared->residency(capture.mappings);
+  states_ = states_of(process_, capture);
   was_stopped_ = capture.was_stopped;
   note_facts();
   return capture;

@@ -15,8 +15,8 @@ class LiveTarget final : public Target {
   explicit LiveTarget(pid_t pid, const FreezeRequest& freeze = {});
   ~LiveTarget() override;
 
-  std::string name() const override { return "process " + std::to_string(process_.pid()); }
-  std::int32_t pid() const override { return process_.pid(); }
+  std::string name() const override { return "process " + std::to_string(process_.id()); }
+  std::int32_t pid() const override { return process_.id(); }
   std::string command_line() const override { return command_line_; }
   std::string executable() const override { return executable_; }
   std::optional<std::uint64_t> resident_bytes() const override { return resident_bytes_; }
@@ -27,6 +27,7 @@ class LiveTarget final : public Target {
   std::vector<const Binary*> binaries() override;
   void prepare() override;
   Capture capture(const GoodMoment& moment) override;
+  std::vector<TargetState> states() const override { return states_; }
   void check() const override;
 
  private:
@@ -42,6 +43,7 @@ class LiveTarget final : public Target {
   std::vector<std::unique_ptr<Binary>> binaries_;
   std::unique_ptr<Prepared> prepared_;
   bool was_stopped_ = false;
+  std::vector<TargetState> states_;
 };
 
 }  // namespace heapglass

@@ -34,7 +34,7 @@ bool MomentWatch::good() const {
 
 bool MomentWatch::stands_still() {
   const auto now = Clock::now();
-  const auto used = processor_time_of(process_.pid());
+  const auto used = processor_time_of(process_.id());
   if (!used) return true;
   if (!idle_since_ || *used != processor_time_) {
     idle_since_ = now;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "platform/process.h"
+#include "platform/wait_limit.h"
 
 namespace heapglass {
 
@@ -36,6 +37,7 @@ class PageMap {
     std::vector<std::uint64_t> entries(std::min<std::uint64_t>(range.size() / kPage, 1 << 16));
     for (std::uint64_t at = range.start; at < range.end;) {
       const std::uint64_t want = std::min<std::uint64_t>((range.end - at) / kPage, entries.size());
+      const WaitLimit limit(WaitLimit::kRead);
       const ssize_t got = pread(fd_.get(), entries.data(), want * 8, static_cast<off_t>(at / kPage * 8));
       if (got <= 0) return;
       const std::uint64_t n = static_cast<std::uint64_t>(got) / 8;

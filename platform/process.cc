@@ -12,12 +12,17 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <sstream>
 
 #include "lib/base/error.h"
+#include "lib/target/target.h"
+#include "platform/file_answers.h"
 #include "platform/missing_right.h"
 #include "platform/proc_maps.h"
 #include "platform/proc_text.h"
 #include "platform/resident_memory.h"
+#include "platform/threads.h"
+#include "platform/wait_limit.h"
 
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434  // Linux 5.3
@@ -27,6 +32,31 @@ namespace heapglass {
 namespace {
 
 std::string proc(pid_t pid, const char* name) { return "/proc/" + std::to_string(pid) + "/" + name; }
+
+bool has_ended(const ProcStat& stat) { return stat.state == 'Z' || stat.state == 'X'; }
+
+// Documentation/filesystems/proc.rst: start_code, end_code and start_stack are fields 26 to 28 of stat, the
+// 24th to 26th behind the name. Zero or one where this user may not know them.
+std::string program_of(pid_t pid) {
+  const std::string stat = read_proc_file(proc(pid, "stat"));
+  const std::size_t name_end = stat.rfind(')');
+  if (name_end == std::string::npos) return "";
+  std::istringstream fields(stat.substr(name_end + 1));
+  std::string field, program;
+  for (int i = 1; i <= 26 && fields >> field; ++i)
+    if (i >= 24) program += field + " ";
+  return program;
+}
+
+// Of the auxiliary vector, pairs of words: the first is a small number, so that the upper half of a word of
+// 64 bits is zero, where two words of 32 bits have a value. The program's file need not be read for that.
+bool is_32_bit(pid_t pid) {
+  const std::string vector = read_proc_file(proc(pid, "auxv"));
+  std::uint32_t upper = 0;
+  if (vector.size() < 16) return false;
+  std::memcpy(&upper, vector.data() + sizeof upper, sizeof upper);
+  return upper != 0;
+}
 
 }  // namespace
 
@@ -40,6 +70,7 @@ FileDescriptor::~FileDescriptor() {
 }
 
 std::string read_proc_file(const std::string& path) {
+  const WaitLimit limit(WaitLimit::kRead);
   std::string text;
   const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return text;
@@ -83,14 +114,20 @@ Process Process::open(pid_t pid) {
     if (!read_proc_stat(process.pid_, stat))
       throw Error(ErrorKind::kUnreachable, "cannot look at " + who + ": its process is gone");
   }
+  process.id_ = process.pid_;
+  if (has_ended(stat) && process.find_live_thread()) read_proc_stat(process.pid_, stat);
   process.start_time_ = stat.start_time;
-  if (stat.state == 'Z' || stat.state == 'X')
+  if (has_ended(stat))
     throw Error(ErrorKind::kUnreachable, "cannot look at " + who + ": it has ended and is a zombie",
                 "its memory is gone; only its parent can remove it");
   constexpr std::uint32_t kKernelThread = 0x00200000;  // PF_KTHREAD
   if (stat.flags & kKernelThread)
     throw Error(ErrorKind::kUnreachable, "cannot look at " + who + ": it is a kernel thread",
                 "give the process id of a Python program");
+  if (is_32_bit(process.pid_))
+    throw Error(ErrorKind::kNotPython, who + " is a 32-bit program, which heapglass does not read",
+                "it reads 64-bit programs");
+  process.program_ = program_of(process.pid_);
   process.mem_ = FileDescriptor(::open(proc(process.pid_, "mem").c_str(), O_RDONLY | O_CLOEXEC));
   const int error = errno;
   if (!process.mem_ && !process.readable_by_call()) {
@@ -100,7 +137,7 @@ Process Process::open(pid_t pid) {
                 missing_right(process.pid_));
   }
   if (!process.mem_) process.refuse_if_shared();
-  process.itself_ = FileDescriptor(static_cast<int>(syscall(SYS_pidfd_open, process.pid_, 0)));
+  process.itself_ = FileDescriptor(static_cast<int>(syscall(SYS_pidfd_open, process.id_, 0)));
   return process;
 }
 
@@ -131,16 +168,27 @@ bool Process::readable_by_call() const {
   return false;
 }
 
+bool Process::find_live_thread() {
+  constexpr std::uint32_t kExiting = 0x00000004;  // PF_EXITING
+  for (const pid_t tid : list_threads(id_)) {
+    ProcStat stat;
+    if (!read_proc_stat(tid, stat) || has_ended(stat) || stat.flags & kExiting) continue;
+    pid_ = tid;
+    return true;
+  }
+  return false;
+}
+
 void Process::check_alive() const {
   constexpr std::uint32_t kExiting = 0x00000004;  // PF_EXITING: its memory has gone, or is going
   ProcStat stat;
-  if (!read_proc_stat(pid_, stat) || stat.state == 'Z' || stat.state == 'X' || stat.flags & kExiting)
-    throw Error(ErrorKind::kUnreachable,
-                "process " + std::to_string(pid_) + " exited while it was looked at");
+  if (!read_proc_stat(pid_, stat) || has_ended(stat) || stat.flags & kExiting)
+    throw Error(ErrorKind::kUnreachable, "process " + std::to_string(id_) + " exited while it was looked at");
   pollfd ended{itself_.get(), POLLIN, 0};
   if (stat.start_time != start_time_ || (itself_ && poll(&ended, 1, 0) > 0))
-    throw Error(ErrorKind::kUnreachable, "process " + std::to_string(pid_) +
+    throw Error(ErrorKind::kUnreachable, "process " + std::to_string(id_) +
                                              " exited while it was looked at, and its pid is another's now");
+  if (program_of(pid_) != program_) throw BecameAnotherProgram(id_);
 }
 
 std::string Process::executable() const {
@@ -179,6 +227,13 @@ FileDescriptor Process::open_mapped_file(const Mapping& mapping) const {
   char name[64];
   std::snprintf(name, sizeof name, "map_files/%" PRIx64 "-%" PRIx64, value(mapping.start),
                 value(mapping.end));
+  const std::string itself = proc(pid_, name), by_path = proc(pid_, "root") + mapping.path;
+  constexpr int kHow = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+  const bool answers = file_answers(pid_, mapping, [&] {
+    const int fd = ::open(itself.c_str(), kHow);
+    return fd >= 0 ? fd : ::open(by_path.c_str(), kHow);
+  });
+  if (!answers) return FileDescriptor();
   // map_files is the mapped file itself, deleted or not, in whatever mount namespace; it needs a capability.
   FileDescriptor fd(::open(proc(pid_, name).c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
   if (fd) return fd;
@@ -197,6 +252,7 @@ FileDescriptor Process::open_mapped_file(const Mapping& mapping) const {
 }
 
 bool Process::read(Address from, std::span<std::byte> to) const {
+  const WaitLimit limit(WaitLimit::kRead);
   if (!mem_) {
     const iovec local{to.data(), to.size()}, remote{reinterpret_cast<void*>(value(from)), to.size()};
     return read_pinned(&local, &remote, 1) == static_cast<ssize_t>(to.size());

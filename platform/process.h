@@ -33,7 +33,10 @@ class Process final : public MemoryReader {
   // zombie, a kernel thread, not permitted, or permitted only in a way that would change what it shares.
   static Process open(pid_t pid);
 
-  pid_t pid() const { return pid_; }  // of the whole process, where a thread's id was given
+  // For /proc and the kernel's calls. Where the main thread has ended it has no memory any more, and this is
+  // the id of a thread that has.
+  pid_t pid() const { return pid_; }
+  pid_t id() const { return id_; }  // of the whole process, where a thread's id was given
   std::uint64_t start_time() const { return start_time_; }  // clock ticks since boot: tells a reused pid
   std::string executable() const;                           // /proc/PID/exe's target
   std::string command_line() const;                         // arguments joined by spaces
@@ -57,14 +60,19 @@ class Process final : public MemoryReader {
   bool page_out(std::span<const iovec> pages) const;
 
   // Throws Error kUnreachable "exited" where the process that was opened is gone, or its pid is another's
-  // now: also where that began within the same tick of the kernel's clock (Linux 5.3).
+  // now: also where that began within the same tick of the kernel's clock (Linux 5.3). Throws
+  // BecameAnotherProgram.
   void check_alive() const;
 
  private:
   bool readable_by_call() const;
   void refuse_if_shared() const;
 
-  pid_t pid_ = 0;
+  // Moves the look to a thread that has memory where the main thread has ended. False: there is none.
+  bool find_live_thread();
+
+  pid_t pid_ = 0, id_ = 0;
+  std::string program_;  // where execve has put it, which is elsewhere each time
   std::uint64_t start_time_ = 0;
   FileDescriptor mem_;
   FileDescriptor itself_;  // a pidfd, which never is another's

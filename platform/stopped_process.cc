@@ -22,6 +22,7 @@
 #include "platform/missing_right.h"
 #include "platform/proc_text.h"
 #include "platform/process.h"
+#include "platform/process_state.h"
 #include "platform/system_calls.h"
 #include "platform/threads.h"
 #include "platform/trace.h"
@@ -32,11 +33,9 @@ namespace {
 [[noreturn]] void refuse(pid_t pid, pid_t tid, int error) {
   const std::string who = "process " + std::to_string(pid);
   if (const pid_t tracer = tracer_of(pid, tid)) {
-    const std::string name = thread_name(tracer, tracer);
     throw Error(ErrorKind::kUnreachable,
-                "cannot stop " + who + ": it is traced by process " + std::to_string(tracer) +
-                    (name.empty() ? "" : " (" + name + ")") + " already",
-                "end that debugger or tracer first");
+                "cannot stop " + who + ": it is traced by " + describe_process(tracer) + " already",
+                "end that debugger or tracer first, or use --freeze=none, which holds nothing");
   }
   throw Error(ErrorKind::kUnreachable, "cannot stop " + who + ": " + std::strerror(error),
               missing_right(pid));

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 #include <sys/user.h>
 
+#include <chrono>
 #include <optional>
 
 namespace heapglass {
@@ -14,9 +15,12 @@ enum class TracedStop {
   kHeld,        // PTRACE_INTERRUPT, a stop of the whole process, its first instruction
   kSignal,      // one is on its way to it, and waits for what we say
   kEnded,
+  kLate,  // none came: it does not run (its control group may be frozen), or we are asked to end
 };
-// Waits for the next; `signal` is kSignal's.
-TracedStop wait_for_stop(pid_t tid, int& signal);
+// For a thread that runs to the next stop by itself; a machine that is busy makes it wait for a processor.
+constexpr std::chrono::seconds kStopsWithin{2};
+// Waits for the next, no longer than that; `signal` is kSignal's.
+TracedStop wait_for_stop(pid_t tid, int& signal, std::chrono::milliseconds within = kStopsWithin);
 // The same without waiting; nothing where it runs.
 std::optional<TracedStop> look_for_stop(pid_t tid, int& signal);
 

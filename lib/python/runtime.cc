@@ -1,12 +1,16 @@
 #include "lib/python/runtime.h"
 
 #include <algorithm>
+#include <cctype>
+#include <cstdio>
 #include <cstring>
+#include <span>
 
 #include "lib/base/error.h"
 #include "lib/python/builtin_layouts.h"
 #include "lib/python/c_types.h"
 #include "lib/python/debug_offsets.h"
+#include "lib/python/runtime_stage.h"
 
 namespace heapglass {
 
@@ -145,6 +149,7 @@ std::uint32_t hexversion_by_layouts(const MemoryReader& memory, Address runtime,
     for (const StructSource* source : tries) {
       PyRuntime python;
       python.runtime = runtime;
+      python.sources = {source};
       python.layout = load_layout(LayoutSources({source})).layout;
       if (!python.self_check(memory).empty()) continue;
       const std::uint32_t said = hexversion_in_sys(memory, python.layout, runtime);
@@ -160,15 +165,105 @@ namespace {
 
 enum class Reading { kQuick, kFull };
 
+[[noreturn]] void refuse_to_read(const std::string& what) {
+  throw Error(
+      ErrorKind::kNotPython,
+      "this process runs " + what + ", which heapglass does not read (CPython " + supported_text() + ")",
+      "see the README for the versions that it reads");
+}
+
+// The release that a text of the file's constants ends with: PY_VERSION, whose text the linker may have made
+// the end of another that ends alike. `known` is major and minor, or 0.
+std::optional<std::uint32_t> version_in_text(const MemoryReader& memory, const Binary& binary,
+                                             std::uint32_t known) {
+  constexpr std::uint64_t kMost = 64 << 20;
+  const auto constants = binary.section(".rodata");
+  if (!constants || constants->size > kMost) return std::nullopt;
+  std::string text(constants->size, '\0');
+  if (!memory.read(constants->address, std::as_writable_bytes(std::span(text)))) return std::nullopt;
+  const auto part_of_word = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '.'; };
+  for (std::size_t end = 0; (end = text.find('\0', end + 1)) != std::string::npos;) {
+    std::size_t start = end;
+    while (start > 0 && end - start < 10 && part_of_word(text[start - 1])) --start;
+    unsigned major = 0, minor = 0, micro = 0;
+    int read = 0;
+    const std::string word = text.substr(start, end - start);
+    if (std::sscanf(word.c_str(), "%1u.%2u.%2u%n", &major, &minor, &micro, &read) != 3 ||
+        static_cast<std::size_t>(read) != word.size() || (major != 2 && major != 3))
+      continue;
+    const std::uint32_t version = hexversion_of(major, minor, micro);
+    // Two is the major version of much else, expat's for one.
+    if (known ? version >> 16 == known >> 16 : major == 3 || minor >= 6) return version;
+  }
+  return std::nullopt;
+}
+
+// A Python that has no _PyRuntime, by what it exports: its name, or nothing.
+std::string other_python(const MemoryReader& memory, const std::vector<const Binary*>& binaries) {
+  for (const Binary* binary : binaries) {
+    const std::string file = binary->path().substr(binary->path().rfind('/') + 1);
+    if (binary->symbols().find_exported("rpython_startup_code") || file.starts_with("libpypy") ||
+        file.starts_with("pypy"))
+      return "PyPy";
+    if (!binary->symbols().find_exported("Py_GetVersion")) continue;
+    const std::uint32_t named = version_in_name(binary->path()).value_or(0);
+    const std::uint32_t version = version_in_text(memory, *binary, named).value_or(named);
+    return version == 0 ? "a CPython older than 3.7" : "CPython " + version_text(version);
+  }
+  return "";
+}
+
+struct Fit {
+  bool fits = false;
+  bool starting = false;  // no interpreter is ready; the layout may be right
+  std::string why_not;
+};
+
+// The layout of `certain` and the first of `tables` that the process does not contradict, into `python`.
+Fit fit_layout(PyRuntime& python, const MemoryReader& memory, const std::vector<const StructSource*>& certain,
+               const std::vector<const StructSource*>& tables, const StructSource* builtin) {
+  Fit fit;
+  for (const StructSource* table : tables) {
+    python.sources = certain;
+    if (table) python.sources.push_back(table);
+    python.layout_source.clear();
+    for (const StructSource* source : python.sources)
+      if (python.layout_source.size() < 200)
+        python.layout_source += (python.layout_source.empty() ? "" : " + ") + source->description();
+    if (table && table != builtin)
+      python.layout_source += ", nearest to " + python.version + " of those that fit";
+    const LoadedLayout loaded = load_layout(LayoutSources(python.sources));
+    std::string wrong;
+    if (!loaded.conflicts.empty()) {
+      const LayoutConflict& c = loaded.conflicts.front();
+      wrong = c.field + " is " + std::to_string(c.first) + " by " + c.first_source + " and " +
+              std::to_string(c.second) + " by " + c.second_source;
+    } else {
+      python.layout = loaded.layout;
+      // The process runs on while we look: what was caught half made is right at another try.
+      for (int attempt = 0; attempt < 3; ++attempt) {
+        wrong = python.self_check(memory);
+        fit.fits = wrong.empty();
+        if (fit.fits) return fit;
+      }
+      fit.starting |= stage_of(python, memory) == RuntimeStage::kStarting;
+    }
+    fit.why_not += (fit.why_not.empty() ? "" : "; ") + python.layout_source + ": " + wrong;
+  }
+  return fit;
+}
+
 PyRuntime find_runtime(const MemoryReader& memory, const std::vector<const Binary*>& binaries,
                        Reading reading) {
   const std::vector<Found> all = candidates(binaries);
-  if (all.empty())
+  if (all.empty()) {
+    if (const std::string other = other_python(memory, binaries); !other.empty()) refuse_to_read(other);
     throw Error(ErrorKind::kNotPython,
                 "no CPython in this process: none of its " + std::to_string(binaries.size()) +
                     " programs and libraries has _PyRuntime",
                 "CPython 3.7 and newer have it; is this the right process?");
-  std::string reasons;
+  }
+  std::string reasons, not_read, starting;
   for (const Found& found : all) {
     PyRuntime python;
     python.runtime = found.runtime;
@@ -207,6 +302,9 @@ PyRuntime find_runtime(const MemoryReader& memory, const std::vector<const Binar
       } else if (later) {
         python.settled = false;
         return python;
+      } else if (const auto text = version_in_text(memory, *found.binary, python.hexversion)) {
+        python.hexversion = *text;  // its sys is not there yet, or not any more
+        python.version = version_text(*text);
       }
     }
     if (python.hexversion == 0) {
@@ -215,11 +313,11 @@ PyRuntime find_runtime(const MemoryReader& memory, const std::vector<const Binar
       continue;
     }
     if (!rules_for(python.hexversion, python.rules)) {
-      refuse("this version is not supported, " + supported_text() + " are");
+      not_read = "CPython " + python.version;
       continue;
     }
     if (python.free_threaded) {
-      refuse("free-threaded builds are not supported yet");
+      not_read = "a free-threaded CPython " + python.version;
       continue;
     }
     if (!later && !dwarf) dwarf = found.binary->structs(wanted_structs());
@@ -253,42 +351,28 @@ PyRuntime find_runtime(const MemoryReader& memory, const std::vector<const Binar
         continue;
       }
     }
-    std::string why_not;
-    for (const StructSource* table : tables) {
-      python.sources = certain;
-      if (table) python.sources.push_back(table);
-      python.layout_source.clear();
-      for (const StructSource* source : python.sources)
-        if (python.layout_source.size() < 200)
-          python.layout_source += (python.layout_source.empty() ? "" : " + ") + source->description();
-      if (table && table != builtin)
-        python.layout_source += ", nearest to " + python.version + " of those that fit";
-      const LoadedLayout loaded = load_layout(LayoutSources(python.sources));
-      std::string wrong;
-      if (!loaded.conflicts.empty()) {
-        const LayoutConflict& c = loaded.conflicts.front();
-        wrong = c.field + " is " + std::to_string(c.first) + " by " + c.first_source + " and " +
-                std::to_string(c.second) + " by " + c.second_source;
-      } else {
-        python.layout = loaded.layout;
-        // The process runs on while we look: what was caught half made is right at another try.
-        for (int attempt = 0; attempt < 3; ++attempt) {
-          wrong = python.self_check(memory);
-          if (wrong.empty()) {
-            python.settled = !later;
-            return python;
-          }
-        }
-      }
-      why_not += (why_not.empty() ? "" : "; ") + python.layout_source + ": " + wrong;
+    const Fit fit = fit_layout(python, memory, certain, tables, builtin);
+    if (fit.fits) {
+      python.settled = !later;
+      return python;
     }
     if (later) {
       // The table contradicts the process; the debug information may know better, or why.
       python.settled = false;
       return python;
     }
-    refuse("no layout fits: " + why_not);
+    if (fit.starting) {
+      starting = "CPython " + python.version;
+      continue;
+    }
+    refuse("no layout fits: " + fit.why_not);
   }
+  if (reasons.empty() && !starting.empty())
+    throw Error(ErrorKind::kUnreachable,
+                "this process runs " + starting +
+                    ", in which no interpreter is ready: it is starting up, or has shut down",
+                "there are no objects yet, or none any more; try again in a moment");
+  if (reasons.empty() && !not_read.empty()) refuse_to_read(not_read);
   throw Error(
       ErrorKind::kNotPython, "cannot read the CPython in this process: " + reasons,
       "see the README for supported versions; debug information of the interpreter (python3-dbg) may help");
@@ -331,10 +415,14 @@ std::string PyRuntime::self_check(const MemoryReader& memory) const {
   }
   const Address interpreter = pointer(runtime, l.PyRuntimeState.interpreters_main);
   if (is_null(interpreter)) return "no interpreter is initialised (yet, or any more)";
+  // At the end its dicts are emptied, and let go. The thread that does so is of that interpreter: no other
+  // layout's word would be.
+  const bool ending = !is_null(ended_by(*this, memory, interpreter));
   for (const auto& [offset, name] : {std::pair{l.PyInterpreterState.sysdict, "sysdict"},
                                      std::pair{l.PyInterpreterState.modules, "modules"},
                                      std::pair{l.PyInterpreterState.builtins, "builtins"}}) {
     const Address dict = pointer(interpreter, offset);
+    if (ending && is_null(dict)) continue;
     const Address type = pointer(dict, l.PyObject.ob_type);
     const Address metatype = pointer(type, l.PyObject.ob_type);
     const auto tp_name = read_c_string(memory, pointer(type, l.PyTypeObject.tp_name), 64);
@@ -347,7 +435,7 @@ std::string PyRuntime::self_check(const MemoryReader& memory) const {
     if (basicsize != l.PyDictObject.size) return "dict's tp_basicsize is not sizeof(PyDictObject)";
     const auto used =
         read_as<std::int64_t>(memory, dict + static_cast<std::uint64_t>(l.PyDictObject.ma_used));
-    if (!used || *used < 3 || *used > 10'000'000)
+    if (!used || *used < (ending ? 0 : 3) || *used > 10'000'000)
       return std::string(name) + " has an impossible number of entries";
     const Address keys = pointer(dict, l.PyDictObject.ma_keys);
     const auto entries =

@@ -2,6 +2,7 @@
 
 #include "lib/snapshot/saved_capture.h"
 #include "lib/snapshot/saved_memory.h"
+#include "lib/snapshot/snapshot_writer.h"
 
 namespace heapglass {
 
@@ -29,6 +30,25 @@ void save_target(Facts& facts, const Target& target) {
   if (const auto rss = target.resident_bytes()) facts.set_number("target.resident_bytes", *rss);
   if (const auto resident = target.resident_memory())
     for (const auto& [name, part] : kResident) facts.set_number(name, (*resident).*part);
+}
+
+void save_states(SnapshotWriter& writer, const std::vector<TargetState>& states) {
+  std::vector<std::string> names, texts;
+  for (const TargetState& state : states) {
+    names.push_back(state.name);
+    texts.push_back(state.text);
+  }
+  writer.strings("states.name", names);
+  writer.strings("states.text", texts);
+}
+
+std::vector<TargetState> SnapshotTarget::states() const {
+  std::vector<TargetState> states;
+  if (!file_->has("states.name.end")) return states;  // of an older heapglass
+  const auto names = file_->strings("states.name"), texts = file_->strings("states.text");
+  if (names.size() != texts.size()) file_->fail("states.text", "there is not one for each state");
+  for (std::size_t i = 0; i < names.size(); ++i) states.push_back({names[i], texts[i]});
+  return states;
 }
 
 SnapshotTarget::SnapshotTarget(std::shared_ptr<const SnapshotFile> file, bool owned_by_caller)

@@ -9,8 +9,12 @@
 
 namespace heapglass {
 
+class SnapshotWriter;
+
 // Facts target.*: what the target says of itself.
 void save_target(Facts& facts, const Target& target);
+// Sections states.*: all that is told of the process, of the kernel's and of the interpreter's word.
+void save_states(SnapshotWriter& writer, const std::vector<TargetState>& states);
 
 class SnapshotTarget final : public Target {
  public:
@@ -33,6 +37,7 @@ class SnapshotTarget final : public Target {
   std::vector<const Binary*> binaries() override;
   void prepare() override {}
   Capture capture(const GoodMoment& moment) override;
+  std::vector<TargetState> states() const override;
   void check() const override {}
 
   const SnapshotFile& file() const { return *file_; }

@@ -21,6 +21,7 @@ struct FreezeRequest {
   bool residency = false;              // the capture also tells which pages were in memory
   bool sharing = false;                // ResidentMemory also tells what other processes map too
   bool urgent = false;                 // copy on all processors, and leave no time on them to others
+  bool check_copy = false;             // for tests: kPrecopy compares its copy in the stop
 };
 
 // "copy" -> kCopy. Throws Error kUsage that lists the modes.

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/base/error.h"
 #include "lib/target/binary.h"
 #include "lib/target/capture.h"
 #include "lib/target/memory_reader.h"
@@ -22,6 +23,21 @@ struct ResidentMemory {
   // Where it was asked for, else 0: rss with each page divided by the number of processes that map it (Pss),
   // and how much of rss other processes map too: files and libraries, and what a fork has shared.
   std::uint64_t proportional = 0, mapped_by_others = 0, anonymous_mapped_by_others = 0;
+};
+
+// The process has called execve since it was opened: it is to be looked at again.
+class BecameAnotherProgram : public Error {
+ public:
+  explicit BecameAnotherProgram(std::int32_t pid)
+      : Error(ErrorKind::kUnreachable,
+              "process " + std::to_string(pid) + " became another program (execve) while it was looked at",
+              "try again") {}
+};
+
+// Something about a target that is not so of a process that just runs.
+struct TargetState {
+  std::string name;  // "stopped", "frozen", "traced", "vforking", "main thread ended"
+  std::string text;  // a sentence for people: "it is stopped by a signal"
 };
 
 class Target {
@@ -50,6 +66,8 @@ class Target {
   virtual void prepare() = 0;
   // Takes the bytes, at a good moment where one comes; again for a later moment. Throws Error kUnreachable.
   virtual Capture capture(const GoodMoment& moment) = 0;
+  // Of the last capture: what the kernel tells of its state.
+  virtual std::vector<TargetState> states() const { return {}; }
   // After something contradicted itself: throws Error kUnreachable where that is because the target is going
   // away.
   virtual void check() const = 0;

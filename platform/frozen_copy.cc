@@ -1,0 +1,69 @@
+#include "platform/frozen_copy.h"
+
+#include <chrono>
+#include <map>
+#include <thread>
+
+#include "platform/cgroups.h"
+#include "platform/moment_watch.h"
+#include "platform/proc_text.h"
+#include "platform/threads.h"
+
+namespace heapglass {
+namespace {
+
+// A group that is on its way gets there in a moment, unless one of its tasks waits uninterruptibly.
+constexpr std::chrono::milliseconds kStandsWithin{500};
+
+bool stands(pid_t pid) {
+  const auto until = std::chrono::steady_clock::now() + kStandsWithin;
+  while (true) {
+    const auto group = frozen_group(pid);
+    if (!group || !group->by_first_version) return false;
+    if (group->all_stand) return true;
+    if (std::chrono::steady_clock::now() > until) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+}
+
+// How often each thread gave up its processor: the same numbers twice say that none has run between.
+std::map<pid_t, std::uint64_t> switches_of(pid_t pid) {
+  std::map<pid_t, std::uint64_t> switches;
+  for (const pid_t tid : list_threads(pid)) {
+    const std::string status =
+        read_proc_file("/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid) + "/status");
+    switches[tid] = number_after(status, "voluntary_ctxt_switches:") +
+                    number_after(status, "nonvoluntary_ctxt_switches:");
+  }
+  return switches;
+}
+
+}  // namespace
+
+ThawedMeanwhile::ThawedMeanwhile(pid_t pid)
+    : Error(ErrorKind::kUnreachable,
+            "the control group of process " + std::to_string(pid) + " was thawed while its memory was read",
+            "try again: it was neither held nor traced") {}
+
+std::optional<Capture> copy_frozen(Prepared& prepared, const GoodMoment& moment) {
+  const Process& process = prepared.process();
+  const pid_t pid = process.pid();
+  if (!stands(pid)) return std::nullopt;
+  const auto before = switches_of(pid);
+  MomentWatch watch(process, moment);
+  watch.await();
+  watch.good_now();
+  Capture capture;
+  process.check_alive();
+  capture.mappings = process.mappings();
+  capture.residency = prepared.residency(capture.mappings);
+  capture.threads = look_at_threads(pid);
+  prepared.copier()->copy(capture.mappings, CopyClock::time_point::max(), false);
+  if (!stands(pid) || switches_of(pid) != before) throw ThawedMeanwhile(pid);
+  process.check_alive();
+  capture.no_good_moment = watch.gave_up();
+  prepared.finish(capture);
+  return capture;
+}
+
+}  // namespace heapglass
