@@ -174,7 +174,7 @@ class CodedWords {
       each_word(masks_[p], [&](std::uint64_t w) {
         const bool hidden = blank[w / 64] >> (w % 64) & 1;
         const Address a = start + w * 8;
-        *out++ = codec.encode(a, hidden ? touched_.seen_of_blank(a, word_at(words, w)) : word_at(words, w));
+        *out++ = codec.encode(a, hidden ? touched_.seen_of_blank(a) : word_at(words, w));
       });
     }
   }

@@ -108,8 +108,8 @@ void TouchedPages::blank(Address word) const {
   set(guard.blank, at / 64, std::uint64_t{1} << (at % 64));
 }
 
-void TouchedPages::cut(Address word, unsigned bytes) const {
-  cut_[value(word)] = bytes;
+void TouchedPages::replace(Address word, std::uint64_t seen) const {
+  replaced_[value(word)] = seen;
   blank(word);
 }
 

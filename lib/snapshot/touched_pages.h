@@ -42,8 +42,8 @@ class TouchedPages {
   void forget(Address from, std::uint64_t bytes) const;
   // By words: this one is there, but nobody may know what it was. From many threads.
   void blank(Address word) const;
-  // By words: of this one only the first bytes, fewer than 8, are anybody's. From one thread.
-  void cut(Address word, unsigned bytes) const;
+  // By words: in this one's place `seen` is to be found. From one thread.
+  void replace(Address word, std::uint64_t seen) const;
   bool is_touched(Address word) const;
 
   struct Page {
@@ -54,17 +54,17 @@ class TouchedPages {
   // By words: those that were read, and those of them that are to be blank.
   WordMask read_of(Page page) const;
   WordMask blank_of(Page page) const;
-  // What is to be seen of a blank word.
-  std::uint64_t seen_of_blank(Address at, std::uint64_t word) const {
-    const auto cut = cut_.find(value(at));
-    return cut == cut_.end() ? 0 : word & ((std::uint64_t{1} << cut->second * 8) - 1);
+  // What is to be found in a blank word's place.
+  std::uint64_t seen_of_blank(Address at) const {
+    const auto replaced = replaced_.find(value(at));
+    return replaced == replaced_.end() ? 0 : replaced->second;
   }
 
  private:
   class Guard;
   std::shared_ptr<Image> image_;
   const Unit unit_;
-  mutable std::unordered_map<std::uint64_t, unsigned> cut_;  // bytes that stay, by address of the word
+  mutable std::unordered_map<std::uint64_t, std::uint64_t> replaced_;  // by address of the word
   std::vector<std::shared_ptr<Guard>> guards_;
 };
 
