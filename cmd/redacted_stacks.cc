@@ -56,11 +56,15 @@ void record_locks(Session& session, const TouchedPages& touched) {
     if (const Address field = locks.handle_field(lock); !is_null(field))
       touched.replace(field, value(session.objects().pointer(field, 0)));
   }
-  // Who is in a `with` block of one: to find that takes the exception table of the code.
+  // Who is in a `with` block of one, and which variable has it: to find that takes the exception table of the
+  // code, and what it says of the kinds of its variables.
   const FrameContents contents(session.types());
   for (const PyInterpreter& interpreter : session.interpreters())
     for (const PyThread& thread : interpreter.threads)
-      for (const PyFrame& frame : thread.frames) contents.stack_of_blocks(frame);
+      for (const PyFrame& frame : thread.frames) {
+        contents.stack_of_blocks(frame);
+        contents.locals(frame);
+      }
 }
 
 ThreadNumbers::ThreadNumbers(const Session& session)

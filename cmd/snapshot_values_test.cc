@@ -192,7 +192,8 @@ told = json.load(sys.stdin)
 for thread in told["threads"]:
     waits = thread["waits_for"] or {}
     print(thread["tid"], thread["gil"], thread["state"], [(f["file"], f["line"], f["function"]) for f in thread["frames"]],
-          *[waits.get(key) for key in ("kind", "id", "sure", "held_by", "holder_sure")])
+          *[waits.get(key) for key in ("kind", "id", "sure", "held_by", "holder_sure")],
+          waits["text"] if waits.get("kind") == "lock" else "")
 print(told["deadlocks"])
 for task in told.get("tasks", []):
     print(task["id"], task["tid"], task["state"], task["waits_for_id"])
