@@ -7,9 +7,9 @@
 #include <unordered_map>
 
 #include "cmd/picture_maker.h"
+#include "cmd/saved_leaked_references.h"
 #include "cmd/wants_picture.h"
 #include "lib/analysis/garbage_options.h"
-#include "lib/analysis/leaked_references.h"
 #include "lib/base/error.h"
 #include "lib/graph/objgraph_labels.h"
 #include "lib/python/describe.h"
@@ -157,7 +157,7 @@ Document leaked_document(Session& s, std::size_t most) {
   };
   std::map<std::string, Lost> by_type;
   Lost all;
-  for (const LeakedReferences& each : find_leaked_references(graph, s.objects(), s.capture())) {
+  for (const LeakedReferences& each : leaked_references_of(s)) {
     Lost& row = by_type[graph.types[graph.type[index(each.object)]].name];
     if (row.objects == 0) row.example = each.object;
     for (Lost* r : {&row, &all}) {

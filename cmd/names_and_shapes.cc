@@ -5,12 +5,16 @@
 #include <future>
 #include <mutex>
 
+#include "cmd/redacted_stacks.h"
 #include "lib/analysis/heap_objects.h"
 #include "lib/base/parallel.h"
 #include "lib/graph/index_pieces.h"
 #include "lib/python/describe.h"
+#include "lib/python/own_dict.h"
 #include "lib/python/python_repr.h"
+#include "lib/python/sizes.h"
 #include "lib/python/tracemalloc.h"
+#include "lib/python/weak_references.h"
 
 namespace heapglass {
 namespace {
@@ -32,7 +36,7 @@ class Names final : public EdgeSink {
         if (seen != at) texts.push_back(seen = at);
       } else if (e->kind == EdgeKind::kSlot) {
         if (c_strings.empty() || c_strings.back() != at) c_strings.push_back(at);
-      } else if (e->kind == EdgeKind::kDict) {
+      } else if (leads_to_own_dict(*e)) {
         namespaces.push_back(e->referent);
       }
     }
@@ -50,7 +54,8 @@ class Reader {
         touched_(touched),
         objects_(*session.capture().image, session.python()),
         interpreters_(read_interpreters(objects_, limits_, health_)),
-        types_(objects_, limits_, health_) {
+        types_(objects_, limits_, health_),
+        thread_numbers_(session) {
     for (const GraphType& type : graph_.types) {
       infos_.push_back(types_.get(type.address));
       kinds_.push_back(infos_.back() ? kind_of(*infos_.back()) : Kind{});
@@ -67,10 +72,11 @@ class Reader {
     each_object([&](Address a, NodeId node, const References& references, const HeapObjects& values,
                     Names& names) { shape(a, node, references, values, names); });
     lists.get();
-    each_object([&](Address a, NodeId node, const References&, const HeapObjects& values, Names&) {
-      hide(a, node, values);
-    });
+    record_tasks(session_);
+    hide_values();
     names();
+    lengths_of_struct_sequences();
+    record_locks(session_, touched_);
     read_tracemalloc(objects_);  // names of files
     cut_texts();
     touched_.stop();
@@ -122,6 +128,7 @@ class Reader {
     objects_.refcount(a);
     if (kind.is_number) return;
     values.length(a, type);
+    weak_reference_count(types_, a, type);
     if (kind.is_plain) return;
     is_tracked(objects_, a, type);
     references.visit(a, type, names);
@@ -141,28 +148,94 @@ class Reader {
     if (kind.is_lru_cache) objects_.load(a, l.lru_cache_object.maxsize);
   }
 
+  // Where an object's block begins: with the collector's head, and what else stands in front of it.
+  Address block_of(Address a, NodeId node) const {
+    const TypeInfo* const type = infos_[graph_.type[index(node)]];
+    return Address{value(a) - (type ? type->pre_header_size : 0)};
+  }
+
+  // No value reaches into the next object, whatever its length says: what is forgotten there would be another
+  // object's count and type.
+  void hide_values() {
+    each_piece(*graph_.index, [&](const IndexPiece& piece) {
+      const HeapObjects values(types_, graph_, interpreters_);
+      NodeId last = kNoNode;
+      Address at{};
+      piece.each([&](std::uint32_t n, Address a) {
+        if (last != kNoNode) hide(at, last, block_of(a, NodeId{n}), values);
+        last = NodeId{n};
+        at = a;
+      });
+      if (last == kNoNode) return;
+      const std::uint32_t next = index(last) + 1;
+      const bool is_last = next == graph_.nodes();
+      hide(at, last,
+           is_last ? Address{~std::uint64_t{0}} : block_of(graph_.index->address(NodeId{next}), NodeId{next}),
+           values);
+    });
+  }
+
+  // Of a text whose characters are a block of their own, where they were read: of a thread's name.
+  void hide_characters_apart(Address a) {
+    const std::uint64_t most = 4 * (objects_.str_length(a).value_or(0) + 1);
+    for (const std::int32_t field :
+         {objects_.layout().PyUnicodeObject.data, objects_.layout().PyASCIIObject.wstr}) {
+      const Address data = objects_.pointer(a, field);
+      if (is_null(data) || !touched_.is_touched(data)) continue;
+      // Up to the next object, as above.
+      std::uint32_t low = 0, high = graph_.nodes();
+      while (low < high) {
+        const std::uint32_t middle = low + (high - low) / 2;
+        if (graph_.index->address(NodeId{middle}) <= data)
+          low = middle + 1;
+        else
+          high = middle;
+      }
+      const std::uint64_t room =
+          low == graph_.nodes() ? most : block_of(graph_.index->address(NodeId{low}), NodeId{low}) - data;
+      touched_.forget(data, std::min(most, room));
+    }
+  }
+
+  // The bytes of its own block. Its size counts copies in other encodings too, which are blocks of their own.
+  std::uint64_t block_of_str(Address a, std::uint32_t node) const {
+    const std::uint64_t size = graph_.size[node];
+    return size - std::min(size, external_of(objects_, a, *infos_[graph_.type[node]], size).bytes);
+  }
+
   // What is the value alone: digits, characters, the hash that tells it.
-  void hide(Address a, NodeId node, const HeapObjects& values) {
-    const TypeInfo& type = *infos_[graph_.type[index(node)]];
+  void hide(Address a, NodeId node, Address end_of_block, const HeapObjects& values) {
+    const TypeInfo* const type = infos_[graph_.type[index(node)]];
+    if (!type) return;
     const Kind& kind = kinds_[graph_.type[index(node)]];
     const PyLayout& l = objects_.layout();
-    const auto at = [&](std::int32_t offset) { return a + static_cast<std::uint64_t>(offset); };
-    if (type.flags & kTpUnicodeSubclass) {
+    const auto forget = [&](std::int32_t from, std::uint64_t to) {
+      const auto first = static_cast<std::uint64_t>(from);
+      const std::uint64_t end = std::min(to, end_of_block - a);
+      if (end > first) touched_.forget(a + first, end - first);
+    };
+    const std::int32_t behind_type = l.PyObject.ob_type + 8;
+    if (type->flags & kTpUnicodeSubclass) {
+      if (!objects_.str_is_in_one_block(a)) hide_characters_apart(a);
       // Its characters stand behind its head, where it is no object of a derived class.
-      const Address head = at(l.PyASCIIObject.length) + 8, end = at(l.PyASCIIObject.size);
-      touched_.forget(head, (kind.is_str ? a + graph_.size[index(node)] : end) - head);
-    } else if (type.flags & kTpBytesSubclass) {
+      forget(l.PyASCIIObject.length + 8,
+             kind.is_str ? block_of_str(a, index(node)) : static_cast<std::uint64_t>(l.PyASCIIObject.size));
+    } else if (type->flags & kTpBytesSubclass) {
       const std::uint64_t n = values.length(a).value_or(0);
-      touched_.forget(
-          at(l.PyVarObject.ob_size) + 8,
-          static_cast<std::uint64_t>(l.PyBytesObject.ob_sval - l.PyVarObject.ob_size) - 8 + n + 1);
-    } else if (type.flags & kTpLongSubclass) {
-      const std::uint64_t end = static_cast<std::uint64_t>(l.PyLongObject.ob_digit) + 4;
-      const auto header = static_cast<std::uint64_t>(l.PyObject.ob_type) + 8;
-      touched_.forget(a + header, end - header);
+      forget(l.PyVarObject.ob_size + 8, static_cast<std::uint64_t>(l.PyBytesObject.ob_sval) + n + 1);
+    } else if (type->flags & kTpLongSubclass && !thread_numbers_.contains(a, *type)) {
+      const auto digits = static_cast<std::uint64_t>(l.PyLongObject.ob_digit);
+      if (type->dict == InstanceDict::kAtOffset && type->dictoffset < 0) {
+        // Its dict stands behind the digits, and is found by how many those are; the sign is not.
+        const std::uint64_t count = objects_.item_count(a);
+        if (count) forget(l.PyLongObject.ob_digit, digits + 4);
+        const std::lock_guard lock(mutex_);
+        touched_.replace(a + static_cast<std::uint64_t>(l.PyVarObject.ob_size), count);
+      } else {
+        forget(behind_type, digits + 4);
+      }
     } else if (kind.is_number) {
-      const auto header = static_cast<std::uint64_t>(l.PyObject.ob_type) + 8;
-      touched_.forget(a + header, static_cast<std::uint64_t>(type.basicsize) - header);
+      forget(behind_type, static_cast<std::uint64_t>(type->basicsize));
     }
   }
 
@@ -200,6 +273,14 @@ class Reader {
     });
   }
 
+  // How many references an instance has: what stands in its class is a number of the program's.
+  void lengths_of_struct_sequences() {
+    for (const TypeInfo* type : infos_)
+      if (type && type->body == Body::kStructSequence)
+        objects_.load<std::uint32_t>(objects_.item(types_.type_dict(type->address), "n_fields"),
+                                     objects_.layout().PyLongObject.ob_digit);
+  }
+
   // On all cores.
   template <class Visit>
   static void each_of(const std::vector<Address>& addresses, Visit visit) {
@@ -216,23 +297,28 @@ class Reader {
     const auto& l = objects_.layout().PyASCIIObject;
     const auto wide = objects_.layout().PyCompactUnicodeObject.size;
     each_piece(*graph_.index, [&](const IndexPiece& piece) {
-      std::vector<std::pair<Address, unsigned>> cuts;
+      std::vector<std::pair<Address, std::uint64_t>> cuts;  // the word, and what stays of it
+      const auto cut = [&](Address word, unsigned bytes) {
+        std::uint64_t all = 0;
+        if (objects_.image().load(word, all))
+          cuts.emplace_back(word, all & ((std::uint64_t{1} << bytes * 8) - 1));
+      };
       piece.each([&](std::uint32_t n, Address a) {
         const Address state = a + static_cast<std::uint64_t>(l.state);
         if (!kinds_[graph_.type[n]].is_str || !touched_.is_touched(state)) return;
-        cuts.emplace_back(state, 4);
+        cut(state, 4);
         // Its size tells how wide the characters are, and that they stand behind its head.
-        const std::uint64_t length = objects_.str_length(a).value_or(0), size = graph_.size[n];
+        const std::uint64_t length = objects_.str_length(a).value_or(0), size = block_of_str(a, n);
         for (const auto& [head, width] : {std::pair{l.size, 1u}, {wide, 1u}, {wide, 2u}, {wide, 4u}}) {
           if (size != static_cast<std::uint64_t>(head) + (length + 1) * width) continue;
           const std::uint64_t bytes = length * width;
           const Address end = a + static_cast<std::uint64_t>(head) + bytes / 8 * 8;
-          if (bytes % 8 && touched_.is_touched(end)) cuts.emplace_back(end, static_cast<unsigned>(bytes % 8));
+          if (bytes % 8 && touched_.is_touched(end)) cut(end, static_cast<unsigned>(bytes % 8));
           break;
         }
       });
       const std::lock_guard lock(mutex_);
-      for (const auto& [word, bytes] : cuts) touched_.cut(word, bytes);
+      for (const auto& [word, seen] : cuts) touched_.replace(word, seen);
     });
   }
 
@@ -299,6 +385,7 @@ class Reader {
   const Objects objects_;
   const std::vector<PyInterpreter> interpreters_;
   TypeTable types_;
+  const ThreadNumbers thread_numbers_;
   std::vector<const TypeInfo*> infos_;  // by type of the graph
   std::vector<Kind> kinds_;             // the same
   std::mutex mutex_;

@@ -6,6 +6,7 @@
 #include "cmd/run_resolver.h"
 #include "cmd/session.h"
 #include "lib/base/error.h"
+#include "lib/snapshot/snapshot_target.h"
 
 namespace heapglass {
 namespace {
@@ -39,6 +40,10 @@ int run_selfcheck(const std::vector<std::string>& arguments) {
   common.resolve = "layout";
   const auto session = Session::open(common, {});
   Session& s = *session;
+  if (dynamic_cast<const SnapshotTarget*>(&s.target()))
+    throw Error(ErrorKind::kUsage,
+                "'" + common.target + "' is a snapshot, and a snapshot has no code to compare with",
+                "give the process");
   const HeapGraph& graph = s.graph();
 
   std::vector<Address> objects;

@@ -56,11 +56,12 @@ void Session::save(SnapshotWriter& writer, Facts& facts) const {
   for (const auto& [name, figure] : kRan) facts.set_number(name, ran_.*figure);
   facts.set_real("ran.ms", ran_.ms);
   save_runtime(writer, facts, python_);
-  save_capture(writer, facts, capture_);
+  const bool by_words = touched_->unit() == TouchedPages::Unit::kWord;
+  save_capture(writer, facts, capture_, by_words ? graph_.index.get() : nullptr);
   save_report(writer, facts, report_, health_);
   save_interpreters(writer, interpreters_);
   save_graph(writer, *types_, graph_);
-  if (touched_->unit() == TouchedPages::Unit::kWord) {
+  if (by_words) {
     save_words(writer, *capture_.image, *touched_, graph_);
   } else {
     save_pages(writer, *capture_.image, *touched_);

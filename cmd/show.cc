@@ -7,9 +7,9 @@
 #include "lib/analysis/dominators.h"
 #include "lib/analysis/holders.h"
 #include "lib/base/error.h"
+#include "lib/graph/external_bytes.h"
 #include "lib/python/describe.h"
 #include "lib/python/python_repr.h"
-#include "lib/python/sizes.h"
 #include "lib/render/numbers.h"
 
 namespace heapglass {
@@ -162,8 +162,7 @@ int run_show(const std::vector<std::string>& arguments) {
     for (const std::string& call : sites.lines_of(node)) calls.push_back(call);
     field("site", "allocated by", Kind::kSentence, calls.empty() ? Cell() : Cell(std::move(calls)));
   }
-  field("external_bytes", "in buffers of its own", Kind::kBytes,
-        external_of(s.objects(), a, type, graph.size[index(node)]).bytes);
+  field("external_bytes", "in buffers of its own", Kind::kBytes, external_of(graph, s.objects(), node).bytes);
   field("retained_bytes", "retained", Kind::kBytes, dominators.retained_bytes(node));
   field("retained_objects", "objects retained", Kind::kCount,
         std::uint64_t{dominators.retained_objects(node)});

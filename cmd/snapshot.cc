@@ -12,6 +12,7 @@
 #include "cmd/moment.h"
 #include "cmd/names_and_shapes.h"
 #include "cmd/saved_bill.h"
+#include "cmd/saved_leaked_references.h"
 #include "cmd/session.h"
 #include "cmd/snapshot_files.h"
 #include "cmd/what_answers_read.h"
@@ -124,6 +125,7 @@ int run_snapshot(const std::vector<std::string>& arguments) {
   if (keeps_values) facts.set_number("values.longest", static_cast<std::uint64_t>(longest));
   SnapshotWriter writer;
   session->save(writer, facts);
+  save_leaked_references(writer, leaked_references_of(*session));
   writer.write(output.stream());
   // Last: the bill may have taken until now.
   const MemoryAccount memory = account.get();

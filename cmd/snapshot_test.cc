@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <regex>
+#include <set>
 
 #include "cmd/python_program.h"
 
@@ -17,7 +18,9 @@ namespace fs = std::filesystem;
 // A program that stands still: every look at it is one at the same moment.
 class Stopped {
  public:
-  Stopped(const std::string& interpreter, const std::string& program) : program_(interpreter, program) {
+  Stopped(const std::string& interpreter, const std::string& program,
+          const std::vector<std::string>& arguments = {})
+      : program_(interpreter, program, arguments) {
     kill(program_.pid(), SIGSTOP);
     while (program_.state() != 'T') usleep(1000);
   }
@@ -54,51 +57,157 @@ std::string without_times(const std::string& text) {
   return std::regex_replace(text.substr(0, top), times, "") + text.substr(top);
 }
 
-// The oldest, Debian's own and the newest.
-class SnapshotOf : public testing::TestWithParam<Interpreter> {};
+using Command = std::vector<std::string>;
 
-TEST_P(SnapshotOf, EveryCommandAnswersAsOfTheProcess) {
-  const Stopped target(GetParam().path, "library_zoo.py");
-  const TemporaryFolder folder;
-  const std::string file = folder.file("moment.hg");
-  ASSERT_NO_FATAL_FAILURE(expect_snapshot(target.target(), file));
-  const std::vector<std::vector<std::string>> commands{
-      {"info"},
+// A program, and what it is asked. "ID OF TYPE" is replaced with the address of an object of that type,
+// "SNAPSHOT" with the file's name.
+struct Asked {
+  std::vector<std::string> program;
+  std::vector<Command> commands;
+};
+
+const Asked kAsked[] = {
+    {{"library_zoo.py"},
+     {{"info"},
       {"histogram", "--limit", "0", "--format", "json"},
       {"histogram", "--style", "objgraph"},
       {"objects", "--where", "size > 0", "--limit", "0"},
       {"objects", "--type", "type", "--limit", "20", "--paths"},
       {"objects", "--where", "type == str and size > 90 and self ~ '*the*'"},
+      {"objects", "--type", "str", "--sort", "length"},
       {"backrefs", "--type", "decimal.Decimal", "--format", "dot"},
       {"backrefs", "--type", "decimal.Decimal", "--style", "objgraph", "--format", "dot"},
       {"refs", "--type", "collections.OrderedDict", "--format", "dot"},
       {"path", "--type", "decimal.Decimal"},
       {"retained", "--limit", "0"},
+      {"retained", "--tree", "--depth", "4"},
+      {"retained", "--format", "speedscope"},
+      {"leaks"},
       {"garbage"},
+      {"garbage", "--held-by-c", "--limit", "0"},
       {"memory", "--limit", "0"},
+      {"memory", "--arenas"},
+      {"tracemalloc"},
+      {"stacks", "--locals", "--depth", "0", "--repr", "1000"},
+      {"diff", "SNAPSHOT"},
+      {"show", "--id", "0x10"},
+      {"show", "--id", "ID OF builtins.str"},
+      {"show", "--id", "ID OF builtins.dict"},
+      {"show", "--id", "ID OF builtins.module"},
+      {"show", "--id", "ID OF builtins.type"},
+      {"show", "--id", "ID OF builtins.function"},
+      {"show", "--id", "ID OF collections.deque"},
+      {"show", "--id", "ID OF decimal.Decimal"},
       {"query", "SELECT * FROM objects", "--limit", "0"},
       {"query", "SELECT * FROM refs", "--limit", "0"},
-      {"query", "SELECT * FROM roots"},
-      {"query", "SELECT * FROM threads"},
-      {"query", "SELECT * FROM frames"},
-      {"query", "SELECT * FROM arenas"},
-      {"export", "--format", "jsonl"},
-      {"show", "--id", "0x10"},
-  };
-  for (const auto& command : commands) {
-    const Outcome live = heapglass_on(target.target(), command), saved = heapglass_on(file, command);
-    EXPECT_EQ(live.status, command.front() == "show" ? 2 : 0) << command.front() << live.err;
-    EXPECT_EQ(saved.status, live.status) << command.front();
-    EXPECT_EQ(saved.err, live.err) << command.front();
-    const std::string one = without_times(live.out), other = without_times(saved.out);
-    if (one == other) continue;
-    const auto at = std::mismatch(one.begin(), one.end(), other.begin(), other.end());
-    const auto place = static_cast<std::size_t>(at.first - one.begin());
-    const std::size_t from = place < 100 ? 0 : place - 100;
-    ADD_FAILURE() << command.front() << " " << command.back() << ":\n"
-                  << one.substr(from, 300) << "\nbut of the file\n"
-                  << other.substr(from, 300);
+      {"query", "SELECT * FROM types", "--limit", "0"},
+      {"query", "SELECT * FROM roots", "--limit", "0"},
+      {"query", "SELECT * FROM threads", "--limit", "0"},
+      {"query", "SELECT * FROM frames", "--limit", "0"},
+      {"query", "SELECT * FROM arenas", "--limit", "0"},
+      {"export", "--format", "jsonl"}}},
+    {{"stacks.py", "--deadlock"},
+     {{"stacks"}, {"stacks", "--locals", "--format", "json"}, {"garbage", "--held-by-c"}, {"leaks"}}},
+    {{"await_chains.py"}, {{"stacks"}, {"stacks", "--locals", "--format", "json"}, {"leaks"}}},
+    {{"leaking.py", "--leak"}, {{"garbage", "--held-by-c", "--limit", "0", "--format", "json"}}},
+    {{"leaks/dict_cache.py"}, {{"leaks"}, {"leaks", "--format", "json"}, {"memory", "--format", "json"}}},
+    {{"traced.py", "FOLDER"},
+     {{"tracemalloc"},
+      {"tracemalloc", "--group", "filename", "--format", "json"},
+      {"tracemalloc", "--group", "traceback", "--limit", "0"},
+      {"leaks"},
+      {"show", "--id", "ID OF __main__.Thing"}}},
+};
+
+// Those that ask something else of a snapshot than of a process: what they are refused with.
+struct Refused {
+  Command command;
+  int status;
+  std::string says;
+};
+const Refused kRefused[] = {
+    {{"snapshot", "-o", "/dev/null"}, 2, "is a snapshot already"},
+    {{"watch", "--duration", "1s"}, 2, "watch looks at a process that runs"},
+    {{"selfcheck"}, 2, "a snapshot has no code to compare with"},
+};
+
+// The command as it is asked of this process or file.
+Command filled_in(Command command, const std::string& file) {
+  static const std::string kIdOf = "ID OF ";
+  for (std::string& word : command) {
+    if (word == "SNAPSHOT") word = file;
+    if (word.rfind(kIdOf, 0) != 0) continue;
+    const std::string type = word.substr(kIdOf.size());
+    // The largest: of a str or dict the one with most that can be told.
+    const Outcome found =
+        heapglass_on(file, {"query", "--format", "csv", "--limit", "1",
+                            "SELECT id FROM objects WHERE type = '" + type + "' ORDER BY size DESC, id"});
+    EXPECT_EQ(found.status, 0) << found.err;
+    word = found.out.substr(found.out.find('\n') + 1);
+    word = word.substr(0, word.find_first_of("\r\n"));
+    EXPECT_FALSE(word.empty()) << "no object of type " << type;
   }
+  return command;
+}
+
+std::string joined(const Command& command) {
+  std::string text;
+  for (const std::string& word : command) text += (text.empty() ? "" : " ") + word;
+  return text;
+}
+
+void expect_same_answer(const std::string& process, const std::string& file, const Command& command) {
+  const Outcome live = heapglass_on(process, command), saved = heapglass_on(file, command);
+  const bool no_object = command.back() == "0x10";
+  EXPECT_EQ(live.status, no_object ? 2 : 0) << joined(command) << live.err;
+  EXPECT_EQ(saved.status, live.status) << joined(command) << saved.err;
+  EXPECT_EQ(saved.err, live.err) << joined(command);
+  const std::string one = without_times(live.out), other = without_times(saved.out);
+  if (one == other) return;
+  const auto at = std::mismatch(one.begin(), one.end(), other.begin(), other.end());
+  const auto place = static_cast<std::size_t>(at.first - one.begin());
+  const std::size_t from = place < 100 ? 0 : place - 100;
+  ADD_FAILURE() << joined(command) << ":\n"
+                << one.substr(from, 300) << "\nbut of the file\n"
+                << other.substr(std::min(from, other.size()), 300);
+}
+
+// The oldest, Debian's own and the newest.
+class SnapshotOf : public testing::TestWithParam<Interpreter> {};
+
+TEST_P(SnapshotOf, EveryCommandAnswersAsOfTheProcess) {
+  for (const Asked& asked : kAsked) {
+    const TemporaryFolder folder;
+    const std::string file = folder.file("moment.hg");
+    std::vector<std::string> arguments(asked.program.begin() + 1, asked.program.end());
+    for (std::string& each : arguments)
+      if (each == "FOLDER") each = folder.path();
+    SCOPED_TRACE(joined(asked.program));
+    const Stopped target(GetParam().path, asked.program.front(), arguments);
+    ASSERT_NO_FATAL_FAILURE(expect_snapshot(target.target(), file));
+    for (const Command& command : asked.commands)
+      expect_same_answer(target.target(), file, filled_in(command, file));
+    if (&asked != &kAsked[0]) continue;
+    for (const auto& [command, status, says] : kRefused) {
+      const Outcome refused = heapglass_on(file, command);
+      EXPECT_EQ(refused.status, status) << joined(command) << refused.err;
+      EXPECT_NE(refused.err.find(says), std::string::npos) << joined(command) << ": " << refused.err;
+    }
+  }
+}
+
+// A command that is new has a row above, too.
+TEST(SnapshotOfAProcess, IsAskedByEveryCommand) {
+  const Outcome help = run_command({HEAPGLASS_PROGRAM, "--help"});
+  std::set<std::string> commands, asked;
+  static const std::regex row("(^|\n)  ([a-z]+) +[A-Za-z]");
+  for (std::sregex_iterator at(help.out.begin(), help.out.end(), row), end; at != end; ++at)
+    commands.insert(at->str(2));
+  EXPECT_GE(commands.size(), 19u) << help.out;
+  for (const Asked& each : kAsked)
+    for (const Command& command : each.commands) asked.insert(command.front());
+  for (const Refused& each : kRefused) asked.insert(each.command.front());
+  EXPECT_EQ(asked, commands);
 }
 
 INSTANTIATE_TEST_SUITE_P(Live, SnapshotOf, testing::ValuesIn(few_interpreters()), [](const auto& each) {

@@ -1,7 +1,8 @@
 // heapglass stacks: where every thread, task and greenlet stands, what it waits for and who has that.
+#include "cmd/stacks.h"
+
 #include <algorithm>
 
-#include "cmd/session.h"
 #include "lib/analysis/await_chains.h"
 #include "lib/analysis/greenlets.h"
 #include "lib/analysis/thread_waits.h"
@@ -10,12 +11,6 @@
 
 namespace heapglass {
 namespace {
-
-struct StackOptions {
-  bool locals = false;
-  std::size_t most_frames = 0;  // of one stack; 0: all
-  std::size_t repr = 0;         // characters of a value
-};
 
 std::string place_of(const PyFrame& frame) {
   const std::string line = frame.line ? std::to_string(frame.line) : "?";
@@ -252,6 +247,10 @@ class Stacks {
 
 }  // namespace
 
+Document stacks_document(Session& session, const StackOptions& options) {
+  return Stacks(session, options).document();
+}
+
 int run_stacks(const std::vector<std::string>& arguments) {
   CommandLine line("stacks",
                    "where every thread, task and greenlet stands, what it waits for and who has that");
@@ -266,7 +265,7 @@ int run_stacks(const std::vector<std::string>& arguments) {
   stack_options.most_frames = static_cast<std::size_t>(parse_count("--depth", depth, 0, 1'000'000'000));
   stack_options.repr = static_cast<std::size_t>(parse_count("--repr", repr, 1, 1'000'000));
   const auto session = Session::open(line.common(), {.graph = false});
-  session->write(Stacks(*session, stack_options).document(), line.common());
+  session->write(stacks_document(*session, stack_options), line.common());
   return kExitDone;
 }
 

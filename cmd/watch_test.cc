@@ -109,12 +109,25 @@ class LinesOf : public testing::TestWithParam<Interpreter> {
 TEST_P(LinesOf, MemoryGrowsUnderTheLineThatMakesIt) {
   PythonProgram target(GetParam().path, "hungry.py");
   const std::string file = folder_.file("lines.json");
-  std::thread running([&] { EXPECT_TRUE(target.answers('x', 'D')); });
-  const Outcome outcome =
-      run_command({HEAPGLASS_PROGRAM, "watch", target.target(), "--interval", "700ms", "--duration", "1400ms",
-                   "--lines", "--lines-limit", "0", "--format", "json", "-o", file});
+  int out[2];
+  ASSERT_EQ(pipe2(out, O_CLOEXEC), 0);
+  ChildProcess watching({HEAPGLASS_PROGRAM, "watch", target.target(), "--interval", "700ms", "--duration",
+                         "1400ms", "--lines", "--lines-limit", "0", "--format", "json"},
+                        {-1, out[1], 2});
+  close(out[1]);
+  // It grows once the first line has come, however long that takes on a busy machine.
+  std::thread running;
+  std::ofstream answer(file);
+  for (char byte = 0; read(out[0], &byte, 1) == 1;) {
+    answer << byte;
+    if (byte == '\n' && !running.joinable())
+      running = std::thread([&] { EXPECT_TRUE(target.answers('x', 'D')); });
+  }
+  answer.close();
+  close(out[0]);
+  ASSERT_TRUE(running.joinable()) << "watch has said nothing";
   running.join();
-  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  ASSERT_EQ(watching.wait(std::chrono::seconds(60)), 0);
   EXPECT_EQ(python_says(R"py(
 import json, sys
 lines = [json.loads(line) for line in open(sys.argv[1])]

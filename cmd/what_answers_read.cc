@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "cmd/stacks.h"
 #include "lib/analysis/holders.h"
 #include "lib/base/parallel.h"
 #include "lib/graph/index_pieces.h"
@@ -91,6 +92,8 @@ void read_what_answers_read(Session& session, std::uint64_t longest) {
       short_repr(types, a, type, kLongestRepr);
     });
   });
+  // Stacks in C, and what has its state there, are no objects.
+  stacks_document(session, {.locals = true, .repr = kLongestRepr});
   // Names that stand in C: of members in __slots__.
   for (const GraphType& type : graph.types)
     for (const ObjectField& field : type.info->fields)

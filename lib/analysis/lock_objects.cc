@@ -1,11 +1,9 @@
 #include "lib/analysis/lock_objects.h"
 
+#include <algorithm>
+
 namespace heapglass {
 namespace {
-
-// How much of a stack, from where the thread stands in the kernel, is looked through: from a semaphore's wait
-// up to the function that waits on the lock it is a few hundred bytes.
-constexpr std::uint64_t kNearStack = 16 << 10;
 
 std::int32_t offset_of(const LayoutSources& sources, std::string_view names, std::string_view paths) {
   const auto field = sources.field(names, paths);
@@ -64,6 +62,10 @@ const LockKind* LockObjects::kind_of(Address object) const {
   return nullptr;
 }
 
+bool LockObjects::has_kind(Address type) const {
+  return std::any_of(kinds_.begin(), kinds_.end(), [&](const LockKind& kind) { return kind.type == type; });
+}
+
 // struct wait_entry {void *park_arg; uintptr_t addr; _PySemaphore sema; ...}, on the stack of who waits: the
 // futex is the semaphore's first word.
 Address LockObjects::parked_address(const ThreadRegisters& r) const {
@@ -94,10 +96,15 @@ Address LockObjects::waited_for(const ThreadRegisters& r) const {
 
 bool LockObjects::is_parked_on_end(const ThreadRegisters& r, Address handle_object) const {
   const Address parked = parked_address(r);
-  if (is_null(parked) || handle_ == kAbsent || handle_exiting_ == kAbsent) return false;
+  if (is_null(parked) || handle_exiting_ == kAbsent) return false;
+  const Address field = handle_field(handle_object);
+  return !is_null(field) && o_.pointer(field, 0) + static_cast<std::uint64_t>(handle_exiting_) == parked;
+}
+
+Address LockObjects::handle_field(Address handle_object) const {
   const LockKind* kind = kind_of(handle_object);
-  return kind && kind->what == LockKind::What::kThreadHandle &&
-         o_.pointer(handle_object, handle_) + static_cast<std::uint64_t>(handle_exiting_) == parked;
+  if (!kind || kind->what != LockKind::What::kThreadHandle || handle_ == kAbsent) return {};
+  return handle_object + static_cast<std::uint64_t>(handle_);
 }
 
 std::uint64_t LockObjects::owner(Address lock) const {

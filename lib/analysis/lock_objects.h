@@ -10,6 +10,10 @@
 
 namespace heapglass {
 
+// How much of a stack, from where the thread stands in the kernel, is looked through: from a semaphore's wait
+// up to the function that waits on the lock it is a few hundred bytes.
+constexpr std::uint64_t kNearStack = 16 << 10;
+
 // A kind of object that threads wait on in C code.
 struct LockKind {
   enum class What { kLock, kRLock, kSimpleQueue, kThreadHandle };
@@ -28,10 +32,13 @@ class LockObjects {
 
   // The kind of this object; nullptr: it is none of them.
   const LockKind* kind_of(Address object) const;
+  bool has_kind(Address type) const;  // are the type's objects of one?
   // What the thread is made to wait on, by its registers and its C stack; null: nothing of ours.
   Address waited_for(const ThreadRegisters& registers) const;
   // The object that a thread is parked on: `state` of the ThreadHandle of threading.Thread._handle, 3.13+.
   bool is_parked_on_end(const ThreadRegisters& registers, Address handle_object) const;
+  // Where a ThreadHandle object has the address of that; null: it is none.
+  Address handle_field(Address handle_object) const;
   // thread_id of who has it; 0: nobody, or this kind does not tell.
   std::uint64_t owner(Address lock) const;
   // Has somebody got it? nullopt: not told.

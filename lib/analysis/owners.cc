@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "lib/analysis/holders.h"
+#include "lib/graph/external_bytes.h"
 #include "lib/python/describe.h"
-#include "lib/python/sizes.h"
 
 namespace heapglass {
 namespace {
@@ -196,8 +196,7 @@ class Finder {
       owner.bytes += graph_.size[n];
       const TypeInfo* const type = graph_.types[graph_.type[n]].info;
       if (!type || (type->buffer == BufferRule::kNone && !type->size_unsure)) continue;
-      const ExternalBytes external =
-          external_of(objects, graph_.index->address(NodeId{n}), *type, graph_.size[n]);
+      const ExternalBytes external = external_of(graph_, objects, NodeId{n});
       if (!external.in_size) owner.bytes += external.bytes;
     }
   }

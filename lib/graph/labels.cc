@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "lib/python/describe.h"
+#include "lib/python/own_dict.h"
 #include "lib/python/python_repr.h"
 
 namespace heapglass {
@@ -69,9 +70,8 @@ bool Labels::is_namespace(NodeId n) {
       if (type.dict == InstanceDict::kNone && is_null(named_field(o, address(holder), type, "dict")))
         continue;
       const std::vector<Edge>& edges = references_of(holder);
-      if (std::none_of(edges.begin(), edges.end(), [&](const Edge& e) {
-            return e.referent == a && (e.kind == EdgeKind::kDict || e.kind == EdgeKind::kField);
-          }))
+      if (std::none_of(edges.begin(), edges.end(),
+                       [&](const Edge& e) { return e.referent == a && leads_to_own_dict(e); }))
         continue;
     }
     return namespaces_[index(n)] = true;

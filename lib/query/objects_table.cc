@@ -3,8 +3,8 @@
 #include <numeric>
 #include <optional>
 
+#include "lib/graph/external_bytes.h"
 #include "lib/python/describe.h"
-#include "lib/python/sizes.h"
 #include "lib/python/weak_references.h"
 #include "lib/query/heap_table_parts.h"
 
@@ -80,7 +80,7 @@ const ObjectsTable::Made ObjectsTable::kColumns[12] = {
      [](ObjectsTable& t, std::uint64_t row) { return query_number(t.in_.graph.size[row]); }},
     {{"external", "INTEGER", "bytes in buffers of its own"},
      [](ObjectsTable& t, std::uint64_t row) {
-       return query_number(external_of(t.objects(), t.at(row), t.info(row), t.in_.graph.size[row]).bytes);
+       return query_number(external_of(t.in_.graph, t.objects(), node(row)).bytes);
      }},
     {{"retained", "INTEGER", "bytes that would be freed with it"},
      [](ObjectsTable& t, std::uint64_t row) -> QueryValue {

@@ -1,5 +1,8 @@
 #include "lib/snapshot/saved_capture.h"
 
+#include <algorithm>
+#include <tuple>
+
 namespace heapglass {
 namespace {
 
@@ -11,22 +14,17 @@ enum MapFlag : std::uint8_t {
   kDeleted = 16,
 };
 
-std::uint8_t flags_of(const Mapping& m) {
-  return static_cast<std::uint8_t>((m.readable ? kReadable : 0) | (m.writable ? kWritable : 0) |
-                                   (m.executable ? kExecutable : 0) | (m.shared ? kShared : 0) |
-                                   (m.deleted ? kDeleted : 0));
-}
-
 void save_residency(SnapshotWriter& writer, Facts& facts, const Residency& residency) {
-  facts.set_number("residency.rss", residency.rss);
-  facts.set_number("residency.page_tables", residency.page_tables);
-  facts.set_number("residency.swapped", residency.swapped);
-  facts.set_number("residency.zero_pages_apart", residency.zero_pages_apart);
-  const auto& runs = residency.runs;
-  writer.column<std::uint64_t>("residency.start", runs.size(), Transform::kDelta,
-                               [&runs](std::uint64_t i) { return value(runs[i].start); });
-  writer.column<std::uint64_t>("residency.bytes", runs.size(), Transform::kNone,
-                               [&runs](std::uint64_t i) { return runs[i].size; });
+  const auto& [runs, rss, page_tables, swapped, zero_pages_apart] = residency;
+  facts.set_number("residency.rss", rss);
+  facts.set_number("residency.page_tables", page_tables);
+  facts.set_number("residency.swapped", swapped);
+  facts.set_number("residency.zero_pages_apart", zero_pages_apart);
+  const std::vector<Residency::Run>& all = runs;
+  writer.column<std::uint64_t>("residency.start", all.size(), Transform::kDelta,
+                               [&all](std::uint64_t i) { return value(all[i].start); });
+  writer.column<std::uint64_t>("residency.bytes", all.size(), Transform::kNone,
+                               [&all](std::uint64_t i) { return all[i].size; });
 }
 
 Residency load_residency(const SnapshotFile& file, const Facts& facts) {
@@ -45,47 +43,120 @@ Residency load_residency(const SnapshotFile& file, const Facts& facts) {
   return residency;
 }
 
+// A column made at once, element by element.
+template <class T>
+class Column {
+ public:
+  explicit Column(const char* name) : name_(name) {}
+  void add(std::uint64_t element) { elements_->push_back(static_cast<T>(element)); }
+  void save(SnapshotWriter& writer, Transform transform) const {
+    writer.column<T>(name_, elements_->size(), transform,
+                     [elements = elements_](std::uint64_t i) { return (*elements)[i]; });
+  }
+
+ private:
+  const char* const name_;
+  const std::shared_ptr<std::vector<T>> elements_ = std::make_shared<std::vector<T>>();
+};
+
+void save_mappings(SnapshotWriter& writer, const Mappings& mappings) {
+  Column<std::uint64_t> starts("maps.start"), ends("maps.end"), offsets("maps.offset"),
+      devices("maps.device"), inodes("maps.inode");
+  Column<std::uint8_t> flags("maps.flags");
+  std::vector<std::string> paths;
+  for (const Mapping& m : mappings) {
+    const auto& [start, end, readable, writable, executable, shared, offset, device, inode, path, deleted] =
+        m;
+    starts.add(value(start));
+    ends.add(value(end));
+    flags.add((readable ? kReadable : 0) | (writable ? kWritable : 0) | (executable ? kExecutable : 0) |
+              (shared ? kShared : 0) | (deleted ? kDeleted : 0));
+    offsets.add(offset);
+    devices.add(device);
+    inodes.add(inode);
+    paths.push_back(path);
+  }
+  for (const auto* each : {&starts, &ends, &offsets, &devices, &inodes})
+    each->save(writer, Transform::kDelta);
+  flags.save(writer, Transform::kNone);
+  writer.strings("maps.path", paths);
+}
+
+void save_threads(SnapshotWriter& writer, const std::vector<ThreadRegisters>& threads,
+                  const AddressIndex* objects_alone) {
+  Column<std::uint64_t> tids("os_threads.tid"), states("os_threads.state"),
+      stacks("os_threads.stack_pointer"), instructions("os_threads.instruction_pointer"),
+      thread_pointers("os_threads.thread_pointer"), futexes("os_threads.futex"),
+      registers("os_threads.general");
+  std::vector<std::string> system_calls;
+  for (const ThreadRegisters& t : threads) {
+    const auto& [tid, state, stack_pointer, instruction_pointer, thread_pointer, system_call, futex,
+                 general] = t;
+    tids.add(static_cast<std::uint32_t>(tid));
+    states.add(static_cast<unsigned char>(state));
+    stacks.add(value(stack_pointer));
+    instructions.add(value(instruction_pointer));
+    thread_pointers.add(value(thread_pointer));
+    system_calls.push_back(system_call);
+    futexes.add(value(futex));
+    for (const std::uint64_t word : general) {
+      constexpr std::uint64_t kTag = 7;
+      const bool hidden = objects_alone && objects_alone->find(Address{word & ~kTag}) == kNoNode;
+      registers.add(hidden ? 0 : word);
+    }
+  }
+  for (const auto* each : {&tids, &states, &stacks, &instructions, &thread_pointers, &futexes, &registers})
+    each->save(writer, Transform::kNone);
+  writer.strings("os_threads.system_call", system_calls);
+}
+
+std::vector<ThreadRegisters> load_threads(const SnapshotFile& file) {
+  const auto tid = file.column<std::uint64_t>("os_threads.tid");
+  auto of_threads = [&](const char* name) { return file.column<std::uint64_t>(name, tid.size()); };
+  const auto state = of_threads("os_threads.state"), stack = of_threads("os_threads.stack_pointer"),
+             instruction = of_threads("os_threads.instruction_pointer"),
+             thread = of_threads("os_threads.thread_pointer");
+  std::vector<ThreadRegisters> threads;
+  for (std::size_t i = 0; i < tid.size(); ++i)
+    threads.push_back({.tid = static_cast<std::int32_t>(tid[i]),
+                       .state = static_cast<char>(state[i]),
+                       .stack_pointer = Address{stack[i]},
+                       .instruction_pointer = Address{instruction[i]},
+                       .thread_pointer = Address{thread[i]}});
+  if (!file.has("os_threads.futex")) return threads;  // minor version 0
+  const auto futex = of_threads("os_threads.futex");
+  constexpr std::size_t kGeneral = std::tuple_size_v<decltype(ThreadRegisters::general)>;
+  const auto general = file.column<std::uint64_t>("os_threads.general", tid.size() * kGeneral);
+  const auto system_call = file.strings("os_threads.system_call");
+  if (system_call.size() != tid.size())
+    file.fail("os_threads.system_call", "it has not as many rows as those beside it");
+  for (std::size_t i = 0; i < tid.size(); ++i) {
+    threads[i].system_call = system_call[i];
+    threads[i].futex = Address{futex[i]};
+    std::copy_n(general.begin() + static_cast<std::ptrdiff_t>(i * kGeneral), kGeneral,
+                threads[i].general.begin());
+  }
+  return threads;
+}
+
 }  // namespace
 
-void save_capture(SnapshotWriter& writer, Facts& facts, const Capture& capture) {
-  facts.set("capture.freeze", capture.freeze);
-  facts.set_real("capture.pause_ms", capture.pause_ms);
-  facts.set_real("capture.prepare_ms", capture.prepare_ms);
-  facts.set_number("capture.bytes_copied", capture.bytes_copied);
-  facts.set_number("capture.was_stopped", capture.was_stopped);
-  facts.set_number("capture.looks", capture.looks);
-  facts.set_number("capture.no_good_moment", capture.no_good_moment);
-  writer.strings("notes", capture.notes);
-  if (capture.residency) save_residency(writer, facts, *capture.residency);
-
-  const auto& maps = capture.mappings;
-  auto of_maps = [&](const char* name, auto get) {
-    writer.column<std::uint64_t>(name, maps.size(), Transform::kDelta,
-                                 [&maps, get](std::uint64_t i) { return get(maps[i]); });
-  };
-  of_maps("maps.start", [](const Mapping& m) { return value(m.start); });
-  of_maps("maps.end", [](const Mapping& m) { return value(m.end); });
-  of_maps("maps.offset", [](const Mapping& m) { return m.file_offset; });
-  of_maps("maps.device", [](const Mapping& m) { return m.device; });
-  of_maps("maps.inode", [](const Mapping& m) { return m.inode; });
-  writer.column<std::uint8_t>("maps.flags", maps.size(), Transform::kNone,
-                              [&maps](std::uint64_t i) { return flags_of(maps[i]); });
-  std::vector<std::string> paths;
-  for (const Mapping& m : maps) paths.push_back(m.path);
-  writer.strings("maps.path", paths);
-
-  const auto& threads = capture.threads;
-  auto of_threads = [&](const char* name, auto get) {
-    writer.column<std::uint64_t>(name, threads.size(), Transform::kNone,
-                                 [&threads, get](std::uint64_t i) { return get(threads[i]); });
-  };
-  of_threads("os_threads.tid", [](const ThreadRegisters& t) { return static_cast<std::uint32_t>(t.tid); });
-  of_threads("os_threads.state",
-             [](const ThreadRegisters& t) { return static_cast<unsigned char>(t.state); });
-  of_threads("os_threads.stack_pointer", [](const ThreadRegisters& t) { return value(t.stack_pointer); });
-  of_threads("os_threads.instruction_pointer",
-             [](const ThreadRegisters& t) { return value(t.instruction_pointer); });
-  of_threads("os_threads.thread_pointer", [](const ThreadRegisters& t) { return value(t.thread_pointer); });
+// Structs are taken apart by structured bindings: what has a new field does not compile until that is saved.
+void save_capture(SnapshotWriter& writer, Facts& facts, const Capture& capture,
+                  const AddressIndex* objects_alone) {
+  const auto& [image, mappings, backing, threads, residency, freeze, pause_ms, prepare_ms, bytes_copied,
+               looks, no_good_moment, was_stopped, notes] = capture;
+  facts.set("capture.freeze", freeze);
+  facts.set_real("capture.pause_ms", pause_ms);
+  facts.set_real("capture.prepare_ms", prepare_ms);
+  facts.set_number("capture.bytes_copied", bytes_copied);
+  facts.set_number("capture.was_stopped", was_stopped);
+  facts.set_number("capture.looks", looks);
+  facts.set_number("capture.no_good_moment", no_good_moment);
+  writer.strings("notes", notes);
+  if (residency) save_residency(writer, facts, *residency);
+  save_mappings(writer, mappings);
+  save_threads(writer, threads, objects_alone);
 }
 
 Capture load_capture(const SnapshotFile& file, const Facts& facts) {
@@ -120,17 +191,7 @@ Capture load_capture(const SnapshotFile& file, const Facts& facts) {
                                 .path = paths[i],
                                 .deleted = (flags[i] & kDeleted) != 0});
   }
-  const auto tid = file.column<std::uint64_t>("os_threads.tid");
-  auto of_threads = [&](const char* name) { return file.column<std::uint64_t>(name, tid.size()); };
-  const auto state = of_threads("os_threads.state"), stack = of_threads("os_threads.stack_pointer"),
-             instruction = of_threads("os_threads.instruction_pointer"),
-             thread = of_threads("os_threads.thread_pointer");
-  for (std::size_t i = 0; i < tid.size(); ++i)
-    capture.threads.push_back({.tid = static_cast<std::int32_t>(tid[i]),
-                               .state = static_cast<char>(state[i]),
-                               .stack_pointer = Address{stack[i]},
-                               .instruction_pointer = Address{instruction[i]},
-                               .thread_pointer = Address{thread[i]}});
+  capture.threads = load_threads(file);
   return capture;
 }
 

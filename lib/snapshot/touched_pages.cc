@@ -114,6 +114,11 @@ void TouchedPages::cut(Address word, unsigned bytes) const {
   blank(word);
 }
 
+void TouchedPages::replace(Address word, std::uint64_t seen) const {
+  replaced_[value(word)] = seen;
+  blank(word);
+}
+
 bool TouchedPages::is_touched(Address word) const {
   const Image::Segment* s = image_->find(word);
   if (!s) return false;
@@ -136,8 +141,14 @@ void TouchedPages::take_over(const TouchedPages& other) const {
       mine.blank[i].store((blank | also_blank) & ~whole, std::memory_order_relaxed);
     }
   }
-  for (const auto& [word, bytes] : other.cut_) cut_[word] = bytes;
-  std::erase_if(cut_, [this](const auto& each) { return !is_blank(Address{each.first}); });
+  const auto is_whole = [this](const auto& each) { return !is_blank(Address{each.first}); };
+  for (const auto& [word, bytes] : other.cut_) {
+    cut_[word] = bytes;
+    replaced_.erase(word);
+  }
+  for (const auto& [word, seen] : other.replaced_) replaced_[word] = seen;
+  std::erase_if(cut_, is_whole);
+  std::erase_if(replaced_, is_whole);
 }
 
 bool TouchedPages::is_blank(Address word) const {

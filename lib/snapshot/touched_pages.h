@@ -45,6 +45,8 @@ class TouchedPages {
   // By words: of this one only the first bytes, fewer than 8, are anybody's; told twice, the fewer count.
   // From one thread.
   void cut(Address word, unsigned bytes) const;
+  // By words: in this one's place `seen` is to be found. From one thread.
+  void replace(Address word, std::uint64_t seen) const;
   bool is_touched(Address word) const;
   // By words, of the same image: as if all that was noted by `other` had been noted here. What one of them
   // has whole is whole; of a word that was cut by both, what the other has is taken.
@@ -58,8 +60,9 @@ class TouchedPages {
   // By words: those that were read, and those of them that are to be blank.
   WordMask read_of(Page page) const;
   WordMask blank_of(Page page) const;
-  // What is to be seen of a blank word.
+  // What is to be found in the place of a blank word that was `word`.
   std::uint64_t seen_of_blank(Address at, std::uint64_t word) const {
+    if (const auto replaced = replaced_.find(value(at)); replaced != replaced_.end()) return replaced->second;
     const auto cut = cut_.find(value(at));
     return cut == cut_.end() ? 0 : word & ((std::uint64_t{1} << cut->second * 8) - 1);
   }
@@ -69,7 +72,9 @@ class TouchedPages {
   bool is_blank(Address word) const;
   std::shared_ptr<Image> image_;
   const Unit unit_;
-  mutable std::unordered_map<std::uint64_t, unsigned> cut_;  // bytes that stay, by address of the word
+  // By address of the word: what is there instead, and how many bytes of it stay.
+  mutable std::unordered_map<std::uint64_t, std::uint64_t> replaced_;
+  mutable std::unordered_map<std::uint64_t, unsigned> cut_;
   std::vector<std::shared_ptr<Guard>> guards_;
 };
 

@@ -7,6 +7,7 @@ Python 3.7 to 3.15.
 """
 import array
 import collections
+import ctypes
 import datetime
 import decimal
 import io
@@ -71,6 +72,10 @@ class Real(float):
     pass
 
 
+class Bytes(bytes):
+    pass
+
+
 class Slots(object):
     __slots__ = ("token", "price")
 
@@ -109,6 +114,18 @@ texts = [text("latin-1", "\u00e4\u00f6\u00fc\u00df\u00e9\u00e8\u00ea\u00f1xyzw")
          text("ucs4", "".join(map(chr, range(0x1f600, 0x1f640)))), Text(ascii("str subclass"))]
 numbers = [number("big int", 301), Number(number("int subclass", 200)), -number("negative int", 90),
            Real(real("float subclass")), complex(real("complex"), real("imaginary"))]
+# Values whose attributes stand beside them, in each place that versions have for that.
+with_attributes = [Text(ascii("str with attributes")), Bytes(data("bytes with attributes")), Real(real("float with attributes")),
+                   Bytes(b""), Text("")] + [Number(each) for each in (0, number("int with attributes", 59),
+                                                                      -number("negative int with attributes", 120))]
+for each in with_attributes:
+    each.of_a_value = [ascii("attribute of a value")]
+# Texts that have a copy in UTF-8 and, up to 3.11, one of wchar_t, as calls into C leave them.
+copied = [text("text with a UTF-8 copy %d" % i, "\u00e4\u00f6\u00fc\u00df\u00e9\u00e8\u00ea\u00f1") for i in range(10)]
+for each in copied:
+    ctypes.pythonapi.PyUnicode_AsUTF8(ctypes.py_object(each))
+    if sys.version_info < (3, 12):
+        ctypes.pythonapi.PyUnicode_AsUnicode(ctypes.py_object(each))
 buffers = [bytearray(data("bytearray")), memoryview(data("memoryview")), array.array("d", [real("array")] * 9),
            io.BytesIO(data("BytesIO")), io.StringIO(ascii("StringIO"))]
 others = [datetime.datetime(2031, 7, 9), decimal.Decimal(number("decimal", 150)), uuid.UUID(int=number("uuid", 127)),
@@ -118,6 +135,10 @@ others = [datetime.datetime(2031, 7, 9), decimal.Decimal(number("decimal", 150))
 os.environ["APP_TOKEN"] = ascii("environment")
 generator = waiting()
 next(generator)
+named = [threading.Thread(target=threading.Event().wait, name=ascii("name of a thread"), daemon=True) for _ in range(2)]
+for each in named:
+    each.start()
+named[1]._name = Text(ascii("name of a thread that is no plain str"))
 local = threading.local()
 local.token = ascii("thread local")
 gone = [ascii("dropped %d" % i) for i in range(10)]
