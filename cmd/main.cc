@@ -14,6 +14,7 @@
 #include "lib/base/error.h"
 #include "lib/render/output.h"
 #include "lib/render/utf8.h"
+#include "platform/file_guard.h"
 
 namespace heapglass {
 namespace {
@@ -104,6 +105,7 @@ int main(int argc, char** argv) {
   try {
     prepare_output();
     signal(SIGINT, on_interrupt);
+    set_cleanup_of_shrunk([] { remove_unfinished_files(); });
     code = dispatch(std::vector<std::string>(argv + 1, argv + argc));
     std::cout.flush();
     if (!std::cout) throw Error(ErrorKind::kFile, "cannot write to the standard output");
