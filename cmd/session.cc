@@ -20,8 +20,10 @@
 #include "lib/snapshot/touched_pages.h"
 #include "platform/confine.h"
 #include "platform/core_target.h"
+#include "platform/file_guard.h"
 #include "platform/live_target.h"
-#include "platform/mapped_file.h"
+#include "platform/memory_left.h"
+#include "platform/regular_file.h"
 
 namespace heapglass {
 namespace {
@@ -40,10 +42,12 @@ double ms_since(Clock::time_point start) {
 }
 
 std::unique_ptr<Target> open_snapshot(const std::string& path) {
-  const auto mapped = std::make_shared<MappedFile>(path);
+  const auto file = std::make_shared<const RegularFile>(path);
+  const SnapshotSource source{
+      file->size(), [file](std::uint64_t offset, std::span<std::byte> to) { return file->read(offset, to); }};
   const std::string name = path.substr(path.rfind('/') + 1);
-  return std::make_unique<SnapshotTarget>(std::make_shared<SnapshotFile>(mapped->bytes(), name, mapped),
-                                          mapped->owned_by_caller());
+  return std::make_unique<SnapshotTarget>(
+      std::make_shared<SnapshotFile>(source, name, memory_left(getpid()).bytes), file->owned_by_caller());
 }
 
 // What TARGET names is told by looking: digits are a process id, whatever files there are.
@@ -267,6 +271,8 @@ std::uint64_t Session::torn() const {
 
 std::vector<std::string> Session::caveats() const {
   std::vector<std::string> lines = capture_.notes;
+  for (const std::string& file : shrunk_files())
+    lines.push_back(file + " shrank while it was read: what the process had of it is zeros here");
   if (reads_running()) {
     const std::uint64_t count = torn();
     lines.push_back("read while it ran: " +

@@ -13,7 +13,7 @@
 
 #include "lib/base/error.h"
 #include "lib/snapshot/snapshot_file.h"
-#include "platform/mapped_file.h"
+#include "platform/regular_file.h"
 
 namespace heapglass {
 namespace {
