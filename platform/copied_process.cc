@@ -35,6 +35,9 @@ constexpr std::uint64_t kUserEnd = 0x7ffffffff000;
 // What objects that come to no end cost together: each is given half of what is left of it, of processor
 // time. The first of a type is the last of it that is asked.
 constexpr std::chrono::milliseconds kEndlessInAll{1000};
+// Children that ended badly, of one round of questions: each costs some 10 ms to set up, and its type is not
+// asked again.
+constexpr unsigned kMostBadChildren = 100;
 
 [[noreturn]] void cannot(const std::string& why) {
   throw Error(ErrorKind::kUnreachable, "cannot run a copy of the target: " + why,
@@ -91,7 +94,7 @@ class CopiedProcess::Impl {
   void ask(const Pass& pass, std::span<const Address> objects, const Take& take);
   std::uint64_t type_of(Address object) const;
   bool distrusts(Address object) const {
-    return !endless_types_.empty() && endless_types_.contains(type_of(object));
+    return !distrusted_.empty() && distrusted_.contains(type_of(object));
   }
   std::chrono::milliseconds patience() const;
 
@@ -105,7 +108,7 @@ class CopiedProcess::Impl {
   bool can_attach_ = false, proven_ = false;
   Pass plain_, attached_;
   Clock::duration spent_{}, endless_{};
-  std::unordered_set<std::uint64_t> endless_types_;  // an object of each came to no end
+  std::unordered_set<std::uint64_t> distrusted_;  // types: an object of each came to no end, or ended a child
   unsigned children_ = 0;
   CopiedProcessStats stats_;
 };
@@ -320,16 +323,13 @@ void CopiedProcess::Impl::ask(const Pass& pass, std::span<const Address> objects
   const std::uint64_t* const words = ring_.at<std::uint64_t>(0x1000);
   VisitRecords records(most_referents_);
   const VisitRecords::Done done = [&](std::uint64_t index, int signal, std::span<const Address> referents) {
-    if (signal == 0) {
+    if (signal != SIGALRM && distrusts(objects[index])) {
+      take(index, Status::kNotAsked, {});
+    } else if (signal == 0) {
       if (pass.size_of == 0) stats_.referents += referents.size();
       take(index, Status::kDone, referents);
     } else {
-      const bool was_skipped = signal != SIGALRM && distrusts(objects[index]);
-      take(index,
-           signal == SIGALRM ? Status::kTimedOut
-           : was_skipped     ? Status::kNotAsked
-                             : Status::kFaulted,
-           {});
+      take(index, signal == SIGALRM ? Status::kTimedOut : Status::kFaulted, {});
     }
   };
   const auto began = Clock::now();
@@ -340,8 +340,9 @@ void CopiedProcess::Impl::ask(const Pass& pass, std::span<const Address> objects
   // What a child leaves behind when it ends badly may have been damaged by any object handed out to it. Up to
   // here they are handed out one by one, so that the next bad end is that of one object.
   std::uint64_t one_by_one = 0;
+  unsigned bad_children = 0;
   while (records.index() < objects.size() && time_left() > Clock::duration::zero() &&
-         children_ < limits_.children) {
+         children_ < limits_.children && bad_children < kMostBadChildren) {
     records.restart(records.index());
     const std::uint64_t first = records.index();
     prepare(pass, first);
@@ -351,7 +352,6 @@ void CopiedProcess::Impl::ask(const Pass& pass, std::span<const Address> objects
     bool last_in_object = false, alarmed = false, broken = false, too_many = false, overtime = false;
     Clock::time_point since = Clock::now();
     auto since_cpu = child.processor_time();
-    // An address of nothing in place of an object: a fault at once.
     const auto hand_out = [&](std::uint64_t i) {
       window[i % stub::kObjectsWindow] = distrusts(objects[i]) ? 0 : value(objects[i]);
     };
@@ -393,7 +393,7 @@ void CopiedProcess::Impl::ask(const Pass& pass, std::span<const Address> objects
         alarmed = too_many = false;
       } else if (!alarmed && (too_many || is_endless(now))) {
         endless_ += now - since;
-        endless_types_.insert(type_of(objects[last_index]));
+        distrusted_.insert(type_of(objects[last_index]));
         for (std::uint64_t i = last_index + 1; i < available; ++i) hand_out(i);
         child.alarm();
         alarmed = true;
@@ -418,9 +418,12 @@ void CopiedProcess::Impl::ask(const Pass& pass, std::span<const Address> objects
     child.end();
     if (records.index() == objects.size()) break;
     if (!died && !broken && !overtime) continue;  // out of time
+    ++bad_children;
     if (pass.size_of && !broken && !records.in_object() && WIFEXITED(child.status()) &&
-        WEXITSTATUS(child.status()) == stub::kExitSpoilt && records.index() > first)
+        WEXITSTATUS(child.status()) == stub::kExitSpoilt && records.index() > first) {
+      distrusted_.insert(type_of(objects[records.index() - 1]));
       continue;  // the object that spoilt it has been told
+    }
     ++stats_.deaths;
     const std::uint64_t at = records.index();
     // That children can be set up is proven: if no object seems to be in hand, one hid that.
@@ -431,6 +434,7 @@ void CopiedProcess::Impl::ask(const Pass& pass, std::span<const Address> objects
       continue;
     }
     one_by_one = 0;
+    distrusted_.insert(type_of(objects[at]));
     take(at, overtime ? Status::kTimedOut : Status::kKilled, {});
     records.restart(at + 1);
   }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <fstream>
 #include <iostream>
@@ -235,6 +236,7 @@ TEST_F(ChangingElf, WhileItComesAndGoes) {
     while (!done) {
       (void)!::truncate(path_.c_str(), 0);
       put(whole_);
+      std::this_thread::sleep_for(std::chrono::microseconds(100));
     }
   });
   unsigned opened = 0;

@@ -291,16 +291,16 @@ def long_name():
     type_field(TP_NAME, ctypes.addressof(text))
 
 
-# A type of C's whose references only its own code tells: that code never comes back, or does what it may not.
+# Types whose references only code of their own tells: that never comes back, or does what it may not.
 def foreign_code(machine_code):
-    code = held(mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC))
+    flags, rights = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC
+    code = held(mmap.mmap(-1, 4096, flags=flags, prot=rights))
     code.write(machine_code)
     at = ctypes.addressof(ctypes.c_char.from_buffer(code))
-    for victim in (itertools.count(1), itertools.groupby([]), re.compile("x").scanner("x")):
-        keep.extend([victim] + [type(victim)] * 3)
-        put(id(type(victim)) + TP_TRAVERSE + HEAD - 16, at)
-    keep.extend(itertools.count(i) for i in range(500))
-    keep.extend(itertools.groupby([]) for i in range(500))
+    for number in range(12):
+        made = held(type("Foreign%d" % number, (), {}))
+        keep.extend(made() for _ in range(200))
+        put(id(made) + TP_TRAVERSE + HEAD - 16, at)
 
 
 def gc_head(offset, value):
@@ -491,6 +491,8 @@ WAYS = {
     "type_of_type_self": lambda: type_field(TYPE_AT - HEAD + 16, lambda own: own),
     "traverse_endless": lambda: foreign_code(b"\xeb\xfe"),
     "traverse_fault": lambda: foreign_code(b"\x0f\x0b"),
+    "traverse_calls": lambda: foreign_code(b"\xb8\xe7\x00\x00\x00\x0f\x05\xc3"),
+    "traverse_no_stack": lambda: foreign_code(b"\x31\xe4\x50\xc3"),
     "traverse_visits": lambda: foreign_code(b"\x53\x48\x89\xf3\x48\x83\xec\x10\xff\xd3\xeb\xfc"),
     "gc_next_self": lambda: gc_head(0, lambda own, other: own),
     "gc_next_back": lambda: gc_head(0, lambda own, other: other),
