@@ -203,6 +203,10 @@ FileDescriptor copy_to_memory(int fd, const std::string& name) {
         static_cast<ssize_t>(part.size()))
       fail(std::strerror(errno));
   }
+  struct stat after {};
+  if (fstat(fd, &after) != 0 || after.st_size != status.st_size ||
+      after.st_mtim.tv_sec != status.st_mtim.tv_sec || after.st_mtim.tv_nsec != status.st_mtim.tv_nsec)
+    fail("it was written to meanwhile");
   return copy;
 }
 

@@ -20,6 +20,7 @@ import mmap
 import os
 import re
 import sys
+import tempfile
 import threading
 import time
 import types
@@ -464,7 +465,7 @@ def text_kinds():
 
 def shrinking_view():
     # A view of a file that comes and goes, by a thread of the kernel's speed: os.truncate lets go of the GIL.
-    fd = os.memfd_create("shrinks")
+    fd = os.dup(held(tempfile.TemporaryFile()).fileno())
     os.ftruncate(fd, 64 << 20)
     keep.append(mmap.mmap(fd, 64 << 20, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ))
 
