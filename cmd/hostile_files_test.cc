@@ -106,24 +106,27 @@ TEST_F(WithTarget, ASnapshotThatShrinks) {
 
 TEST_F(WithTarget, ASnapshotThatUnfoldsToMoreThanThereIs) {
   // Its table tells of columns of zeros, which cost next to nothing.
-  const Outcome made = run_command(
-      {"python3", "-c",
-       "import struct, sys, zlib\n"
-       "header = b'\\x89HGS\\r\\n\\x1a\\n' + struct.pack('<HHI', 1, 0, 0)\n"
-       "rows, per = 1 << 44, 1 << 17\n"
-       "table = struct.pack('<I', 1) + struct.pack('<H', 15) + b'objects.address' + "
-       "struct.pack('<BBQQI', 8, 0, rows, per, 0)\n"
-       "raw = table\n"
-       "body = b'\\x28\\xb5\\x2f\\xfd\\x20' + bytes([len(raw)]) + struct.pack('<I', len(raw) << 3 | 1)[:3] + "
-       "raw\n"
-       "trailer = struct.pack('<QQQ', 16, len(body), len(raw))\n"
-       "crc = zlib.crc32(trailer, zlib.crc32(header))\n"
-       "open(sys.argv[1], 'wb').write(header + body + trailer + struct.pack('<I', crc) + b'HGSE')\n",
-       folder_.file("bomb.hgs")});
+  std::ofstream(folder_.file("make.py")) << R"(
+import struct, sys, zlib
+header = b'\x89HGS\r\n\x1a\n' + struct.pack('<HHI', 1, 0, 0)
+blocks, per = 1 << 20, 1 << 17
+table = struct.pack('<IH', 1, 15) + b'objects.address' + struct.pack('<BBQQI', 8, 0, blocks * per, per, blocks)
+table += b''.join(struct.pack('<QI', 16 + i, 1) for i in range(blocks))
+body = b'\x28\xb5\x2f\xfd\xa0' + struct.pack('<I', len(table))
+for at in range(0, len(table), 1 << 17):
+    part = table[at:at + (1 << 17)]
+    last = at + len(part) == len(table)
+    body += struct.pack('<I', len(part) << 3 | last)[:3] + part
+trailer = struct.pack('<QQQ', 16 + blocks, len(body), len(table))
+crc = zlib.crc32(trailer, zlib.crc32(header))
+open(sys.argv[1], 'wb').write(header + bytes(blocks) + body + trailer + struct.pack('<I', crc) + b'HGSE')
+)";
+  const Outcome made = run_command({"python3", folder_.file("make.py"), folder_.file("bomb.hgs")});
   ASSERT_EQ(made.status, 0) << made.err;
   const Outcome outcome = run_soon({"histogram", folder_.file("bomb.hgs")});
   EXPECT_EQ(outcome.status, 5) << outcome.err;
   expect_one_line(outcome, "a bomb");
+  EXPECT_NE(outcome.err.find("unfolds to more than"), std::string::npos) << outcome.err;
 }
 
 TEST_F(WithTarget, ACoreThatShrinks) {
