@@ -34,7 +34,7 @@ constexpr std::size_t kLongestName = 4096;
 // Headers cost little to write and may all name the same bytes: what is done for each is bounded.
 constexpr std::size_t kMostSegments = 256;
 constexpr std::uint64_t kLongestNotes = 1 << 16;
-constexpr std::uint64_t kMostHeaders = 1 << 16;  // loaded files have some dozens
+constexpr std::uint64_t kMostHeaders = 1 << 16;                 // loaded files have some dozens
 constexpr std::uint64_t kLongestFile = std::uint64_t{1} << 40;  // sparse ones too
 constexpr std::uint64_t kPage = 4096;
 
