@@ -12,6 +12,7 @@
 #include "lib/base/error.h"
 #include "lib/render/unfinished.h"
 #include "platform/process.h"
+#include "platform/regular_file.h"
 
 namespace heapglass {
 namespace {
@@ -41,13 +42,14 @@ std::optional<HashKey> parsed(const std::string& text) {
 }
 
 std::optional<HashKey> read(const std::string& path) {
-  const FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  const FileDescriptor file = open_regular_file(path);
   if (!file) {
     if (errno == ENOENT) return std::nullopt;
+    if (errno == EINVAL) fail(path, "is no plain file");
     fail(path, std::string("cannot be read: ") + std::strerror(errno));
   }
   struct stat about {};
-  if (fstat(file.get(), &about) != 0 || !S_ISREG(about.st_mode)) fail(path, "is no plain file");
+  if (fstat(file.get(), &about) != 0) fail(path, std::string("cannot be read: ") + std::strerror(errno));
   if (about.st_uid != geteuid())
     fail(path, "belongs to user " + std::to_string(about.st_uid) + ", who could try values with it",
          "use a key file of your own");

@@ -11,6 +11,8 @@
 #include "lib/base/error.h"
 #include "lib/render/output.h"
 #include "lib/render/output_keeper.h"
+#include "lib/render/unfinished.h"
+#include "platform/file_guard.h"
 
 namespace heapglass {
 namespace {
@@ -82,6 +84,7 @@ int main(int argc, char** argv) {
   try {
     prepare_output();
     report_crashes();
+    set_cleanup_of_shrunk([] { remove_unfinished_files(); });
     code = dispatch(std::vector<std::string>(argv + 1, argv + argc));
     std::cout.flush();
     if (!std::cout) throw Error(ErrorKind::kFile, "cannot write to the standard output");

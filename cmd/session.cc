@@ -25,8 +25,10 @@
 #include "lib/snapshot/touched_pages.h"
 #include "platform/confine.h"
 #include "platform/core_target.h"
+#include "platform/file_guard.h"
 #include "platform/live_target.h"
-#include "platform/mapped_file.h"
+#include "platform/memory_left.h"
+#include "platform/regular_file.h"
 #include "platform/threads.h"
 #include "platform/wait_limit.h"
 
@@ -47,11 +49,14 @@ double ms_since(Clock::time_point start) {
 }
 
 std::unique_ptr<Target> open_snapshot(const std::string& path, const std::function<void()>& before_parsing) {
-  const auto mapped = std::make_shared<MappedFile>(path);
+  const auto file = std::make_shared<const RegularFile>(path);
+  const std::uint64_t memory = memory_left(getpid()).bytes;
   before_parsing();
+  const SnapshotSource source{
+      file->size(), [file](std::uint64_t offset, std::span<std::byte> to) { return file->read(offset, to); }};
   const std::string name = path.substr(path.rfind('/') + 1);
-  return std::make_unique<SnapshotTarget>(std::make_shared<SnapshotFile>(mapped->bytes(), name, mapped),
-                                          mapped->owned_by_caller());
+  return std::make_unique<SnapshotTarget>(
+      std::make_shared<SnapshotFile>(source, name, memory), file->owned_by_caller());
 }
 
 bool g_confined = false;
@@ -361,6 +366,8 @@ std::uint64_t Session::torn() const {
 std::vector<std::string> Session::caveats() const {
   std::vector<std::string> lines = capture_.notes;
   for (const TargetState& state : states_) lines.push_back(state.name + ": " + state.text);
+  for (const std::string& file : shrunk_files())
+    lines.push_back(file + " shrank while it was read: what the process had of it is zeros here");
   if (reads_running()) {
     const std::uint64_t count = torn();
     lines.push_back("read while it ran: " +

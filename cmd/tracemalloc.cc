@@ -4,7 +4,6 @@
 #include <fcntl.h>
 
 #include <charconv>
-#include <fstream>
 #include <iostream>
 
 #include "cmd/session.h"
@@ -12,6 +11,7 @@
 #include "lib/analysis/trace_statistics.h"
 #include "lib/base/error.h"
 #include "lib/render/output.h"
+#include "platform/regular_file.h"
 
 namespace heapglass {
 namespace {
@@ -71,11 +71,13 @@ Tracemalloc read_checked(const Session& session) {
 
 // What it is compared with: a file of tracemalloc, or another target.
 TraceSnapshot read_other(const std::string& name, CommonOptions common) {
-  std::ifstream file(name, std::ios::binary);
-  char begin[3] = {};
-  if (file.read(begin, sizeof begin) && is_trace_file({begin, sizeof begin})) {
-    file.seekg(0);
-    return read_trace_file(std::string((std::istreambuf_iterator<char>(file)), {}), name);
+  if (is_trace_file(first_bytes(name, 3))) {
+    constexpr std::uint64_t kLongest = std::uint64_t{1} << 30;
+    const RegularFile file(name);
+    if (file.size() > kLongest)
+      throw Error(ErrorKind::kFile, "'" + name + "' is larger than any file of traces: " +
+                                        std::to_string(file.size()) + " bytes");
+    return read_trace_file(file.text(file.size()), name);
   }
   common.target = name;
   common.more_follow = false;

@@ -24,6 +24,7 @@
 #include "lib/render/plot.h"
 #include "lib/render/utf8.h"
 #include "lib/render/write_report.h"
+#include "platform/regular_file.h"
 
 namespace heapglass {
 namespace {
@@ -177,7 +178,11 @@ Plot plot_of(const std::vector<Look>& looks, const std::vector<std::pair<double,
 // The line of a file as the process sees it; empty where it cannot be read.
 std::string source_line(pid_t pid, const std::string& file, int number) {
   if (!file.starts_with('/')) return {};
-  std::ifstream in("/proc/" + std::to_string(pid) + "/root" + file);
+  constexpr std::size_t kLongest = 16 << 20;
+  // The name is the target's: it may be a FIFO's, or a file without end.
+  const FileDescriptor fd = open_regular_file_in("/proc/" + std::to_string(pid) + "/root", file);
+  if (!fd) return {};
+  std::istringstream in(first_bytes(fd.get(), kLongest));
   std::string text;
   for (int i = 0; i < number; ++i)
     if (!std::getline(in, text)) return {};

@@ -16,6 +16,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <unordered_set>
 #include <vector>
 
 #include "platform/confine.h"
@@ -32,6 +33,12 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::uint64_t kPage = 4096;
 constexpr std::uint64_t kUserEnd = 0x7ffffffff000;
+// What objects that come to no end cost together: each is given half of what is left of it, of processor
+// time. The first of a type is the last of it that is asked.
+constexpr std::chrono::milliseconds kEndlessInAll{1000};
+// Children that ended badly, of one round of questions: each costs some 10 ms to set up, and its type is not
+// asked again.
+constexpr unsigned kMostBadChildren = 100;
 
 [[noreturn]] void cannot(const std::string& why) {
   throw Error(ErrorKind::kUnreachable, "cannot run a copy of the target: " + why,
@@ -86,6 +93,11 @@ class CopiedProcess::Impl {
   StartedProcess start() const;
   void prove();
   void ask(const Pass& pass, std::span<const Address> objects, const Take& take);
+  std::uint64_t type_of(Address object) const;
+  bool distrusts(Address object) const {
+    return !distrusted_.empty() && distrusted_.contains(type_of(object));
+  }
+  std::chrono::milliseconds patience() const;
 
   const Capture& capture_;
   const TraverseOffsets offsets_;
@@ -96,7 +108,8 @@ class CopiedProcess::Impl {
   std::uint64_t most_referents_ = 0;
   bool can_attach_ = false, proven_ = false;
   Pass plain_, attached_;
-  Clock::duration spent_{};
+  Clock::duration spent_{}, endless_{};
+  std::unordered_set<std::uint64_t> distrusted_;  // types: an object of each came to no end, or ended a child
   unsigned children_ = 0;
   CopiedProcessStats stats_;
 };
@@ -291,6 +304,18 @@ void CopiedProcess::Impl::prove() {
   proven_ = true;
 }
 
+std::uint64_t CopiedProcess::Impl::type_of(Address object) const {
+  std::uint64_t type = 0;
+  capture_.image->load(object + offsets_.ob_type, type);
+  return type;
+}
+
+std::chrono::milliseconds CopiedProcess::Impl::patience() const {
+  constexpr std::chrono::milliseconds kLeast{20};
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(kEndlessInAll - endless_);
+  return std::max(kLeast, std::min(limits_.an_object / 2, left / 2));
+}
+
 void CopiedProcess::Impl::ask(const Pass& pass, std::span<const Address> objects, const Take& take) {
   using Verdict = VisitRecords::Verdict;
   auto& control = *control_.at<stub::Control>(stub::kControl);
@@ -299,7 +324,9 @@ void CopiedProcess::Impl::ask(const Pass& pass, std::span<const Address> objects
   const std::uint64_t* const words = ring_.at<std::uint64_t>(0x1000);
   VisitRecords records(most_referents_);
   const VisitRecords::Done done = [&](std::uint64_t index, int signal, std::span<const Address> referents) {
-    if (signal == 0) {
+    if (signal != SIGALRM && distrusts(objects[index])) {
+      take(index, Status::kNotAsked, {});
+    } else if (signal == 0) {
       if (pass.size_of == 0) stats_.referents += referents.size();
       take(index, Status::kDone, referents);
     } else {
@@ -307,12 +334,16 @@ void CopiedProcess::Impl::ask(const Pass& pass, std::span<const Address> objects
     }
   };
   const auto began = Clock::now();
-  auto time_left = [&] { return limits_.in_all - spent_ - (Clock::now() - began); };
+  auto time_left = [&] {
+    if (endless_ > 2 * kEndlessInAll) return Clock::duration::zero();
+    return Clock::duration(limits_.in_all - spent_ - (Clock::now() - began));
+  };
   // What a child leaves behind when it ends badly may have been damaged by any object handed out to it. Up to
   // here they are handed out one by one, so that the next bad end is that of one object.
   std::uint64_t one_by_one = 0;
+  unsigned bad_children = 0;
   while (records.index() < objects.size() && time_left() > Clock::duration::zero() &&
-         children_ < limits_.children) {
+         children_ < limits_.children && bad_children < kMostBadChildren) {
     records.restart(records.index());
     const std::uint64_t first = records.index();
     prepare(pass, first);
@@ -321,14 +352,22 @@ void CopiedProcess::Impl::ask(const Pass& pass, std::span<const Address> objects
     std::uint64_t taken = 0, last_index = first;
     bool last_in_object = false, alarmed = false, broken = false, too_many = false, overtime = false;
     Clock::time_point since = Clock::now();
+    auto since_cpu = child.processor_time();
+    const auto hand_out = [&](std::uint64_t i) {
+      window[i % stub::kObjectsWindow] = distrusts(objects[i]) ? 0 : value(objects[i]);
+    };
+    // By its processor time: on a busy machine it may not have run at all.
+    const auto is_endless = [&](Clock::time_point now) {
+      const auto most = patience();
+      return now - since > most && (child.processor_time() - since_cpu > most || now - since > 4 * most);
+    };
     unsigned idle = 0;
     while (records.index() < objects.size()) {
       // Hand out, then see what has come; a child seen dead before the look has written all that it will.
       std::uint64_t available = control.available;
       const std::uint64_t window_size = records.index() < one_by_one ? 1 : stub::kObjectsWindow;
       const std::uint64_t want = std::min<std::uint64_t>(objects.size(), records.index() + window_size);
-      for (; available < want; ++available)
-        window[available % stub::kObjectsWindow] = value(objects[available]);
+      for (; available < want; ++available) hand_out(available);
       __atomic_store_n(&control.available, available, __ATOMIC_RELEASE);
       const bool was_alive = idle == 0 || child.alive();
       const std::uint64_t head = __atomic_load_n(&ring.head, __ATOMIC_ACQUIRE);
@@ -351,12 +390,17 @@ void CopiedProcess::Impl::ask(const Pass& pass, std::span<const Address> objects
         last_index = records.index();
         last_in_object = records.in_object();
         since = now;
+        since_cpu = child.processor_time();
         alarmed = too_many = false;
-      } else if (!alarmed && (now - since > limits_.an_object || too_many)) {
+      } else if (!alarmed && (too_many || is_endless(now))) {
+        endless_ += now - since;
+        distrusted_.insert(type_of(objects[last_index]));
+        for (std::uint64_t i = last_index + 1; i < available; ++i) hand_out(i);
         child.alarm();
         alarmed = true;
         since = now;
       } else if (alarmed && now - since > limits_.an_object / 4) {
+        endless_ += now - since;
         overtime = true;  // not even the alarm got through
         break;
       }
@@ -375,9 +419,12 @@ void CopiedProcess::Impl::ask(const Pass& pass, std::span<const Address> objects
     child.end();
     if (records.index() == objects.size()) break;
     if (!died && !broken && !overtime) continue;  // out of time
+    ++bad_children;
     if (pass.size_of && !broken && !records.in_object() && WIFEXITED(child.status()) &&
-        WEXITSTATUS(child.status()) == stub::kExitSpoilt && records.index() > first)
+        WEXITSTATUS(child.status()) == stub::kExitSpoilt && records.index() > first) {
+      distrusted_.insert(type_of(objects[records.index() - 1]));
       continue;  // the object that spoilt it has been told
+    }
     ++stats_.deaths;
     const std::uint64_t at = records.index();
     // That children can be set up is proven: if no object seems to be in hand, one hid that.
@@ -388,6 +435,7 @@ void CopiedProcess::Impl::ask(const Pass& pass, std::span<const Address> objects
       continue;
     }
     one_by_one = 0;
+    distrusted_.insert(type_of(objects[at]));
     take(at, overtime ? Status::kTimedOut : Status::kKilled, {});
     records.restart(at + 1);
   }

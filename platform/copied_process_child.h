@@ -8,9 +8,11 @@
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <string>
 
@@ -52,6 +54,13 @@ class CopiedProcessChild {
   bool alive() {
     if (pid_ > 0 && waitpid(pid_, &status_, WNOHANG) == pid_) pid_ = 0;
     return pid_ > 0;
+  }
+  // What it has used so far; zero where it is gone.
+  std::chrono::nanoseconds processor_time() const {
+    clockid_t clock{};
+    timespec used{};
+    if (pid_ <= 0 || clock_getcpuclockid(pid_, &clock) != 0 || clock_gettime(clock, &used) != 0) return {};
+    return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
   }
   void alarm() const {
     if (pid_ > 0) signal(SIGALRM);

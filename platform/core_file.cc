@@ -15,7 +15,9 @@
 #include <optional>
 
 #include "lib/base/error.h"
+#include "platform/file_guard.h"
 #include "platform/inflate.h"
+#include "platform/regular_file.h"
 #include "platform/system_calls.h"
 
 namespace heapglass {
@@ -142,20 +144,26 @@ void read_notes(const Bytes& notes, CoreFile& core, Notes& out) {
 }  // namespace
 
 CoreBytes::CoreBytes(const std::string& path) {
-  FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  FileDescriptor file = open_regular_file(path);
   struct stat status {};
+  if (!file && errno == EINVAL)
+    throw Error(ErrorKind::kUsage, "'" + path + "' is not a regular file",
+                "give a process id or a core file");
   if (!file || fstat(file.get(), &status) != 0)
     throw Error(errno == ENOENT ? ErrorKind::kUsage : ErrorKind::kFile,
                 "cannot open '" + path + "': " + std::strerror(errno));
-  if (!S_ISREG(status.st_mode))
-    throw Error(ErrorKind::kUsage, "'" + path + "' is not a regular file",
-                "give a process id or a core file");
   owned_ = status.st_uid == geteuid();
   unsigned char magic[4] = {};
   const ssize_t got = pread(file.get(), magic, sizeof magic, 0);
   const Compression compression = compression_of(magic, got > 0 ? static_cast<std::size_t>(got) : 0);
   compressed_ = compression != Compression::kNone;
-  fd_ = compressed_ ? inflate_to_memory(file.get(), path, compression) : std::move(file);
+  if (compressed_) {
+    fd_ = inflate_to_memory(file.get(), path, compression);
+  } else if ((lease_ = end_before_writers(file.get(), path)) || errno != EAGAIN) {
+    fd_ = std::move(file);
+  } else {
+    fd_ = copy_to_memory(file.get(), path);  // what is written to it meanwhile is in the copy or is not
+  }
   if (fstat(fd_.get(), &status) != 0)
     throw Error(ErrorKind::kFile, "cannot read '" + path + "': " + std::strerror(errno));
   const auto size = static_cast<std::size_t>(status.st_size);
@@ -166,9 +174,12 @@ CoreBytes::CoreBytes(const std::string& path) {
   void* const at = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd_.get(), 0);
   if (at == MAP_FAILED) throw Error(ErrorKind::kFile, "cannot map '" + path + "': " + std::strerror(errno));
   bytes_ = {static_cast<const std::byte*>(at), size};
+  guard_ = guard_file_view(at, size, path, OnShrink::kEnd);
 }
 
 CoreBytes::~CoreBytes() {
+  guard_.reset();
+  lease_.reset();
   if (!bytes_.empty()) munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
 }
 

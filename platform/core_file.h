@@ -18,7 +18,8 @@ namespace heapglass {
 class CoreBytes {
  public:
   // Throws Error: kUsage where there is no such file or it is no core by its first bytes, kFile where it
-  // cannot be read or inflated. A file that another process cuts short while it is read costs us a SIGBUS.
+  // cannot be read or inflated. The file is mapped, since it may be larger than the memory that there is:
+  // where another process writes to it or cuts it short, the program ends with the error that says so.
   explicit CoreBytes(const std::string& path);
   ~CoreBytes();
   CoreBytes(const CoreBytes&) = delete;
@@ -32,6 +33,7 @@ class CoreBytes {
  private:
   FileDescriptor fd_;
   std::span<const std::byte> bytes_;
+  std::shared_ptr<void> lease_, guard_;
   bool compressed_ = false, owned_ = false;
 };
 

@@ -12,7 +12,9 @@
 
 #include "lib/base/error.h"
 #include "platform/elf_file.h"
+#include "platform/file_guard.h"
 #include "platform/mapped_binaries.h"
+#include "platform/regular_file.h"
 
 namespace heapglass {
 namespace {
@@ -171,7 +173,11 @@ void CoreTarget::add(const CoreSegment& s) {
   void* const view = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE,
                           file->descriptor.get(), static_cast<off_t>(m.file_offset));
   if (view == MAP_FAILED) return add_dumped();
-  held_->views.emplace_back(view, [size](void* v) { munmap(v, size); });
+  auto guard = guard_file_view(view, size, m.path, OnShrink::kEnd);
+  held_->views.emplace_back(view, [size, guard = std::move(guard)](void* v) mutable {
+    guard.reset();
+    munmap(v, size);
+  });
   Backing backing{.start = m.start,
                   .size = size,
                   .writable = m.writable,
@@ -208,19 +214,20 @@ const CoreTarget::File& CoreTarget::file_of(const Mapping& mapping) {
   if (!is_new) return file;
   const std::string wanted = build_id_of(mapping);
   std::vector<std::string> places = {mapping.path};
-  if (!sysroot_.empty()) places = {sysroot_ + mapping.path, sysroot_ + "/" + base_name(mapping.path)};
+  if (!sysroot_.empty()) places.push_back("/" + base_name(mapping.path));
   for (const std::string& place : places) {
-    FileDescriptor descriptor(::open(place.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-    struct stat status {};
-    if (!descriptor || fstat(descriptor.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
-      if (file.why_not.empty()) file.why_not = "there is no " + place;
+    FileDescriptor descriptor = open_regular_file_in(sysroot_, place);
+    if (!descriptor) {
+      if (file.why_not.empty())
+        file.why_not =
+            errno == EINVAL ? sysroot_ + place + " is not a regular file" : "there is no " + sysroot_ + place;
       continue;
     }
     std::string why;
-    const auto elf = ElfFile::open(descriptor.get(), place, why);
+    const auto elf = ElfFile::open(descriptor.get(), sysroot_ + place, why);
     const std::string found = elf ? elf->build_id() : std::string();
     if (wanted != found && !(wanted.empty() && !mapping.deleted)) {
-      file.why_not = place + " is of another build (" + (found.empty() ? "no build-id" : found) +
+      file.why_not = sysroot_ + place + " is of another build (" + (found.empty() ? "no build-id" : found) +
                      ", the core's has " + (wanted.empty() ? "none" : wanted) + ")";
       continue;
     }

@@ -1,9 +1,11 @@
 #include "platform/debug_files.h"
 
-#include <sys/stat.h>
-
+#include <algorithm>
 #include <cerrno>
+#include <filesystem>
 #include <set>
+
+#include "platform/regular_file.h"
 
 namespace heapglass {
 
@@ -20,19 +22,25 @@ bool has_debug_sections(const ElfFile& file) {
 // Tries files until one fits, and remembers why the others did not.
 class Candidates {
  public:
-  // True once `out` has its file. `fits` says why a file that could be opened is not the one, "" for fits.
+  // True once `out` has its file, `path_there` of where `prefix` is the root. `fits` says why a file that
+  // could be opened is not the one, "" for fits.
   template <class Fits>
-  bool attempt(const std::string& path, DebugFile& out, Fits fits) {
+  bool attempt(const std::string& prefix, const std::string& path_there, DebugFile& out, Fits fits) {
+    const std::string path = prefix + path_there;
     if (!tried_.insert(path).second) return false;
     std::string why;
-    auto file = ElfFile::open(path, why);
-    if (file == nullptr) {
-      struct stat status {};
-      if (::stat(path.c_str(), &status) != 0 && errno == ENOENT) {
+    const FileDescriptor fd = open_regular_file_in(prefix, path_there);
+    if (!fd) {
+      if (errno == ENOENT || errno == ENOTDIR) {
         absent_ += (absent_.empty() ? "" : ", ") + path;
       } else {
-        refused_ += "; " + why;
+        refuse("cannot open " + path + ": " + describe_open_failure(errno));
       }
+      return false;
+    }
+    auto file = ElfFile::open(fd.get(), path, why);
+    if (file == nullptr) {
+      refuse(why);
       return false;
     }
     // A .gnu_debuglink often names the program itself, which is then found before its debug file.
@@ -41,9 +49,10 @@ class Candidates {
       out = {std::move(file), path};
       return true;
     }
-    refused_ += "; " + path + " " + why;
+    refuse(path + " " + why);
     return false;
   }
+  void refuse(const std::string& why) { refused_ += "; " + why; }
   std::string reasons() const { return (absent_.empty() ? "" : "there is no " + absent_) + refused_; }
 
  private:
@@ -66,6 +75,13 @@ std::string directory(const std::string& path) {
   return slash == std::string::npos ? "." : path.substr(0, slash);
 }
 
+bool is_below(const std::string& path, const std::string& folder) {
+  return path.starts_with(folder.ends_with('/') ? folder : folder + "/");
+}
+
+// A debug file of 4 GB is not among those of any interpreter, and its checksum takes seconds.
+constexpr std::uint64_t kMostToCheck = std::uint64_t{4} << 30;
+
 }  // namespace
 
 DebugFile find_debug_file(const ElfFile& stripped, const DebugFileSearch& search) {
@@ -80,7 +96,7 @@ DebugFile find_debug_file(const ElfFile& stripped, const DebugFileSearch& search
   if (id.size() > 2) {
     for (const std::string& prefix : prefixes(search)) {
       for (const std::string& root : search.debug_roots) {
-        if (candidates.attempt(prefix + build_id_path(root, id), found, same_id)) return found;
+        if (candidates.attempt(prefix, build_id_path(root, id), found, same_id)) return found;
       }
     }
   }
@@ -88,6 +104,7 @@ DebugFile find_debug_file(const ElfFile& stripped, const DebugFileSearch& search
   if (link && !search.target_path.empty()) {
     const auto same_build = [&](const ElfFile& file) -> std::string {
       if (!id.empty() && !file.build_id().empty()) return same_id(file);
+      if (file.size() > kMostToCheck) return "is too large to be checked";
       return file.crc() == link->crc ? "" : "is of another build (by its checksum)";
     };
     const std::string beside = directory(search.target_path);
@@ -97,7 +114,7 @@ DebugFile find_debug_file(const ElfFile& stripped, const DebugFileSearch& search
         paths.push_back(root + (beside.starts_with('/') ? "" : "/") + beside + "/" + link->name);
       }
       for (const std::string& path : paths) {
-        if (candidates.attempt(prefix + path, found, same_build)) return found;
+        if (candidates.attempt(prefix, path, found, same_build)) return found;
       }
     }
   }
@@ -120,14 +137,25 @@ DebugFile find_alt_file(const ElfFile& debug, const DebugFileSearch& search) {
   };
   Candidates candidates;
   for (const std::string& prefix : prefixes(search)) {
-    // A relative name starts from the debug file, which for a file below a prefix includes the prefix
-    // already.
+    // A relative name starts from the debug file, whose name includes the prefix that it was found below.
+    const bool has_prefix = !prefix.empty() && debug.name().starts_with(prefix);
+    const std::string beside = directory(debug.name().substr(has_prefix ? prefix.size() : 0));
     const std::string named =
-        link->name.starts_with('/') ? prefix + link->name : directory(debug.name()) + "/" + link->name;
-    if (candidates.attempt(named, found, same_id)) return found;
+        std::filesystem::path(link->name.starts_with('/') ? link->name : beside + "/" + link->name)
+            .lexically_normal();
+    // The file that names it may be the target's: it leads to no other folder than those of debug files.
+    const bool allowed =
+        is_below(named, beside) ||
+        std::ranges::any_of(search.debug_roots, [&](const auto& root) { return is_below(named, root); });
+    if (!allowed) {
+      candidates.refuse(named + " is in no folder of debug files");
+    } else if (candidates.attempt(has_prefix || link->name.starts_with('/') ? prefix : "", named, found,
+                                  same_id)) {
+      return found;
+    }
     if (link->id.size() <= 2) continue;
     for (const std::string& root : search.debug_roots) {
-      if (candidates.attempt(prefix + build_id_path(root, link->id), found, same_id)) return found;
+      if (candidates.attempt(prefix, build_id_path(root, link->id), found, same_id)) return found;
     }
   }
   found.description = "no alternate debug file (" + candidates.reasons() + ")";

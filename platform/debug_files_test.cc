@@ -1,6 +1,7 @@
 #include "platform/debug_files.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -120,6 +121,50 @@ TEST_F(DebugFiles, TheChecksumDecidesWithoutABuildId) {
   EXPECT_EQ(found(), "bin/lib.debug");
   std::ofstream(root_ / "bin" / "lib.debug", std::ios::app) << "x";
   EXPECT_EQ(found(), "");
+}
+
+TEST_F(DebugFiles, AFifoOrADeviceIsNotOpened) {
+  fs::create_directories((root_ / by_build_id()).parent_path());
+  ASSERT_EQ(mkfifo((root_ / by_build_id()).c_str(), 0600), 0);
+  fs::create_symlink("/dev/zero", root_ / "bin" / "lib.debug");
+  EXPECT_EQ(found(), "");
+  const std::string said = find_debug_file(*stripped_, search_).description;
+  EXPECT_NE(said.find("not a regular file"), std::string::npos) << said;
+}
+
+// The link of dwz -m is a path, by whoever made the file.
+TEST_F(DebugFiles, AnAlternateFileIsOfAFolderOfDebugFiles) {
+  const std::string sample = HEAPGLASS_SOURCE_DIR "/testdata/corpus/elf_fuzz/";
+  for (const std::string& to : {std::string("bin"), std::string("other"), std::string("debug/.dwz")}) {
+    fs::create_directories(root_ / to);
+    fs::copy_file(sample + "dwz_shared.so", root_ / to / "shared.debug");
+  }
+  const auto alternate_of = [&](const std::string& link) {
+    const std::string path = (root_ / "bin" / "linked.so").string();
+    std::string text = link;
+    std::string why;
+    const auto whole = ElfFile::open(sample + "dwz_altlink.so", why);
+    EXPECT_NE(whole, nullptr) << why;
+    const std::string id = whole->debug_alt_link()->id;
+    text += '\0';
+    for (std::size_t i = 0; i + 1 < id.size(); i += 2)
+      text += static_cast<char>(std::stoi(id.substr(i, 2), nullptr, 16));
+    std::ofstream(root_ / "link", std::ios::binary) << text;
+    run("--update-section=.gnu_debugaltlink=" + (root_ / "link").string(), sample + "dwz_altlink.so",
+        "bin/linked.so");
+    return find_alt_file(*ElfFile::open(path, why), search_);
+  };
+  EXPECT_NE(alternate_of("shared.debug").file, nullptr) << alternate_of("shared.debug").description;
+  EXPECT_NE(alternate_of((root_ / "debug/.dwz/shared.debug").string()).file, nullptr);
+  EXPECT_NE(alternate_of("../debug/.dwz/shared.debug").file, nullptr);
+  for (const std::string& link :
+       {(root_ / "other/shared.debug").string(), std::string("../other/shared.debug"),
+        (root_ / "debug/../other/shared.debug").string()}) {
+    const DebugFile refused = alternate_of(link);
+    EXPECT_EQ(refused.file, nullptr) << link;
+    EXPECT_NE(refused.description.find("is in no folder of debug files"), std::string::npos)
+        << refused.description;
+  }
 }
 
 TEST_F(DebugFiles, TheStrippedFileIsNotItsOwnDebugFile) {

@@ -15,7 +15,10 @@
 #include "llvm/Object/Decompressor.h"
 #include "llvm/Object/ELF.h"
 #include "llvm/Support/CRC.h"
+#include "llvm/Support/Compression.h"
 #include "llvm/Support/Error.h"
+#include "platform/memory_left.h"
+#include "platform/regular_file.h"
 
 namespace heapglass {
 
@@ -31,6 +34,20 @@ constexpr std::size_t kLongestName = 4096;
 // Headers cost little to write and may all name the same bytes: what is done for each is bounded.
 constexpr std::size_t kMostSegments = 256;
 constexpr std::uint64_t kLongestNotes = 1 << 16;
+constexpr std::uint64_t kMostHeaders = 1 << 16;                 // loaded files have some dozens
+constexpr std::uint64_t kLongestFile = std::uint64_t{1} << 40;  // sparse ones too
+constexpr std::uint64_t kPage = 4096;
+
+// Of a section, as it is stored and as it inflates: sparse and compressed ones cost little to write. Half of
+// the memory that there is, where that is less.
+std::uint64_t most_at_a_time() {
+  static const std::uint64_t most = [] {
+    constexpr std::uint64_t kLargest = std::uint64_t{4} << 30;
+    const std::uint64_t left = memory_left(getpid()).bytes;
+    return left == 0 ? kLargest : std::min(kLargest, left / 2);
+  }();
+  return most;
+}
 
 // LLVM's answer, or nullopt with its complaint in `why`.
 template <class T>
@@ -114,15 +131,12 @@ std::optional<Supplement> supplement_of(std::span<const std::byte> section) {
 }  // namespace
 
 std::shared_ptr<const ElfFile> ElfFile::open(const std::string& path, std::string& why) {
-  // Without O_NONBLOCK a target could name a FIFO and have us wait for ever.
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  if (fd < 0) {
-    why = "cannot open " + path + ": " + std::strerror(errno);
+  const FileDescriptor fd = open_regular_file(path);
+  if (!fd) {
+    why = "cannot open " + path + ": " + describe_open_failure(errno);
     return nullptr;
   }
-  auto file = open(fd, path, why);
-  ::close(fd);
-  return file;
+  return open(fd.get(), path, why);
 }
 
 std::shared_ptr<const ElfFile> ElfFile::open(int fd, std::string name, std::string& why) {
@@ -135,19 +149,25 @@ std::shared_ptr<const ElfFile> ElfFile::open(int fd, std::string name, std::stri
     why = name + (S_ISREG(status.st_mode) ? " is empty" : " is not a regular file");
     return nullptr;
   }
-  const auto size = static_cast<std::size_t>(status.st_size);
-  void* const at = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
-  if (at == MAP_FAILED) {
-    // No fault of the file's: what would be said of it then is wrong.
-    if (errno == ENOMEM) throw std::bad_alloc();
-    why = "cannot map " + name + ": " + std::strerror(errno);
+  const auto size = static_cast<std::uint64_t>(status.st_size);
+  if (size > kLongestFile) {
+    why = name + " is larger than any program (" + std::to_string(size) + " bytes)";
     return nullptr;
   }
   std::shared_ptr<ElfFile> file(new ElfFile);
   file->name_ = std::move(name);
-  file->bytes_ = {static_cast<const std::byte*>(at), size};
-  file->mapped_ = true;
-  if (!file->parse(why)) return nullptr;
+  file->fd_ = FileDescriptor(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+  if (!file->fd_) {
+    why = "cannot read " + file->name_ + ": " + std::strerror(errno);
+    return nullptr;
+  }
+  // Room for it at the offsets that it has in the file; nothing of it is read yet.
+  void* const at =
+      ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (at == MAP_FAILED) throw std::bad_alloc();  // no fault of the file's: what would be said of it is wrong
+  file->area_ = static_cast<std::byte*>(at);
+  file->bytes_ = {file->area_, size};
+  if (!file->load_headers(why) || !file->parse(why)) return nullptr;
   return file;
 }
 
@@ -161,7 +181,64 @@ std::shared_ptr<const ElfFile> ElfFile::from_memory(std::span<const std::byte> b
 }
 
 ElfFile::~ElfFile() {
-  if (mapped_) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+  if (area_) ::munmap(area_, bytes_.size());
+}
+
+bool ElfFile::load(std::uint64_t offset, std::uint64_t size) const {
+  if (offset > bytes_.size() || size > bytes_.size() - offset) return false;
+  if (!area_ || size == 0) return true;
+  if (size > most_at_a_time()) return false;
+  const std::lock_guard lock(mutex_);
+  if (shrank_) return false;
+  std::uint64_t at = offset, first = offset;
+  const std::uint64_t end = offset + size;
+  auto next = loaded_.upper_bound(at);
+  if (next != loaded_.begin() && std::prev(next)->second >= at) {
+    --next;
+    first = next->first;
+  }
+  // The gaps between what was read before: nothing is read twice, since it may have changed meanwhile.
+  while (at < end) {
+    if (next != loaded_.end() && next->first <= at) {
+      at = std::max(at, next->second);
+      next = loaded_.erase(next);
+      continue;
+    }
+    const std::uint64_t until = next == loaded_.end() ? end : std::min(end, next->first);
+    if (!read_fully(fd_.get(), at, {area_ + at, until - at})) {
+      shrank_ = true;
+      return false;
+    }
+    at = until;
+  }
+  loaded_[first] = at;
+  return true;
+}
+
+// What parse() looks at before it knows of any section. What is not in the file is left to LLVM's checks,
+// which say what is wrong with it.
+bool ElfFile::load_headers(std::string& why) const {
+  const auto fail = [&](const char* what) {
+    why = name_ + what;
+    return false;
+  };
+  elf::Elf64_Ehdr header;
+  load(0, std::min<std::uint64_t>(sizeof header, bytes_.size()));
+  if (bytes_.size() >= sizeof header) {
+    std::memcpy(&header, area_, sizeof header);
+    load(header.e_phoff, std::uint64_t{header.e_phnum} * sizeof(elf::Elf64_Phdr));
+    elf::Elf64_Shdr first{};
+    if (header.e_shoff != 0 && load(header.e_shoff, sizeof first))
+      std::memcpy(&first, area_ + header.e_shoff, sizeof first);
+    const std::uint64_t count = header.e_shnum ? header.e_shnum : first.sh_size;
+    if (count > kMostHeaders) return fail(": it has too many sections");
+    const std::uint64_t names = header.e_shstrndx == elf::SHN_XINDEX ? first.sh_link : header.e_shstrndx;
+    elf::Elf64_Shdr strings{};
+    if (load(header.e_shoff, count * sizeof first) && names < count)
+      std::memcpy(&strings, area_ + header.e_shoff + names * sizeof strings, sizeof strings);
+    if (strings.sh_type != elf::SHT_NOBITS) load(strings.sh_offset, strings.sh_size);
+  }
+  return !shrank_ || fail(": it shrank while it was read");
 }
 
 bool ElfFile::parse(std::string& why) {
@@ -199,13 +276,16 @@ bool ElfFile::parse(std::string& why) {
     sections_.push_back({std::string_view(name->data(), name->size()), header.sh_addr, header.sh_size,
                          header.sh_offset, header.sh_type != elf::SHT_NOBITS,
                          (header.sh_flags & elf::SHF_COMPRESSED) != 0});
-    if (header.sh_type == elf::SHT_NOTE && build_id_.empty()) {
+    if (header.sh_type == elf::SHT_NOTE && build_id_.empty() && header.sh_size <= kLongestNotes &&
+        load(header.sh_offset, header.sh_size)) {
       build_id_ = build_id_among(*file, header, file->getSectionContents(header), header.sh_addralign);
     }
   }
   for (const Phdr& header : *programs) {  // for files without section headers
     if (!build_id_.empty()) break;
-    if (header.p_type != elf::PT_NOTE) continue;
+    if (header.p_type != elf::PT_NOTE || header.p_filesz > kLongestNotes ||
+        !load(header.p_offset, header.p_filesz))
+      continue;
     build_id_ = build_id_among(*file, header, file->getSegmentContents(header), header.p_align);
   }
   return true;
@@ -213,8 +293,24 @@ bool ElfFile::parse(std::string& why) {
 
 bool ElfFile::fixed_address() const { return type_ == elf::ET_EXEC; }
 bool ElfFile::relocatable() const { return type_ == elf::ET_REL; }
-void ElfFile::release_pages() const {
-  if (mapped_) madvise(const_cast<std::byte*>(bytes_.data()), bytes_.size(), MADV_DONTNEED);
+
+void ElfFile::release_debug_sections() const {
+  if (!area_) return;
+  const std::lock_guard lock(mutex_);
+  for (const ElfSection& section : sections_) {
+    if (!section.name.starts_with(".debug_") || !section.has_bytes || section.size > bytes_.size()) continue;
+    // Its whole pages, where it was read: at its ends there may be others' bytes.
+    const std::uint64_t start = (section.offset + kPage - 1) / kPage * kPage,
+                        end = (section.offset + section.size) / kPage * kPage;
+    auto in = loaded_.upper_bound(start);
+    if (start >= end || in == loaded_.begin()) continue;
+    const auto [from, until] = *--in;
+    if (until < end) continue;
+    loaded_.erase(in);
+    if (from < start) loaded_[from] = start;
+    if (end < until) loaded_[end] = until;
+    ::madvise(area_ + start, end - start, MADV_DONTNEED);
+  }
 }
 
 std::string ElfFile::build_id() const { return build_id_; }
@@ -233,6 +329,8 @@ SectionBytes ElfFile::read(const ElfSection& section, std::string& why) const {
   if (section.offset > bytes_.size() || section.size > bytes_.size() - section.offset) {
     return fail("reaches past the end of the file");
   }
+  if (!load(section.offset, section.size))
+    return fail(section.size > most_at_a_time() ? "is larger than is read" : "shrank while it was read");
   const auto stored = bytes_.subspan(section.offset, section.size);
   if (!section.compressed) return SectionBytes(stored);
 
@@ -243,18 +341,28 @@ SectionBytes ElfFile::read(const ElfSection& section, std::string& why) const {
   if (!inflater) return fail(complaint);
   // The file states the size, so a few bytes could ask for all of our memory. Debug information shrinks by 3
   // to 10; zlib cannot do better than 1032.
-  constexpr std::uint64_t kLargest = std::uint64_t{4} << 30;
   constexpr std::uint64_t kBestRatio = 1032;
   const std::uint64_t size = inflater->getDecompressedSize();
-  if (size > kLargest || size / kBestRatio > stored.size()) return fail("implausible size when inflated");
-  // calloc: an inflater that stops short of the stated size must not leave us with uninitialised bytes, and
-  // large blocks come zeroed from the kernel anyway.
+  if (size > most_at_a_time() || size / kBestRatio > stored.size())
+    return fail("implausible size when inflated");
+  // calloc: large blocks come zeroed from the kernel anyway, and untouched ones cost nothing.
   const std::shared_ptr<std::byte> inflated(static_cast<std::byte*>(std::calloc(size + 1, 1)), std::free);
   if (!inflated) return fail("no memory to inflate it");
-  if (llvm::Error error = inflater->decompress(
-          {reinterpret_cast<std::uint8_t*>(inflated.get()), static_cast<std::size_t>(size)})) {
+  elf::Elf64_Chdr header;  // checked by Decompressor::create
+  std::memcpy(&header, stored.data(), sizeof header);
+  const auto how = header.ch_type == elf::ELFCOMPRESS_ZSTD ? llvm::compression::Format::Zstd
+                                                           : llvm::compression::Format::Zlib;
+  const auto packed = stored.subspan(sizeof header);
+  auto* const to = reinterpret_cast<std::uint8_t*>(inflated.get());
+  std::size_t there = size;
+  const llvm::ArrayRef<std::uint8_t> from(reinterpret_cast<const std::uint8_t*>(packed.data()),
+                                          packed.size());
+  if (llvm::Error error = how == llvm::compression::Format::Zstd
+                              ? llvm::compression::zstd::decompress(from, to, there)
+                              : llvm::compression::zlib::decompress(from, to, there)) {
     return fail(llvm::toString(std::move(error)));
   }
+  if (there != size) return fail("does not have the size that it states");
   return SectionBytes(inflated, size);
 }
 
@@ -292,7 +400,19 @@ std::string ElfFile::alt_id() const {
 }
 
 std::uint32_t ElfFile::crc() const {
-  return llvm::crc32({reinterpret_cast<const std::uint8_t*>(bytes_.data()), bytes_.size()});
+  const auto raw = [](std::span<const std::byte> bytes) {
+    return llvm::ArrayRef(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+  };
+  if (!area_) return llvm::crc32(raw(bytes_));
+  // By and by: nothing else wants the whole of a file.
+  std::vector<std::byte> some(std::min<std::uint64_t>(bytes_.size(), 1 << 20));
+  std::uint32_t crc = 0;
+  for (std::uint64_t at = 0; at < bytes_.size(); at += some.size()) {
+    const auto part = std::span(some).first(std::min<std::uint64_t>(some.size(), bytes_.size() - at));
+    if (!read_fully(fd_.get(), at, part)) return 0;
+    crc = llvm::crc32(crc, raw(part));
+  }
+  return crc;
 }
 
 void ElfFile::symbols(Table table, const std::function<void(const ElfSymbol&)>& each) const {
@@ -303,6 +423,11 @@ void ElfFile::symbols(Table table, const std::function<void(const ElfSymbol&)>& 
   if (!sections) return;
   for (const Shdr& header : *sections) {
     if (header.sh_type != type) continue;
+    if (!load(header.sh_offset, header.sh_size)) return;
+    if (header.sh_link < sections->size()) {
+      const Shdr& strings = (*sections)[header.sh_link];
+      if (!load(strings.sh_offset, strings.sh_size)) return;
+    }
     const auto entries = take(file.symbols(&header), unused);
     const auto names = take(file.getStringTableForSymtab(header, *sections), unused);
     if (!entries || !names) continue;

@@ -5,7 +5,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -13,6 +15,7 @@
 #include <vector>
 
 #include "lib/target/mappings.h"
+#include "platform/process.h"
 
 namespace heapglass {
 
@@ -71,8 +74,8 @@ class SectionBytes {
 class ElfFile {
  public:
   // nullptr, and `why` says so: no such file, not a regular file, not ELF, not 64-bit little-endian.
-  // The file stays mapped; one that another process then cuts short costs us a SIGBUS, like every mapped
-  // file.
+  // What is asked for is read then, once, into memory of ours: whoever writes to the file or cuts it short
+  // meanwhile changes what is found, and nothing that was checked already.
   static std::shared_ptr<const ElfFile> open(const std::string& path, std::string& why);
   // `name` is for messages only, so that /proc/PID/root/usr/bin/python can be shown as /usr/bin/python. The
   // descriptor stays the caller's.
@@ -85,7 +88,7 @@ class ElfFile {
   ElfFile& operator=(const ElfFile&) = delete;
 
   const std::string& name() const { return name_; }
-  std::span<const std::byte> bytes() const { return bytes_; }
+  std::uint64_t size() const { return bytes_.size(); }
   std::uint16_t type() const { return type_; }        // e_type
   std::uint16_t machine() const { return machine_; }  // e_machine
   bool fixed_address() const;                         // ET_EXEC: not position independent
@@ -97,14 +100,15 @@ class ElfFile {
   SectionBytes read(const ElfSection&, std::string& why) const;  // empty, and `why` is set, on error
   SectionBytes read(std::string_view section_name) const;        // empty where there is none, or on error
 
-  // Gives the pages of the file read so far back to the system; they come again when they are read again.
-  void release_pages() const;
+  // Gives the memory of the debug sections read so far back to the system: what read() gave of them is zeros
+  // then. They come again when they are read again.
+  void release_debug_sections() const;
 
   std::string build_id() const;  // lower-case hex; "" where there is none
   std::optional<ElfDebugLink> debug_link() const;
   std::optional<ElfAltLink> debug_alt_link() const;
   std::string alt_id() const;  // what the links to this file have as `id`
-  std::uint32_t crc() const;   // of the whole file, as .gnu_debuglink wants it
+  std::uint32_t crc() const;   // of the whole file, as .gnu_debuglink wants it; 0 where it cannot be read
 
   // Calls `each` for the defined symbols that have an address, in the order of the table.
   enum class Table { kDynamic, kFull };  // .dynsym, .symtab
@@ -117,10 +121,18 @@ class ElfFile {
  private:
   ElfFile() = default;
   bool parse(std::string& why);
+  bool load_headers(std::string& why) const;
+  // Reads what is not there yet of these bytes of the file. False: they are not in it, it shrank, or they are
+  // more than is read of a file at a time. They are zeros then, as far as they are missing.
+  bool load(std::uint64_t offset, std::uint64_t size) const;
 
   std::string name_;
-  std::span<const std::byte> bytes_;
-  bool mapped_ = false;  // bytes_ is ours to unmap
+  std::span<const std::byte> bytes_;  // of the whole file; of the area those that were read
+  FileDescriptor fd_;                 // valid where they come from a file
+  std::byte* area_ = nullptr;         // as large as the file
+  mutable std::mutex mutex_;
+  mutable std::map<std::uint64_t, std::uint64_t> loaded_;  // start and end of what was read, not overlapping
+  mutable bool shrank_ = false;                            // or could not be read: nothing more is
   std::uint16_t type_ = 0;
   std::uint16_t machine_ = 0;
   std::vector<ElfSegment> segments_;

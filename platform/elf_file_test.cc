@@ -5,8 +5,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
+#include <cstring>
 #include <fstream>
+#include <iostream>
+#include <span>
 #include <sstream>
+#include <thread>
 
 #include "platform/elf_symbols.h"
 #include "platform/proc_maps.h"
@@ -153,12 +159,138 @@ TEST(ElfFile, BiasWhereSegmentsShareAPageOfTheFile) {
   // Somebody maps the whole file to read it.
   Mapping whole = mappings[0];
   whole.start = Address{base - 0x1000000};
-  whole.end = whole.start + file->bytes().size();
+  whole.end = whole.start + file->size();
   whole.file_offset = 0;
   mappings.insert(mappings.begin(), whole);
   EXPECT_EQ(file->load_bias(mappings, mappings[0]), base);
   EXPECT_EQ(open_sample("fixed")->load_bias(mappings, mappings[0]), 0u);
   EXPECT_EQ(file->load_bias({}, whole), std::nullopt);
+}
+
+// A copy of a sample that a test may change while it is read.
+class ChangingElf : public testing::Test {
+ protected:
+  void SetUp() override {
+    path_ = testing::TempDir() + "/heapglass_changing." + std::to_string(::getpid());
+    std::ifstream from(sample("dwarf5.so"), std::ios::binary);
+    whole_.assign(std::istreambuf_iterator<char>(from), {});
+    put(whole_);
+  }
+  void TearDown() override { ::unlink(path_.c_str()); }
+  void put(const std::string& bytes) { std::ofstream(path_, std::ios::binary) << bytes; }
+  std::shared_ptr<const ElfFile> open() {
+    std::string why;
+    return ElfFile::open(path_, why);
+  }
+  std::string path_, whole_;
+};
+
+TEST_F(ChangingElf, CutShortItIsAnErrorAndNoSignal) {
+  const auto file = open();
+  ASSERT_NE(file, nullptr);
+  const std::size_t there = file->read(".dynsym").bytes().size();
+  ASSERT_NE(there, 0u);
+  ASSERT_EQ(::truncate(path_.c_str(), 0), 0);
+  std::string why;
+  EXPECT_TRUE(file->read(*file->section(".debug_info"), why).empty());
+  EXPECT_NE(why.find("shrank while it was read"), std::string::npos) << why;
+  EXPECT_EQ(file->crc(), 0u);
+  EXPECT_NE(file->build_id(), "");
+  file->symbols(ElfFile::Table::kFull, [](const ElfSymbol&) {});
+  EXPECT_EQ(open(), nullptr);
+}
+
+TEST_F(ChangingElf, WhatWasReadOnceStays) {
+  const auto file = open();
+  ASSERT_NE(file, nullptr);
+  const auto names = [&] {
+    std::vector<std::string> found;
+    file->symbols(ElfFile::Table::kDynamic, [&](const ElfSymbol& s) { found.emplace_back(s.name); });
+    return found;
+  };
+  const auto before = names();
+  ASSERT_FALSE(before.empty());
+  put(std::string(whole_.size(), '\xff'));
+  EXPECT_EQ(names(), before);
+}
+
+TEST_F(ChangingElf, ReleasedSectionsComeAgain) {
+  const auto file = open();
+  ASSERT_NE(file, nullptr);
+  const auto bytes = [&](const char* name) {
+    const SectionBytes section = file->read(name);
+    const auto* at = reinterpret_cast<const char*>(section.bytes().data());
+    return std::string(at, section.bytes().size());
+  };
+  for (const char* name : {".debug_info", ".debug_str", ".debug_line_str", ".dynsym", ".symtab", ".strtab"}) {
+    const std::string before = bytes(name);
+    file->release_debug_sections();
+    EXPECT_EQ(bytes(name), before) << name;
+  }
+}
+
+// One that comes and goes at every moment of the reading.
+TEST_F(ChangingElf, WhileItComesAndGoes) {
+  std::atomic<bool> done{false};
+  std::thread other([&] {
+    while (!done) {
+      (void)!::truncate(path_.c_str(), 0);
+      put(whole_);
+      std::this_thread::sleep_for(std::chrono::microseconds(100));
+    }
+  });
+  unsigned opened = 0;
+  for (int i = 0; i < 300; ++i) {
+    const auto file = open();
+    if (!file) continue;
+    ++opened;
+    for (const ElfSection& section : file->sections()) (void)file->read(section.name);
+    for (const auto table : {ElfFile::Table::kDynamic, ElfFile::Table::kFull})
+      file->symbols(table, [](const ElfSymbol&) {});
+    (void)file->debug_link();
+    (void)file->crc();
+  }
+  done = true;
+  other.join();
+  std::cout << opened << " of 300 were opened\n";
+}
+
+TEST(ElfFile, ACompressedSectionHasTheSizeThatItStates) {
+  const std::string path = HEAPGLASS_SOURCE_DIR "/testdata/corpus/elf_fuzz/zlib.so";
+  std::ifstream from(path, std::ios::binary);
+  std::string bytes{std::istreambuf_iterator<char>(from), {}};
+  std::string why;
+  const auto read = [&] {
+    const auto file = ElfFile::from_memory(std::as_bytes(std::span(bytes)), "zlib.so", why);
+    return file->read(*file->section(".debug_info"), why);
+  };
+  const auto sound = ElfFile::open(path, why);
+  ASSERT_NE(sound, nullptr) << why;
+  const ElfSection* const info = sound->section(".debug_info");
+  ASSERT_TRUE(info->compressed);
+  std::uint64_t stated = 0;  // ch_size
+  std::memcpy(&stated, bytes.data() + info->offset + 8, sizeof stated);
+  EXPECT_EQ(read().bytes().size(), stated);
+  for (const std::uint64_t lie :
+       {stated + 1, stated - 1, stated * 500, std::uint64_t{1} << 40, ~std::uint64_t{0}}) {
+    std::memcpy(bytes.data() + info->offset + 8, &lie, sizeof lie);
+    EXPECT_TRUE(read().empty()) << lie;
+    EXPECT_NE(why, "");
+  }
+}
+
+TEST(ElfFile, ASparseFileIsNotReadAsAWhole) {
+  const std::string path = testing::TempDir() + "/heapglass_sparse." + std::to_string(::getpid());
+  std::ifstream from(sample("dwarf5.so"), std::ios::binary);
+  std::ofstream(path, std::ios::binary) << from.rdbuf();
+  ASSERT_EQ(::truncate(path.c_str(), off_t{1} << 38), 0);
+  std::string why;
+  const auto file = ElfFile::open(path, why);
+  EXPECT_NE(file, nullptr) << why;
+  ASSERT_EQ(::truncate(path.c_str(), off_t{1} << 41), 0);
+  EXPECT_EQ(ElfFile::open(path, why), nullptr);
+  EXPECT_NE(why.find("larger than any program"), std::string::npos) << why;
+  ::unlink(path.c_str());
 }
 
 }  // namespace

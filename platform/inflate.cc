@@ -1,27 +1,53 @@
 #include "platform/inflate.h"
 
+#include <elf.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <optional>
+#include <span>
 #include <vector>
 
 #include "lib/base/error.h"
+#include "platform/memory_left.h"
+#include "platform/regular_file.h"
 
 namespace heapglass {
 namespace {
 
-// A few bytes can inflate to more than there is room for: nine tenths of what is free is the end.
-std::uint64_t most_bytes() {
-  const std::string text = read_proc_file("/proc/meminfo");
-  const std::size_t at = text.find("MemAvailable:");
-  if (at == std::string::npos) return std::uint64_t{4} << 30;
-  return std::strtoull(text.c_str() + at + 13, nullptr, 10) * 1024 / 10 * 9;
+constexpr std::uint64_t kBehindTheEnd = 16u << 20;  // section names, padding of archives
+
+// Nine tenths of what is free: a few bytes can inflate to more than there is room for.
+std::uint64_t most_bytes() { return memory_left(getpid()).bytes / 10 * 9; }
+
+// How many bytes a core file says that it has, as far as its first bytes tell; nullopt: they do not.
+std::optional<std::uint64_t> stated_size(std::span<const std::byte> start) {
+  Elf64_Ehdr header;
+  if (start.size() < sizeof header) return std::nullopt;
+  std::memcpy(&header, start.data(), sizeof header);
+  const std::uint64_t table = header.e_phoff, count = header.e_phnum;
+  if (count == PN_XNUM || header.e_phentsize != sizeof(Elf64_Phdr) || table > start.size() ||
+      count * sizeof(Elf64_Phdr) > start.size() - table)
+    return std::nullopt;
+  std::uint64_t end = table + count * sizeof(Elf64_Phdr);
+  const auto reaches = [&](std::uint64_t offset, std::uint64_t size) {
+    const std::uint64_t to = offset + size;
+    end = std::max(end, to < offset ? ~std::uint64_t{0} : to);
+  };
+  for (std::uint64_t i = 0; i < count; ++i) {
+    Elf64_Phdr program;
+    std::memcpy(&program, start.data() + table + i * sizeof program, sizeof program);
+    reaches(program.p_offset, program.p_filesz);
+  }
+  reaches(header.e_shoff, std::uint64_t{header.e_shnum} * sizeof(Elf64_Shdr));
+  return end;
 }
 
 class Inflated {
@@ -35,8 +61,11 @@ class Inflated {
                 "inflate it by hand (zstd -d, gunzip) and give the result");
   }
   void write(const std::byte* bytes, std::size_t size) {
+    look_at_start({bytes, size});
     written_ += size;
-    if (written_ > most_) damaged("it takes more than the memory available");
+    if (written_ > most_) damaged("it takes more than the " + as_mb(most_) + " of memory available");
+    if (stated_ && written_ > *stated_ && written_ - *stated_ > kBehindTheEnd)
+      damaged("it goes on behind the " + as_mb(*stated_) + " that its headers tell of");
     while (size > 0) {
       const ssize_t n = ::write(fd_.get(), bytes, size);
       if (n < 0 && errno == EINTR) continue;
@@ -48,10 +77,29 @@ class Inflated {
   FileDescriptor release() { return std::move(fd_); }
 
  private:
+  static std::string as_mb(std::uint64_t bytes) { return std::to_string(bytes / 1'000'000) + " MB"; }
+
+  // What the headers say is held against what there is before it is inflated.
+  void look_at_start(std::span<const std::byte> bytes) {
+    constexpr std::size_t kLongestStart = 64 + 65536 * sizeof(Elf64_Phdr);
+    if (stated_ || start_.size() >= kLongestStart) return;
+    start_.insert(start_.end(), bytes.begin(), bytes.end());
+    if (start_.size() < sizeof(Elf64_Ehdr)) return;
+    if (std::memcmp(start_.data(), ELFMAG, SELFMAG) != 0)
+      throw Error(ErrorKind::kUsage, "'" + name_ + "' is not a core file, when it is inflated",
+                  "give a process id or a core file");
+    stated_ = stated_size(start_);
+    if (stated_ && *stated_ > most_)
+      damaged("it tells of " + as_mb(*stated_) + ", more than the " + as_mb(most_) + " of memory available");
+    if (stated_) start_ = {};
+  }
+
   const std::string& name_;
   FileDescriptor fd_;
   std::uint64_t written_ = 0;
   const std::uint64_t most_;
+  std::vector<std::byte> start_;  // until they tell how long all is
+  std::optional<std::uint64_t> stated_;
 };
 
 class Input {
@@ -131,6 +179,35 @@ FileDescriptor inflate_to_memory(int fd, const std::string& name, Compression co
   Input input(fd, out);
   compression == Compression::kGzip ? inflate_gzip(input, out) : inflate_zstandard(input, out);
   return out.release();
+}
+
+FileDescriptor copy_to_memory(int fd, const std::string& name) {
+  const auto fail = [&](const std::string& why) {
+    throw Error(ErrorKind::kFile,
+                "cannot copy '" + name + "', which another process has open for writing: " + why,
+                "wait until it is written");
+  };
+  struct stat status {};
+  if (fstat(fd, &status) != 0) fail(std::strerror(errno));
+  const auto size = static_cast<std::uint64_t>(status.st_size);
+  if (size > most_bytes()) fail("it takes more than the memory available");
+  FileDescriptor copy(memfd_create("heapglass-core", MFD_CLOEXEC));
+  if (!copy || ftruncate(copy.get(), status.st_size) != 0) fail(std::strerror(errno));
+  std::vector<std::byte> some(1 << 20);
+  for (std::uint64_t at = 0; at < size; at += some.size()) {
+    const auto part = std::span(some).first(std::min<std::uint64_t>(some.size(), size - at));
+    if (!read_fully(fd, at, part)) fail("it shrank while it was read");
+    // Pages of zeros cost nothing where they are not written.
+    if (std::ranges::all_of(part, [](std::byte b) { return b == std::byte{0}; })) continue;
+    if (pwrite(copy.get(), part.data(), part.size(), static_cast<off_t>(at)) !=
+        static_cast<ssize_t>(part.size()))
+      fail(std::strerror(errno));
+  }
+  struct stat after {};
+  if (fstat(fd, &after) != 0 || after.st_size != status.st_size ||
+      after.st_mtim.tv_sec != status.st_mtim.tv_sec || after.st_mtim.tv_nsec != status.st_mtim.tv_nsec)
+    fail("it was written to meanwhile");
+  return copy;
 }
 
 }  // namespace heapglass

@@ -1,5 +1,7 @@
 #include "platform/mapped_binaries.h"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <mutex>
 #include <set>
@@ -42,7 +44,7 @@ class MappedBinary final : public Binary {
       for (const std::string& name : names) wanted.push_back({name});
       std::string why;
       structs_ = DwarfStructs::load(file_, wanted, {.target_path = path_, .root_prefix = root_}, why);
-      file_->release_pages();
+      file_->release_debug_sections();
     }
     return structs_.get();
   }
@@ -65,6 +67,15 @@ class MappedBinary final : public Binary {
   ElfSymbols symbols_;
 };
 
+// Every file that is looked into keeps a descriptor, and so does every view of one.
+void make_room_for_descriptors(std::size_t files) {
+  rlimit most{};
+  const rlim_t wanted = 2 * files + 256;
+  if (getrlimit(RLIMIT_NOFILE, &most) != 0 || most.rlim_cur >= wanted) return;
+  most.rlim_cur = std::min(most.rlim_max, wanted);
+  setrlimit(RLIMIT_NOFILE, &most);
+}
+
 int rank(const std::string& path, const std::string& executable) {
   if (path.substr(path.rfind('/') + 1).starts_with("libpython")) return 0;
   return path == executable ? 1 : 2;
@@ -86,6 +97,7 @@ std::vector<std::unique_ptr<Binary>> mapped_binaries(const Mappings& mappings, c
   std::stable_sort(files.begin(), files.end(), [&](const Mapping* a, const Mapping* b) {
     return rank(a->path, executable) < rank(b->path, executable);
   });
+  make_room_for_descriptors(files.size());
   std::vector<std::unique_ptr<Binary>> binaries;
   for (const Mapping* m : files) {
     const FileDescriptor fd = open_file(*m);

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "lib/base/parallel.h"
+#include "platform/file_guard.h"
 #include "platform/freeze_way.h"
 #include "platform/memory_left.h"
 #include "platform/proc_text.h"
@@ -48,6 +49,14 @@ std::vector<CopyJob> sample_of(const std::vector<CopyJob>& jobs, std::uint64_t t
     at += job.size;
   }
   return sample;
+}
+
+// The target's file may shrink while its view is read; what is gone is zeros then.
+std::shared_ptr<void> guarded_view(void* view, std::uint64_t length, const std::string& name) {
+  return {view, [length, guard = guard_file_view(view, length, name, OnShrink::kZeros)](void* v) mutable {
+            guard.reset();
+            munmap(v, length);
+          }};
 }
 
 }  // namespace
@@ -164,7 +173,7 @@ void MemoryCopier::plan_file(Planned& p, const Mapping& m, int file) {
     backed = static_cast<std::uint64_t>(end) <= m.file_offset
                  ? 0
                  : (static_cast<std::uint64_t>(end) - m.file_offset + kPage - 1) / kPage * kPage;
-  file_views_.emplace_back(view, [length](void* v) { munmap(v, length); });
+  file_views_.push_back(guarded_view(view, length, m.path));
   if (backed < length)
     mmap(static_cast<std::byte*>(view) + backed, length - backed, PROT_READ | PROT_WRITE,
          MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);

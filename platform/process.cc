@@ -20,6 +20,7 @@
 #include "platform/missing_right.h"
 #include "platform/proc_maps.h"
 #include "platform/proc_text.h"
+#include "platform/regular_file.h"
 #include "platform/resident_memory.h"
 #include "platform/threads.h"
 #include "platform/wait_limit.h"
@@ -235,14 +236,13 @@ FileDescriptor Process::open_mapped_file(const Mapping& mapping) const {
   });
   if (!answers) return FileDescriptor();
   // map_files is the mapped file itself, deleted or not, in whatever mount namespace; it needs a capability.
-  FileDescriptor fd(::open(proc(pid_, name).c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+  FileDescriptor fd = open_regular_file(proc(pid_, name));
   if (fd) return fd;
   if (mapping.deleted) {
     // A replaced executable can still be had by the process's own link to it.
-    fd = FileDescriptor(::open(proc(pid_, "exe").c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+    fd = open_regular_file(proc(pid_, "exe"));
   } else {
-    fd = FileDescriptor(
-        ::open((proc(pid_, "root") + mapping.path).c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+    fd = open_regular_file_in(proc(pid_, "root"), mapping.path);
   }
   struct stat file;
   // Device numbers of maps and stat differ on some file systems (btrfs, overlayfs); the inode has to agree.

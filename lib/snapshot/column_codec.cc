@@ -131,6 +131,8 @@ std::vector<std::byte> encode_block(std::span<const std::byte> elements, unsigne
   return {stored, stored + n};
 }
 
+std::size_t longest_block(std::size_t bytes) { return ZSTD_compressBound(bytes); }
+
 bool decode_block(std::span<const std::byte> stored, unsigned width, Transform transform,
                   std::span<std::byte> elements) {
   thread_local const std::unique_ptr<ZSTD_DCtx, FreeDecompressor> decompressor(ZSTD_createDCtx());

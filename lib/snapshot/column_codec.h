@@ -36,6 +36,8 @@ class Scratch {
 // `elements` are whole ones of `width` bytes (1, 2, 4 or 8), little-endian. The result is one Zstandard frame
 // with its checksum.
 std::vector<std::byte> encode_block(std::span<const std::byte> elements, unsigned width, Transform transform);
+// What encode_block() can make of so many bytes at most.
+std::size_t longest_block(std::size_t bytes);
 // False where `stored` is damaged, or makes anything but `elements.size()` bytes.
 bool decode_block(std::span<const std::byte> stored, unsigned width, Transform transform,
                   std::span<std::byte> elements);

@@ -3,6 +3,7 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "lib/base/parallel.h"
@@ -54,34 +55,69 @@ void SnapshotFile::fail(const std::string& section, const std::string& why) cons
   fail("it is damaged: in its section " + section + " " + why);
 }
 
-SnapshotFile::SnapshotFile(std::span<const std::byte> bytes, std::string name, std::shared_ptr<void> owner)
-    : bytes_(bytes), name_(std::move(name)), owner_(std::move(owner)) {
-  if (!is_snapshot(bytes)) fail("it is no snapshot of heapglass");
-  if (bytes.size() < kSnapshotHeaderBytes + kSnapshotTrailerBytes) fail("it is cut");
-  const auto header = bytes.first(kSnapshotHeaderBytes);
+SnapshotFile::SnapshotFile(std::span<const std::byte> bytes, std::string name)
+    : SnapshotFile(SnapshotSource{bytes.size(),
+                                  [bytes](std::uint64_t offset, std::span<std::byte> to) {
+                                    if (offset > bytes.size() || to.size() > bytes.size() - offset)
+                                      return false;
+                                    std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(offset),
+                                                to.size(), to.begin());
+                                    return true;
+                                  }},
+                   std::move(name)) {}
+
+SnapshotFile::SnapshotFile(SnapshotSource source, std::string name, std::uint64_t most_bytes)
+    : source_(std::move(source)), name_(std::move(name)) {
+  std::array<std::byte, kSnapshotHeaderBytes> header_bytes{};
+  const std::span<const std::byte> header = header_bytes;
+  const auto there = std::span(header_bytes).first(std::min<std::uint64_t>(header.size(), source_.size));
+  if (!source_.read(0, there) || !is_snapshot(there)) fail("it is no snapshot of heapglass");
+  if (source_.size < kSnapshotHeaderBytes + kSnapshotTrailerBytes) fail("it is cut");
   Cursor head{header.subspan(kSnapshotMagic.size())};
   if (const auto major = head.take<std::uint16_t>(); major != kSnapshotMajor)
     throw Error(ErrorKind::kFile,
                 "cannot read the snapshot '" + name_ + "': it is of format " + std::to_string(major) +
                     ", this heapglass reads format " + std::to_string(kSnapshotMajor),
                 "read it with the heapglass that wrote it");
-  const auto trailer = bytes.last(kSnapshotTrailerBytes);
+  const std::uint64_t end = source_.size - kSnapshotTrailerBytes;
+  std::array<std::byte, kSnapshotTrailerBytes> trailer{};
+  read_bytes(end, trailer);
   if (std::memcmp(trailer.data() + 28, kSnapshotEnd.data(), kSnapshotEnd.size()) != 0)
     fail("it is cut: its last bytes are not those that end a snapshot");
-  Cursor tail{trailer};
+  Cursor tail{std::span<const std::byte>(trailer)};
   const auto table_at = tail.take<std::uint64_t>(), stored = tail.take<std::uint64_t>(),
              plain = tail.take<std::uint64_t>();
   auto crc = crc32(0, reinterpret_cast<const Bytef*>(header.data()), kSnapshotHeaderBytes);
   crc = crc32(crc, reinterpret_cast<const Bytef*>(trailer.data()), 24);
   if (tail.take<std::uint32_t>() != crc) fail("it is damaged: its ends do not fit together");
-  const std::uint64_t end = bytes.size() - kSnapshotTrailerBytes;
   if (table_at > end || stored != end - table_at || table_at < kSnapshotHeaderBytes ||
       plain > kMostTableBytes)
     fail("it is damaged: its table is not where it should be");
-  std::vector<std::byte> table(plain);
-  if (!decode_block(bytes.subspan(table_at, stored), 1, Transform::kNone, table))
+  if (stored > kMostTableBytes) fail("it is damaged: its table is longer than any");
+  std::vector<std::byte> table(plain), packed(stored);
+  read_bytes(table_at, packed);
+  if (!decode_block(packed, 1, Transform::kNone, table))
     fail("it is damaged: its table does not have the bytes that were written");
   parse_table(table, table_at);
+  limit_memory(most_bytes);
+}
+
+void SnapshotFile::read_bytes(std::uint64_t offset, std::span<std::byte> to) const {
+  if (!source_.read(offset, to)) fail("it shrank while it was read");
+}
+
+// A few bytes can unfold to any number of equal ones. What is not decoded as a whole does not count.
+void SnapshotFile::limit_memory(std::uint64_t most_bytes) const {
+  std::uint64_t all = 0;
+  for (const auto& [section_name, s] : sections_) {
+    if (section_name == "memory.bytes" || section_name == "memory.words") continue;
+    const std::uint64_t bytes = s.rows > most_bytes / s.width ? most_bytes + 1 : s.rows * s.width;
+    if (bytes > most_bytes || (all += bytes) > most_bytes)
+      throw Error(ErrorKind::kFile,
+                  "cannot read the snapshot '" + name_ + "': it unfolds to more than the " +
+                      std::to_string(most_bytes / 1'000'000) + " MB of memory that there are",
+                  "read it where there is more; a snapshot takes about what the process had");
+  }
 }
 
 void SnapshotFile::parse_table(std::span<const std::byte> table, std::uint64_t end) {
@@ -98,6 +134,7 @@ void SnapshotFile::parse_table(std::span<const std::byte> table, std::uint64_t e
     s.rows = c.take<std::uint64_t>();
     s.rows_per_block = c.take<std::uint64_t>();
     const auto blocks = c.take<std::uint32_t>();
+    const std::uint64_t most_stored = longest_block(kMostBlockBytes);
     const bool known = (s.width == 1 || s.width == 2 || s.width == 4 || s.width == 8) && transform <= 1;
     if (known && (s.rows_per_block == 0 || s.rows_per_block > kMostBlockBytes / s.width ||
                   blocks != s.rows / s.rows_per_block + (s.rows % s.rows_per_block != 0)))
@@ -107,6 +144,7 @@ void SnapshotFile::parse_table(std::span<const std::byte> table, std::uint64_t e
       block.offset = c.take<std::uint64_t>();
       block.stored = c.take<std::uint32_t>();
       if (block.offset != at || block.stored > end - at) fail(s.name, "a block is not where it should be");
+      if (block.stored > most_stored) fail(s.name, "a block is longer than any can be");
       at += block.stored;
       s.blocks.push_back(block);
     }
@@ -125,7 +163,10 @@ const SnapshotFile::Section& SnapshotFile::find(const std::string& section, unsi
 
 void SnapshotFile::read_block(const Section& s, std::uint64_t number, std::span<std::byte> out) const {
   const Block& b = s.blocks[number];
-  if (!decode_block(bytes_.subspan(b.offset, b.stored), s.width, s.transform, out))
+  thread_local Scratch room;
+  const std::span stored(room.of(b.stored), b.stored);
+  read_bytes(b.offset, stored);
+  if (!decode_block(stored, s.width, s.transform, out))
     fail(s.name, "block " + std::to_string(number) + " does not have the bytes that were written");
 }
 

@@ -1,6 +1,7 @@
 // Reads a snapshot file: its sections by name, block by block. What is not as it was written is an Error.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -13,11 +14,20 @@
 
 namespace heapglass {
 
+// Where a snapshot's bytes come from. A file is read and not mapped: others may cut it short, or write to it.
+struct SnapshotSource {
+  std::uint64_t size = 0;
+  // Fills `to` with the bytes from `offset` on; false where they are not there (any more). From many threads.
+  std::function<bool(std::uint64_t offset, std::span<std::byte> to)> read;
+};
+
 class SnapshotFile {
  public:
-  // `bytes` are the whole file, and live as long as this; `name` is for messages. Throws Error kFile: no
-  // snapshot, of another version, cut or damaged. Blocks are looked at when they are asked for.
-  SnapshotFile(std::span<const std::byte> bytes, std::string name, std::shared_ptr<void> owner = nullptr);
+  // `name` is for messages. Throws Error kFile: no snapshot, of another version, cut or damaged, or one whose
+  // sections take more than `most_bytes` when they are decoded. Blocks are looked at when they are asked for.
+  SnapshotFile(SnapshotSource source, std::string name, std::uint64_t most_bytes = ~std::uint64_t{0});
+  // `bytes` are the whole file, and live as long as this.
+  SnapshotFile(std::span<const std::byte> bytes, std::string name);
   static bool is_snapshot(std::span<const std::byte> first_bytes);
 
   bool has(const std::string& section) const { return sections_.contains(section); }
@@ -52,7 +62,7 @@ class SnapshotFile {
   // Throws the Error of a file that contradicts itself.
   [[noreturn]] void fail(const std::string& section, const std::string& why) const;
   const std::string& name() const { return name_; }
-  std::uint64_t bytes() const { return bytes_.size(); }
+  std::uint64_t bytes() const { return source_.size; }
   std::vector<std::string> section_names() const;
 
  private:
@@ -72,11 +82,13 @@ class SnapshotFile {
   void read_range(const Section& section, std::uint64_t first, std::span<std::byte> out) const;
   void read_block(const Section& section, std::uint64_t number, std::span<std::byte> out) const;
   void parse_table(std::span<const std::byte> table, std::uint64_t end);
+  void limit_memory(std::uint64_t most_bytes) const;
+  // Throws the Error of a file that ends before what its table promises.
+  void read_bytes(std::uint64_t offset, std::span<std::byte> to) const;
   [[noreturn]] void fail(const std::string& why) const;
 
-  std::span<const std::byte> bytes_;
+  const SnapshotSource source_;
   const std::string name_;
-  const std::shared_ptr<void> owner_;
   std::map<std::string, Section> sections_;
 };
 

@@ -17,13 +17,21 @@ struct Open {
   int fd = -1;
 };
 
-// The buffers and text layers around a raw file go with it.
+// The buffers and text layers around a raw file go with it: one or two of a sound file, a ring of a damaged
+// one.
 void add_layers(const LeakSearch& search, NodeId n, std::vector<NodeId>& into) {
+  constexpr std::size_t kMost = 16;
+  const std::size_t first = into.size();
   into.push_back(n);
-  for (const NodeId holder : search.labels().referrers().of(n)) {
-    const std::string& name = search.type_of(holder).name;
-    if (name == "_io.TextIOWrapper" || name.starts_with("_io.Buffered")) add_layers(search, holder, into);
-  }
+  const auto known = [&](NodeId node) {
+    return std::find(into.begin() + static_cast<std::ptrdiff_t>(first), into.end(), node) != into.end();
+  };
+  for (std::size_t at = first; at < into.size(); ++at)
+    for (const NodeId holder : search.labels().referrers().of(into[at])) {
+      const std::string& name = search.type_of(holder).name;
+      if (name != "_io.TextIOWrapper" && !name.starts_with("_io.Buffered")) continue;
+      if (into.size() - first < kMost && !known(holder)) into.push_back(holder);
+    }
 }
 
 // Who holds it: "app.Reader.file", as far as it is an attribute; else its own type.
