@@ -71,7 +71,9 @@ TEST_P(CorruptHeap, EveryWayIsAnsweredOrRefusedInOneLine) {
       const std::string of = way + ", " + command + ": ";
       EXPECT_GE(seen.status, 0) << of << "a hang";
       EXPECT_LE(seen.status, 5) << of << "ended by a signal, or an internal error: " << seen.err;
-      if (seen.status > 0) EXPECT_EQ(std::count(seen.err.begin(), seen.err.end(), '\n'), 1) << of << seen.err;
+      if (seen.status > 0) {
+        EXPECT_EQ(std::count(seen.err.begin(), seen.err.end(), '\n'), 1) << of << seen.err;
+      }
       EXPECT_LT(seen.peak_bytes, most) << of << "took too much memory";
       ++looks;
       answered += seen.status == 0;

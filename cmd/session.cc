@@ -55,8 +55,8 @@ std::unique_ptr<Target> open_snapshot(const std::string& path, const std::functi
   const SnapshotSource source{
       file->size(), [file](std::uint64_t offset, std::span<std::byte> to) { return file->read(offset, to); }};
   const std::string name = path.substr(path.rfind('/') + 1);
-  return std::make_unique<SnapshotTarget>(
-      std::make_shared<SnapshotFile>(source, name, memory), file->owned_by_caller());
+  return std::make_unique<SnapshotTarget>(std::make_shared<SnapshotFile>(source, name, memory),
+                                          file->owned_by_caller());
 }
 
 bool g_confined = false;
