@@ -37,7 +37,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Small small;
   QueryTable* const tables[] = {&small};
   try {
-    (void)run_query(tables, text, 50);
+    (void)run_query(tables, text, {.rows = 50});
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kUsage) __builtin_trap();
   }
