@@ -21,8 +21,8 @@ def modes_of(program):
 
 
 class Target(object):
-    def __init__(self, python, megabytes, library):
-        self.process = subprocess.Popen([python, "-B", PROGRAM, str(megabytes), library], stdin=subprocess.PIPE,
+    def __init__(self, python, megabytes, library, clock="first"):
+        self.process = subprocess.Popen([python, "-B", PROGRAM, str(megabytes), library, clock], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, bufsize=0)
         self.pid = self.process.pid
         if self.process.stdout.readline() != b"READY\n":
@@ -92,7 +92,15 @@ def without(gaps, others):
     return max([end - start - sum(max(0, min(end, e) - max(start, s)) for s, e in others) for start, end in gaps] + [0])
 
 
-def capture(program, target, bystander, mode):
+def words_of(command, folder):
+    """What is run for a command's name: the words, and for a snapshot the file, which then tells of its pause."""
+    if command == "snapshot":
+        file = os.path.join(folder, "bench.hg")
+        return [command, "-o", file], file
+    return [command, "--format", "json"] + (["--no-heap"] if command == "info" else []), None
+
+
+def capture(program, target, bystander, mode, words):
     """The longest gap that the target noticed, that a process noticed which nobody looked at, and the target's without what
     the other noticed at the same time; the pause that heapglass tells, all ms; the way it was held."""
     target.gaps(), bystander.gaps()
@@ -101,12 +109,15 @@ def capture(program, target, bystander, mode):
         time.sleep(0.2)
         told = target.ask("fork") / 1e6 if mode == "its own fork()" else 0
     else:
-        done = subprocess.run([program, "info", "--no-heap", "--format", "json", "--freeze", mode, str(target.pid)],
-                              stdout=subprocess.PIPE, check=True)
+        command, file = words
+        done = subprocess.run([program] + command + ["--freeze", mode, str(target.pid)], stdout=subprocess.PIPE, check=True)
         time.sleep(0.01)
+    its, others = target.gaps(), bystander.gaps()
+    if mode not in OWN:
+        if file:
+            done = subprocess.run([program, "info", "--no-heap", "--format", "json", file], stdout=subprocess.PIPE, check=True)
         answer = json.loads(done.stdout.decode())
         told, held_by = answer["pause_ms"], answer["freeze"]
-    its, others = target.gaps(), bystander.gaps()
     return longest(its), longest(others), without(its, others), told, held_by
 
 
@@ -116,9 +127,9 @@ def pause_table(options, print_table):
         subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-pthread", "-o", path, os.path.splitext(PROGRAM)[0] + ".c"], check=True)
         library = ctypes.CDLL(path)
         library.bare_read.restype = ctypes.c_long
-        rows = [("copied MB", "target", "held by", "gap ms", "worst", "bystander ms", "own gap ms", "told ms", "bare read ms",
+        rows = [("copied MB", "target", "command", "held by", "gap ms", "worst", "bystander ms", "own gap ms", "told ms", "bare read ms",
                  "gap / bare")]
-        bystander = Target(options.python, 1, path)
+        bystander = Target(options.python, 1, path, options.bystander)
         for megabytes in options.megabytes:
             target = Target(options.python, megabytes, path)
             bytes_there, bare_ms = bare(library, target, options.runs)
@@ -127,14 +138,16 @@ def pause_table(options, print_table):
                 if writes:
                     target.ask("write")
                 for mode in OWN + options.modes:
-                    runs = [capture(options.program, target, bystander, mode) for _ in range(options.runs)]
-                    gap, others, own, told = (statistics.median(run[i] for run in runs) for i in range(4))
-                    held_by = "/".join(sorted(set(run[4] for run in runs)))
-                    rows.append(("%.0f" % (bytes_there / 1e6), "writes" if writes else "idle",
-                                 mode if held_by == mode else "%s (%s)" % (mode, held_by), "%.2f" % gap,
-                                 "%.2f" % max(run[0] for run in runs), "%.2f" % others, "%.2f" % own, "%.2f" % told,
-                                 "%.2f" % median_bare, "%.2f" % (gap / median_bare)))
-                    print("  ".join(rows[-1]), flush=True)
+                    for command in options.commands if mode not in OWN else [""]:
+                        words = words_of(command, folder)
+                        runs = [capture(options.program, target, bystander, mode, words) for _ in range(options.runs)]
+                        gap, others, own, told = (statistics.median(run[i] for run in runs) for i in range(4))
+                        held_by = "/".join(sorted(set(run[4] for run in runs)))
+                        rows.append(("%.0f" % (bytes_there / 1e6), "writes" if writes else "idle", command,
+                                     mode if held_by == mode else "%s (%s)" % (mode, held_by), "%.2f" % gap,
+                                     "%.2f" % max(run[0] for run in runs), "%.2f" % others, "%.2f" % own, "%.2f" % told,
+                                     "%.2f" % median_bare, "%.2f" % (gap / median_bare)))
+                        print("  ".join(rows[-1]), flush=True)
             target.finish()
         bystander.finish()
         print()

@@ -26,18 +26,20 @@ static void come_first(int priority) {
   pthread_setschedparam(pthread_self(), SCHED_FIFO, &p); /* where that is permitted */
 }
 
-/* The clock: wakes up every 50 us, before all else that wants to run, and keeps when it did not for longer than that. */
+/* The clock: wakes up every 50 us, before all else that wants to run, and keeps when it did not for longer than that. That of
+ * a bystander has the priority of everybody, and a busy one never sleeps. */
 enum { KEPT = 1 << 16 };
 static const long noticed = 200000; /* ns */
 static struct range gaps[KEPT];
 static _Atomic size_t gap_count;
 
-static void *tick(void *unused) {
-  (void)unused;
-  come_first(50);
+enum clock_kind { FIRST, ORDINARY, BUSY };
+
+static void *tick(void *kind) {
+  if (*(enum clock_kind *)kind == FIRST) come_first(50);
   for (long last = now();;) {
     struct timespec nap = {0, 50000};
-    nanosleep(&nap, NULL);
+    if (*(enum clock_kind *)kind != BUSY) nanosleep(&nap, NULL);
     const long here = now();
     const size_t n = atomic_load(&gap_count);
     if (here - last > noticed && n < KEPT) {
@@ -49,9 +51,11 @@ static void *tick(void *unused) {
   return NULL;
 }
 
-void start_clock(void) {
+void start_clock(int kind) {
+  static enum clock_kind its;
+  its = kind;
   pthread_t thread;
-  pthread_create(&thread, NULL, tick, NULL);
+  pthread_create(&thread, NULL, tick, &its);
 }
 
 /* The gaps since it was last asked: when they began, by CLOCK_MONOTONIC, and how long they were, in ns. */

@@ -1,6 +1,7 @@
 """So many MB of small objects, a clock that notices every pause, and on demand a writer that touches all of them.
 
-usage: pause_heap.py MB LIBRARY, which is pause_heap.c compiled. Each line read is answered with one: `gaps`: those of the clock
+usage: pause_heap.py MB LIBRARY [ordinary | busy], the library being pause_heap.c compiled. With `ordinary` the clock has the
+priority of everybody, with `busy` it also never sleeps. Each line read is answered with one: `gaps`: those of the clock
 since it was last asked, as "start+length" in ns of CLOCK_MONOTONIC; `write`: starts the writer; `writes`: how often it has
 written; `fork`: ns that a fork() of its own takes.
 """
@@ -14,7 +15,7 @@ library.take_gaps.restype = ctypes.c_size_t
 gaps = (ctypes.c_uint64 * (2 << 16))()
 library.start_writer.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
 held = [bytes(440) for _ in range(int(sys.argv[1]) * 1000000 // 480)]
-library.start_clock()
+library.start_clock(["first", "ordinary", "busy"].index(sys.argv[3] if len(sys.argv) > 3 else "first"))
 
 
 def ranges_of_the_heap():
