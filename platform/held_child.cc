@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <sstream>
 
+#include "lib/base/error.h"
 #include "platform/held_thread.h"
 #include "platform/helper_process.h"
 #include "platform/injected_calls.h"
@@ -39,6 +40,29 @@ std::optional<long> wait_in(const Process& parent, const CallSites& sites, pid_t
   }
 }
 
+// One try in each thread of the parent, the least disturbed first.
+bool reap_now(const Process& parent, const CallSites& sites, pid_t child, StopClock::time_point until) {
+  std::optional<Process> other;
+  std::optional<CallSites> now = sites;
+  try {
+    if (!still_there(parent, sites)) {
+      // It has become another program, which has these instructions elsewhere. What was opened of the old
+      // one, /proc/PID/mem, is that one's.
+      other.emplace(Process::open(parent.id()));
+      now = find_call_sites(*other, other->mappings());
+    }
+  } catch (const Error&) {
+    return false;  // it is about to become another once more, or to end
+  }
+  const Process& here = other ? *other : parent;
+  for (const pid_t tid : now ? least_disturbed_first(here.pid()) : std::vector<pid_t>()) {
+    if (StopClock::now() > until || HelperProcess::asked_to_end()) break;
+    const std::optional<long> got = wait_in(here, *now, tid, child);
+    if (got && (*got == child || *got == -ECHILD)) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 bool reap_in_parent(const Process& parent, const CallSites& sites, pid_t child) {
@@ -47,16 +71,7 @@ bool reap_in_parent(const Process& parent, const CallSites& sites, pid_t child) 
   while (StopClock::now() < until && !HelperProcess::asked_to_end()) {
     ProcStat stat;
     if (!read_proc_stat(child, stat)) return true;
-    // A parent that has become another program since has these instructions elsewhere.
-    const std::optional<CallSites> now =
-        still_there(parent, sites) ? sites : find_call_sites(parent, parent.mappings());
-    if (stat.state == 'Z' && now) {
-      for (const pid_t tid : least_disturbed_first(parent.pid())) {
-        if (StopClock::now() > until || HelperProcess::asked_to_end()) break;
-        const std::optional<long> got = wait_in(parent, *now, tid, child);
-        if (got && (*got == child || *got == -ECHILD)) return true;
-      }
-    }
+    if (stat.state == 'Z' && reap_now(parent, sites, child, until)) return true;
     nap();
   }
 #else
