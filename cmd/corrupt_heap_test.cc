@@ -58,7 +58,12 @@ TEST_P(CorruptHeap, EveryWayIsAnsweredOrRefusedInOneLine) {
   std::istringstream ways(
       run_command({GetParam().path, "-W", "ignore", kPrograms + "corrupt_heap.py", "--list"}).out);
   unsigned count = 0, answered = 0, looks = 0;
+  // In CI a third of the ways each day: all of them take minutes for each interpreter.
+  const char* const day = std::getenv("HEAPGLASS_TEST_DAY");
+  const bool all = !day || !*day;
+  const unsigned long turn = all ? 0 : std::strtoul(day, nullptr, 10) % 3;
   for (std::string way; std::getline(ways, way); ++count) {
+    if (!all && count % 3 != turn) continue;
     const PythonProgram target(GetParam().path, "corrupt_heap.py", {way});
     const std::uint64_t most = 3 * resident_bytes(target) + (500u << 20);
     for (const char* command : {"histogram", "leaks", "memory", "stacks", "garbage", "snapshot"}) {

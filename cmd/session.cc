@@ -167,11 +167,12 @@ std::unique_ptr<Session> Session::open_once(const CommonOptions& common, const S
   CommonOptions agreed = common;
   if (options.agree) options.agree(target, agreed);
   if (!common.more_follow) keep_right_to_write(agreed);
-  // What holds the target and copies has a thread of its own, which comes first.
-  yield_to_others(common.nice, true);
   // All that can be known without stopping anything. The buffers for the copy are made meanwhile, on another
   // core.
-  auto prepared = std::async(std::launch::async, [&] { target.prepare(); });
+  auto prepared = std::async(std::launch::async, [&] {
+    yield_to_others(common.nice);  // this thread; who waits for a safe point and stops the target does not
+    target.prepare();
+  });
   const auto* const snapshot = dynamic_cast<const SnapshotTarget*>(&target);
   if (snapshot && options.to_save)
     throw Error(ErrorKind::kUsage, "'" + common.target + "' is a snapshot already", "copy the file");
@@ -233,7 +234,7 @@ std::unique_ptr<Session> Session::open_once(const CommonOptions& common, const S
   }
   s.note_states(snapshot != nullptr);
   watch.reset();
-  yield_to_others(common.nice, common.more_follow);
+  if (!common.more_follow) yield_to_others(common.nice);
   const bool own = target.owned_by_caller();
   s.resolve_ = common.resolve != "auto" ? common.resolve : own ? "run" : "scan";
   if (options.open_files && target.runs() && !snapshot) s.open_files_ = read_open_files(target.pid());

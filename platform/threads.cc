@@ -96,12 +96,7 @@ void on_urgent_thread(const std::function<void()>& work) {
   if (thrown) std::rethrow_exception(thrown);
 }
 
-void yield_to_others(int steps, bool come_back_needed) {
-  if (come_back_needed) {
-    constexpr unsigned kSysNice = 23;  // CAP_SYS_NICE, linux/capability.h
-    const std::string capabilities = line_after(read_proc_file("/proc/self/status"), "CapEff:");
-    if (!(std::strtoull(capabilities.c_str(), nullptr, 16) >> kSysNice & 1)) return;
-  }
+void yield_to_others(int steps) {
   errno = 0;
   const int now = getpriority(PRIO_PROCESS, 0);
   if (errno == 0 && now < steps) setpriority(PRIO_PROCESS, 0, steps);

@@ -28,10 +28,9 @@ void come_first();
 void on_urgent_thread(const std::function<void()>& work);
 
 // The calling thread, and those that it makes from here on, come behind others by so many steps of nice (0 to
-// 19), or stay where they are if they are behind already. Never undone where that is not permitted
-// (CAP_SYS_NICE): `come_back_needed` says that a thread of this one will have to come first later, and then
-// it stays where it is.
-void yield_to_others(int steps, bool come_back_needed);
+// 19), or stay where they are if they are behind already. Who is not permitted more (CAP_SYS_NICE) cannot
+// undo it.
+void yield_to_others(int steps);
 // Where the system is short of memory the kernel ends this process first, before any that it looks at.
 void be_first_to_be_killed();
 
