@@ -30,8 +30,14 @@ Outcome answer(std::vector<std::string> command, const std::string& file) {
 
 // Without what tells of the look, of values, and that there are none.
 std::string without_values(const std::string& text) {
-  static const std::regex values("\n*this snapshot has no values: .*|\"(repr|pause_ms|notes)\": ?.*");
-  return std::regex_replace(text, values, "");
+  // Other notes may stand beside that one, and what others share with the process is theirs to change.
+  static const std::regex values(
+      "this snapshot has no values: .*|\"(repr|pause_ms|notes|pss|shared|shared_anonymous)\": ?.*|"
+      "(its share of|mapped by others|shared by forking).*");
+  static const std::regex empty_lines("\n+");
+  std::string rest = std::regex_replace(std::regex_replace(text, values, ""), empty_lines, "\n");
+  while (!rest.empty() && rest.back() == '\n') rest.pop_back();
+  return rest;
 }
 
 std::string from_hex(const std::string& digits) {
