@@ -234,21 +234,33 @@ TEST_F(OnPython, InterruptIsExitCode130) {
   EXPECT_EQ(target.finish(), 0);
 }
 
-// With too little memory for itself it says that, and nothing of the target that is not so.
+// With too little memory for itself it says that, and nothing of the target that is not so; wherever the
+// memory ends, nothing aborts, and the target goes on.
 TEST_F(OnPython, WithLittleMemoryForUs) {
   constexpr int kCouldNotBeStarted = 127;
   PythonProgram target(python_, "frozen.py");
-  int told = 0;
-  for (int megabytes = 30; megabytes <= 120; megabytes += 6) {
-    const Outcome outcome = run_command({"sh", "-c",
-                                         "ulimit -v " + std::to_string(megabytes * 1000) +
-                                             "; exec " HEAPGLASS_PROGRAM " info " + target.target()});
-    if (outcome.status == kCouldNotBeStarted || outcome.status == 0) continue;
-    expect_refused(outcome, 3, "memory|start a thread");
-    EXPECT_FALSE(has(outcome.err, "no CPython")) << megabytes << outcome.err;
-    ++told;
+  struct Sweep {
+    const char* command;
+    int step, told_at_least;  // in megabytes; refusals
+  };
+  for (const Sweep& sweep : {Sweep{"info", 1, 15}, Sweep{"histogram --freeze fork", 5, 3},
+                             Sweep{"leaks --freeze precopy", 5, 3}, Sweep{"memory --freeze none", 5, 3}}) {
+    int told = 0;
+    for (int megabytes = 30; megabytes <= 120; megabytes += sweep.step) {
+      const Outcome outcome =
+          run_command({"sh", "-c",
+                       "ulimit -v " + std::to_string(megabytes * 1000) + "; exec " HEAPGLASS_PROGRAM " " +
+                           sweep.command + " " + target.target()});
+      if (outcome.status == kCouldNotBeStarted || outcome.status == 0) continue;
+      SCOPED_TRACE(std::string(sweep.command) + " with " + std::to_string(megabytes) + " MB");
+      expect_refused(outcome, 3, "memory|start a thread");
+      EXPECT_FALSE(has(outcome.err, "no CPython")) << outcome.err;
+      ++told;
+    }
+    EXPECT_GT(told, sweep.told_at_least) << sweep.command;
   }
-  EXPECT_GT(told, 3);
+  EXPECT_EQ(status_line(target.pid(), "TracerPid"), "0");
+  EXPECT_EQ(target.finish(), 0);
 }
 
 TEST_F(OnPython, ItselfInTheMiddleOfAllThat) {

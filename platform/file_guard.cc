@@ -30,6 +30,7 @@ struct Slot {
   std::atomic<bool> shrunk{false};
   std::atomic<const char*> message{nullptr};  // with which the program ends; nullptr: it goes on
   std::string name, text;                     // of the mutex's
+  Slot* next_free = nullptr;                  // of the mutex's
 };
 
 // Blocks of slots are never freed: the handler may be in any of them.
@@ -48,11 +49,18 @@ std::string plain_text(std::string name) {
 class Registry {
  public:
   Slot* add(std::uintptr_t start, std::size_t size, const std::string& name, OnShrink what) {
+    const std::string text =
+        "heapglass: cannot read '" + plain_text(name) +
+        "': it shrank while it was read (take a copy that nobody writes to, and give that)\n";
     const std::lock_guard lock(mutex_);
     Slot& slot = take_slot();
-    slot.name = name;
-    slot.text = "heapglass: cannot read '" + plain_text(name) +
-                "': it shrank while it was read (take a copy that nobody writes to, and give that)\n";
+    try {
+      slot.name = name;
+      slot.text = text;
+    } catch (...) {
+      give_back(slot);
+      throw;
+    }
     slot.shrunk = false;
     slot.end = start + size;
     slot.zeros_from = start + size;
@@ -60,10 +68,11 @@ class Registry {
     slot.start.store(start, std::memory_order_release);
     return &slot;
   }
+  // Needs no memory: it runs in destructors, also while "not enough memory" is on its way out.
   void remove(Slot* slot) {
     const std::lock_guard lock(mutex_);
     slot->start.store(0, std::memory_order_release);
-    free_.push_back(slot);
+    give_back(*slot);
   }
   std::vector<std::string> shrunk() {
     const std::lock_guard lock(mutex_);
@@ -85,7 +94,7 @@ class Registry {
 
  private:
   Slot& take_slot() {
-    if (free_.empty()) {
+    if (!free_) {
       if (used_ == kSlotsPerBlock) {
         last_->next.store(new SlotBlock, std::memory_order_release);
         last_ = last_->next;
@@ -93,16 +102,20 @@ class Registry {
       }
       return last_->slots[used_++];
     }
-    Slot& slot = *free_.back();
-    free_.pop_back();
+    Slot& slot = *free_;
+    free_ = slot.next_free;
     return slot;
+  }
+  void give_back(Slot& slot) {
+    slot.next_free = free_;
+    free_ = &slot;
   }
 
   std::mutex mutex_;
   SlotBlock first_;
   SlotBlock* last_ = &first_;
   std::size_t used_ = 0;  // slots of the last block
-  std::vector<Slot*> free_;
+  Slot* free_ = nullptr;  // the first of those given back
 };
 
 // Not destroyed: a fault may come while the program ends.
