@@ -12,6 +12,7 @@
 #include "lib/render/output_keeper.h"
 #include "platform/confine.h"
 #include "platform/escapes.h"
+#include "platform/in_a_child.h"
 #include "platform/landlock.h"
 
 namespace heapglass {
@@ -20,21 +21,6 @@ namespace {
 std::string contents_of(const std::string& path) {
   std::ifstream file(path);
   return std::string((std::istreambuf_iterator<char>(file)), {});
-}
-
-std::string in_a_child(const std::function<std::string()>& body) {
-  const int told = memfd_create("told", MFD_CLOEXEC);
-  const pid_t child = fork();
-  if (child == 0) {
-    const std::string wrong = body();
-    _exit(write(told, wrong.data(), wrong.size()) == static_cast<ssize_t>(wrong.size()) ? 0 : 1);
-  }
-  int status = 0;
-  waitpid(child, &status, 0);
-  std::string wrong(static_cast<std::size_t>(lseek(told, 0, SEEK_END)), '\0');
-  if (pread(told, wrong.data(), wrong.size(), 0) < 0) wrong = "not told";
-  close(told);
-  return status == 0 ? wrong : wrong + " status " + std::to_string(status);
 }
 
 // 0 or an ordinary user's, who cannot be tried by those who cannot become him.

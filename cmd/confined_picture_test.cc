@@ -11,6 +11,7 @@
 
 #include "lib/render/picture_file.h"
 #include "platform/confine.h"
+#include "platform/in_a_child.h"
 #include "platform/landlock.h"
 
 namespace heapglass {
@@ -24,21 +25,6 @@ Picture picture_of(std::uint32_t nodes, const std::string& text) {
     for (const std::uint32_t step : {1u, 7u, 31u, 97u})
       picture.edges.push_back({.from = i, .to = (i * 5 + step) % nodes});
   return picture;
-}
-
-std::string in_a_child(const std::function<std::string()>& body) {
-  const int told = memfd_create("told", MFD_CLOEXEC);
-  const pid_t child = fork();
-  if (child == 0) {
-    const std::string wrong = body();
-    _exit(write(told, wrong.data(), wrong.size()) == static_cast<ssize_t>(wrong.size()) ? 0 : 1);
-  }
-  int status = 0;
-  waitpid(child, &status, 0);
-  std::string wrong(static_cast<std::size_t>(lseek(told, 0, SEEK_END)), '\0');
-  if (pread(told, wrong.data(), wrong.size(), 0) < 0) wrong = "not told";
-  close(told);
-  return status == 0 ? wrong : wrong + " status " + std::to_string(status);
 }
 
 // To the byte: the same fonts are found.

@@ -6,6 +6,7 @@
 #include <cinttypes>
 #include <sstream>
 
+#include "cmd/control_group.h"
 #include "cmd/python_program.h"
 
 namespace heapglass {
@@ -131,6 +132,47 @@ std::uint64_t kilobytes_of(pid_t pid, const std::string& key) {
   for (std::string line; std::getline(status, line);)
     if (line.starts_with(key)) return std::strtoull(line.c_str() + key.size(), nullptr, 10);
   return 0;
+}
+
+// A group whose memory is limited, of either version.
+struct MemoryGroup {
+  std::unique_ptr<ControlGroup> group;
+  bool first = true;
+
+  MemoryGroup() : group(std::make_unique<ControlGroup>("memory", "memory.limit_in_bytes")) {
+    if (group->why_not().empty()) return;
+    first = false;
+    group = std::make_unique<ControlGroup>("", "memory.max");
+  }
+  std::uint64_t usage() const {
+    return std::stoull(group->get(first ? "memory.usage_in_bytes" : "memory.current"));
+  }
+  bool limit(std::uint64_t bytes) const {
+    return group->set(first ? "memory.limit_in_bytes" : "memory.max", std::to_string(bytes));
+  }
+};
+
+// Were one worker's heap made its own, its group would need 100 MB more than it has.
+TEST_P(SharedPages, NobodyIsKilledWhereTheGroupHasFiftyMegabytesToSpare) {
+  const MemoryGroup group;
+  if (!group.group->why_not().empty()) GTEST_SKIP() << group.group->why_not();
+  // The kernel charges who touches a page first, so that the master enters the group before it has a heap.
+  PythonProgram master(Words{"sh", "-c", "echo $$ >\"$0\" && exec \"$@\"", group.group->members_file(),
+                             GetParam().path, "-B",
+                             HEAPGLASS_SOURCE_DIR "/testdata/programs/forked_workers.py", "4", "100"});
+  const std::vector<pid_t> workers = workers_of(master);
+  ASSERT_EQ(workers.size(), 4u);
+  ASSERT_TRUE(group.limit(group.usage() + 50'000'000));
+  std::size_t i = 0;
+  for (const char* mode : {"copy", "precopy", "fork", "none"}) {
+    const std::string pid = std::to_string(workers[i++]);
+    for (const char* command : {"info", "stacks"}) {
+      const Outcome outcome = run_command({HEAPGLASS_PROGRAM, command, pid, "--freeze", mode});
+      EXPECT_EQ(outcome.status, 0) << command << " " << mode << ": " << outcome.err;
+    }
+  }
+  for (const pid_t pid : workers) EXPECT_EQ(kill(pid, 0), 0) << "worker " << pid << " was killed";
+  EXPECT_EQ(master.finish(), 0);
 }
 
 // What the kernel has moved to swap is there again afterwards.

@@ -34,8 +34,8 @@ bool has_word(const std::string& list, const std::string& word) {
 struct Mount {
   std::string root, place;
 };
-std::optional<Mount> mount_of(const std::string& controller, bool unified) {
-  std::istringstream lines(read_proc_file("/proc/self/mountinfo"));
+std::optional<Mount> mount_of(const std::string& mountinfo, const std::string& controller, bool unified) {
+  std::istringstream lines(mountinfo);
   for (std::string line; std::getline(lines, line);) {
     const std::size_t dash = line.find(" - ");
     if (dash == std::string::npos) continue;
@@ -52,14 +52,20 @@ std::optional<Mount> mount_of(const std::string& controller, bool unified) {
 }  // namespace
 
 std::vector<std::string> cgroup_directories(pid_t pid, const std::string& controller) {
+  return cgroup_directories(read_proc_file("/proc/" + std::to_string(pid) + "/cgroup"),
+                            read_proc_file("/proc/self/mountinfo"), controller);
+}
+
+std::vector<std::string> cgroup_directories(const std::string& cgroup, const std::string& mountinfo,
+                                            const std::string& controller) {
   std::vector<std::string> directories;
-  std::istringstream lines(read_proc_file("/proc/" + std::to_string(pid) + "/cgroup"));
+  std::istringstream lines(cgroup);
   for (std::string line; std::getline(lines, line);) {
     const std::size_t first = line.find(':'), second = line.find(':', first + 1);
     if (second == std::string::npos) continue;
     const std::string controllers = line.substr(first + 1, second - first - 1);
     if (!controllers.empty() && !has_word(controllers, controller)) continue;
-    const auto mount = mount_of(controller, controllers.empty());
+    const auto mount = mount_of(mountinfo, controller, controllers.empty());
     std::string path = line.substr(second + 1);
     if (!mount || path.find("..") != std::string::npos) continue;
     if (mount->root != "/" && path.starts_with(mount->root)) path.erase(0, mount->root.size());

@@ -13,6 +13,9 @@ namespace heapglass {
 // Directories of the groups of a controller ("memory", "pids"), the innermost first, version 1 or 2; none
 // where they cannot be seen from here. Documentation/admin-guide/cgroup-v1, cgroup-v2.rst.
 std::vector<std::string> cgroup_directories(pid_t pid, const std::string& controller);
+// The same from the text of /proc/PID/cgroup and of /proc/self/mountinfo.
+std::vector<std::string> cgroup_directories(const std::string& cgroup, const std::string& mountinfo,
+                                            const std::string& controller);
 // Bytes, tasks that these groups leave: of the one that leaves least; nothing where none of them limits.
 std::optional<std::uint64_t> memory_room(const std::vector<std::string>& directories);
 std::optional<std::uint64_t> task_room(const std::vector<std::string>& directories);

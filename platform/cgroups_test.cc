@@ -94,5 +94,22 @@ TEST_F(Group, FrozenByVersionOne) {
   EXPECT_TRUE(frozen_group({directory_})->all_stand);
 }
 
+TEST(Cgroups, AreFoundByMountsOfBothVersionsAndOfAContainer) {
+  const std::string cgroup = "5:memory:/docker/4f\n4:cpu,freezer:/a/b\n0::/c\n";
+  const std::string mounts =
+      "35 31 0:32 /docker /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+      "37 31 0:34 / /sys/fs/cgroup/freezer rw - cgroup cgroup rw,cpu,freezer\n"
+      "41 31 0:38 / /sys/fs/cgroup/unified rw shared:4 - cgroup2 cgroup2 rw\n";
+  using Directories = std::vector<std::string>;
+  EXPECT_EQ(cgroup_directories(cgroup, mounts, "memory"),
+            (Directories{"/sys/fs/cgroup/memory/4f", "/sys/fs/cgroup/memory", "/sys/fs/cgroup/unified/c",
+                         "/sys/fs/cgroup/unified"}));
+  EXPECT_EQ(
+      cgroup_directories("4:cpu,freezer:/a/b\n", mounts, "freezer"),
+      (Directories{"/sys/fs/cgroup/freezer/a/b", "/sys/fs/cgroup/freezer/a", "/sys/fs/cgroup/freezer"}));
+  EXPECT_EQ(cgroup_directories("0::/../../etc\n", mounts, "memory"), Directories{});
+  EXPECT_EQ(cgroup_directories("0:\n:\n\n", mounts, "memory"), Directories{});
+}
+
 }  // namespace
 }  // namespace heapglass

@@ -20,42 +20,16 @@
 #include <string>
 #include <thread>
 
+#include "lib/base/under_asan.h"
 #include "platform/copied_process_child.h"
 #include "platform/escapes.h"
+#include "platform/in_a_child.h"
 #include "platform/landlock.h"
 #include "platform/process.h"
 #include "platform/seccomp_program.h"
 
-// GCC says it by a macro, clang by a feature.
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define HEAPGLASS_UNDER_ASAN 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__)
-#define HEAPGLASS_UNDER_ASAN 1
-#endif
-
 namespace heapglass {
 namespace {
-
-// What is wrong in a child that has confined itself, as text; empty: nothing.
-template <class Body>
-std::string in_a_child(const Body& body) {
-  const int told = memfd_create("told", MFD_CLOEXEC);
-  const pid_t child = fork();
-  if (child == 0) {
-    const std::string wrong = body();
-    _exit(write(told, wrong.data(), wrong.size()) == static_cast<ssize_t>(wrong.size()) ? 0 : 1);
-  }
-  int status = 0;
-  waitpid(child, &status, 0);
-  std::string wrong(static_cast<std::size_t>(lseek(told, 0, SEEK_END)), '\0');
-  if (pread(told, wrong.data(), wrong.size(), 0) < 0) wrong = "not told";
-  close(told);
-  if (status != 0) wrong += " status " + std::to_string(status);
-  return wrong;
-}
 
 // "" where the call failed with that error.
 std::string fails(const char* what, long result, int error) {

@@ -14,17 +14,8 @@
 #include <thread>
 #include <vector>
 
+#include "lib/base/under_asan.h"
 #include "platform/process.h"
-
-// GCC says it by a macro, clang by a feature.
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define HEAPGLASS_UNDER_ASAN 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__)
-#define HEAPGLASS_UNDER_ASAN 1
-#endif
 
 namespace heapglass {
 namespace {

@@ -8,7 +8,8 @@
 #include <fstream>
 #include <memory>
 #include <sstream>
-#include <unordered_map>
+
+#include "platform/process.h"
 
 namespace heapglass {
 namespace {
@@ -35,32 +36,28 @@ std::string address_of(const std::string& hex) {
   return text + ":" + std::to_string(port);
 }
 
-// By inode, the sockets of the process's network namespace: "TCP 127.0.0.1:8080 to 127.0.0.1:51234,
-// CLOSE_WAIT".
-std::unordered_map<std::string, std::string> sockets_of(const std::string& folder) {
+}  // namespace
+
+SocketNames parse_socket_table(const std::string& text) {
   static constexpr const char* kStates[] = {"?",          "ESTABLISHED", "SYN_SENT",  "SYN_RECV",
                                             "FIN_WAIT1",  "FIN_WAIT2",   "TIME_WAIT", "CLOSE",
                                             "CLOSE_WAIT", "LAST_ACK",    "LISTEN",    "CLOSING"};
-  std::unordered_map<std::string, std::string> sockets;
-  for (const char* table : {"tcp", "tcp6"}) {
-    std::ifstream lines(folder + "/net/" + table);
-    std::string line;
-    std::getline(lines, line);
-    while (std::getline(lines, line)) {
-      std::istringstream words(line);
-      std::string number, local, remote, state, queues, timer, retransmits, user, timeout, inode;
-      words >> number >> local >> remote >> state >> queues >> timer >> retransmits >> user >> timeout >>
-          inode;
-      const unsigned long s = std::strtoul(state.c_str(), nullptr, 16);
-      const bool listens = s == 10;
-      sockets[inode] = "TCP " + address_of(local) + (listens ? "" : " to " + address_of(remote)) + ", " +
-                       (s < std::size(kStates) ? kStates[s] : "?");
-    }
+  SocketNames sockets;
+  std::istringstream lines(text);
+  std::string line;
+  std::getline(lines, line);  // the headings
+  while (std::getline(lines, line)) {
+    std::istringstream words(line);
+    std::string number, local, remote, state, queues, timer, retransmits, user, timeout, inode;
+    words >> number >> local >> remote >> state >> queues >> timer >> retransmits >> user >> timeout >> inode;
+    if (inode.empty()) continue;
+    const unsigned long s = std::strtoul(state.c_str(), nullptr, 16);
+    const bool listens = s == 10;
+    sockets[inode] = "TCP " + address_of(local) + (listens ? "" : " to " + address_of(remote)) + ", " +
+                     (s < std::size(kStates) ? kStates[s] : "?");
   }
   return sockets;
 }
-
-}  // namespace
 
 OpenFiles read_open_files(pid_t pid) {
   OpenFiles files;
@@ -70,7 +67,8 @@ OpenFiles read_open_files(pid_t pid) {
     if (line.starts_with("Max open files")) files.limit = std::strtoull(line.c_str() + 14, nullptr, 10);
   const std::unique_ptr<DIR, int (*)(DIR*)> directory(opendir((folder + "/fd").c_str()), closedir);
   if (!directory) return files;
-  const auto sockets = sockets_of(folder);
+  SocketNames sockets = parse_socket_table(read_proc_file(folder + "/net/tcp"));
+  sockets.merge(parse_socket_table(read_proc_file(folder + "/net/tcp6")));
   while (const dirent* entry = readdir(directory.get())) {
     char* end = nullptr;
     const long fd = std::strtol(entry->d_name, &end, 10);

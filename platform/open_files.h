@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <unordered_map>
 
 namespace heapglass {
 
@@ -17,5 +18,10 @@ struct OpenFiles {
 };
 
 OpenFiles read_open_files(pid_t pid);
+
+// By inode, the sockets of a network namespace, as /proc/PID/net/tcp and tcp6 list them: "TCP 127.0.0.1:8080
+// to 127.0.0.1:51234, CLOSE_WAIT". Lines that are cut are left out.
+using SocketNames = std::unordered_map<std::string, std::string>;
+SocketNames parse_socket_table(const std::string& text);
 
 }  // namespace heapglass

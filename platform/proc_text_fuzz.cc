@@ -1,7 +1,11 @@
-// Any bytes as /proc/PID/maps, a status file and a core's notes would have them.
+// Any bytes as /proc/PID/maps, a status file, a core's notes, /proc/PID/net/tcp, and, cut in two at the first
+// empty line, as /proc/PID/cgroup and /proc/self/mountinfo would have them.
+#include <algorithm>
 #include <cstdint>
 #include <string>
 
+#include "platform/cgroups.h"
+#include "platform/open_files.h"
 #include "platform/proc_maps.h"
 #include "platform/proc_text.h"
 
@@ -14,5 +18,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (line_after(text, key).find('\n') != std::string::npos) __builtin_trap();
     (void)number_after(text, key);
   }
+  for (const auto& [inode, what] : parse_socket_table(text))
+    if (inode.empty() || !what.starts_with("TCP ")) __builtin_trap();
+  const std::size_t cut = std::min(text.find("\n\n"), size);
+  for (const char* controller : {"memory", "freezer"})
+    for (const std::string& d : cgroup_directories(text.substr(0, cut), text.substr(cut), controller))
+      if (d.find("..") != std::string::npos && text.find("..", cut) == std::string::npos) __builtin_trap();
   return 0;
 }

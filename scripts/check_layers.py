@@ -4,8 +4,9 @@
 usage: scripts/check_layers.py [CHECKOUT]
 
   base <- target <- python <- graph <- snapshot <- analysis <- query <- render <- cmd;   platform knows base and target only.
-Third parties: LLVM in platform and render, Graphviz in render, SQLite in query, Arrow in render, Boost in cmd, GoogleTest in tests. Exit 1 and one
-line each for what breaks this.
+Third parties: LLVM in platform and render, Graphviz in render, SQLite in query, Arrow in render, Boost in cmd, GoogleTest in tests.
+process_vm_readv, which takes pages out of sharing, is called in platform/process.cc only. Exit 1 and one line each for
+what breaks this.
 """
 import os
 import re
@@ -22,6 +23,8 @@ THIRD_PARTIES = (
     (re.compile(r"boost/"), "Boost", {"cmd"}),
     (re.compile(r"(arrow|parquet)/"), "Arrow", {"lib/render"}),
 )
+PINNING_READ = re.compile(r"(?<![_\w])process_vm_readv\(")
+MAY_PIN = ("platform/process.cc", "platform/escapes.h")  # the latter tries to
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
 
@@ -37,6 +40,8 @@ def complaints(checkout, path):
     in_test = re.search(r"(_test|_bench)\.cc$|^cmd/(child_process|python_program)\.h$", path)
     with open(os.path.join(checkout, path), encoding="utf-8") as lines:
         for number, line in enumerate(lines, 1):
+            if PINNING_READ.search(line) and path not in MAY_PIN:
+                yield "%s:%d: process_vm_readv is for Process::read_pinned only: it may take pages out of sharing" % (path, number)
             match = INCLUDE.match(line)
             if not match:
                 continue
