@@ -67,8 +67,8 @@ std::vector<std::string> cgroup_directories(const std::string& cgroup, const std
     if (!controllers.empty() && !has_word(controllers, controller)) continue;
     const auto mount = mount_of(mountinfo, controller, controllers.empty());
     std::string path = line.substr(second + 1);
-    if (!mount || path.find("..") != std::string::npos) continue;
-    if (mount->root != "/" && path.starts_with(mount->root)) path.erase(0, mount->root.size());
+    if (!mount || !path.starts_with('/') || path.find("..") != std::string::npos) continue;
+    if (mount->root != "/" && (path + "/").starts_with(mount->root + "/")) path.erase(0, mount->root.size());
     while (path.ends_with('/')) path.pop_back();
     while (true) {
       directories.push_back(mount->place + path);

@@ -109,6 +109,10 @@ TEST(Cgroups, AreFoundByMountsOfBothVersionsAndOfAContainer) {
       (Directories{"/sys/fs/cgroup/freezer/a/b", "/sys/fs/cgroup/freezer/a", "/sys/fs/cgroup/freezer"}));
   EXPECT_EQ(cgroup_directories("0::/../../etc\n", mounts, "memory"), Directories{});
   EXPECT_EQ(cgroup_directories("0:\n:\n\n", mounts, "memory"), Directories{});
+  EXPECT_EQ(cgroup_directories("5:memory:docker\n0::no slash\n", mounts, "memory"), Directories{});
+  // Only the beginning of a name is the name of the container's root.
+  EXPECT_EQ(cgroup_directories("5:memory:/dockers\n", mounts, "memory"),
+            (Directories{"/sys/fs/cgroup/memory/dockers", "/sys/fs/cgroup/memory"}));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "lib/base/error.h"
+#include "lib/python/fake_binary.h"
 #include "lib/python/fake_heap.h"
 
 namespace heapglass {
@@ -19,31 +20,6 @@ class OneField final : public StructSource {
 
  private:
   StructLayout dict_;
-};
-
-// libpython3.8.so.1.0 around a made-up heap.
-class FakeBinary final : public Binary, public SymbolSource {
- public:
-  FakeBinary(const FakeHeap& heap, const StructSource* structs) : heap_(heap), structs_(structs) {}
-  const std::string& path() const override { return path_; }
-  std::string build_id() const override { return {}; }
-  const SymbolSource& symbols() const override { return *this; }
-  std::optional<Symbol> section(std::string_view) const override { return std::nullopt; }
-  bool may_have_structs() const override { return structs_ != nullptr; }
-  const StructSource* structs(const std::vector<std::string>&) const override {
-    ++read;
-    return structs_;
-  }
-  std::optional<Symbol> find(std::string_view name) const override {
-    if (name != "_PyRuntime") return std::nullopt;
-    return Symbol{heap_.python.runtime, 0};
-  }
-  mutable int read = 0;
-
- private:
-  std::string path_ = "/usr/lib/libpython3.8.so.1.0";
-  const FakeHeap& heap_;
-  const StructSource* structs_;
 };
 
 class Runtime : public testing::Test {
