@@ -108,7 +108,7 @@ TEST_F(Export, ParquetLiesByServiceHostAndTime) {
             5);  // that moment is there
 }
 
-// As the README has it.
+// As docs/manual.md has it.
 TEST_F(Export, DuckDbAsksManySnapshotsWhereTheyLie) {
   const std::string folder = folder_.file("heaps");
   if (export_as("parquet", folder, {"--service", "shop", "--host", "db1"}).status == 2)
