@@ -1,11 +1,13 @@
-// heapglass_layout NAMES_FILE ELF [ELF...]: prints where the fields of C structs are, as rows of a C++ table.
+// heapglass_layout NAMES_FILE ELF [ELF...]: prints where the fields of C structs are. scripts/make-layout
+// reads it.
 //
 // A line of NAMES_FILE is "Struct", "Struct: field.path field.path" or "Struct|alias|alias: fields"; '#'
 // begins a comment. A field may have alternatives over the versions as well, "long_value.ob_digit|ob_digit":
 // all that there are get a row. Each struct comes from the first ELF that has it, under the first alias that
-// is found there. The rows are for #include:
-//   {"PyDictObject", "", 0, 48},         the size of the struct
-//   {"PyDictObject", "ma_used", 16, 8},  field, offset, size; of a bit-field also its first bit and its bits
+// is found there. The columns of a row are separated by tabs, and '#' begins a line that says what is
+// missing:
+//   PyDictObject           0   48  no path: the size of the struct
+//   PyDictObject  ma_used  16  8   field, offset, size; of a bit-field also its first bit and its bits
 
 #include <algorithm>
 #include <fstream>
@@ -60,9 +62,9 @@ std::vector<Request> read_requests(std::istream& in) {
 }
 
 void print_row(const std::string& name, const std::string& path, const FieldLayout& field) {
-  std::cout << "{\"" << name << "\", \"" << path << "\", " << field.offset << ", " << field.size;
-  if (field.bit_size != 0) std::cout << ", " << field.bit_offset << ", " << field.bit_size;
-  std::cout << "},\n";
+  std::cout << name << '\t' << path << '\t' << field.offset << '\t' << field.size;
+  if (field.bit_size != 0) std::cout << '\t' << field.bit_offset << '\t' << field.bit_size;
+  std::cout << '\n';
 }
 
 void print_struct(const Request& request, const StructLayout& layout) {
@@ -73,7 +75,7 @@ void print_struct(const Request& request, const StructLayout& layout) {
       if (const auto found = layout.fields.find(path); found != layout.fields.end()) {
         print_row(name, path, found->second);
       } else {
-        std::cout << "// " << name << " has no " << path << '\n';
+        std::cout << "# " << name << " has no " << path << '\n';
       }
     }
     return;
@@ -136,7 +138,7 @@ int run(int argc, char** argv) {
     if (const StructLayout* const layout = find(request)) {
       print_struct(request, *layout);
     } else {
-      std::cout << "// missing: " << request.names.front() << '\n';
+      std::cout << "# missing: " << request.names.front() << '\n';
     }
   }
   return 0;

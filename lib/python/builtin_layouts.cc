@@ -1,111 +1,98 @@
 #include "lib/python/builtin_layouts.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <string>
+#include <string_view>
 
 #include "lib/python/c_types.h"
 
 namespace heapglass {
 namespace {
 
-// A row of a table: one field, or with an empty path the struct's size.
+// The releases of table.def by the names that its rows have for them, ascending.
+enum Release : std::uint8_t {
+#define RELEASE(name, major, minor, micro) name,
+#include "lib/python/layouts/table.def"
+};
+
+constexpr std::uint32_t kReleases[] = {
+#define RELEASE(name, major, minor, micro) version(major, minor, micro),
+#include "lib/python/layouts/table.def"
+};
+
+// A row of table.def. It has no pointer to its name: the dynamic linker would have to relocate each.
 struct Row {
-  const char* structure;
-  const char* path;
-  std::uint32_t offset;
-  std::uint32_t size;
+  enum Kind : std::uint8_t { kStruct, kSize, kNoStruct, kField, kThen, kNoField };
+
+  constexpr explicit Row(Kind k) : kind(k) {}
+  constexpr Row(Kind k, Release from, std::uint32_t at = 0, std::uint32_t bytes = 0, std::uint8_t bit = 0,
+                std::uint8_t bits = 0)
+      : offset(at), size(bytes), bit_offset(bit), bit_size(bits), kind(k), since(from) {}
+
+  std::uint32_t offset = 0;
+  std::uint32_t size = 0;
   std::uint8_t bit_offset = 0;
   std::uint8_t bit_size = 0;
+  Kind kind;
+  Release since{};
 };
 
-constexpr Row k3_7_16[] = {
-#include "lib/python/layouts/v3_7_16.inc"
-};
-constexpr Row k3_8_18[] = {
-#include "lib/python/layouts/v3_8_18.inc"
-};
-constexpr Row k3_9_2[] = {
-#include "lib/python/layouts/v3_9_2.inc"
-};
-constexpr Row k3_9_18[] = {
-#include "lib/python/layouts/v3_9_18.inc"
-};
-constexpr Row k3_10_13[] = {
-#include "lib/python/layouts/v3_10_13.inc"
-};
-constexpr Row k3_11_2[] = {
-#include "lib/python/layouts/v3_11_2.inc"
-};
-constexpr Row k3_11_7[] = {
-#include "lib/python/layouts/v3_11_7.inc"
-};
-constexpr Row k3_12_1[] = {
-#include "lib/python/layouts/v3_12_1.inc"
-};
-constexpr Row k3_13_0[] = {
-#include "lib/python/layouts/v3_13_0.inc"
-};
-constexpr Row k3_13_5[] = {
-#include "lib/python/layouts/v3_13_5.inc"
-};
-constexpr Row k3_13_18[] = {
-#include "lib/python/layouts/v3_13_18.inc"
-};
-constexpr Row k3_14_0[] = {
-#include "lib/python/layouts/v3_14_0.inc"
-};
-constexpr Row k3_14_4[] = {
-#include "lib/python/layouts/v3_14_4.inc"
-};
-constexpr Row k3_14_10[] = {
-#include "lib/python/layouts/v3_14_10.inc"
-};
-constexpr Row k3_15_2[] = {
-#include "lib/python/layouts/v3_15_2.inc"
+constexpr Row kRows[] = {
+#define STRUCT(name) Row(Row::kStruct),
+#define SIZE(since, size) Row(Row::kSize, since, 0, size),
+#define NO_STRUCT(since) Row(Row::kNoStruct, since),
+#define FIELD(path, since, ...) Row(Row::kField, since, __VA_ARGS__),
+#define THEN(path, since, ...) Row(Row::kThen, since, __VA_ARGS__),
+#define NO_FIELD(path, since) Row(Row::kNoField, since),
+#include "lib/python/layouts/table.def"
 };
 
-struct Source {
-  std::uint32_t hexversion;
-  std::span<const Row> rows;
-};
-
-// To add a version: scripts/make-layout VERSION ELF... writes its row list; include it above, name it here,
-// ascending.
-// clang-format off
-constexpr Source kSources[] = {
-    {version(3, 7, 16), k3_7_16},
-    {version(3, 8, 18), k3_8_18},
-    {version(3, 9, 2), k3_9_2},
-    {version(3, 9, 18), k3_9_18},
-    {version(3, 10, 13), k3_10_13},
-    {version(3, 11, 2), k3_11_2},
-    {version(3, 11, 7), k3_11_7},
-    {version(3, 12, 1), k3_12_1},
-    {version(3, 13, 0), k3_13_0},
-    {version(3, 13, 5), k3_13_5},
-    {version(3, 13, 18), k3_13_18},
-    {version(3, 14, 0), k3_14_0},
-    {version(3, 14, 4), k3_14_4},
-    {version(3, 14, 10), k3_14_10},
-    {version(3, 15, 2), k3_15_2},
-};
-// clang-format on
+// The names of the kStruct and kField rows in their order, each with a zero behind it.
+constexpr char kNames[] =
+#define STRUCT(name) name "\0"
+#define FIELD(path, since, ...) path "\0"
+#include "lib/python/layouts/table.def"
+    ;
 
 class Table final : public StructSource {
  public:
-  explicit Table(const Source& source) : hexversion_(source.hexversion) {
-    for (const Row& row : source.rows) {
-      StructLayout& layout = structs_[row.structure];
-      if (row.path[0] == '\0') {
-        layout.size = row.size;
-      } else {
-        layout.fields[row.path] = {row.offset, row.size, row.bit_offset, row.bit_size};
+  explicit Table(Release release) : release_(release) {
+    const char* name = kNames;
+    std::string_view structure, path;
+    StructLayout* layout = nullptr;  // of `structure`; nullptr until its size is known
+    const Row* says = nullptr;       // what holds so far of `path` or, before the first, of the struct's size
+    auto settle = [&] {
+      if (says == nullptr || says->kind == Row::kNoStruct || says->kind == Row::kNoField) return;
+      if (says->kind == Row::kSize) {
+        layout = &structs_.try_emplace(structs_.end(), std::string(structure))->second;
+        layout->size = says->size;
+      } else if (layout != nullptr) {
+        layout->fields.try_emplace(layout->fields.end(), std::string(path),
+                                   FieldLayout{says->offset, says->size, says->bit_offset, says->bit_size});
+      }
+    };
+    auto next_name = [&] {
+      const std::string_view next(name);
+      name += next.size() + 1;
+      return next;
+    };
+    for (const Row& row : kRows) {
+      if (row.kind == Row::kStruct || row.kind == Row::kField) {
+        settle();
+        says = nullptr;
+        (row.kind == Row::kStruct ? structure : path) = next_name();
+      }
+      if (row.kind == Row::kStruct) {
+        layout = nullptr;
+      } else if (row.since <= release) {
+        says = &row;
       }
     }
+    settle();
   }
 
   const StructLayout* find(std::string_view name) const override {
@@ -113,54 +100,48 @@ class Table final : public StructSource {
     return at == structs_.end() ? nullptr : &at->second;
   }
   std::string description() const override {
-    return "built-in table for " + std::to_string(hexversion_ >> 24) + "." +
-           std::to_string(hexversion_ >> 16 & 0xff) + "." + std::to_string(hexversion_ >> 8 & 0xff);
+    const std::uint32_t hexversion = kReleases[release_];
+    return "built-in table for " + std::to_string(hexversion >> 24) + "." +
+           std::to_string(hexversion >> 16 & 0xff) + "." + std::to_string(hexversion >> 8 & 0xff);
   }
 
  private:
-  std::uint32_t hexversion_;
+  Release release_;
   std::map<std::string, StructLayout, std::less<>> structs_;
 };
 
 // Made when first asked for, kept for good.
-const StructSource* table(const Source& source) {
+const StructSource* table(std::size_t release) {
   static std::mutex mutex;
-  static std::map<std::uint32_t, Table> tables;
+  static std::map<std::size_t, Table> tables;
   std::lock_guard lock(mutex);
-  return &tables.try_emplace(source.hexversion, source).first->second;
+  return &tables.try_emplace(release, static_cast<Release>(release)).first->second;
 }
 
 }  // namespace
 
 const StructSource* builtin_layout(std::uint32_t hexversion, bool py_debug) {
   if (py_debug) return nullptr;
-  for (const Source& source : kSources)
-    if (source.hexversion >> 8 == hexversion >> 8) return table(source);
+  for (std::size_t i = 0; i < std::size(kReleases); ++i)
+    if (kReleases[i] >> 8 == hexversion >> 8) return table(i);
   return nullptr;
 }
 
 std::vector<const StructSource*> builtin_layouts_of_minor(std::uint32_t hexversion, bool py_debug) {
   if (py_debug) return {};
-  std::vector<const Source*> near;
-  for (const Source& source : kSources)
-    if (source.hexversion >> 16 == hexversion >> 16) near.push_back(&source);
-  auto distance = [&](const Source* s) {
-    return std::abs(static_cast<int>(s->hexversion >> 8 & 0xff) - static_cast<int>(hexversion >> 8 & 0xff));
+  std::vector<std::size_t> near;
+  for (std::size_t i = 0; i < std::size(kReleases); ++i)
+    if (kReleases[i] >> 16 == hexversion >> 16) near.push_back(i);
+  auto distance = [&](std::size_t i) {
+    return std::abs(static_cast<int>(kReleases[i] >> 8 & 0xff) - static_cast<int>(hexversion >> 8 & 0xff));
   };
   std::stable_sort(near.begin(), near.end(),
-                   [&](const Source* a, const Source* b) { return distance(a) < distance(b); });
+                   [&](std::size_t a, std::size_t b) { return distance(a) < distance(b); });
   std::vector<const StructSource*> tables;
-  for (const Source* source : near) tables.push_back(table(*source));
+  for (const std::size_t release : near) tables.push_back(table(release));
   return tables;
 }
 
-std::span<const std::uint32_t> builtin_layout_versions() {
-  static constexpr auto kVersions = [] {
-    std::array<std::uint32_t, std::size(kSources)> versions{};
-    for (std::size_t i = 0; i < versions.size(); ++i) versions[i] = kSources[i].hexversion;
-    return versions;
-  }();
-  return kVersions;
-}
+std::span<const std::uint32_t> builtin_layout_versions() { return kReleases; }
 
 }  // namespace heapglass

@@ -1,5 +1,6 @@
 // Layouts of CPython's structs that are part of the program: for interpreters that come without debug
-// information. 64-bit Linux, release builds with a GIL. How to add a version: builtin_layouts.cc.
+// information. 64-bit Linux, release builds with a GIL. To add a micro release: scripts/make-layout
+// writes it into layouts/table.def, and nothing else changes. To add a minor version: versions.cc.
 #pragma once
 
 #include <cstdint>

@@ -59,8 +59,8 @@ constexpr Rules k3_15 = but(k3_14, [](Rules& r) {
   r.gen_yield_from_state = 2;
 });
 
-// To add a version: what it changed above and the row here, its layout table in layouts/ (unless it describes
-// itself), the interpreter in scripts/pythons; then scripts/exactness shows what is left.
+// To add a version: what it changed above and the row here, its layout by scripts/make-layout, the version in
+// scripts/supported-pythons; then scripts/exactness shows what is left.
 constexpr Version kVersions[] = {
     {3, 7, k3_7},   {3, 8, k3_7},   {3, 9, k3_9},   {3, 10, k3_10}, {3, 11, k3_11},
     {3, 12, k3_12}, {3, 13, k3_13}, {3, 14, k3_14}, {3, 15, k3_15},
