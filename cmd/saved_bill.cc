@@ -52,10 +52,10 @@ void save_bill(SnapshotWriter& writer, Facts& facts, const MemoryBill& bill) {
   std::vector<std::string> details;
   for (const MemoryRow& row : bill.rows) details.push_back(row.detail);
   writer.strings("bill.row.detail", details);
-  using Row = MemoryRow;
-  save(writer, "bill.row.kind", bill.rows, [](const Row& r) { return static_cast<std::uint64_t>(r.kind); });
-  save(writer, "bill.row.bytes", bill.rows, [](const Row& r) { return r.bytes; });
-  save(writer, "bill.row.objects", bill.rows, [](const Row& r) { return r.objects; });
+  save(writer, "bill.row.kind", bill.rows,
+       [](const MemoryRow& r) { return static_cast<std::uint64_t>(r.kind); });
+  save(writer, "bill.row.bytes", bill.rows, [](const MemoryRow& r) { return r.bytes; });
+  save(writer, "bill.row.objects", bill.rows, [](const MemoryRow& r) { return r.objects; });
 
   using Arena = MemoryBill::Arena;
   save(writer, "bill.arena.address", bill.arenas, [](const Arena& a) { return value(a.address); });
@@ -118,13 +118,12 @@ void save_arenas(SnapshotWriter& writer, const std::vector<ArenaRow>& arenas) {
   std::vector<std::string> allocators;
   for (const ArenaRow& a : arenas) allocators.push_back(a.allocator);
   writer.strings("arena.allocator", allocators);
-  using Row = ArenaRow;
-  save(writer, "arena.start", arenas, [](const Row& a) { return value(a.start); });
-  save(writer, "arena.size", arenas, [](const Row& a) { return a.size; });
-  save(writer, "arena.used", arenas, [](const Row& a) { return a.used.value_or(kNotKnown); });
-  save(writer, "arena.free", arenas, [](const Row& a) { return a.free.value_or(kNotKnown); });
-  save(writer, "arena.overhead", arenas, [](const Row& a) { return a.overhead.value_or(kNotKnown); });
-  save(writer, "arena.objects", arenas, [](const Row& a) { return a.objects.value_or(kNotKnown); });
+  save(writer, "arena.start", arenas, [](const ArenaRow& a) { return value(a.start); });
+  save(writer, "arena.size", arenas, [](const ArenaRow& a) { return a.size; });
+  save(writer, "arena.used", arenas, [](const ArenaRow& a) { return a.used.value_or(kNotKnown); });
+  save(writer, "arena.free", arenas, [](const ArenaRow& a) { return a.free.value_or(kNotKnown); });
+  save(writer, "arena.overhead", arenas, [](const ArenaRow& a) { return a.overhead.value_or(kNotKnown); });
+  save(writer, "arena.objects", arenas, [](const ArenaRow& a) { return a.objects.value_or(kNotKnown); });
 }
 
 std::vector<ArenaRow> load_arenas(const SnapshotFile& file) {

@@ -19,6 +19,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "lib/base/page.h"
 #include "platform/confine.h"
 #include "platform/copied_process_child.h"
 #include "platform/copied_process_stub.h"
@@ -31,8 +32,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::uint64_t kPage = 4096;
-constexpr std::uint64_t kUserEnd = 0x7ffffffff000;
+constexpr std::uint64_t kLastUserPage = 0x7ffffffff000;
 // What objects that come to no end cost together: each is given half of what is left of it, of processor
 // time. The first of a type is the last of it that is asked.
 constexpr std::chrono::milliseconds kEndlessInAll{1000};
@@ -169,7 +169,7 @@ void CopiedProcess::Impl::find_place(const Capture& capture) {
     for (const Mappings* mappings : {&own, &capture.mappings}) {
       for (const Mapping& m : *mappings) {
         if (value(m.start) >= block_ + stub::kBlock + kMargin || value(m.end) + kMargin <= block_) continue;
-        if (value(m.end) >= kUserEnd - 4 * kMargin) cannot("there is no room in its address space");
+        if (value(m.end) >= kLastUserPage - 4 * kMargin) cannot("there is no room in its address space");
         block_ = (value(m.end) + 2 * kMargin) / stub::kBlock * stub::kBlock;
         moved = true;
       }
@@ -193,7 +193,7 @@ void CopiedProcess::Impl::find_place(const Capture& capture) {
     unmap_to(k.start);
     at = k.end;
   }
-  unmap_to(kUserEnd);
+  unmap_to(kLastUserPage);
 }
 
 void CopiedProcess::Impl::keep_changed_pages(const Capture& capture) {

@@ -15,6 +15,7 @@
 #include <optional>
 
 #include "lib/base/error.h"
+#include "lib/base/page.h"
 #include "platform/file_guard.h"
 #include "platform/inflate.h"
 #include "platform/regular_file.h"
@@ -24,7 +25,6 @@ namespace heapglass {
 namespace {
 
 constexpr std::uint64_t kUserEnd = std::uint64_t{1} << 47;
-constexpr std::uint64_t kPage = 4096;
 constexpr std::size_t kMostSegments = 1 << 20;
 constexpr std::size_t kMostFiles = 1 << 20;
 constexpr std::size_t kMostThreads = 1 << 17;

@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "lib/base/error.h"
+#include "lib/base/page.h"
 #include "platform/elf_file.h"
 #include "platform/file_guard.h"
 #include "platform/mapped_binaries.h"
@@ -18,8 +19,6 @@
 
 namespace heapglass {
 namespace {
-
-constexpr std::uint64_t kPage = 4096;
 
 std::uint64_t page_end(std::uint64_t n) { return (n + kPage - 1) / kPage * kPage; }
 

@@ -12,6 +12,7 @@
 #include <map>
 #include <new>
 
+#include "lib/base/page.h"
 #include "llvm/Object/Decompressor.h"
 #include "llvm/Object/ELF.h"
 #include "llvm/Support/CRC.h"
@@ -36,7 +37,6 @@ constexpr std::size_t kMostSegments = 256;
 constexpr std::uint64_t kLongestNotes = 1 << 16;
 constexpr std::uint64_t kMostHeaders = 1 << 16;                 // loaded files have some dozens
 constexpr std::uint64_t kLongestFile = std::uint64_t{1} << 40;  // sparse ones too
-constexpr std::uint64_t kPage = 4096;
 
 // Of a section, as it is stored and as it inflates: sparse and compressed ones cost little to write. Half of
 // the memory that there is, where that is less.

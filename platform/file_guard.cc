@@ -14,11 +14,11 @@
 #include <set>
 
 #include "lib/base/error.h"
+#include "lib/base/page.h"
 
 namespace heapglass {
 namespace {
 
-constexpr std::uintptr_t kPage = 4096;
 constexpr std::size_t kSlotsPerBlock = 256;
 
 // One guarded range. The handler may run in any thread at any moment, so that it reads atomics only: a slot
@@ -124,7 +124,7 @@ Registry& registry() {
   return one;
 }
 
-struct sigaction before {};
+struct sigaction action_before {};
 std::atomic<void (*)()> cleanup{nullptr};
 std::atomic<bool> ending{false};
 std::atomic_flag replacing = ATOMIC_FLAG_INIT;
@@ -172,7 +172,7 @@ void on_bus_error(int, siginfo_t* info, void*) {
     }
   }
   // A fault of ours: it comes again at once, and is dealt with as if this handler had never been.
-  sigaction(SIGBUS, &before, nullptr);
+  sigaction(SIGBUS, &action_before, nullptr);
   errno = error;
 }
 
@@ -202,7 +202,7 @@ void install() {
     action.sa_sigaction = on_bus_error;
     action.sa_flags = SA_SIGINFO | SA_ONSTACK;
     sigemptyset(&action.sa_mask);
-    sigaction(SIGBUS, &action, &before);
+    sigaction(SIGBUS, &action, &action_before);
   });
 }
 

@@ -15,6 +15,7 @@
 #include "platform/cgroups.h"
 #include "platform/page_map.h"
 #include "platform/signal_frame.h"
+#include "platform/system_calls.h"
 #include "platform/trace.h"
 
 #if defined(__x86_64__)
@@ -27,8 +28,7 @@ namespace heapglass {
 namespace {
 
 constexpr std::chrono::milliseconds kLastWait{500};
-constexpr std::uint64_t kUserCode64 = 0x33;  // cs of 64-bit programs
-constexpr std::uint64_t kRedZone = 128;      // below the stack pointer, of whoever runs (System V ABI)
+constexpr std::uint64_t kRedZone = 128;  // below the stack pointer, of whoever runs (System V ABI)
 constexpr std::uint64_t kFloatingAlign = 64;
 constexpr std::uint64_t kMostFloating = 16 << 10;  // bytes of floating point registers
 

@@ -2,6 +2,8 @@
 
 #include <cerrno>
 
+#include "platform/system_calls.h"
+
 namespace heapglass {
 
 #if defined(__x86_64__)
@@ -10,7 +12,6 @@ namespace {
 // arch/x86/entry/syscalls/syscall_64.tbl; newer than some headers are.
 constexpr unsigned long long kSemop = 65, kSigtimedwait = 128, kSemtimedop = 220, kEpollWait = 232,
                              kEpollPwait = 281, kEpollPwait2 = 441;
-constexpr unsigned long long kUserCode64 = 0x33;  // cs of 64-bit programs: the numbers are theirs
 constexpr long long kRestartNoHandler = -514;
 
 bool has_no_limit(const user_regs_struct& regs) {

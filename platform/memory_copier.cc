@@ -16,9 +16,6 @@ namespace heapglass {
 namespace {
 
 constexpr std::uint64_t kHuge = 2u << 20;
-// Room on both sides of a mapping's buffer: what grows between the look and the stop stays contiguous with
-// it.
-constexpr std::uint64_t kSlack = 8u << 20;
 // Beside the copy, before there is any answer.
 constexpr std::uint64_t kRoomForOurselves = 16u << 20;
 constexpr std::uint64_t kLongestMapping = std::uint64_t{1} << 40;

@@ -65,6 +65,10 @@ class MemoryCopier {
   void build(Capture& capture, const std::shared_ptr<void>& owner);
 
  private:
+  // Bytes of room on both sides of a mapping's buffer: what grows between the look and the stop stays
+  // contiguous with it.
+  static constexpr std::uint64_t kSlack = 8u << 20;
+
   enum class Treatment {
     kSkip,
     kCopy,  // writable or anonymous private memory: every page it has

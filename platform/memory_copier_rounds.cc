@@ -7,7 +7,6 @@
 namespace heapglass {
 namespace {
 
-constexpr std::uint64_t kSlack = 8u << 20;
 constexpr std::uint64_t kLongestNew = std::uint64_t{1} << 34;
 
 bool starts_before(Range a, Range b) { return a.start < b.start; }

@@ -9,12 +9,11 @@
 #include <string>
 #include <vector>
 
+#include "lib/base/page.h"
 #include "platform/process.h"
 #include "platform/wait_limit.h"
 
 namespace heapglass {
-
-constexpr std::uint64_t kPage = 4096;
 
 struct Range {
   std::uint64_t start = 0, end = 0;

@@ -14,10 +14,6 @@ namespace {
 
 constexpr std::size_t kLongestCommand = 80;
 
-std::string task_file(pid_t pid, pid_t tid, const char* name) {
-  return read_proc_file("/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid) + "/" + name);
-}
-
 // A thread in an uninterruptible wait for the child that shares its memory; 0: none.
 pid_t thread_in_vfork(pid_t pid) {
   for (const pid_t tid : list_threads(pid)) {

@@ -19,6 +19,8 @@ std::string system_call_name(long number);
 void set_system_call(ThreadRegisters& thread, long number, std::uint64_t argument);
 
 #if defined(__x86_64__)
+constexpr std::uint64_t kUserCode64 = 0x33;  // cs of 64-bit programs, whose numbers of system calls these are
+
 // The registers that a program's own values are in.
 inline std::array<std::uint64_t, 15> general_registers(const user_regs_struct& r) {
   return {r.rax, r.rbx, r.rcx, r.rdx, r.rsi, r.rdi, r.rbp, r.r8,

@@ -18,13 +18,9 @@
 #include "platform/system_calls.h"
 
 namespace heapglass {
-namespace {
-
 std::string task_file(pid_t pid, pid_t tid, const char* name) {
-  return "/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid) + "/" + name;
+  return read_proc_file("/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid) + "/" + name);
 }
-
-}  // namespace
 
 std::vector<pid_t> list_threads(pid_t pid) {
   std::vector<pid_t> tids;
@@ -37,19 +33,19 @@ std::vector<pid_t> list_threads(pid_t pid) {
 }
 
 char thread_state(pid_t pid, pid_t tid) {
-  const std::string text = read_proc_file(task_file(pid, tid, "stat"));
+  const std::string text = task_file(pid, tid, "stat");
   const std::size_t at = text.rfind(')');
   return at == std::string::npos || at + 2 >= text.size() ? '?' : text[at + 2];
 }
 
 std::string thread_name(pid_t pid, pid_t tid) {
-  std::string name = read_proc_file(task_file(pid, tid, "comm"));
+  std::string name = task_file(pid, tid, "comm");
   if (!name.empty() && name.back() == '\n') name.pop_back();
   return name;
 }
 
 pid_t tracer_of(pid_t pid, pid_t tid) {
-  const std::string status = read_proc_file(task_file(pid, tid, "status"));
+  const std::string status = task_file(pid, tid, "status");
   const std::size_t at = status.find("\nTracerPid:\t");
   return at == std::string::npos ? 0 : static_cast<pid_t>(std::strtol(status.c_str() + at + 12, nullptr, 10));
 }
@@ -58,7 +54,7 @@ ThreadRegisters look_at_thread(pid_t pid, pid_t tid) {
   ThreadRegisters out{.tid = tid, .state = thread_state(pid, tid)};
   // Documentation/filesystems/proc.rst: number, six arguments, stack pointer and program counter; "running"
   // for one that runs, and no number or arguments outside a system call (-1).
-  const std::string text = read_proc_file(task_file(pid, tid, "syscall"));
+  const std::string text = task_file(pid, tid, "syscall");
   const std::size_t last = text.rfind(" 0x"), before = last == 0 || last == std::string::npos
                                                            ? std::string::npos
                                                            : text.rfind(" 0x", last - 1);

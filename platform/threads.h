@@ -11,10 +11,11 @@
 
 namespace heapglass {
 
-std::vector<pid_t> list_threads(pid_t pid);     // of /proc/PID/task; empty where it is gone
-char thread_state(pid_t pid, pid_t tid);        // the letter of its stat; ? where it is gone
-std::string thread_name(pid_t pid, pid_t tid);  // comm
-pid_t tracer_of(pid_t pid, pid_t tid);          // TracerPid; 0: nobody
+std::vector<pid_t> list_threads(pid_t pid);                     // of /proc/PID/task; empty where it is gone
+std::string task_file(pid_t pid, pid_t tid, const char* name);  // text of /proc/PID/task/TID/NAME
+char thread_state(pid_t pid, pid_t tid);                        // the letter of its stat; ? where it is gone
+std::string thread_name(pid_t pid, pid_t tid);                  // comm
+pid_t tracer_of(pid_t pid, pid_t tid);                          // TracerPid; 0: nobody
 // What is known of a thread without holding it: where it stands, if it waits in the kernel.
 ThreadRegisters look_at_thread(pid_t pid, pid_t tid);
 std::vector<ThreadRegisters> look_at_threads(pid_t pid);

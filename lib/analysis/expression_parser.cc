@@ -84,7 +84,6 @@ class Parser : private ExpressionWords {
   }
 
   std::optional<Node::Op> take_op() {
-    using Op = Node::Op;
     if (token().kind == Token::Kind::kSign) {
       constexpr std::pair<std::string_view, Op> kSigns[] = {
           {"==", Op::kEqual},  {"!=", Op::kNotEqual},     {"<", Op::kLess},    {"<=", Op::kLessEqual},
@@ -431,7 +430,6 @@ class Parser : private ExpressionWords {
       fail(token().at, "a comparison is expected, not " + shown(), "as in type == dict, repr ~ 'needle'");
   }
   void check(std::uint32_t left_index, Node::Op op, std::uint32_t right_index, std::size_t op_at) const {
-    using Op = Node::Op;
     const Node &left = nodes_[left_index], &right = nodes_[right_index];
     if (left.kind == Node::Kind::kTypeName && !names_types(right)) no_such_name(left);
     auto check_pair = [&](const Node& other) {

@@ -1,14 +1,6 @@
 #include "lib/analysis/held_from_outside.h"
 
 namespace heapglass {
-namespace {
-
-// 3.11 gives objects that are part of the program file this count (_PyObject_IMMORTAL_REFCNT, object.h), and
-// counts on from there.
-constexpr std::uint64_t kFrozenIntoTheProgram = 999'000'000;
-
-}  // namespace
-
 HeldFromOutside held_from_outside(const HeapGraph& graph, const Objects& objects) {
   HeldFromOutside out;
   out.held.resize(graph.nodes());
@@ -26,8 +18,7 @@ HeldFromOutside held_from_outside(const HeapGraph& graph, const Objects& objects
   graph.index->each_in_blocks(0, graph.index->blocks(), [&](Address a) {
     const std::uint32_t n = next++;
     const std::uint64_t count = objects.refcount(a);
-    const bool immortal =
-        (immortals && static_cast<std::int32_t>(count) < 0) || count >= kFrozenIntoTheProgram;
+    const bool immortal = (immortals && static_cast<std::int32_t>(count) < 0) || count >= kImmortalRefcount;
     out.held[n] = root[n] || immortal || count > found[n];
     if (root[n] || immortal || count <= found[n]) return;
     ++out.counted_objects;

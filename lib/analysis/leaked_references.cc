@@ -13,8 +13,6 @@ namespace {
 
 // Of a tagged pointer the low bits are not the address's; objects are aligned to eight bytes at least.
 constexpr std::uint64_t kTag = 7;
-// 3.11 gives objects that are part of the program file this count (_PyObject_IMMORTAL_REFCNT, object.h).
-constexpr std::uint64_t kFrozenIntoTheProgram = 999'000'000;
 
 class WordCounts {
  public:
@@ -51,7 +49,7 @@ class Kept {
   }
   bool operator()(Address a, std::uint64_t count) const {
     if (o_.python().rules.immortal_objects && static_cast<std::int32_t>(count) < 0) return false;
-    if (count >= kFrozenIntoTheProgram) return false;
+    if (count >= kImmortalRefcount) return false;
     if (a >= bss_.address && a < bss_.address + bss_.size) return false;
     const auto after = std::upper_bound(files_.begin(), files_.end(), a,
                                         [](Address x, const Mapping* m) { return x < m->start; });

@@ -52,7 +52,7 @@ constexpr Row kRows[] = {
 };
 
 // The names of the kStruct and kField rows in their order, each with a zero behind it.
-constexpr char kNames[] =
+constexpr char kTableNames[] =
 #define STRUCT(name) name "\0"
 #define FIELD(path, since, ...) path "\0"
 #include "lib/python/layouts/table.def"
@@ -61,7 +61,7 @@ constexpr char kNames[] =
 class Table final : public StructSource {
  public:
   explicit Table(Release release) : release_(release) {
-    const char* name = kNames;
+    const char* name = kTableNames;
     std::string_view structure, path;
     StructLayout* layout = nullptr;  // of `structure`; nullptr until its size is known
     const Row* says = nullptr;       // what holds so far of `path` or, before the first, of the struct's size

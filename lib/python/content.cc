@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "lib/python/words.h"
+
 namespace heapglass {
 namespace {
 
@@ -22,8 +24,6 @@ std::uint64_t of_bytes(const Objects& o, Address at, std::uint64_t size, std::ui
   }
   return h;
 }
-
-Address at(Address object, std::int32_t offset) { return object + static_cast<std::uint64_t>(offset); }
 
 // An int's digits, 30 bits of each four bytes, and its sign. Up to 3.11 ob_size has the sign and the number
 // of digits, then lv_tag: 0 positive, 1 zero, 2 negative in the lowest two bits, the number from bit 3 on.

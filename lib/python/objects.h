@@ -32,6 +32,10 @@ constexpr std::uint64_t kTpTypeSubclass = std::uint64_t{1} << 31;
 // Bytes from tp_traverse to tp_is_gc in PyTypeObject: the slots between have been the same since 2.2.
 constexpr std::uint32_t kTpIsGcBehindTraverse = 18 * 8;
 
+// 3.11 gives objects that are part of the program file this count (_PyObject_IMMORTAL_REFCNT, object.h), and
+// counts on from there.
+constexpr std::uint64_t kImmortalRefcount = 999'000'000;
+
 // A PyDictKeysObject, checked: `entries` are readable up to `nentries`.
 struct DictKeys {
   const std::byte* entries = nullptr;  // ours

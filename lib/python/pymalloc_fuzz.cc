@@ -3,6 +3,7 @@
 // pool.
 #include <cstring>
 
+#include "lib/base/page.h"
 #include "lib/python/builtin_layouts.h"
 #include "lib/python/fake_heap.h"
 #include "lib/python/pymalloc.h"
@@ -12,7 +13,7 @@ namespace {
 using namespace heapglass;
 
 constexpr std::uint64_t kState = 0x10000, kTable = 0x20000, kArenas = 0x7f0000100000, kArenaSize = 1 << 20;
-constexpr std::size_t kPage = 4096, kBytesAPool = 64, kChanges = 64, kPoolSize = 16 << 10;
+constexpr std::size_t kBytesAPool = 64, kChanges = 64, kPoolSize = 16 << 10;
 
 // Releases whose interpreters say where their arenas are.
 std::vector<std::unique_ptr<FakeHeap>> heaps() {

@@ -12,7 +12,7 @@ namespace {
 
 // OpenMetrics asks for three escapes in both places; the older format knows no \" in help texts, which have
 // none. A line break has an escape there, and comes back; other hidden characters are spelled out.
-std::string escaped(std::string_view text) {
+std::string label_escaped(std::string_view text) {
   std::string out;
   while (!text.empty()) {
     const std::size_t line = std::min(text.find('\n'), text.size());
@@ -32,14 +32,14 @@ std::string openmetrics(const std::vector<Gauge>& gauges) {
   std::string out;
   for (const Gauge& gauge : gauges) {
     if (gauge.samples.empty()) continue;
-    out += "# HELP " + gauge.name + " " + escaped(gauge.help) + "\n# TYPE " + gauge.name + " gauge\n";
+    out += "# HELP " + gauge.name + " " + label_escaped(gauge.help) + "\n# TYPE " + gauge.name + " gauge\n";
     // Two that differ in what is spelled out alike would be one twice, which no scrape takes.
     std::map<std::string, double> rendered;
     std::vector<std::map<std::string, double>::iterator> in_order;
     for (const Gauge::Sample& sample : gauge.samples) {
       std::string labels;
       for (const auto& [name, value] : sample.labels)
-        labels += (labels.empty() ? "" : ",") + name + "=\"" + escaped(value) + "\"";
+        labels += (labels.empty() ? "" : ",") + name + "=\"" + label_escaped(value) + "\"";
       const auto [place, is_new] = rendered.try_emplace(labels, 0);
       place->second += sample.value;
       if (is_new) in_order.push_back(place);

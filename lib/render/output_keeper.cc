@@ -214,7 +214,7 @@ int OutputKeeper::ask(int what, std::size_t which, FileMode mode, const std::str
   const Request request{what, static_cast<std::uint32_t>(which), mode.bits, mode.asked};
   Answer answer{};
   int descriptor = -1;
-  if (write(socket_, &request, sizeof request) != static_cast<ssize_t>(sizeof request) ||
+  if (::write(socket_, &request, sizeof request) != static_cast<ssize_t>(sizeof request) ||
       !receive_answer(socket_, answer, descriptor))
     throw Error(ErrorKind::kFile,
                 "cannot write " + name +

@@ -8,8 +8,6 @@
 namespace heapglass {
 namespace {
 
-constexpr std::size_t kMany = 16;
-
 // Has its module it under its name? Then it was made when that was imported, and stays as long.
 bool is_of_its_module(const LeakSearch& search, NodeId n, const std::string& name) {
   const NodeId module = search.module(type_module(search.labels().types(), search.address(n)));
@@ -60,7 +58,7 @@ void find_classes(const LeakSearch& search, Suspects& found) {
       by_name[class_name(search, n)].push_back(n);
   std::vector<NodeId> different;
   for (const auto& [name, classes] : by_name) {
-    if (classes.size() < kMany) {
+    if (classes.size() < kManyAlike) {
       for (const NodeId n : classes)
         if (!is_of_its_module(search, n, name)) different.push_back(n);
       continue;
@@ -81,7 +79,7 @@ void find_classes(const LeakSearch& search, Suspects& found) {
     found.push_back(std::move(s));
   }
   for (const LeakSearch::Group& group : search.group_by_owner(different)) {
-    if (group.members.size() < kMany || group.owner == kNoNode) continue;
+    if (group.members.size() < kManyAlike || group.owner == kNoNode) continue;
     Suspect s = suspect_of(search, group);
     const std::uint64_t entries = search.values().length(search.address(group.owner)).value_or(0);
     if (entries > 2 * group.members.size()) continue;

@@ -11,7 +11,6 @@ namespace {
 
 constexpr std::uint64_t kMuchEach = 512;  // bytes that each of many closures keeps
 constexpr std::uint64_t kMuchAlone = 256'000;
-constexpr std::size_t kMany = 16;
 
 struct Variable {
   std::string name;
@@ -48,7 +47,7 @@ void accuse(const LeakSearch& search, const LeakSearch::Group& group, const std:
   Suspect s{.pattern = "closure-capture", .node = group.owner};
   s.bytes = search.kept_by(group.members).bytes;
   s.objects = group.members.size();
-  s.certainty = group.members.size() >= kMany ? 0.9 : 0.6;
+  s.certainty = group.members.size() >= kManyAlike ? 0.9 : 0.6;
   if (search.origin_of(search.way_to(group.owner)) == Origin::kStandard) s.certainty *= 0.2;
   const std::string called = search.repr(search.address(function), 100);
   const std::string what = "its variable " + (variable.name.empty() ? "" : variable.name + " ") + "(" +
@@ -85,7 +84,7 @@ void find_closures(const LeakSearch& search, Suspects& found) {
       std::vector<NodeId> closures;
       for (const NodeId n : group.members) closures.push_back(closure_of[index(n)]);
       const std::uint64_t kept = search.kept_by(closures).bytes;
-      const bool many = group.members.size() >= kMany;
+      const bool many = group.members.size() >= kManyAlike;
       if (kept < much || (!many && kept < kMuchAlone)) continue;
       accuse(search, group, closures, found);
     }

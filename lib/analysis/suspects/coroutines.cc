@@ -9,8 +9,6 @@
 namespace heapglass {
 namespace {
 
-constexpr std::size_t kMany = 16;
-
 // Also of classes derived from it, as event loops have their own.
 bool is_task(const LeakSearch& search, NodeId n) {
   return search.values().is_instance(search.address(n), "_asyncio.Task") ||
@@ -63,7 +61,7 @@ void find_tasks(const LeakSearch& search, std::vector<bool>& of_a_task, Suspects
     if (is_pending(search, n)) pending[search.repr(coroutine, 100)].push_back(n);
   }
   for (const auto& [name, tasks] : pending) {
-    if (tasks.size() < kMany) continue;
+    if (tasks.size() < kManyAlike) continue;
     Suspect s{.pattern = "pending-task", .certainty = tasks.size() >= 100 ? 0.85 : 0.5};
     s.evidence = in_words(tasks.size()) + " asyncio tasks of coroutine " + name + " are not finished";
     std::map<std::string, std::size_t> waits;
@@ -109,7 +107,7 @@ void find_coroutines(const LeakSearch& search, Suspects& found) {
       unfinished[search.type_name(n) + " " + search.repr(search.address(n), 100)].push_back(n);
   }
   for (const auto& [name, coroutines] : never_awaited) {
-    if (coroutines.size() < kMany) continue;
+    if (coroutines.size() < kManyAlike) continue;
     Suspect s{.pattern = "never-awaited-coroutine", .certainty = 0.95};
     s.evidence = in_words(coroutines.size()) + " coroutines of " + name +
                  " were made and never awaited: their code has not begun, their arguments are kept";
@@ -119,7 +117,7 @@ void find_coroutines(const LeakSearch& search, Suspects& found) {
     accuse(search, std::move(s), coroutines, "coroutines of " + name, found);
   }
   for (const auto& [name, generators] : unfinished) {
-    if (generators.size() < kMany) continue;
+    if (generators.size() < kManyAlike) continue;
     Suspect s{.pattern = "unfinished-generator", .certainty = 0.85};
     s.evidence = in_words(generators.size()) + " objects " + name +
                  " stand in the middle: each keeps its frame and local variables";

@@ -12,6 +12,9 @@ namespace heapglass {
 
 using Suspects = std::vector<Suspect>;
 
+// From here on objects that are alike are a pattern and no accident.
+constexpr std::size_t kManyAlike = 16;
+
 void find_lru_caches(const LeakSearch& search, Suspects& found);
 void find_closures(const LeakSearch& search, Suspects& found);
 void find_cycles_with_del(const LeakSearch& search, Suspects& found);

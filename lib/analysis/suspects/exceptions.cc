@@ -7,8 +7,6 @@
 namespace heapglass {
 namespace {
 
-constexpr std::size_t kMany = 16;
-
 bool is_traceback(const TypeInfo& type) { return type.name == "builtins.traceback"; }
 
 struct TracebackFrames {
@@ -71,7 +69,7 @@ void find_exceptions(const LeakSearch& search, Suspects& found) {
   for (const LeakSearch::Group& group : search.group_by_owner(holders)) {
     if (group.owner == kNoNode) continue;
     const LeakSearch::Kept kept = search.kept_by(group.members);
-    if (kept.bytes < much && group.members.size() < kMany) continue;
+    if (kept.bytes < much && group.members.size() < kManyAlike) continue;
     const NodeId first = group.members[0];
     const NodeId traceback = is_traceback(search.type_of(first))
                                  ? first

@@ -124,7 +124,7 @@ Suspect suspect_of(const LeakSearch& search, const Handlers& h, std::vector<Node
   return s;
 }
 
-void look_at(const LeakSearch& search, NodeId n, Suspects& found) {
+void add_handlers(const LeakSearch& search, NodeId n, Suspects& found) {
   const std::vector<NodeId> members = members_of(search, n);
   Handlers h = commonest(search, members);
   std::sort(h.nodes.begin(), h.nodes.end());
@@ -191,7 +191,7 @@ void find_handlers(const LeakSearch& search, Suspects& found) {
       }
   look_at_exit(search, found);
   for (const NodeId n : containers)
-    if (!is_claimed(found, n) && !search.labels().is_namespace(n)) look_at(search, n, found);
+    if (!is_claimed(found, n) && !search.labels().is_namespace(n)) add_handlers(search, n, found);
 }
 
 }  // namespace heapglass

@@ -16,7 +16,7 @@ std::string name_of_logger(const LeakSearch& search, NodeId logger) {
   return is_null(name) ? std::string() : search.objects().str(name, 100).value_or(std::string());
 }
 
-void look_at(const LeakSearch& search, NodeId logger, Suspects& found) {
+void add_logger(const LeakSearch& search, NodeId logger, Suspects& found) {
   const NodeId list = search.node(search.values().attribute(search.address(logger), "handlers"));
   if (list == kNoNode || search.values().length(search.address(list)).value_or(0) < kManyHandlers) return;
   const std::vector<NodeId> handlers = members_of(search, list);
@@ -48,9 +48,9 @@ void find_logging(const LeakSearch& search, Suspects& found) {
   for (const NodeId n :
        search.nodes_of([](const TypeInfo& t) { return t.flags & kTpHeapType && t.name.ends_with("Logger"); }))
     if (search.values().is_instance(search.address(n), "logging.Logger")) loggers.push_back(n);
-  for (const NodeId n : search.nodes_of("logging.RootLogger")) look_at(search, n, found);
+  for (const NodeId n : search.nodes_of("logging.RootLogger")) add_logger(search, n, found);
   for (const NodeId n : loggers) {
-    if (search.type_of(n).name != "logging.RootLogger") look_at(search, n, found);
+    if (search.type_of(n).name != "logging.RootLogger") add_logger(search, n, found);
     // Loggers have the names of modules, or of their packages.
     const std::string name = name_of_logger(search, n);
     if (name != "root" && search.module(name) == kNoNode && search.is_reached(n)) by_chance.push_back(n);

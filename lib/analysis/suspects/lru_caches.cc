@@ -44,7 +44,7 @@ bool is_method_of(const std::string& qualname, const std::string& class_name) {
   return dot != std::string::npos && class_name.ends_with("." + qualname.substr(0, dot));
 }
 
-void look_at(const LeakSearch& search, NodeId n, Suspects& found) {
+void add_cache(const LeakSearch& search, NodeId n, Suspects& found) {
   const Objects& o = search.objects();
   const TypeInfo& type = search.type_of(n);
   const Address a = search.address(n), cache = named_field(o, a, type, "cache");
@@ -103,7 +103,7 @@ void look_at(const LeakSearch& search, NodeId n, Suspects& found) {
 }  // namespace
 
 void find_lru_caches(const LeakSearch& search, Suspects& found) {
-  for (const NodeId n : search.nodes_of("functools._lru_cache_wrapper")) look_at(search, n, found);
+  for (const NodeId n : search.nodes_of("functools._lru_cache_wrapper")) add_cache(search, n, found);
 }
 
 }  // namespace heapglass

@@ -8,7 +8,7 @@
 namespace heapglass {
 namespace {
 
-constexpr std::size_t kSample = 2000;  // members that are looked at for words about all
+constexpr std::size_t kDescribedMembers = 2000;  // members that are looked at for words about all
 
 // The commonest of them where that is nearly all.
 std::string commonest(const std::map<std::string, std::size_t>& counts) {
@@ -61,14 +61,14 @@ std::string contents_in_words(const LeakSearch& search, NodeId container) {
   if (type.flags & kTpDictSubclass) {
     std::size_t seen = 0;
     search.objects().each_item(search.address(container), [&](Address key, Address value) {
-      if (++seen > kSample) return;
+      if (++seen > kDescribedMembers) return;
       count(keys, key);
       count(values, value);
     });
     return keys.empty() ? std::string() : commonest(keys) + " to " + commonest(values);
   }
   const std::vector<NodeId> members = members_of(search, container);
-  for (std::size_t i = 0; i < std::min(members.size(), kSample); ++i)
+  for (std::size_t i = 0; i < std::min(members.size(), kDescribedMembers); ++i)
     count(values, search.address(members[i]));
   return commonest(values);
 }

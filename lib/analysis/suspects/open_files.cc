@@ -9,7 +9,6 @@
 namespace heapglass {
 namespace {
 
-constexpr std::size_t kMany = 16;
 constexpr std::uint64_t kUsualLimit = 1024;
 
 struct Open {
@@ -82,7 +81,7 @@ void accuse(const LeakSearch& search, const LeakSearch::Group& group, const std:
   }
   std::sort(open.begin(), open.end(), [](const Open& a, const Open& b) { return a.fd < b.fd; });
   const bool garbage = group.owner == kNoNode;
-  if (open.size() < (garbage ? 1 : kMany)) return;
+  if (open.size() < (garbage ? 1 : kManyAlike)) return;
   const std::string what = sockets ? "socket" : "file";
   Suspect s{.pattern = sockets ? "unclosed-socket" : "unclosed-file", .node = group.owner};
   s.bytes = search.kept_by(all).bytes;

@@ -13,13 +13,13 @@
 namespace heapglass {
 namespace {
 
-constexpr std::uint64_t kFewestBytes = 65'536;
+constexpr std::uint64_t kFewestWastedBytes = 65'536;
 
 // Suspects of this kind come behind leaks of a fraction of their size.
 constexpr double kSaving = 0.3;
 
 std::uint64_t worth_telling(const LeakSearch& search) {
-  return std::max(kFewestBytes, search.heap_bytes() / 100);
+  return std::max(kFewestWastedBytes, search.heap_bytes() / 100);
 }
 
 struct Wasted {

@@ -9,7 +9,7 @@ namespace heapglass {
 namespace {
 
 constexpr std::size_t kFewestMembers = 16;
-constexpr std::uint64_t kFewestBytes = 16'384;
+constexpr std::uint64_t kFewestMemberBytes = 16'384;
 
 bool is_atom(const TypeInfo& type) {
   return type.flags & (kTpUnicodeSubclass | kTpLongSubclass | kTpBytesSubclass) ||
@@ -46,8 +46,8 @@ struct Contents {
 
 Contents look_into(const LeakSearch& search, const std::vector<NodeId>& members) {
   Contents c;
-  constexpr std::size_t kSample = 1000;
-  const std::size_t step = std::max<std::size_t>(1, members.size() / kSample);
+  constexpr std::size_t kMembersSampled = 1000;
+  const std::size_t step = std::max<std::size_t>(1, members.size() / kMembersSampled);
   for (std::size_t i = 0; i < members.size(); i += step, ++c.all) {
     const TypeInfo& type = search.type_of(members[i]);
     c.atoms += is_atom(type);
@@ -131,7 +131,7 @@ void leave_out_repetitions(const LeakSearch& search, Suspects& found, std::size_
 }  // namespace
 
 void find_unbounded_containers(const LeakSearch& search, Suspects& found) {
-  const std::uint64_t fewest_bytes = std::max(kFewestBytes, search.heap_bytes() / 2000);
+  const std::uint64_t fewest_bytes = std::max(kFewestMemberBytes, search.heap_bytes() / 2000);
   const std::size_t first = found.size();
   for (const NodeId n : search.nodes_of(is_growing_container)) {
     if (search.graph().referents(n).size() < kFewestMembers || is_claimed(found, n)) continue;

@@ -8,8 +8,6 @@
 namespace heapglass {
 namespace {
 
-constexpr std::size_t kMany = 16;
-
 // What is the same in callbacks that are alike: the function of a method or partial, the code of a function,
 // the class of another object.
 std::string kind_of(const LeakSearch& search, NodeId callback) {
@@ -52,7 +50,7 @@ void find_weakref_callbacks(const LeakSearch& search, Suspects& found) {
   }
   const std::uint64_t much = std::max<std::uint64_t>(32'768, search.heap_bytes() / 300);
   for (auto& [kind, alike] : by_kind) {
-    if (alike.callbacks.size() < kMany) continue;
+    if (alike.callbacks.size() < kManyAlike) continue;
     std::vector<NodeId> all = alike.callbacks;
     all.insert(all.end(), alike.references.begin(), alike.references.end());
     const bool finalize = kind == "weakref.finalize";
