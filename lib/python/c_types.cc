@@ -826,6 +826,60 @@ constexpr SizeRow kSizes[] = {
     {"xml.etree.ElementTree.Element", SizeRule::kElement},
 };
 
+// Whether words of fields are well-formed: names or +offsets, each with bounds as field_use() reads them. A
+// slip would else be a field that is silently passed over.
+constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+constexpr bool is_release(std::string_view text) {
+  std::size_t dots = 0, digits = 0;
+  for (const char c : text) {
+    if (c == '.' && digits) {
+      ++dots;
+      digits = 0;
+    } else if (is_digit(c)) {
+      ++digits;
+    } else {
+      return false;
+    }
+  }
+  return digits && (dots == 1 || dots == 2);
+}
+constexpr bool is_field(std::string_view word) {
+  std::string_view path = word.substr(0, word.find('@'));
+  if (path.starts_with('+')) path.remove_prefix(1);
+  if (path.empty()) return false;
+  for (const char c : path) {
+    const bool named =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_' || c == '.' || c == '|';
+    if (!named || (word[0] == '+' && !is_digit(c))) return false;
+  }
+  for (std::size_t at = word.find('@'); at != std::string_view::npos;) {
+    const std::size_t next = word.find('@', at + 1);
+    std::string_view bound = word.substr(at + 1, next == std::string_view::npos ? next : next - at - 1);
+    if (bound.starts_with('!') || bound.starts_with('-')) bound.remove_prefix(1);
+    if (!is_release(bound)) return false;
+    at = next;
+  }
+  return true;
+}
+constexpr bool are_fields(std::string_view words) {
+  while (!words.empty()) {
+    const std::size_t space = words.find(' ');
+    if (!is_field(words.substr(0, space))) return false;
+    words = space == std::string_view::npos ? std::string_view() : words.substr(space + 1);
+  }
+  return true;
+}
+constexpr bool all_well_formed() {
+  for (const CTypeRow& row : kCTypes)
+    if (!are_fields(row.visits) || !are_fields(row.owns)) return false;
+  for (const ModuleStateRow& row : kModuleStates)
+    if (!are_fields(row.visits)) return false;
+  return true;
+}
+static_assert(all_well_formed());
+static_assert(is_field("name@3.13.10@!3.14.0") && is_field("iter.str@-3.15") && is_field("+16"));
+static_assert(!is_field("name@3") && !is_field("name@3.13@") && !is_field("+x") && !is_field("a,b"));
+
 }  // namespace
 
 std::span<const CTypeRow> c_type_rows() { return kCTypes; }

@@ -6,6 +6,8 @@
 #include <span>
 #include <string_view>
 
+#include "lib/python/versions.h"
+
 namespace heapglass {
 
 // What an object refers to beyond fixed fields: one reader each in references.h. All visited where nothing
@@ -59,8 +61,9 @@ enum class Body : std::uint8_t {
   kZoneInfoState,  // key and zone of each StrongCacheNode from ZONEINFO_STRONG_CACHE by next
 };
 
+// Short, for the rows of the table.
 constexpr std::uint32_t version(unsigned major, unsigned minor, unsigned micro = 0) {
-  return major << 24 | minor << 16 | micro << 8;
+  return hexversion_of(major, minor, micro);
 }
 
 // Memory of an object that its __sizeof__ says nothing of.

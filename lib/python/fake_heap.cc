@@ -170,7 +170,7 @@ void FakeHeap::make_rows(unsigned part, unsigned parts) {
   const LayoutSources sources(python.sources);
   unsigned plain = 0, kind = 0;
   for (const CTypeRow& row : c_type_rows()) {
-    if (row.since > python.hexversion || (row.until && row.until <= python.hexversion)) continue;
+    if (!is_in_range(python.hexversion, row.since, row.until)) continue;
     if (!sources.size(row.structure)) continue;
     const std::string name = tp_name_of(row.type);
     // All that have a reader of their own, and of the others enough to meet every way of naming fields.
@@ -196,7 +196,7 @@ void FakeHeap::make_rows(unsigned part, unsigned parts) {
   // Modules whose state has a reader of its own, and one with plain fields.
   Items modules;
   for (const ModuleStateRow& row : module_state_rows()) {
-    if (row.since > python.hexversion || (row.until && row.until <= python.hexversion)) continue;
+    if (!is_in_range(python.hexversion, row.since, row.until)) continue;
     if (row.body == Body::kNone && row.module != "_functools" && row.module != "itertools") continue;
     if (!sources.size(row.structure) || kind++ % parts != part) continue;
     const Address at = module(std::string(row.module), {{str("__name__"), str(row.module)}});
@@ -558,7 +558,7 @@ void FakeHeap::make_threads() {
   types["sys.version_info"] = type_space();
   Type version_info{"sys.version_info", static_cast<std::uint64_t>(l().PyTupleObject.ob_item) + 16, 8};
   // 3.7 has no traverse of their own for them.
-  version_info.traverse = python.hexversion < hexversion_of(3, 8)
+  version_info.traverse = !python.rules.structseq_has_traverse
                               ? Address{get(types["tuple"], l().PyTypeObject.tp_traverse)}
                               : Address{kStructseqTraverse};
   version_info.base = types["tuple"];

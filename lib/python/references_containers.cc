@@ -152,7 +152,7 @@ void References::lru_cache(Address object, EdgeSink& sink) const {
   if (is_null(node)) return;
   // A ring that closes at the root; no cache is as long as memory has room for links.
   const std::uint64_t most = objects_.image().heap_positions() / 32;
-  const bool type_too = objects_.python().hexversion >= version(3, 10);
+  const bool type_too = objects_.python().rules.lru_links_visit_type;
   for (std::uint64_t i = 0; node != root; ++i) {
     std::uint64_t key, result;
     if (i > most || !objects_.image().load(at(node, link.key), key) ||

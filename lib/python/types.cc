@@ -6,18 +6,6 @@
 namespace heapglass {
 namespace {
 
-// "@3.10", "@3.13.5" -> hexversion
-std::uint32_t parse_version(std::string_view text) {
-  unsigned parts[3] = {0, 0, 0};
-  for (unsigned& part : parts) {
-    const char* end = text.data() + text.size();
-    const auto [rest, error] = std::from_chars(text.data(), end, part);
-    if (error != std::errc() || rest == end) break;
-    text = text.substr(static_cast<std::size_t>(rest - text.data()) + 1);
-  }
-  return version(parts[0], parts[1], parts[2]);
-}
-
 template <class Visit>
 void each_word(std::string_view words, Visit visit) {
   while (!words.empty()) {
@@ -73,7 +61,7 @@ TypeTable::TypeTable(const Objects& objects, const Limits& limits, Health& healt
   rules_ = python.rules;
   apply_backports(running, objects.str(objects.item(sysdict, "version")).value_or(""), rules_);
   const Address version_info = objects.item(sysdict, "version_info");
-  if (!is_null(version_info) && running >= hexversion_of(3, 8))
+  if (!is_null(version_info) && rules_.structseq_has_traverse)
     structseq_traverse_ = objects.pointer(objects.type_of(version_info), l.PyTypeObject.tp_traverse);
 }
 
@@ -206,25 +194,11 @@ bool TypeTable::parse_fields(std::string_view structure, std::string_view fields
   each_word(fields, [&](std::string_view word) {
     const std::size_t at = word.find('@');
     const std::string_view path = word.substr(0, at);
-    EdgeClass field_class = cls;
-    for (std::string_view bounds = at == std::string_view::npos ? std::string_view() : word.substr(at + 1);
-         !bounds.empty();) {
-      // "@3.10": visited from then on, owned before. "@-3.12": before then, nothing later. "@!3.14.0": owned
-      // in that release, whatever stands before.
-      const std::size_t next = bounds.find('@');
-      std::string_view bound = bounds.substr(0, next);
-      bounds = next == std::string_view::npos ? std::string_view() : bounds.substr(next + 1);
-      if (bound.starts_with('!')) {
-        if (objects_.python().hexversion >> 8 == parse_version(bound.substr(1)) >> 8)
-          field_class = EdgeClass::kOwned;
-        continue;
-      }
-      const bool until = bound.starts_with('-');
-      if (until) bound.remove_prefix(1);
-      const bool reached = objects_.python().hexversion >= parse_version(bound);
-      if (until && reached) return;
-      if (!until && !reached) field_class = EdgeClass::kOwned;
-    }
+    const FieldUse use = at == std::string_view::npos
+                             ? FieldUse::kVisited
+                             : field_use(word.substr(at + 1), objects_.python().hexversion);
+    if (use == FieldUse::kNone) return;
+    const EdgeClass field_class = use == FieldUse::kOwned ? EdgeClass::kOwned : cls;
     if (path.starts_with('+')) {  // an offset, where no struct has a name of its own
       std::int32_t offset = 0;
       std::from_chars(path.data() + 1, path.data() + path.size(), offset);
@@ -370,7 +344,7 @@ void TypeTable::plan_references(TypeInfo& info) {
       parse_fields(row->structure, row->owns, EdgeKind::kField, EdgeClass::kOwned, info.fields);
       if (can_read(row->body)) info.body = row->body;
     }
-    if (visits && row->visits_type_since && objects_.python().hexversion >= row->visits_type_since)
+    if (visits && row->visits_type_since && is_in_range(objects_.python().hexversion, row->visits_type_since))
       info.fields.push_back({l.PyObject.ob_type, EdgeKind::kType, EdgeClass::kVisited, 0});
     info.buffer = row->buffer;
     if (visits && !known) info.resolution = Resolution::kUnknown;
