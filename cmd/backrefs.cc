@@ -8,6 +8,7 @@
 #include "cmd/retained_sizes.h"
 #include "cmd/session.h"
 #include "lib/analysis/objgraph_walk.h"
+#include "lib/base/choices.h"
 #include "lib/base/error.h"
 #include "lib/render/formats.h"
 
@@ -55,9 +56,8 @@ void declare(CommandLine& line, GraphOptions& o, bool holders) {
 }
 
 PictureStyle parse_style(const std::string& text) {
-  if (text == "default") return PictureStyle::kDefault;
-  if (text == "objgraph") return PictureStyle::kObjgraph;
-  throw Error(ErrorKind::kUsage, "--style '" + text + "' is none of default, objgraph");
+  return parse_choice("--style", text, {"default", "objgraph"}) ? PictureStyle::kObjgraph
+                                                                : PictureStyle::kDefault;
 }
 
 // The first N of each type asked for, and all that were asked for by id.
@@ -123,7 +123,8 @@ int run_graph(const std::vector<std::string>& arguments, bool holders) {
   declare(line, o, holders);
   if (!line.parse(arguments)) return kExitDone;
   if (o.types.empty() && o.ids.empty())
-    throw Error(ErrorKind::kUsage, std::string(holders ? "backrefs" : "refs") + " needs objects to start at",
+    throw Error(ErrorKind::kUsage,
+                std::string(holders ? "backrefs" : "refs") + " needs at least one object to start from",
                 "give --type NAME or --id ADDRESS");
   if (o.short_names && o.long_names)
     throw Error(ErrorKind::kUsage, "--shortnames and --longnames exclude each other");

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <iostream>
 
+#include "lib/base/choices.h"
 #include "lib/base/edit_distance.h"
 #include "lib/base/error.h"
 #include "lib/render/formats.h"
@@ -122,10 +123,7 @@ bool CommandLine::parse(const std::vector<std::string>& arguments) {
     throw Error(ErrorKind::kUsage, command_ + " needs a target: the id of a process", see);
   if (!common_.format.empty() && command_ != "export")
     find_format(common_.format);  // before anything is stopped
-  if (common_.resolve != "auto" && common_.resolve != "layout" && common_.resolve != "run" &&
-      common_.resolve != "scan")
-    throw Error(ErrorKind::kUsage, "there is no way to resolve '" + common_.resolve + "'",
-                "it is auto, layout, run or scan");
+  parse_choice("--resolve", common_.resolve, {"auto", "layout", "run", "scan"});
   if (!mode_.empty()) common_.mode = parse_file_mode(mode_);
   common_.freeze.mode = parse_freeze_mode(freeze_);
   common_.nice = static_cast<int>(parse_count("--nice", nice_, 0, 19));
@@ -138,8 +136,9 @@ long long parse_count(std::string_view option, const std::string& text, long lon
   long long n = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
   if (error != std::errc() || end != text.data() + text.size() || n < least || n > most)
-    throw Error(ErrorKind::kUsage, std::string(option) + " '" + text + "' is not a whole number from " +
-                                       std::to_string(least) + " to " + std::to_string(most));
+    throw Error(ErrorKind::kUsage, "invalid " + std::string(option) + " '" + text +
+                                       "': use a whole number from " + std::to_string(least) + " to " +
+                                       std::to_string(most));
   return n;
 }
 
@@ -148,8 +147,8 @@ FileMode parse_file_mode(const std::string& text) {
   unsigned mode = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), mode, 8);
   if (error != std::errc() || end != text.data() + text.size() || (mode & ~kMost) || !(mode & kOwnerWrites))
-    throw Error(ErrorKind::kUsage, "invalid --mode '" + text + "'",
-                "use an octal number such as 0640, with which the owner can write and nobody executes");
+    throw Error(ErrorKind::kUsage, "invalid --mode '" + text + "': use an octal number such as 0640",
+                "the owner has to be able to write, and nobody to execute");
   return {static_cast<mode_t>(mode), true};
 }
 
@@ -168,8 +167,9 @@ Address parse_address(const std::string& text) {
   std::uint64_t a = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), a, base);
   if (error != std::errc() || end != digits.data() + digits.size())
-    throw Error(ErrorKind::kUsage, "--id '" + text + "' is not an address",
-                "write it as id() or heapglass objects print it: 139872341 or 0x8565355");
+    throw Error(ErrorKind::kUsage,
+                "invalid --id '" + text + "': use an address as id() or heapglass objects print it",
+                "139872341 or 0x8565355");
   return Address{a};
 }
 

@@ -12,6 +12,7 @@
 #include "cmd/moment.h"
 #include "cmd/thresholds.h"
 #include "cmd/time_text.h"
+#include "lib/base/choices.h"
 #include "lib/base/error.h"
 #include "lib/render/output.h"
 #include "lib/render/write_report.h"
@@ -122,12 +123,9 @@ int run_diff(const std::vector<std::string>& arguments) {
     throw Error(ErrorKind::kUsage, "--every and --times are for a single target that runs");
   o.interval = parse_time("--every", every.empty() ? "10s" : every);
   o.looks = parse_count("--times", times.empty() ? "2" : times, 2, 1'000'000);
-  if (style != "default" && style != "growth")
-    throw Error(ErrorKind::kUsage, "--style '" + style + "' is none of default, growth");
-  o.growth = style == "growth";
-  if (o.long_names && !o.growth) throw Error(ErrorKind::kUsage, "--longnames goes with --style growth");
-  if (sort != "bytes" && sort != "count")
-    throw Error(ErrorKind::kUsage, "--sort '" + sort + "' is none of bytes, count");
+  o.growth = parse_choice("--style", style, {"default", "growth"}) == 1;
+  if (o.long_names && !o.growth) throw Error(ErrorKind::kUsage, "--longnames requires --style growth");
+  parse_choice("--sort", sort, {"bytes", "count"});
   if (o.growth && (sort != "bytes" || !(common.format.empty() || common.format == "text") || o.survivors ||
                    !fail_if.empty() || !o.metrics.file.empty()))
     throw Error(ErrorKind::kUsage,

@@ -8,6 +8,7 @@
 #include "cmd/export_formats.h"
 #include "cmd/keep_right_to_write.h"
 #include "cmd/metrics.h"
+#include "lib/base/choices.h"
 #include "lib/base/error.h"
 #include "lib/render/output.h"
 
@@ -43,9 +44,7 @@ int run_export(const std::vector<std::string>& arguments) {
   if (!line.parse(arguments)) return kExitDone;
   const CommonOptions& common = line.common();
   const std::string format = common.format.empty() ? "jsonl" : common.format;
-  if (format != "jsonl" && format != "sqlite" && format != "csv" && format != "parquet")
-    throw Error(ErrorKind::kUsage, "export knows no format '" + format + "'",
-                "it is jsonl, sqlite, csv or parquet");
+  parse_choice("--format", format, {"jsonl", "sqlite", "csv", "parquet"});
   if (format == "jsonl") {
     keep_right_to_write(common);
     Output output(common.output, common.mode);

@@ -6,6 +6,7 @@
 
 #include "cmd/keep_right_to_write.h"
 #include "cmd/session.h"
+#include "lib/base/choices.h"
 #include "lib/base/edit_distance.h"
 #include "lib/base/error.h"
 #include "lib/graph/objgraph_labels.h"
@@ -49,17 +50,14 @@ int run_histogram(const std::vector<std::string>& arguments) {
       "default, or objgraph: what objgraph.show_most_common_types prints, of tracked objects only");
   add("longnames", options::bool_switch(&long_names), "in objgraph's style: types with their module");
   if (!line.parse(arguments)) return kExitDone;
-  if (style != "default" && style != "objgraph")
-    throw Error(ErrorKind::kUsage, "--style '" + style + "' is none of default, objgraph");
-  const bool objgraph = style == "objgraph";
+  const bool objgraph = parse_choice("--style", style, {"default", "objgraph"}) == 1;
   if (objgraph && (!types.empty() || sort != "bytes" ||
                    !(line.common().format.empty() || line.common().format == "text")))
     throw Error(ErrorKind::kUsage,
                 "--style objgraph is a text by count: it takes no --type, --sort or --format");
-  if (long_names && !objgraph) throw Error(ErrorKind::kUsage, "--longnames goes with --style objgraph");
+  if (long_names && !objgraph) throw Error(ErrorKind::kUsage, "--longnames requires --style objgraph");
   if (limit.empty()) limit = objgraph ? "10" : "20";
-  if (sort != "bytes" && sort != "count" && sort != "external" && sort != "mean" && sort != "type")
-    throw Error(ErrorKind::kUsage, "--sort '" + sort + "' is none of bytes, count, external, mean, type");
+  parse_choice("--sort", sort, {"bytes", "count", "external", "mean", "type"});
   const auto most = static_cast<std::size_t>(parse_count("--limit", limit, 0, 1'000'000'000));
   if (objgraph) return print_like_objgraph(line.common(), long_names, most);
   const auto session = Session::open(line.common(), {.references = false});

@@ -6,6 +6,7 @@
 #include "cmd/ways_of.h"
 #include "lib/analysis/expression.h"
 #include "lib/analysis/heap_objects.h"
+#include "lib/base/choices.h"
 #include "lib/base/error.h"
 #include "lib/python/describe.h"
 #include "lib/python/weak_references.h"
@@ -28,8 +29,7 @@ int run_objects(const std::vector<std::string>& arguments) {
   add("sort", options::value(&sort)->value_name("KEY"), "size (default), retained, refcount, length or id");
   add("paths", options::bool_switch(&paths), "tell of each by which shortest way it is kept alive");
   if (!line.parse(arguments)) return kExitDone;
-  if (sort != "size" && sort != "refcount" && sort != "id" && sort != "length" && sort != "retained")
-    throw Error(ErrorKind::kUsage, "--sort '" + sort + "' is none of size, retained, refcount, length, id");
+  parse_choice("--sort", sort, {"size", "retained", "refcount", "length", "id"});
   const auto most = static_cast<std::size_t>(parse_count("--limit", limit, 0, 1'000'000'000));
   const auto condition = parse_expression(where, "--where");
   const bool retained = sort == "retained" || uses_retained({&condition});

@@ -52,7 +52,7 @@ int run_path(const std::vector<std::string>& arguments) {
       "draw this many objects at most (default 200)");
   if (!line.parse(arguments)) return kExitDone;
   if (types.empty() && ids.empty() && where.empty())
-    throw Error(ErrorKind::kUsage, "path needs objects to lead to",
+    throw Error(ErrorKind::kUsage, "path needs a target object",
                 "give --type NAME, --id ADDRESS or --where EXPR");
   const auto count = static_cast<std::size_t>(parse_count("--all", all, 1, 10'000));
   const auto most = static_cast<std::size_t>(parse_count("--max-nodes", max_nodes, 1, 1'000'000));

@@ -4,6 +4,7 @@
 #include <map>
 #include <unordered_map>
 
+#include "lib/base/choices.h"
 #include "lib/base/error.h"
 #include "lib/graph/objgraph_labels.h"
 #include "lib/python/describe.h"
@@ -32,9 +33,11 @@ std::vector<ExtraInfo> parse_extra_info(const std::string& text) {
     const std::string_view word = std::string_view(text).substr(at, comma - at);
     const auto known =
         std::find_if(std::begin(kWords), std::end(kWords), [&](const auto& w) { return w.first == word; });
-    if (known == std::end(kWords))
-      throw Error(ErrorKind::kUsage, "--extra-info '" + std::string(word) +
-                                         "' is none of size, retained, refcount, id, length, site");
+    if (known == std::end(kWords)) {
+      std::vector<std::string_view> names;
+      for (const auto& each : kWords) names.push_back(each.first);
+      throw invalid_choice("--extra-info", word, names);
+    }
     out.push_back(known->second);
     at = comma + 1;
   }

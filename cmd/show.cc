@@ -121,7 +121,7 @@ int run_show(const std::vector<std::string>& arguments) {
   if (!line.parse(arguments)) return kExitDone;
   const auto most = static_cast<std::size_t>(parse_count("--limit", limit, 0, 1'000'000'000));
   if (ids.size() + types.size() != 1)
-    throw Error(ErrorKind::kUsage, "show needs one object",
+    throw Error(ErrorKind::kUsage, "show takes exactly one object",
                 "give --id ADDRESS; `heapglass objects` lists them");
   const auto session = Session::open(line.common(), {});
   Session& s = *session;
@@ -129,7 +129,7 @@ int run_show(const std::vector<std::string>& arguments) {
   if (nodes.size() != 1)
     throw Error(ErrorKind::kUsage,
                 "there are " + std::to_string(nodes.size()) + " objects of type '" + types[0] +
-                    "', show tells of one",
+                    "', and show takes exactly one",
                 "give --id ADDRESS; `heapglass objects --type " + types[0] + "` lists them");
   const NodeId node = nodes[0];
   const HeapGraph& graph = s.graph();

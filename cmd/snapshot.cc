@@ -79,7 +79,8 @@ int run_snapshot(const std::vector<std::string>& arguments) {
   const auto newest = keep.empty() ? 0 : parse_count("--keep", keep, 1, 1'000'000);
   const auto days = keep_days.empty() ? -1 : parse_count("--keep-days", keep_days, 1, 100'000);
   if (no_values && !key_file.empty())
-    throw Error(ErrorKind::kUsage, "--hash-values goes without --no-values", "it keeps no values either");
+    throw Error(ErrorKind::kUsage, "--hash-values cannot be combined with --no-values",
+                "a snapshot with hashes keeps no values either");
   const bool keeps_values = !no_values && key_file.empty();
   if (!keeps_values && !cut.empty())
     throw Error(ErrorKind::kUsage, "--cut-values is for values that are kept",

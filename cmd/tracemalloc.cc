@@ -9,6 +9,7 @@
 #include "cmd/session.h"
 #include "lib/analysis/trace_file.h"
 #include "lib/analysis/trace_statistics.h"
+#include "lib/base/choices.h"
 #include "lib/base/error.h"
 #include "lib/render/output.h"
 #include "platform/regular_file.h"
@@ -29,11 +30,9 @@ struct TraceOptions {
 
 TraceGroup parse_group(const TraceOptions& o) {
   if (o.group == "traceback" && o.cumulative)
-    throw Error(ErrorKind::kUsage, "--cumulative goes with --group lineno or filename");
-  if (o.group == "lineno") return TraceGroup::kLine;
-  if (o.group == "filename") return TraceGroup::kFile;
-  if (o.group == "traceback") return TraceGroup::kTraceback;
-  throw Error(ErrorKind::kUsage, "--group '" + o.group + "' is none of lineno, filename, traceback");
+    throw Error(ErrorKind::kUsage, "--cumulative requires --group lineno or filename");
+  constexpr TraceGroup kGroups[] = {TraceGroup::kLine, TraceGroup::kFile, TraceGroup::kTraceback};
+  return kGroups[parse_choice("--group", o.group, {"lineno", "filename", "traceback"})];
 }
 
 // "*/app.py:12" -> the pattern and the line, where there is one.

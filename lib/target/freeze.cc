@@ -1,5 +1,8 @@
 #include "lib/target/freeze.h"
 
+#include <vector>
+
+#include "lib/base/choices.h"
 #include "lib/base/error.h"
 
 namespace heapglass {
@@ -21,13 +24,12 @@ constexpr Mode kModes[] = {
 }  // namespace
 
 FreezeMode parse_freeze_mode(const std::string& name) {
-  std::string names;
+  std::vector<std::string_view> names;
   for (const Mode& m : kModes) {
     if (m.name == name) return m.mode;
-    const bool last = &m == std::end(kModes) - 1;
-    names += (names.empty() ? "" : last ? " or " : ", ") + std::string(m.name);
+    names.push_back(m.name);
   }
-  throw Error(ErrorKind::kUsage, "there is no freeze mode '" + name + "'", "it is " + names);
+  throw invalid_choice("--freeze", name, names);
 }
 
 std::string_view name_of(FreezeMode mode) {
