@@ -25,34 +25,35 @@ struct GraphOptions {
 void declare(CommandLine& line, GraphOptions& o, bool holders) {
   auto add = line.own().add_options();
   add("type", options::value(&o.types)->value_name("NAME"),
-      "start at objects of this type, module.qualname or the bare name; again for more");
+      "start at objects of this type, module.qualname or the bare name; can be repeated");
   add("id", options::value(&o.ids)->value_name("ADDRESS"),
-      "start at the object at this address; again for more");
-  add("limit,n", options::value(&o.limit)->value_name("N"), "start at this many of each type (default 3)");
-  add("max-depth", options::value(&o.max_depth)->value_name("N"), "follow this many references (default 3)");
+      "start at the object at this address; can be repeated");
+  add("limit,n", options::value(&o.limit)->value_name("N"), "start at N objects of each type (default 3)");
+  add("max-depth", options::value(&o.max_depth)->value_name("N"),
+      "follow N references from each start (default 3)");
   add("too-many", options::value(&o.too_many)->value_name("N"),
-      "draw this many neighbours of an object and count the others (default 10)");
+      "draw N neighbours of an object and count the others (default 10)");
   add("max-nodes", options::value(&o.max_nodes)->value_name("N"),
-      "draw this many objects at most and count the others (default 200; no limit in objgraph's style)");
+      "draw at most N objects and count the others (default 200; no limit in objgraph's style)");
   add("filter", options::value(&o.filter)->value_name("EXPR"),
-      "leave out objects of which this is not true: see heapglass help expressions");
+      "draw only objects for which EXPR is true: see heapglass help expressions");
   add("extra-ignore", options::value(&o.ignored)->value_name("ADDRESS"),
-      "leave out the object at this address; again for more");
+      "leave out the object at this address; can be repeated");
   add("highlight", options::value(&o.highlight)->value_name("EXPR"),
-      "mark the objects of which this is true");
+      "mark the objects for which EXPR is true");
   add("stop-at", options::value(&o.stop_at)->value_name("EXPR"),
-      holders ? "do not follow objects of which this is true (default: proper_module, modules that "
+      holders ? "do not follow objects for which EXPR is true (default: proper_module, modules that "
                 "sys.modules has)"
-              : "do not follow objects of which this is true");
+              : "do not follow objects for which EXPR is true");
   add("extra-info", options::value(&o.extra_info)->value_name("WHAT,..."),
-      "tell of each object its size, retained, refcount, id, length, or the site that allocated it, where "
-      "tracemalloc was tracing");
-  add("refcounts", options::bool_switch(&o.refcounts), "tell each object's reference count behind its type");
-  add("shortnames", options::bool_switch(&o.short_names), "types without their module");
-  add("longnames", options::bool_switch(&o.long_names), "types with their module");
+      "print in each node its size, retained size, refcount, id, length, or the site that allocated it (site "
+      "needs a target that traces with tracemalloc)");
+  add("refcounts", options::bool_switch(&o.refcounts), "print each object's reference count behind its type");
+  add("shortnames", options::bool_switch(&o.short_names), "print types without their module");
+  add("longnames", options::bool_switch(&o.long_names), "print types with their module");
   add("style", options::value(&o.style)->value_name("NAME"),
       "default, or objgraph: the nodes, edges, labels and colours that objgraph would draw");
-  add("force", options::bool_switch(&o.force), "draw however large the picture becomes");
+  add("force", options::bool_switch(&o.force), "draw even a picture that is too large to read");
 }
 
 PictureStyle parse_style(const std::string& text) {

@@ -99,22 +99,22 @@ int run_diff(const std::vector<std::string>& arguments) {
   line.takes_more_targets(&more);
   auto add = line.own().add_options();
   add("every", options::value(&every)->value_name("TIME"),
-      "with a single target: look again after this long: 500ms, 10s (default), 2m");
+      "with one target: time between two captures: 500ms, 10s (default), 2m");
   add("times", options::value(&times)->value_name("N"),
-      "with a single target: look this many times (default 2); the first and the last are compared");
+      "with one target: number of captures (default 2), of which the first and the last are compared");
   add("survivors", options::bool_switch(&o.survivors),
-      "with three targets or more: what was made after the first, is in the second and still there in the "
-      "last");
+      "with three targets or more: objects that were made after the first, are in the second and still there "
+      "in the last");
   add("limit,n", options::value(&limit)->value_name("N"),
-      "this many types and owners (default 20, in growth style 10), 0: all");
-  add("sort", options::value(&sort)->value_name("KEY"), "by what became most: bytes (default) or count");
+      "print N types and owners (default 20, in growth style 10), 0: all");
+  add("sort", options::value(&sort)->value_name("KEY"), "sort by growth in bytes (default) or count");
   add("fail-if", options::value(&fail_if)->value_name("THRESHOLD"),
-      "end with exit code 1 and the reason where it is exceeded: 'bytes(app.Session) > 10MB or growth(rss) > "
-      "5%'; `heapglass help thresholds` tells more");
+      "exit with code 1 and the reason where THRESHOLD is exceeded, such as 'bytes(app.Session) > 10MB or "
+      "growth(rss) > 5%': see heapglass help thresholds");
   o.metrics.add_to(line.own());
   add("style", options::value(&style)->value_name("NAME"),
       "default, or growth: what objgraph.show_growth prints each time, of tracked objects only");
-  add("longnames", options::bool_switch(&o.long_names), "in growth style: types with their module");
+  add("longnames", options::bool_switch(&o.long_names), "in growth style: print types with their module");
   if (!line.parse(arguments)) return kExitDone;
   const CommonOptions& common = line.common();
   o.targets = {common.target};

@@ -38,9 +38,9 @@ int run_export(const std::vector<std::string>& arguments) {
   HeapPlace place{"", host_name(), ""};
   auto add = line.own().add_options();
   add("service", options::value(&place.service)->value_name("NAME"),
-      "parquet: the partition `service`; by default the name of the program that runs");
+      "parquet: the partition `service` (default: the name of the target's program)");
   add("host", options::value(&place.host)->value_name("NAME"),
-      "parquet: the partition `host`; by default this one");
+      "parquet: the partition `host` (default: this host)");
   if (!line.parse(arguments)) return kExitDone;
   const CommonOptions& common = line.common();
   const std::string format = common.format.empty() ? "jsonl" : common.format;

@@ -202,18 +202,17 @@ Document leaked_document(Session& s, std::size_t most) {
 }  // namespace
 
 int run_garbage(const std::vector<std::string>& arguments) {
-  CommandLine line("garbage", "what a full collection would free now, which the target is not made to do");
+  CommandLine line("garbage", "what a full garbage collection would free now (the target does not run one)");
   std::string limit = "20", max_nodes = "200", group = "1";
   bool leaked = false;
   auto add = line.own().add_options();
-  add("limit,n", options::value(&limit)->value_name("N"), "this many types and groups (default 20), 0: all");
-  add("max-nodes", options::value(&max_nodes)->value_name("N"),
-      "draw this many objects at most (default 200)");
+  add("limit,n", options::value(&limit)->value_name("N"), "print N types and groups (default 20), 0: all");
+  add("max-nodes", options::value(&max_nodes)->value_name("N"), "draw at most N objects (default 200)");
   add("group", options::value(&group)->value_name("N"),
-      "draw the Nth group of those that are listed (default 1, where most is)");
+      "draw the Nth group of the list (default 1, the largest)");
   add("held-by-c", options::bool_switch(&leaked),
-      "instead: objects that are counted more often than all memory has their address, which C code took "
-      "references to and never gave back");
+      "print instead the objects with more counted references than memory has pointers to them: references "
+      "that C code took and never gave back");
   if (!line.parse(arguments)) return kExitDone;
   const auto most = static_cast<std::size_t>(parse_count("--limit", limit, 0, 1'000'000'000));
   const auto most_nodes = static_cast<std::size_t>(parse_count("--max-nodes", max_nodes, 1, 1'000'000));

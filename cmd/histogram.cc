@@ -41,14 +41,15 @@ int run_histogram(const std::vector<std::string>& arguments) {
   std::vector<std::string> types;
   bool long_names = false;
   auto add = line.own().add_options();
-  add("sort", options::value(&sort)->value_name("KEY"), "bytes (default), count, external, mean or type");
+  add("sort", options::value(&sort)->value_name("KEY"),
+      "sort by bytes (default), count, external, mean or type");
   add("limit,n", options::value(&limit)->value_name("N"),
-      "this many types (default 20, in objgraph's style 10), 0: all");
+      "print N types (default 20, in objgraph's style 10), 0: all");
   add("type", options::value(&types)->value_name("NAME"),
-      "only this type, module.qualname or the bare name; again for more");
+      "only this type, module.qualname or the bare name; can be repeated");
   add("style", options::value(&style)->value_name("NAME"),
       "default, or objgraph: what objgraph.show_most_common_types prints, of tracked objects only");
-  add("longnames", options::bool_switch(&long_names), "in objgraph's style: types with their module");
+  add("longnames", options::bool_switch(&long_names), "in objgraph's style: print types with their module");
   if (!line.parse(arguments)) return kExitDone;
   const bool objgraph = parse_choice("--style", style, {"default", "objgraph"}) == 1;
   if (objgraph && (!types.empty() || sort != "bytes" ||

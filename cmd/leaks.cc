@@ -187,18 +187,17 @@ Picture draw(Look& look, const std::vector<Suspect>& suspects, std::size_t shown
 }  // namespace
 
 int run_leaks(const std::vector<std::string>& arguments) {
-  CommandLine line("leaks", "what most likely leaks, who holds it, and what usually helps");
+  CommandLine line("leaks", "leak suspects: what keeps them alive, and the usual cure");
   std::string limit, max_nodes = "200", every, times;
   std::vector<std::string> more;
   line.takes_more_targets(&more);
   auto add = line.own().add_options();
   add("every", options::value(&every)->value_name("TIME"),
-      "look again after this long, 500ms, 10s or 2m, and rank by what grew");
-  add("times", options::value(&times)->value_name("N"), "look this many times (with --every: default 2)");
+      "capture again after this time, 500ms, 10s or 2m, and rank suspects by growth");
+  add("times", options::value(&times)->value_name("N"), "number of captures (with --every: default 2)");
   add("limit,n", options::value(&limit)->value_name("N"),
-      "this many suspects (default 10, in a picture 3), 0: all");
-  add("max-nodes", options::value(&max_nodes)->value_name("N"),
-      "draw this many objects at most (default 200)");
+      "print N suspects (default 10, in a picture 3), 0: all");
+  add("max-nodes", options::value(&max_nodes)->value_name("N"), "draw at most N objects (default 200)");
   if (!line.parse(arguments)) return kExitDone;
   const bool picture = wants_picture(line.common());
   if (limit.empty()) limit = picture ? "3" : "10";

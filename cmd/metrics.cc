@@ -110,12 +110,12 @@ std::string service_of(const std::string& command_line) {
 void MetricsOptions::add_to(options::options_description& own) {
   auto add = own.add_options();
   add("openmetrics", options::value(&file)->value_name("FILE"),
-      "also write gauges there, for Prometheus by node_exporter's textfile collector: a name that ends in "
-      ".prom");
+      "also write gauges to FILE, a name that ends in .prom, for Prometheus through node_exporter's textfile "
+      "collector");
   add("service", options::value(&service)->value_name("NAME"),
-      "the gauges' label `service`: by default the name of the program that runs");
+      "the gauges' label `service` (default: the name of the target's program)");
   add("metrics-top", options::value(&top)->value_name("N"),
-      "gauges for this many types and owners (default 20), 0: all");
+      "gauges for N types and owners (default 20), 0: all");
 }
 
 std::size_t MetricsOptions::most() const {

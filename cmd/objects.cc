@@ -20,14 +20,15 @@ int run_objects(const std::vector<std::string>& arguments) {
   bool paths = false;
   auto add = line.own().add_options();
   add("type", options::value(&types)->value_name("NAME"),
-      "of this type, module.qualname or the bare name; again for more");
-  add("id", options::value(&ids)->value_name("ADDRESS"), "the object at this address; again for more");
+      "objects of this type, module.qualname or the bare name; can be repeated");
+  add("id", options::value(&ids)->value_name("ADDRESS"), "the object at this address; can be repeated");
   add("where", options::value(&where)->value_name("EXPR"),
-      "only those of which this is true, as in \"size > 1MB and .user.name == 'bob'\": see heapglass help "
-      "expressions");
-  add("limit,n", options::value(&limit)->value_name("N"), "this many (default 50), 0: all");
-  add("sort", options::value(&sort)->value_name("KEY"), "size (default), retained, refcount, length or id");
-  add("paths", options::bool_switch(&paths), "tell of each by which shortest way it is kept alive");
+      "only objects for which EXPR is true, such as \"size > 1MB and .user.name == 'bob'\": see heapglass "
+      "help expressions");
+  add("limit,n", options::value(&limit)->value_name("N"), "print N objects (default 50), 0: all");
+  add("sort", options::value(&sort)->value_name("KEY"),
+      "sort by size (default), retained, refcount, length or id");
+  add("paths", options::bool_switch(&paths), "print the shortest root path of each object");
   if (!line.parse(arguments)) return kExitDone;
   parse_choice("--sort", sort, {"size", "retained", "refcount", "length", "id"});
   const auto most = static_cast<std::size_t>(parse_count("--limit", limit, 0, 1'000'000'000));

@@ -33,23 +33,23 @@ Cell steps_of(const Session& session, const WayText& text) {
 }  // namespace
 
 int run_path(const std::vector<std::string>& arguments) {
-  CommandLine line("path", "how the world outside of the heap reaches an object: who keeps it alive");
+  CommandLine line("path", "root paths of objects: what keeps them alive");
   std::vector<std::string> types, ids;
   std::string all = "3", where, avoid, from, max_nodes = "200";
   auto add = line.own().add_options();
   add("type", options::value(&types)->value_name("NAME"),
-      "to all objects of this type, ways that are alike told once; module.qualname or the bare name; again "
-      "for more");
-  add("id", options::value(&ids)->value_name("ADDRESS"), "to the object at this address; again for more");
+      "paths to all objects of this type, module.qualname or the bare name, equal paths counted once; can be "
+      "repeated");
+  add("id", options::value(&ids)->value_name("ADDRESS"),
+      "paths to the object at this address; can be repeated");
   add("where", options::value(&where)->value_name("EXPR"),
-      "to those of which this is true: see heapglass help expressions");
+      "paths to objects for which EXPR is true: see heapglass help expressions");
   add("all", options::value(&all)->value_name("N"),
-      "the N shortest ways to an object, the N commonest to several (default 3)");
-  add("avoid", options::value(&avoid)->value_name("EXPR"),
-      "no way goes through objects of which this is true");
-  add("from", options::value(&from)->value_name("EXPR"), "ways that begin at objects of which this is true");
-  add("max-nodes", options::value(&max_nodes)->value_name("N"),
-      "draw this many objects at most (default 200)");
+      "the N shortest paths to one object, the N most frequent to several (default 3)");
+  add("avoid", options::value(&avoid)->value_name("EXPR"), "no paths through objects for which EXPR is true");
+  add("from", options::value(&from)->value_name("EXPR"),
+      "only paths that begin at objects for which EXPR is true");
+  add("max-nodes", options::value(&max_nodes)->value_name("N"), "draw at most N objects (default 200)");
   if (!line.parse(arguments)) return kExitDone;
   if (types.empty() && ids.empty() && where.empty())
     throw Error(ErrorKind::kUsage, "path needs a target object",

@@ -97,14 +97,13 @@ int run_retained(const std::vector<std::string>& arguments) {
   std::vector<std::string> types, ids;
   auto add = line.own().add_options();
   add("type", options::value(&types)->value_name("NAME"),
-      "only objects of this type, module.qualname or the bare name; again for more");
-  add("id", options::value(&ids)->value_name("ADDRESS"), "only the object at this address; again for more");
-  add("limit,n", options::value(&limit)->value_name("N"), "this many objects and types (default 20), 0: all");
+      "only objects of this type, module.qualname or the bare name; can be repeated");
+  add("id", options::value(&ids)->value_name("ADDRESS"), "only the object at this address; can be repeated");
+  add("limit,n", options::value(&limit)->value_name("N"), "print N objects and types (default 20), 0: all");
   add("tree", options::bool_switch(&tree),
-      "walk down: under each object what it alone keeps; with --type or --id from these, else from what "
-      "nobody "
-      "keeps alone. --limit goes for each");
-  add("depth", options::value(&depth)->value_name("N"), "so many levels of the tree (default 4)");
+      "print the dominator tree: under each object those that it alone keeps alive, from the objects of "
+      "--type or --id, else from those without a dominator; --limit is for each level");
+  add("depth", options::value(&depth)->value_name("N"), "print N levels of the tree (default 4)");
   if (!line.parse(arguments)) return kExitDone;
   const auto levels = static_cast<unsigned>(parse_count("--depth", depth, 0, 1'000'000));
   const auto most = static_cast<std::size_t>(parse_count("--limit", limit, 0, 1'000'000'000));

@@ -114,10 +114,10 @@ int run_show(const std::vector<std::string>& arguments) {
   std::string limit = "20";
   auto add = line.own().add_options();
   add("id", options::value(&ids)->value_name("ADDRESS"),
-      "the object at this address, as `heapglass objects` tells it");
+      "the object at this address, as heapglass objects prints it");
   add("type", options::value(&types)->value_name("NAME"), "the only object of this type");
   add("limit,n", options::value(&limit)->value_name("N"),
-      "this many references each way (default 20), 0: all");
+      "print N referents and N referrers (default 20), 0: all");
   if (!line.parse(arguments)) return kExitDone;
   const auto most = static_cast<std::size_t>(parse_count("--limit", limit, 0, 1'000'000'000));
   if (ids.size() + types.size() != 1)

@@ -46,26 +46,26 @@ void tell_sizes(const SnapshotWriter& writer, std::uint32_t objects) {
 }  // namespace
 
 int run_snapshot(const std::vector<std::string>& arguments) {
-  CommandLine line("snapshot", "saves one moment, for every command to look at later");
+  CommandLine line("snapshot", "saves a capture in a file, which every command reads later");
   std::string keep, keep_days, key_file, cut;
   bool no_values = false;
   auto add = line.own().add_options();
   add("keep", options::value(&keep)->value_name("N"),
-      "remove older snapshots that -o could have named, all but the newest N, this one counted");
+      "remove older snapshots that -o could have named, all but the newest N, this one included");
   add("keep-days", options::value(&keep_days)->value_name("N"), "remove those that are older than N days");
   MetricsOptions metrics;
   metrics.add_to(line.own());
   add("no-values", options::bool_switch(&no_values),
-      "keep no value: no text, number or bytes of an object, only types, sizes, references and the names "
-      "that stand in the program");
+      "keep no values: no text, number or bytes of an object, only types, sizes, references and the names "
+      "that the program's code has");
   add("hash-values", options::value(&key_file)->value_name("KEYFILE"),
-      "as --no-values, with a hash of each value that tells equal ones, in this and other snapshots made "
-      "with "
-      "the key in KEYFILE, which is made where it is not there; who has only the snapshot cannot try values");
+      "as --no-values, with a keyed hash of each value, by which equal values are found in this snapshot and "
+      "in others made with the same KEYFILE (made where it does not exist); without the key nobody can try "
+      "values");
   add("cut-values", options::value(&cut)->value_name("BYTES"),
-      "keep the first BYTES of each value, and nothing but values and what --no-values keeps: nothing behind "
-      "the cut, between objects, in freed memory or on stacks; without it, whole pages of memory with values "
-      "of up to 1048576 bytes");
+      "keep the first BYTES of each value and what --no-values keeps, and nothing else: nothing behind the "
+      "cut, between objects, in freed memory or on stacks; without this option whole pages are kept, with "
+      "values of up to 1048576 bytes");
   if (!line.parse(arguments)) return kExitDone;
   metrics.most();  // a wrong number is told before anything is stopped
   if (!metrics.file.empty())

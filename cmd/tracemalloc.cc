@@ -166,22 +166,24 @@ void dump(const TraceSnapshot& snapshot, const std::string& path, FileMode mode)
 
 int run_tracemalloc(const std::vector<std::string>& arguments) {
   CommandLine line("tracemalloc",
-                   "what the target's own tracemalloc knows, when it traces: who allocated what");
+                   "what the target's own tracemalloc has recorded: which lines allocated what");
   TraceOptions o;
   auto add = line.own().add_options();
-  add("group", options::value(&o.group)->value_name("BY"), "lineno (default), filename or traceback");
+  add("group", options::value(&o.group)->value_name("BY"),
+      "group by lineno (default), filename or traceback");
   add("cumulative", options::bool_switch(&o.cumulative),
-      "a trace counts for every file or line of its traceback, not for the last call alone");
+      "count a trace for every line or file of its traceback, not only for the most recent call");
   add("compare", options::value(&o.compare)->value_name("OTHER"),
-      "what changed since: a file of --dump or tracemalloc.Snapshot.dump(), or another target");
+      "print what changed since OTHER: a file of --dump or tracemalloc.Snapshot.dump(), or another target");
   add("include", options::value(&o.include)->value_name("PATTERN[:LINE]"),
-      "only traces allocated in files of such names, as in tracemalloc.Filter; again for more");
-  add("exclude", options::value(&o.exclude)->value_name("PATTERN[:LINE]"), "none of those; again for more");
+      "only traces allocated in files of such names, as in tracemalloc.Filter; can be repeated");
+  add("exclude", options::value(&o.exclude)->value_name("PATTERN[:LINE]"),
+      "no traces allocated in files of such names; can be repeated");
   add("all-frames", options::bool_switch(&o.all_frames),
-      "--include and --exclude look at every call of a traceback, not at the last alone");
-  add("limit,n", options::value(&o.limit)->value_name("N"), "this many rows (default 20), 0: all");
+      "--include and --exclude match every call of a traceback, not only the most recent");
+  add("limit,n", options::value(&o.limit)->value_name("N"), "print N rows (default 20), 0: all");
   add("dump", options::value(&o.dump)->value_name("FILE"),
-      "also write all traces there, for tracemalloc.Snapshot.load and --compare");
+      "also write all traces to FILE, for tracemalloc.Snapshot.load and --compare");
   if (!line.parse(arguments)) return kExitDone;
   parse_group(o);
   line.common().more_follow = !o.compare.empty();

@@ -363,29 +363,28 @@ class Watch {
 }  // namespace
 
 int run_watch(const std::vector<std::string>& arguments) {
-  CommandLine line("watch", "a process over time: memory, objects, what grows, the lines it grows under");
+  CommandLine line("watch", "a process over time: memory, objects, what grows, and under which lines");
   WatchOptions o;
   std::string interval = "5", duration = "60", top = "3", most_lines = "20", fail_if;
   bool csv = false;
   auto add = line.own().add_options();
-  add("interval", options::value(&interval)->value_name("TIME"), "look this often: 500ms, 5s (default), 2m");
+  add("interval", options::value(&interval)->value_name("TIME"),
+      "time between two samples: 500ms, 5s (default), 2m");
   add("duration", options::value(&duration)->value_name("TIME"),
-      "for this long: 60s (default), 2h; 0: until the process ends or Ctrl-C");
+      "how long to watch: 60s (default), 2h; 0: until the process ends or Ctrl-C");
   add("top", options::value(&top)->value_name("N"),
-      "tell this many types that grew most since the look before "
-      "(default 3)");
+      "print the N types that grew most since the sample before (default 3)");
   add("csv", options::bool_switch(&csv), "the same as --format csv");
   add("plot", options::value(&o.plot)->value_name("FILE"),
-      "also draw RSS and Python's objects over time, as mprof plot does: a file name that ends in .svg, .png "
-      "or .pdf");
+      "also draw RSS and Python's objects over time, as mprof plot does, to a file name that ends in .svg, "
+      ".png or .pdf");
   add("lines", options::bool_switch(&o.lines),
-      "between the looks read every few milliseconds, without a stop, on which lines the threads are, and "
-      "tell "
-      "in the end which lines the memory grew under");
-  add("lines-limit", options::value(&most_lines)->value_name("N"), "this many lines (default 20), 0: all");
+      "between samples read every few milliseconds, without stopping the target, which lines the threads are "
+      "on, and print at the end the lines under which memory grew");
+  add("lines-limit", options::value(&most_lines)->value_name("N"), "print N lines (default 20), 0: all");
   add("fail-if", options::value(&fail_if)->value_name("THRESHOLD"),
-      "end with exit code 1 and the reason as soon as it is exceeded: 'growth(rss) > 5%'; `heapglass help "
-      "thresholds` tells more");
+      "exit with code 1 and the reason as soon as THRESHOLD is exceeded, such as 'growth(rss) > 5%': see "
+      "heapglass help thresholds");
   o.metrics.add_to(line.own());
   if (!line.parse(arguments)) return kExitDone;
   line.common().more_follow = true;  // it looks until it is ended

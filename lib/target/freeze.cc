@@ -18,7 +18,7 @@ constexpr Mode kModes[] = {
     {FreezeMode::kPrecopy, "precopy", "copied while it runs, stopped for what it wrote meanwhile"},
     {FreezeMode::kFork, "fork", "stopped while it makes a child that is a copy of it, which is read"},
     {FreezeMode::kNone, "none", "not stopped, so that what changes meanwhile is torn: left out, and counted"},
-    {FreezeMode::kAuto, "auto", "whichever of those that stop it holds it shortest here, and is safe"},
+    {FreezeMode::kAuto, "auto", "the mode with the shortest estimated pause that is safe here"},
 };
 
 }  // namespace
