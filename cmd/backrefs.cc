@@ -4,7 +4,7 @@
 #include <unordered_set>
 
 #include "cmd/allocation_sites.h"
-#include "cmd/picture_maker.h"
+#include "cmd/graph_drawer.h"
 #include "cmd/retained_sizes.h"
 #include "cmd/session.h"
 #include "lib/analysis/objgraph_walk.h"
@@ -80,12 +80,12 @@ std::vector<NodeId> starts_of(const Session& session, const GraphOptions& o,
 // The globals of a module are held by each of its functions: of those that says nothing, the module says it.
 auto rank_by_module(const Labels& labels) {
   return [&labels, known = std::unordered_map<std::uint32_t, bool>()](NodeId held, NodeId holder) mutable {
-    if (labels.type_of(holder).body == Body::kModule) return 0;
+    if (labels.type_of(holder).body == TraverseRule::kModule) return 0;
     if (labels.type_of(holder).name != "builtins.function") return 1;
     const auto [at, is_new] = known.try_emplace(index(held), false);
     if (is_new)
       for (const NodeId n : labels.referrers().of(held))
-        at->second |= labels.type_of(n).body == Body::kModule;
+        at->second |= labels.type_of(n).body == TraverseRule::kModule;
     return at->second ? -1 : 2;
   };
 }
@@ -93,7 +93,7 @@ auto rank_by_module(const Labels& labels) {
 std::vector<std::uint32_t> collector_order(Session& s) {
   std::vector<std::uint32_t> order(s.graph().nodes(), CollectorNeighbours::kNotListed);
   std::uint32_t next = 0;
-  Health health;
+  ReadErrors health;
   for (const PyInterpreter& interpreter : s.interpreters())
     each_tracked(
         s.objects(), interpreter,
@@ -149,7 +149,7 @@ int run_graph(const std::vector<std::string>& arguments, bool holders) {
       parse_expression(o.stop_at.empty() && holders ? "proper_module" : o.stop_at, "--stop-at");
   std::unordered_set<std::uint64_t> ignored;
   for (const std::string& id : o.ignored) ignored.insert(value(parse_address(id)));
-  PictureLooks looks{.style = style, .refcounts = o.refcounts, .extra_info = parse_extra_info(o.extra_info)};
+  DrawOptions looks{.style = style, .refcounts = o.refcounts, .extra_info = parse_extra_info(o.extra_info)};
   looks.long_names = objgraph ? o.long_names : !o.short_names;
 
   const auto session = Session::open(common, {});
@@ -157,11 +157,11 @@ int run_graph(const std::vector<std::string>& arguments, bool holders) {
   const std::vector<NodeId> starts = starts_of(*session, o, notes);
   const Referrers referrers = reverse(session->graph());
   Labels labels(session->types(), session->graph(), referrers);
-  HeapObjects values(session->types(), session->graph(), session->interpreters());
+  ObjectView values(session->types(), session->graph(), session->interpreters());
   const auto& extra = looks.extra_info;
   if (uses_retained({&filter, &highlight, &stop_at}) ||
       std::find(extra.begin(), extra.end(), ExtraInfo::kRetained) != extra.end())
-    tell_retained(values, *session);
+    enable_retained_sizes(values, *session);
   std::optional<AllocationSites> sites;
   if (std::find(extra.begin(), extra.end(), ExtraInfo::kSite) != extra.end()) {
     sites.emplace(*session);
@@ -188,7 +188,7 @@ int run_graph(const std::vector<std::string>& arguments, bool holders) {
       objgraph ? objgraph_walk(CollectorNeighbours(session->graph(), referrers, collector_order(*session)),
                                starts, how)
                : neighbourhood(session->graph(), referrers, starts, how);
-  PictureMaker maker(*session, labels, values, looks);
+  GraphDrawer maker(*session, labels, values, looks);
   Picture picture = maker.draw(around, title_of(*session, o, holders), holders, how.max_depth);
   picture.notes = std::move(notes);
   Document document;

@@ -7,9 +7,9 @@
 
 #include "cmd/diff_report.h"
 #include "cmd/growth_style.h"
+#include "cmd/heap_summary.h"
 #include "cmd/keep_right_to_write.h"
 #include "cmd/metrics.h"
-#include "cmd/moment.h"
 #include "cmd/thresholds.h"
 #include "cmd/time_text.h"
 #include "lib/base/choices.h"
@@ -69,11 +69,11 @@ int print_growth_style(const CommonOptions& common, const DiffOptions& options) 
 }
 
 // Those in between are looked at for what the first and the last do not tell: how often a type grew.
-std::vector<Moment> take_moments(const CommonOptions& common, const DiffOptions& options) {
+std::vector<HeapSummary> take_moments(const CommonOptions& common, const DiffOptions& options) {
   const Looks looks(common, options);
-  std::vector<Moment> moments(looks.count());
+  std::vector<HeapSummary> moments(looks.count());
   // What a moment means is found out while the next one is waited for and taken.
-  std::future<Moment> before;
+  std::future<HeapSummary> before;
   for (std::size_t i = 0; i < moments.size(); ++i) {
     const bool ends = i == 0 || i + 1 == moments.size();
     const MomentOptions wanted{.owners = ends, .identities = ends || options.survivors};
@@ -83,7 +83,7 @@ std::vector<Moment> take_moments(const CommonOptions& common, const DiffOptions&
                   "there is one moment in " + session->target().name() + ": nothing to compare it with",
                   "give a later one too: heapglass diff OLD NEW");
     if (before.valid()) moments[i - 1] = before.get();
-    before = std::async(std::launch::async, [session, wanted] { return moment_of(*session, wanted); });
+    before = std::async(std::launch::async, [session, wanted] { return summarize(*session, wanted); });
   }
   moments.back() = before.get();
   return moments;
@@ -139,11 +139,11 @@ int run_diff(const std::vector<std::string>& arguments) {
   const Thresholds thresholds(fail_if);
   o.metrics.most();  // a wrong number is told before anything is stopped
   if (!o.metrics.file.empty())
-    line.common().also_writes.emplace_back(o.metrics.file, mode_of_metrics(line.common().mode));
+    line.common().extra_outputs.emplace_back(o.metrics.file, mode_of_metrics(line.common().mode));
   keep_right_to_write(common);  // while there are no threads, and little memory to be forked
   if (o.growth) return print_growth_style(common, o);
 
-  const std::vector<Moment> moments = take_moments(common, o);
+  const std::vector<HeapSummary> moments = take_moments(common, o);
   const std::vector<std::string> reasons = thresholds.exceeded(moments.front(), moments.back());
   if (!o.metrics.file.empty())
     write_metrics(gauges_of(moments.back(), &moments.front(), !reasons.empty(), o.metrics), o.metrics,

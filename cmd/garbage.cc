@@ -6,7 +6,7 @@
 #include <tuple>
 #include <unordered_map>
 
-#include "cmd/picture_maker.h"
+#include "cmd/graph_drawer.h"
 #include "cmd/saved_leaked_references.h"
 #include "cmd/wants_picture.h"
 #include "lib/analysis/garbage_options.h"
@@ -120,8 +120,8 @@ Picture draw(Session& s, const Alike& alike, std::size_t number, std::size_t mos
   const Garbage::Component& component = *alike.first;
   const Referrers referrers = reverse(s.graph());
   Labels labels(s.types(), s.graph(), referrers);
-  const HeapObjects values(s.types(), s.graph(), s.interpreters());
-  PictureMaker maker(s, labels, values, {});
+  const ObjectView values(s.types(), s.graph(), s.interpreters());
+  GraphDrawer maker(s, labels, values, {});
   const std::string which = number == 1 ? "The group" : "Group " + std::to_string(number);
   Picture picture{
       .title = which + " of garbage" + (number == 1 ? " that most is in, in " : " in ") + s.target().name(),

@@ -69,7 +69,7 @@ int run_histogram(const std::vector<std::string>& arguments) {
     objects += r.count;
     bytes += r.bytes;
     external += r.external_bytes;
-    beyond += r.beyond_bytes;
+    beyond += r.unreported_bytes;
   }
   Document document;
   if (!types.empty()) {
@@ -88,7 +88,7 @@ int run_histogram(const std::vector<std::string>& arguments) {
   }
   auto mean = [](const TypeCount& r) { return static_cast<double>(r.bytes) / static_cast<double>(r.count); };
   std::stable_sort(rows.begin(), rows.end(), [&](const TypeCount& a, const TypeCount& b) {
-    if (sort == "bytes") return a.bytes + a.beyond_bytes > b.bytes + b.beyond_bytes;
+    if (sort == "bytes") return a.bytes + a.unreported_bytes > b.bytes + b.unreported_bytes;
     if (sort == "external") return a.external_bytes > b.external_bytes;
     if (sort == "count") return a.count > b.count;
     if (sort == "mean") return mean(a) > mean(b);

@@ -6,11 +6,11 @@
 #include <unordered_map>
 
 #include "cmd/allocation_sites.h"
+#include "cmd/graph_drawer.h"
 #include "cmd/keep_right_to_write.h"
-#include "cmd/picture_maker.h"
+#include "cmd/root_paths_of.h"
 #include "cmd/time_text.h"
 #include "cmd/wants_picture.h"
-#include "cmd/ways_of.h"
 #include "cmd/ways_picture.h"
 #include "lib/analysis/garbage_options.h"
 #include "lib/analysis/suspects/find_suspects.h"
@@ -50,7 +50,7 @@ class Look {
                  .most_open_files = files_.limit}) {}
 
   Session& session() { return *session_; }
-  const HeapObjects& values() const { return values_; }
+  const ObjectView& values() const { return values_; }
   const LeakSearch& search() const { return search_; }
   const Dominators& dominators() const { return dominators_; }
 
@@ -58,9 +58,9 @@ class Look {
   std::unique_ptr<Session> session_;
   const Referrers referrers_;
   Labels labels_;
-  const HeapObjects values_;
-  WaysFromOutside outside_;
-  const Ways ways_;
+  const ObjectView values_;
+  ExternalRootPaths outside_;
+  const RootPaths ways_;
   const Dominators dominators_;
   const Garbage garbage_;
   const OpenFiles& files_;
@@ -86,7 +86,7 @@ std::vector<std::string> allocated_by_suspect(Look& look, const std::vector<Susp
   for (std::uint32_t i = 0; i < shown; ++i) {
     const Suspect& s = suspects[i];
     if (s.node != kNoNode) whose[index(s.node)] = first_of.try_emplace(index(s.node), i).first->second;
-    for (const std::vector<NodeId>* more : {&s.explains, &s.examples})
+    for (const std::vector<NodeId>* more : {&s.covers, &s.examples})
       for (const NodeId n : *more)
         if (whose[index(n)] == kNobodys) whose[index(n)] = i;
   }
@@ -168,7 +168,7 @@ Table table_of(const std::vector<Suspect>& suspects, std::size_t shown, const Le
 Picture draw(Look& look, const std::vector<Suspect>& suspects, std::size_t shown, std::size_t most) {
   Session& s = look.session();
   const LeakSearch& search = look.search();
-  PictureMaker maker(s, search.labels(), look.values(), {});
+  GraphDrawer maker(s, search.labels(), look.values(), {});
   std::vector<std::vector<NodeId>> ways;
   for (std::size_t i = 0; i < shown; ++i) {
     const Suspect& suspect = suspects[i];
@@ -181,7 +181,7 @@ Picture draw(Look& look, const std::vector<Suspect>& suspects, std::size_t shown
     }
     if (suspect.examples.empty()) ways.push_back(way.empty() ? std::vector<NodeId>{suspect.node} : way);
   }
-  return draw_ways(maker, ways, "What may leak in " + s.target().name(), most);
+  return draw_root_paths(maker, ways, "What may leak in " + s.target().name(), most);
 }
 
 }  // namespace
@@ -232,7 +232,7 @@ int run_leaks(const std::vector<std::string>& arguments) {
   Look look(common);
   Session& s = look.session();
   std::vector<Suspect> suspects = find_suspects(look.search());
-  tell_growth(suspects, before);
+  annotate_growth(suspects, before);
 
   Document document;
   const std::size_t shown = most ? std::min(most, suspects.size()) : suspects.size();
@@ -255,7 +255,7 @@ int run_leaks(const std::vector<std::string>& arguments) {
         return each.bytes < look.search().heap_bytes() / kMuch;
       }))
     table.notes.push_back(
-        "none of these has a twentieth of the memory: look again when it has grown, with --every 10m");
+        "none of these has a twentieth of the memory: repeat this when the process has grown, with --every 10m");
   if (shown < suspects.size())
     table.notes.push_back(std::to_string(suspects.size() - shown) + " more suspects: --limit 0 shows all");
   document.sections.push_back(std::move(table));

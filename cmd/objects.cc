@@ -2,10 +2,10 @@
 #include <algorithm>
 
 #include "cmd/retained_sizes.h"
+#include "cmd/root_paths_of.h"
 #include "cmd/session.h"
-#include "cmd/ways_of.h"
 #include "lib/analysis/expression.h"
-#include "lib/analysis/heap_objects.h"
+#include "lib/analysis/object_view.h"
 #include "lib/base/choices.h"
 #include "lib/base/error.h"
 #include "lib/python/describe.h"
@@ -37,9 +37,9 @@ int run_objects(const std::vector<std::string>& arguments) {
   const auto session = Session::open(line.common(), {.references = retained || paths});
   const HeapGraph& graph = session->graph();
   const Objects& objects = session->objects();
-  HeapObjects values(session->types(), graph, session->interpreters());
+  ObjectView values(session->types(), graph, session->interpreters());
 
-  if (retained) tell_retained(values, *session);
+  if (retained) enable_retained_sizes(values, *session);
 
   std::vector<NodeId> nodes;
   if (types.empty() && ids.empty()) {
@@ -86,8 +86,8 @@ int run_objects(const std::vector<std::string>& arguments) {
   if (retained) table.columns.push_back({"retained_bytes", "retained", Kind::kBytes});
   Referrers referrers;
   std::optional<Labels> labels;
-  std::optional<WaysFromOutside> outside;
-  std::optional<Ways> ways;
+  std::optional<ExternalRootPaths> outside;
+  std::optional<RootPaths> ways;
   if (paths) {
     table.columns.push_back({"path", "path", Kind::kSentence});
     referrers = reverse(graph);
@@ -105,7 +105,8 @@ int run_objects(const std::vector<std::string>& arguments) {
     if (retained) table.rows.back().push_back(values.retained(n));
     if (paths) {
       const auto way = ways->shortest(n, 1);
-      table.rows.back().push_back(way.empty() ? Cell() : Cell(WayTeller(*labels, values).tell(way[0]).text));
+      table.rows.back().push_back(way.empty() ? Cell()
+                                              : Cell(PathFormatter(*labels, values).tell(way[0]).text));
     }
   }
   if (shown < in_all)

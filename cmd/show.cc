@@ -3,7 +3,7 @@
 #include <map>
 
 #include "cmd/allocation_sites.h"
-#include "cmd/ways_of.h"
+#include "cmd/root_paths_of.h"
 #include "lib/analysis/dominators.h"
 #include "lib/analysis/holders.h"
 #include "lib/base/error.h"
@@ -35,7 +35,7 @@ List bases_of(TypeTable& types, const TypeInfo& type) {
 // One line of the table of those who hold it, or whom it holds.
 class ReferenceTables {
  public:
-  ReferenceTables(Session& session, Labels& labels, const HeapObjects& values)
+  ReferenceTables(Session& session, Labels& labels, const ObjectView& values)
       : s_(session), labels_(labels), values_(values) {}
 
   Table of(const std::string& key, const std::string& title, NodeId object, bool holders, std::size_t most) {
@@ -74,7 +74,7 @@ class ReferenceTables {
  private:
   Session& s_;
   Labels& labels_;
-  const HeapObjects& values_;
+  const ObjectView& values_;
 };
 
 // Type(name=value, ...) of what the instance has by name; empty where it has nothing so.
@@ -135,8 +135,8 @@ int run_show(const std::vector<std::string>& arguments) {
   const HeapGraph& graph = s.graph();
   const Referrers referrers = reverse(graph);
   Labels labels(s.types(), graph, referrers);
-  const HeapObjects values(s.types(), graph, s.interpreters());
-  WaysFromOutside outside(s, labels, values);
+  const ObjectView values(s.types(), graph, s.interpreters());
+  ExternalRootPaths outside(s, labels, values);
   const Dominators dominators(graph, outside.held().held);
   const Address a = labels.address(node);
   const TypeInfo& type = labels.type_of(node);
@@ -148,7 +148,7 @@ int run_show(const std::vector<std::string>& arguments) {
   field("id", "id", Kind::kAddress, a);
   field("type", "type", Kind::kText, type.name);
   field("bases", "bases", Kind::kSentence, bases_of(s.types(), type));
-  const std::string is = describe_holder(labels, values, node);
+  const std::string is = describe_container(labels, values, node);
   if (!is.empty() && is != type.name) field("is", "is", Kind::kSentence, is);
   const PythonRepr repr = python_repr(s.types(), a, kReprColumns);
   // Python code may write another: what lies in the object is what can be known.
@@ -185,8 +185,8 @@ int run_show(const std::vector<std::string>& arguments) {
     field("unaccounted", "from C code", Kind::kCount, count - found - roots);
   field("gc", "collector", Kind::kText, collector_state(s, a, type));
 
-  WayTeller teller(labels, values);
-  const Ways ways = outside.ways();
+  PathFormatter teller(labels, values);
+  const RootPaths ways = outside.ways();
   const auto way = ways.shortest(node, 1);
   field("path", "path", Kind::kSentence,
         way.empty() ? std::string("nothing from outside leads there: garbage that a collection would free")

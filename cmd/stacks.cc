@@ -239,10 +239,10 @@ class Stacks {
   Session& s_;
   const StackOptions options_;
   const FrameContents contents_;
-  const HeapObjects values_;
+  const ObjectView values_;
   const std::vector<ThreadView> threads_;
   const ThreadWaits waits_;
-  Health scratch_;
+  ReadErrors scratch_;
 };
 
 }  // namespace

@@ -187,7 +187,7 @@ int run_tracemalloc(const std::vector<std::string>& arguments) {
   if (!line.parse(arguments)) return kExitDone;
   parse_group(o);
   line.common().more_follow = !o.compare.empty();
-  if (!o.dump.empty()) line.common().also_writes.emplace_back(o.dump, line.common().mode);
+  if (!o.dump.empty()) line.common().extra_outputs.emplace_back(o.dump, line.common().mode);
   const auto session = Session::open(line.common(), {.graph = false});
   Tracemalloc traced = read_checked(*session);
 

@@ -10,9 +10,9 @@
 #include <sstream>
 #include <thread>
 
+#include "cmd/heap_summary.h"
 #include "cmd/line_samples.h"
 #include "cmd/metrics.h"
-#include "cmd/moment.h"
 #include "cmd/thresholds.h"
 #include "cmd/time_text.h"
 #include "lib/analysis/type_growth.h"
@@ -49,11 +49,11 @@ struct WatchOptions {
 
 struct Look {
   double seconds = 0;  // since the first
-  Moment moment;
+  HeapSummary moment;
 };
 
 // "app.Session +500 (+28.0 kB), ..." of the types that grew most.
-std::vector<TypeGrowth> growers(const Moment& before, const Moment& now, std::size_t most) {
+std::vector<TypeGrowth> growers(const HeapSummary& before, const HeapSummary& now, std::size_t most) {
   std::vector<TypeGrowth> rows = type_growth(before.types, now.types);
   std::erase_if(rows, [](const TypeGrowth& r) { return r.bytes_delta() <= 0 && r.count_delta() <= 0; });
   std::stable_sort(rows.begin(), rows.end(), [](const TypeGrowth& a, const TypeGrowth& b) {
@@ -73,7 +73,7 @@ class Printer {
   Printer(const WatchOptions& options, bool csv_raw, std::ostream& out)
       : options_(options), csv_raw_(csv_raw), out_(out) {}
 
-  void print(const Look& look, const Moment* before) {
+  void print(const Look& look, const HeapSummary* before) {
     const auto grown = before ? growers(*before, look.moment, options_.top) : std::vector<TypeGrowth>();
     if (options_.format == "json")
       print_json(look, grown);
@@ -86,7 +86,7 @@ class Printer {
   }
 
  private:
-  static std::string in_words(const std::vector<TypeGrowth>& grown) {
+  static std::string format_count(const std::vector<TypeGrowth>& grown) {
     std::string text;
     for (const TypeGrowth& g : grown) {
       const std::string name = g.type.starts_with("builtins.") ? g.type.substr(9) : g.type;
@@ -95,11 +95,11 @@ class Printer {
     }
     return text;
   }
-  static Cell rss(const Moment& m) { return m.resident ? Cell(m.resident->rss) : Cell(); }
-  static Cell peak(const Moment& m) { return m.resident ? Cell(m.resident->peak) : Cell(); }
+  static Cell rss(const HeapSummary& m) { return m.resident ? Cell(m.resident->rss) : Cell(); }
+  static Cell peak(const HeapSummary& m) { return m.resident ? Cell(m.resident->peak) : Cell(); }
 
   void print_text(const Look& look, const std::vector<TypeGrowth>& grown) {
-    const Moment& m = look.moment;
+    const HeapSummary& m = look.moment;
     if (first_) {
       char head[160];
       std::snprintf(head, sizeof head, "%8s  %9s  %9s  %9s  %12s  %9s  %s\n", "time", "RSS", "peak", "Python",
@@ -115,11 +115,11 @@ class Printer {
                   m.resident ? human_bytes(m.resident->rss).c_str() : "-",
                   m.resident ? human_bytes(m.resident->peak).c_str() : "-", human_bytes(m.bytes).c_str(),
                   grouped(m.objects).c_str(), human_milliseconds(m.pause_ms).c_str());
-    out_ << line << printable(in_words(grown)) << "\n";
+    out_ << line << printable(format_count(grown)) << "\n";
   }
 
   std::vector<Field> fields(const Look& look) const {
-    const Moment& m = look.moment;
+    const HeapSummary& m = look.moment;
     return {{{"time", "", Kind::kPlainNumber}, std::int64_t{m.time}},
             {{"elapsed", "", Kind::kPlainNumber}, std::round(look.seconds * 1000) / 1000},
             {{"rss", "", Kind::kBytes}, rss(m)},
@@ -148,7 +148,7 @@ class Printer {
       row.push_back(std::move(f.value));
     }
     table.columns.push_back({"growers", "", Kind::kText});
-    row.push_back(in_words(grown));
+    row.push_back(format_count(grown));
     table.rows.push_back(std::move(row));
     Document document;
     document.sections.push_back(std::move(table));
@@ -285,7 +285,7 @@ class Watch {
   // Of looks that are past only the figures are plotted.
   void forget() {
     if (looks_.size() < 2) return;
-    Moment& past = looks_[looks_.size() - 2].moment;
+    HeapSummary& past = looks_[looks_.size() - 2].moment;
     past.types.clear();
     past.types.shrink_to_fit();
     past.owners.clear();
@@ -298,8 +298,8 @@ class Watch {
     if (looks_.empty() && !session->target().runs())
       throw Error(ErrorKind::kUsage,
                   "watch looks at a process that runs, not at " + session->target().name());
-    looks_.push_back({seconds, moment_of(*session, wanted)});
-    const Moment& m = looks_.back().moment;
+    looks_.push_back({seconds, summarize(*session, wanted)});
+    const HeapSummary& m = looks_.back().moment;
     if (looks_.size() == 1) first_ = m;
     if (m.resident) rss_.emplace_back(seconds, static_cast<double>(m.resident->rss));
     if (!options_.lines) return;
@@ -352,7 +352,7 @@ class Watch {
   const WatchOptions& options_;
   const Thresholds& thresholds_;
   Output output_;
-  Moment first_;
+  HeapSummary first_;
   std::vector<Look> looks_;
   std::vector<std::pair<double, double>> rss_;
   std::unique_ptr<LineSamples> lines_;
@@ -398,7 +398,7 @@ int run_watch(const std::vector<std::string>& arguments) {
   o.most_lines = static_cast<std::size_t>(parse_count("--lines-limit", most_lines, 0, 1'000'000));
   o.metrics.most();
   if (!o.metrics.file.empty())
-    line.common().also_writes.emplace_back(o.metrics.file, mode_of_metrics(line.common().mode));
+    line.common().extra_outputs.emplace_back(o.metrics.file, mode_of_metrics(line.common().mode));
   if (!o.plot.empty()) {
     const std::string ending = o.plot.substr(o.plot.rfind('.') + 1);
     if (ending != "svg" && ending != "png" && ending != "pdf")

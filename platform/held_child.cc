@@ -28,7 +28,7 @@ void nap() {
 }
 
 // What wait4 says of the child in one thread of the parent; nothing where that thread will not do.
-std::optional<long> wait_in(const Process& parent, const CallSites& sites, pid_t tid, pid_t child) {
+std::optional<long> wait_in(const Process& parent, const SyscallGadgets& sites, pid_t tid, pid_t child) {
   const auto held = HeldThread::hold(tid, StopClock::now() + kStopWithin);
   std::string why_not;
   if (!held || !held->free_to_use() || choose_thread(parent, {tid}, why_not) == 0) return std::nullopt;
@@ -41,9 +41,9 @@ std::optional<long> wait_in(const Process& parent, const CallSites& sites, pid_t
 }
 
 // One try in each thread of the parent, the least disturbed first.
-bool reap_now(const Process& parent, const CallSites& sites, pid_t child, StopClock::time_point until) {
+bool reap_now(const Process& parent, const SyscallGadgets& sites, pid_t child, StopClock::time_point until) {
   std::optional<Process> other;
-  std::optional<CallSites> now = sites;
+  std::optional<SyscallGadgets> now = sites;
   try {
     if (!still_there(parent, sites)) {
       // It has become another program, which has these instructions elsewhere. What was opened of the old
@@ -65,7 +65,7 @@ bool reap_now(const Process& parent, const CallSites& sites, pid_t child, StopCl
 
 }  // namespace
 
-bool reap_in_parent(const Process& parent, const CallSites& sites, pid_t child) {
+bool reap_via_parent(const Process& parent, const SyscallGadgets& sites, pid_t child) {
 #if defined(__x86_64__)
   const auto until = StopClock::now() + kReapFor;
   while (StopClock::now() < until && !HelperProcess::asked_to_end()) {
@@ -80,7 +80,7 @@ bool reap_in_parent(const Process& parent, const CallSites& sites, pid_t child) 
   return false;
 }
 
-std::vector<pid_t> children_without_signal(pid_t pid) {
+std::vector<pid_t> clone_children(pid_t pid) {
   std::vector<pid_t> found;
   for (const pid_t tid : list_threads(pid)) {
     std::istringstream children(

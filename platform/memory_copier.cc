@@ -8,7 +8,7 @@
 
 #include "lib/base/parallel.h"
 #include "platform/file_guard.h"
-#include "platform/freeze_way.h"
+#include "platform/freeze_strategy.h"
 #include "platform/memory_left.h"
 #include "platform/proc_text.h"
 

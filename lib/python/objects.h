@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "lib/base/health.h"
+#include "lib/base/read_errors.h"
 #include "lib/python/runtime.h"
 #include "lib/target/image.h"
 

@@ -394,7 +394,7 @@ class Writer {
             .value_or("?");
     const Address self = o_.pointer(a, l.PyCFunctionObject.m_self);
     const TypeInfo* type = is_null(self) ? nullptr : types_.get(o_.type_of(self));
-    if (!type || type->body == Body::kModule) return put("<built-in function " + name + ">");
+    if (!type || type->body == TraverseRule::kModule) return put("<built-in function " + name + ">");
     put("<built-in method " + name + " of " + tp_name(type->address) + " object at " + pointer_text(self) +
         ">");
   }

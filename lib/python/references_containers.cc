@@ -194,12 +194,12 @@ void References::simple_queue(Address object, EdgeSink& sink) const {
              static_cast<std::uint64_t>(first));
 }
 
-void References::hamt_node(Address object, Body body, EdgeSink& sink) const {
+void References::hamt_node(Address object, TraverseRule body, EdgeSink& sink) const {
   const std::int64_t n = objects_.ob_size(object);
   switch (body) {
-    case Body::kHamtArray:
+    case TraverseRule::kHamtArray:
       return pointers(at(object, layout_.PyHamtNode_Array.a_array), 32, EdgeKind::kIndex, sink, object);
-    case Body::kHamtBitmap:
+    case TraverseRule::kHamtBitmap:
       if (n < 0) return health_.skip(Skip::kImplausibleSize, object);
       return pointers(at(object, layout_.PyHamtNode_Bitmap.b_array), static_cast<std::uint64_t>(n),
                       EdgeKind::kIndex, sink, object);

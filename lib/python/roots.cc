@@ -78,7 +78,7 @@ class CollectorList {
         most_(o_.image().heap_positions() / 32 + 1) {}
 
   // False where the list does not close.
-  bool each(const std::function<void(Address)>& visit, Health& health) const {
+  bool each(const std::function<void(Address)>& visit, ReadErrors& health) const {
     // Where it broke off, and before that: an object that is just being added may be linked on one side only.
     Address last = head_, before_last = head_;
     Address node = step(head_, gc_.gc_next);
@@ -132,7 +132,7 @@ std::string base_name(const std::string& path) { return path.substr(path.rfind('
 }  // namespace
 
 std::vector<PyRoot> read_roots(TypeTable& types, const std::vector<PyInterpreter>& interpreters,
-                               Health& health) {
+                               ReadErrors& health) {
   const Objects& o = types.objects();
   const PyLayout& l = o.layout();
   const LayoutSources sources(o.python().sources);
@@ -286,7 +286,7 @@ std::vector<PyRoot> read_roots(TypeTable& types, const std::vector<PyInterpreter
 }
 
 bool each_tracked(const Objects& o, const PyInterpreter& interpreter,
-                  const std::function<void(Address)>& visit, Health& health, bool frozen) {
+                  const std::function<void(Address)>& visit, ReadErrors& health, bool frozen) {
   const PyLayout& l = o.layout();
   const auto& gc = l.gc_runtime_state;
   std::vector<Address> heads;

@@ -384,7 +384,7 @@ PyRuntime PyRuntime::find(const MemoryReader& memory, const std::vector<const Bi
   return find_runtime(memory, binaries, Reading::kFull);
 }
 
-PyRuntime PyRuntime::find_quickly(const MemoryReader& memory, const std::vector<const Binary*>& binaries) {
+PyRuntime PyRuntime::identify(const MemoryReader& memory, const std::vector<const Binary*>& binaries) {
   return find_runtime(memory, binaries, Reading::kQuick);
 }
 

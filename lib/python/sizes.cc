@@ -180,7 +180,7 @@ class Sizer {
     return basic() + alloc;
   }
   std::uint64_t integer() {
-    const Rules& rules = o_.python().rules;
+    const VersionTraits& rules = o_.python().rules;
     std::uint64_t digits;
     if (rules.int_tag) {
       digits = get<std::uint64_t>(at_, l_.PyLongObject.lv_tag) >> 3;

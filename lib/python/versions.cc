@@ -9,20 +9,20 @@ namespace {
 constexpr std::uint64_t kManagedWeakref = 1u << 3, kManagedDict = 1u << 4;
 
 // A version's rules are those of the one before and what it changed.
-constexpr Rules but(Rules before, void (*change)(Rules&)) {
+constexpr VersionTraits but(VersionTraits before, void (*change)(VersionTraits&)) {
   change(before);
   return before;
 }
 
-constexpr Rules k3_7{.type_edge_always = true, .int_size_ignores_basicsize = true};
-constexpr Rules k3_8 = but(k3_7, [](Rules& r) { r.structseq_has_traverse = true; });
-constexpr Rules k3_9 = but(k3_8, [](Rules& r) { r.type_edge_always = false; });
-constexpr Rules k3_10 = but(k3_9, [](Rules& r) {
+constexpr VersionTraits k3_7{.type_edge_always = true, .int_size_ignores_basicsize = true};
+constexpr VersionTraits k3_8 = but(k3_7, [](VersionTraits& r) { r.structseq_has_traverse = true; });
+constexpr VersionTraits k3_9 = but(k3_8, [](VersionTraits& r) { r.type_edge_always = false; });
+constexpr VersionTraits k3_10 = but(k3_9, [](VersionTraits& r) {
   r.large_pools = true;
   r.lru_links_visit_type = true;
   r.sqlite_cache_is_visited = true;
 });
-constexpr Rules k3_11 = but(k3_10, [](Rules& r) {
+constexpr VersionTraits k3_11 = but(k3_10, [](VersionTraits& r) {
   r.values = Values::kPreHeaderPair;
   r.frames = Frames::kInterpreter;
   r.log2_keys = true;
@@ -35,7 +35,7 @@ constexpr Rules k3_11 = but(k3_10, [](Rules& r) {
   r.int_zero_has_digit = true;
   r.exports_version = true;
 });
-constexpr Rules k3_12 = but(k3_11, [](Rules& r) {
+constexpr VersionTraits k3_12 = but(k3_11, [](VersionTraits& r) {
   r.values = Values::kTaggedWord;
   r.pre_header_flags = kManagedDict | kManagedWeakref;
   r.shim_owner = 3;
@@ -46,7 +46,7 @@ constexpr Rules k3_12 = but(k3_11, [](Rules& r) {
   r.int_size_ignores_basicsize = false;
   r.int_zero_has_digit = false;  // int_tag says it
 });
-constexpr Rules k3_13 = but(k3_12, [](Rules& r) {
+constexpr VersionTraits k3_13 = but(k3_12, [](VersionTraits& r) {
   r.values = Values::kInline;
   r.static_types_count_gc_head = false;
   r.cframe = false;
@@ -56,14 +56,14 @@ constexpr Rules k3_13 = but(k3_12, [](Rules& r) {
   r.obmalloc_by_pointer = true;
   r.gen_yield_from_state = -1;
 });
-constexpr Rules k3_14 = but(k3_13, [](Rules& r) {
+constexpr VersionTraits k3_14 = but(k3_13, [](VersionTraits& r) {
   r.dict_visits_inline_values = true;
   r.tagged_stack_refs = true;
   r.refcount_is_32_bit = true;
   r.gen_keeps_code = true;
   r.atexit_list = true;
 });
-constexpr Rules k3_15 = but(k3_14, [](Rules& r) {
+constexpr VersionTraits k3_15 = but(k3_14, [](VersionTraits& r) {
   r.gen_frame_cleared = 5;
   r.tracemalloc_names_are_c = true;
   r.shared_descriptors = true;
@@ -80,10 +80,11 @@ constexpr Version kVersions[] = {
 struct Backport {
   std::uint32_t hexversion;
   unsigned since_day;  // 20260613
-  bool Rules::*rule;
+  bool VersionTraits::*rule;
 };
 // Debian's 3.13.5-2+deb13u3 has gh-130327 (its changelog); nobody else builds a 3.13.5 a year after its time.
-constexpr Backport kBackports[] = {{hexversion_of(3, 13, 5), 20260613, &Rules::dict_visits_inline_values}};
+constexpr Backport kBackports[] = {
+    {hexversion_of(3, 13, 5), 20260613, &VersionTraits::dict_visits_inline_values}};
 
 // 20260810 of "3.13.5 (main, Aug 10 2026, 12:06:59) [GCC 14.2.0]"; 0 where it says no day.
 unsigned day_of_build(std::string_view sys_version) {
@@ -154,7 +155,7 @@ FieldUse field_use(std::string_view bounds, std::uint32_t hexversion) {
 
 std::span<const Version> supported_versions() { return kVersions; }
 
-bool rules_for(std::uint32_t hexversion, Rules& out) {
+bool rules_for(std::uint32_t hexversion, VersionTraits& out) {
   for (const Version& v : kVersions) {
     if (hexversion >> 16 != (std::uint32_t{v.major} << 8 | v.minor)) continue;
     out = v.rules;
@@ -169,7 +170,7 @@ bool rules_for(std::uint32_t hexversion, Rules& out) {
   return false;
 }
 
-void apply_backports(std::uint32_t hexversion, std::string_view sys_version, Rules& rules) {
+void apply_backports(std::uint32_t hexversion, std::string_view sys_version, VersionTraits& rules) {
   for (const Backport& each : kBackports) {
     if (hexversion >> 8 == each.hexversion >> 8 && day_of_build(sys_version) >= each.since_day)
       rules.*each.rule = true;

@@ -42,7 +42,7 @@ enum class Frames : std::uint8_t {
   kInterpreter,  // 3.11+: _PyInterpreterFrame, an object only where somebody asked
 };
 
-struct Rules {
+struct VersionTraits {
   Values values = Values::kDictPointer;
   Frames frames = Frames::kObjects;
   bool log2_keys = false;  // 3.11+: PyDictKeysObject with dk_log2_size, dk_kind
@@ -84,15 +84,15 @@ struct Rules {
 
 struct Version {
   std::uint8_t major, minor;
-  Rules rules;
+  VersionTraits rules;
 };
 
 // The row for a hexversion with what the micro release changes applied, or nullptr.
-bool rules_for(std::uint32_t hexversion, Rules& out);
+bool rules_for(std::uint32_t hexversion, VersionTraits& out);
 std::span<const Version> supported_versions();
 
 // A rule of a later release that a distribution has taken into an earlier one: `sys_version` is the text of
 // sys.version, whose day of build is all that tells such a build from the release as it was.
-void apply_backports(std::uint32_t hexversion, std::string_view sys_version, Rules& rules);
+void apply_backports(std::uint32_t hexversion, std::string_view sys_version, VersionTraits& rules);
 
 }  // namespace heapglass

@@ -5,8 +5,8 @@
 namespace heapglass {
 namespace {
 
-Rules rules_of(unsigned minor, unsigned micro) {
-  Rules rules;
+VersionTraits rules_of(unsigned minor, unsigned micro) {
+  VersionTraits rules;
   EXPECT_TRUE(rules_for(hexversion_of(3, minor, micro) | 0xf0, rules));
   return rules;
 }
@@ -40,7 +40,7 @@ TEST(Versions, ReleasesDifferWithinAMinorVersion) {
   EXPECT_TRUE(rules_of(12, 1).pickle_memo_is_visited);
   EXPECT_FALSE(rules_of(13, 12).dict_visits_inline_values);
   EXPECT_TRUE(rules_of(13, 13).dict_visits_inline_values);
-  Rules none;
+  VersionTraits none;
   EXPECT_FALSE(rules_for(hexversion_of(3, 6, 15), none));
   EXPECT_FALSE(rules_for(hexversion_of(2, 7, 18), none));
 }
@@ -48,14 +48,15 @@ TEST(Versions, ReleasesDifferWithinAMinorVersion) {
 // Each since the release that brought it, and in all later ones.
 TEST(Versions, RulesStartWithTheirRelease) {
   struct Since {
-    bool Rules::*rule;
+    bool VersionTraits::*rule;
     unsigned minor;
   };
   for (const Since& since :
-       {Since{&Rules::structseq_has_traverse, 8}, Since{&Rules::lru_links_visit_type, 10},
-        Since{&Rules::sqlite_cache_is_visited, 10}, Since{&Rules::exports_version, 11},
-        Since{&Rules::metaclass_counts_gc_head, 13}, Since{&Rules::weakref_repr_has_whole_name, 13},
-        Since{&Rules::atexit_list, 14}, Since{&Rules::shared_descriptors, 15}})
+       {Since{&VersionTraits::structseq_has_traverse, 8}, Since{&VersionTraits::lru_links_visit_type, 10},
+        Since{&VersionTraits::sqlite_cache_is_visited, 10}, Since{&VersionTraits::exports_version, 11},
+        Since{&VersionTraits::metaclass_counts_gc_head, 13},
+        Since{&VersionTraits::weakref_repr_has_whole_name, 13}, Since{&VersionTraits::atexit_list, 14},
+        Since{&VersionTraits::shared_descriptors, 15}})
     for (unsigned minor = 7; minor <= 15; ++minor)
       EXPECT_EQ(rules_of(minor, 0).*since.rule, minor >= since.minor) << minor << " since " << since.minor;
 }
