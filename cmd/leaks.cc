@@ -22,9 +22,9 @@ namespace heapglass {
 namespace {
 
 // One moment of a target, and all that the search for leaks needs to know of it.
-class Look {
+class LeakContext {
  public:
-  explicit Look(const CommonOptions& common)
+  explicit LeakContext(const CommonOptions& common)
       : session_(Session::open(common, {.open_files = true})),
         referrers_(reverse(session_->graph())),
         labels_(session_->types(), session_->graph(), referrers_),
@@ -77,7 +77,7 @@ std::string growth_in_words(const Suspect& s) {
 
 // Where what the suspects keep was allocated, most bytes first: "app.py:12 (3.9 MB), ...". An object that
 // several keep by each other is the nearest one's.
-std::vector<std::string> allocated_by_suspect(Look& look, const std::vector<Suspect>& suspects,
+std::vector<std::string> allocated_by_suspect(LeakContext& look, const std::vector<Suspect>& suspects,
                                               std::size_t shown, const AllocationSites& sites) {
   const HeapGraph& graph = look.session().graph();
   constexpr std::uint32_t kNobodys = ~std::uint32_t{0};
@@ -115,7 +115,7 @@ std::vector<std::string> allocated_by_suspect(Look& look, const std::vector<Susp
 }
 
 // Objects that were made before it traced have no line.
-void add_allocation_lines(Look& look, const std::vector<Suspect>& suspects, Table& table) {
+void add_allocation_lines(LeakContext& look, const std::vector<Suspect>& suspects, Table& table) {
   const AllocationSites sites(look.session());
   if (!sites.why_none().empty()) return;
   table.columns.push_back({"allocated_at", "allocated at", Kind::kSentence});
@@ -165,7 +165,7 @@ Table table_of(const std::vector<Suspect>& suspects, std::size_t shown, const Le
 }
 
 // Who holds the suspects, and a few of what each holds.
-Picture draw(Look& look, const std::vector<Suspect>& suspects, std::size_t shown, std::size_t most) {
+Picture draw(LeakContext& look, const std::vector<Suspect>& suspects, std::size_t shown, std::size_t most) {
   Session& s = look.session();
   const LeakSearch& search = look.search();
   GraphDrawer maker(s, search.labels(), look.values(), {});
@@ -219,7 +219,7 @@ int run_leaks(const std::vector<std::string>& arguments) {
     common.target = targets[i];
     common.more_follow = true;
     if (again) std::this_thread::sleep_until(began + static_cast<long long>(i) * interval);
-    Look look(common);
+    LeakContext look(common);
     if (again && !look.session().target().runs())
       throw Error(ErrorKind::kUsage,
                   "there is one moment in " + look.session().target().name() + ": it will not grow",
@@ -229,7 +229,7 @@ int run_leaks(const std::vector<std::string>& arguments) {
   CommonOptions common = line.common();
   common.target = targets.back();
   if (again) std::this_thread::sleep_until(began + (looks - 1) * interval);
-  Look look(common);
+  LeakContext look(common);
   Session& s = look.session();
   std::vector<Suspect> suspects = find_suspects(look.search());
   annotate_growth(suspects, before);
@@ -255,7 +255,8 @@ int run_leaks(const std::vector<std::string>& arguments) {
         return each.bytes < look.search().heap_bytes() / kMuch;
       }))
     table.notes.push_back(
-        "none of these has a twentieth of the memory: repeat this when the process has grown, with --every 10m");
+        "none of these has a twentieth of the memory: repeat this when the process has grown, with --every "
+        "10m");
   if (shown < suspects.size())
     table.notes.push_back(std::to_string(suspects.size() - shown) + " more suspects: --limit 0 shows all");
   document.sections.push_back(std::move(table));

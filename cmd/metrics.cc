@@ -10,7 +10,7 @@
 namespace heapglass {
 namespace {
 
-using Labels = std::vector<std::pair<std::string, std::string>>;
+using MetricLabels = std::vector<std::pair<std::string, std::string>>;
 
 class Gauges {
  public:
@@ -23,7 +23,7 @@ class Gauges {
     out.push_back({"heapglass_" + std::move(name), std::move(help), {}});
     return out.back();
   }
-  void sample(Gauge& gauge, double value, Labels own = {}) const {
+  void sample(Gauge& gauge, double value, MetricLabels own = {}) const {
     own.insert(own.end(), common_.begin(), common_.end());
     gauge.samples.push_back({std::move(own), value});
   }
@@ -34,7 +34,7 @@ class Gauges {
   std::vector<Gauge> out;
 
  private:
-  const Labels common_;
+  const MetricLabels common_;
 };
 
 double number(std::uint64_t n) { return static_cast<double>(n); }

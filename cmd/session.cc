@@ -13,6 +13,7 @@
 #include "cmd/what_is_at.h"
 #include "lib/analysis/histogram.h"
 #include "lib/base/edit_distance.h"
+#include "lib/base/elapsed.h"
 #include "lib/base/error.h"
 #include "lib/graph/verify.h"
 #include "lib/python/collecting.h"
@@ -42,10 +43,6 @@ double cpu_ms() {
   timespec t{};
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
   return static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_nsec) / 1e6;
-}
-
-double ms_since(Clock::time_point start) {
-  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 
 std::unique_ptr<Target> open_snapshot(const std::string& path, const std::function<void()>& before_parsing) {

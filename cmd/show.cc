@@ -15,7 +15,7 @@
 namespace heapglass {
 namespace {
 
-constexpr std::size_t kReprColumns = 500;
+constexpr std::size_t kShownReprColumns = 500;
 
 // Names of the type's bases in the order in which attributes are looked up, without the type itself.
 List bases_of(TypeTable& types, const TypeInfo& type) {
@@ -150,10 +150,10 @@ int run_show(const std::vector<std::string>& arguments) {
   field("bases", "bases", Kind::kSentence, bases_of(s.types(), type));
   const std::string is = describe_container(labels, values, node);
   if (!is.empty() && is != type.name) field("is", "is", Kind::kSentence, is);
-  const PythonRepr repr = python_repr(s.types(), a, kReprColumns);
+  const PythonRepr repr = python_repr(s.types(), a, kShownReprColumns);
   // Python code may write another: what lies in the object is what can be known.
   const std::string attributes = type.flags & kTpHeapType ? by_attributes(labels, node) : std::string();
-  const std::string plain = short_repr(s.types(), a, type, kReprColumns);
+  const std::string plain = short_repr(s.types(), a, type, kShownReprColumns);
   field("repr", "repr", Kind::kSentence, !attributes.empty() ? attributes : repr.sure ? repr.text : plain);
   if (const auto length = values.length(a)) field("length", "length", Kind::kCount, *length);
   field("size", "size", Kind::kBytes, graph.size[index(node)]);

@@ -47,7 +47,7 @@ struct WatchOptions {
   MetricsOptions metrics;
 };
 
-struct Look {
+struct Sample {
   double seconds = 0;  // since the first
   HeapSummary moment;
 };
@@ -73,7 +73,7 @@ class Printer {
   Printer(const WatchOptions& options, bool csv_raw, std::ostream& out)
       : options_(options), csv_raw_(csv_raw), out_(out) {}
 
-  void print(const Look& look, const HeapSummary* before) {
+  void print(const Sample& look, const HeapSummary* before) {
     const auto grown = before ? growers(*before, look.moment, options_.top) : std::vector<TypeGrowth>();
     if (options_.format == "json")
       print_json(look, grown);
@@ -98,7 +98,7 @@ class Printer {
   static Cell rss(const HeapSummary& m) { return m.resident ? Cell(m.resident->rss) : Cell(); }
   static Cell peak(const HeapSummary& m) { return m.resident ? Cell(m.resident->peak) : Cell(); }
 
-  void print_text(const Look& look, const std::vector<TypeGrowth>& grown) {
+  void print_text(const Sample& look, const std::vector<TypeGrowth>& grown) {
     const HeapSummary& m = look.moment;
     if (first_) {
       char head[160];
@@ -118,7 +118,7 @@ class Printer {
     out_ << line << printable(format_count(grown)) << "\n";
   }
 
-  std::vector<Field> fields(const Look& look) const {
+  std::vector<Field> fields(const Sample& look) const {
     const HeapSummary& m = look.moment;
     return {{{"time", "", Kind::kPlainNumber}, std::int64_t{m.time}},
             {{"elapsed", "", Kind::kPlainNumber}, std::round(look.seconds * 1000) / 1000},
@@ -129,7 +129,7 @@ class Printer {
             {{"pause_ms", "", Kind::kMilliseconds}, m.pause_ms}};
   }
 
-  void print_json(const Look& look, const std::vector<TypeGrowth>& grown) {
+  void print_json(const Sample& look, const std::vector<TypeGrowth>& grown) {
     Record record = fields(look);
     List rows;
     for (const TypeGrowth& g : grown)
@@ -140,7 +140,7 @@ class Printer {
     out_ << json_value(std::move(record)) << "\n";
   }
 
-  void print_csv(const Look& look, const std::vector<TypeGrowth>& grown) {
+  void print_csv(const Sample& look, const std::vector<TypeGrowth>& grown) {
     Table table{.key = "looks"};
     Row row;
     for (Field& f : fields(look)) {
@@ -164,12 +164,12 @@ class Printer {
   bool first_ = true;
 };
 
-Plot plot_of(const std::vector<Look>& looks, const std::vector<std::pair<double, double>>& rss,
+Plot plot_of(const std::vector<Sample>& looks, const std::vector<std::pair<double, double>>& rss,
              const std::string& title) {
   Plot plot{.title = title, .x_title = "seconds", .y_title = "memory"};
   PlotSeries resident{.name = "RSS", .colour = "#0072b2", .points = rss, .marks = true, .peak = true};
   PlotSeries python{.name = "Python objects", .colour = "#009e73", .marks = true};
-  for (const Look& look : looks)
+  for (const Sample& look : looks)
     python.points.emplace_back(look.seconds, static_cast<double>(look.moment.bytes));
   plot.series = {std::move(resident), std::move(python)};
   return plot;
@@ -353,7 +353,7 @@ class Watch {
   const Thresholds& thresholds_;
   Output output_;
   HeapSummary first_;
-  std::vector<Look> looks_;
+  std::vector<Sample> looks_;
   std::vector<std::pair<double, double>> rss_;
   std::unique_ptr<LineSamples> lines_;
   std::unique_ptr<PyRuntime> layout_;

@@ -22,11 +22,6 @@ constexpr std::chrono::seconds kReapFor{5};
 // A thread that is about to run or sleeps comes to its stop as soon as it gets a processor.
 constexpr std::chrono::seconds kStopWithin{2};
 
-void nap() {
-  const timespec time{0, 1'000'000};
-  nanosleep(&time, nullptr);
-}
-
 // What wait4 says of the child in one thread of the parent; nothing where that thread will not do.
 std::optional<long> wait_in(const Process& parent, const SyscallGadgets& sites, pid_t tid, pid_t child) {
   const auto held = HeldThread::hold(tid, StopClock::now() + kStopWithin);
@@ -72,7 +67,7 @@ bool reap_via_parent(const Process& parent, const SyscallGadgets& sites, pid_t c
     ProcStat stat;
     if (!read_proc_stat(child, stat)) return true;
     if (stat.state == 'Z' && reap_now(parent, sites, child, until)) return true;
-    nap();
+    nap(std::chrono::microseconds(1000));
   }
 #else
   (void)parent, (void)sites, (void)child;

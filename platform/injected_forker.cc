@@ -16,6 +16,7 @@
 #include "platform/helper_process.h"
 #include "platform/sigframe_area.h"
 #include "platform/signal_frame.h"
+#include "platform/threads.h"
 #include "platform/trace.h"
 #include "platform/traced_thread.h"
 
@@ -41,11 +42,6 @@ constexpr std::uint64_t kWaitForOwn = __WALL | __WNOTHREAD;  // children of the 
 // One behind the other in the room: what comes first, second and last.
 constexpr std::uint64_t kMakesChild = 0, kWaits = sizeof(SignalFrame), kEnds = 2 * sizeof(SignalFrame);
 static_assert(kEnds + sizeof(SignalFrame) + sizeof kFrameRoomMark <= kFrameRoom);
-
-void nap() {
-  const timespec time{0, 200'000};
-  nanosleep(&time, nullptr);
-}
 
 }  // namespace
 
@@ -174,7 +170,7 @@ bool InjectedForker::end() {
   }
   for (const auto until = end_until(); tid_ != 0 && StopClock::now() < until;) {
     tend();
-    if (tid_ != 0) nap();
+    if (tid_ != 0) nap(std::chrono::microseconds(200));
   }
   if (tid_ == 0) clear(process_, room_);
   // Where the process has become another program its threads are gone, and the child is one of that program.
@@ -205,10 +201,10 @@ bool end_left_attendant(const Process& process, const SyscallGadgets& sites, con
         if (stop && !ended)
           trace(PTRACE_CONT, tid, nullptr,
                 reinterpret_cast<void*>(stop == TracedStop::kSignal ? static_cast<long>(signal) : 0L));
-        if (!stop) nap();
+        if (!stop) nap(std::chrono::microseconds(200));
       }
     }
-    nap();
+    nap(std::chrono::microseconds(200));
   }
   return false;
 }

@@ -43,7 +43,7 @@ namespace {
 
 // How long a thread is given to leave a wait that cannot be interrupted, as most do at once.
 constexpr std::chrono::milliseconds kShortWait{5};
-constexpr std::chrono::seconds kLastWait{2};
+constexpr std::chrono::seconds kLastStopWait{2};
 // A wait that cannot be interrupted is mostly for a page, over in a moment; a vfork's may last.
 constexpr std::chrono::milliseconds kLastWaitInKernel{100};
 // As long as a vfork mostly takes, whose child ends soon after.
@@ -53,11 +53,6 @@ bool blocks(pid_t pid, pid_t tid, int signal) {
   const std::string mask = line_after(
       read_proc_file("/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid) + "/status"), "SigBlk:");
   return std::strtoull(mask.c_str(), nullptr, 16) >> (signal - 1) & 1;
-}
-
-void nap() {
-  const timespec time{0, 50'000};
-  nanosleep(&time, nullptr);
 }
 
 }  // namespace
@@ -143,7 +138,7 @@ void StoppedProcess::interrupt_and_wait(std::size_t from, StopClock::time_point 
     if (++idle_rounds < 50) {
       sched_yield();
     } else {
-      nap();
+      nap(std::chrono::microseconds(50));
     }
   }
   std::erase_if(threads_, [](const Thread& t) { return t.tid == 0; });
@@ -238,13 +233,13 @@ bool StoppedProcess::resume() {
          (std::any_of(threads_.begin(), threads_.end(), is_late) ||
           std::any_of(stragglers.begin(), stragglers.end(), blocks_signals)) &&
          StopClock::now() - since < kHeldForLateOnes)
-    nap();
+    nap(std::chrono::microseconds(50));
   for (Thread& t : threads_)
     if (t.tid != 0 && t.stopped) let_go(t);
   while (!detach_stragglers()) {
     const auto waited = StopClock::now() - since;
-    if (waited > kLastWait || (waited > kLastWaitInKernel && all_wait_in_kernel(0))) return false;
-    nap();
+    if (waited > kLastStopWait || (waited > kLastWaitInKernel && all_wait_in_kernel(0))) return false;
+    nap(std::chrono::microseconds(50));
   }
   return true;
 }
@@ -290,7 +285,7 @@ double hold_once(pid_t pid, StopClock::duration deadline,
   for (int i = 0; i < 4000 && !all_let_go; ++i) {
     const std::vector<pid_t> tids = list_threads(pid);
     if (std::none_of(tids.begin(), tids.end(), [&](pid_t tid) { return tracer_of(pid, tid) == us; })) break;
-    nap();
+    nap(std::chrono::microseconds(50));
   }
   return std::chrono::duration<double, std::milli>(until - since).count();
 }

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <functional>
 #include <string>
 #include <vector>
@@ -23,6 +24,9 @@ std::vector<ThreadRegisters> look_at_threads(pid_t pid);
 // The calling thread comes before all ordinary ones from now on, those that it makes too, where that is
 // permitted (CAP_SYS_NICE). Not for who waits for others to get a processor.
 void raise_priority();
+
+// Sleeps so long, or until a signal.
+void nap(std::chrono::nanoseconds time);
 
 // Runs `work` on a thread of its own that comes before others where that is permitted, and waits for its end;
 // what it throws is thrown here.

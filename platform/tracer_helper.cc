@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "lib/base/elapsed.h"
 #include "platform/held_thread.h"
 #include "platform/safe_point_wait.h"
 
@@ -90,10 +91,6 @@ HoldReport receive_report(const Channel& channel) {
   r.pause_ms = header.pause_ms;
   r.result = header.result;
   return r;
-}
-
-double ms_since(StopClock::time_point start) {
-  return std::chrono::duration<double, std::milli>(StopClock::now() - start).count();
 }
 
 // In the helper: one hold. What it still holds comes back, for `then`.

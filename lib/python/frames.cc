@@ -10,8 +10,6 @@
 namespace heapglass {
 namespace {
 
-constexpr std::uint64_t kStackRefTag = 3;
-
 Address untag(const Objects& o, Address a) {
   return o.python().rules.tagged_stack_refs ? Address{value(a) & ~kStackRefTag} : a;
 }

@@ -36,6 +36,9 @@ constexpr std::uint32_t kTpIsGcBehindTraverse = 18 * 8;
 // counts on from there.
 constexpr std::uint64_t kImmortalRefcount = 999'000'000;
 
+// The low bits of a _PyStackRef (3.14+), which are not the address's.
+constexpr std::uint64_t kStackRefTag = 3;
+
 // A PyDictKeysObject, checked: `entries` are readable up to `nentries`.
 struct DictKeys {
   const std::byte* entries = nullptr;  // ours

@@ -6,7 +6,6 @@
 namespace heapglass {
 namespace {
 
-constexpr std::uint64_t kStackRefTag = 3;
 constexpr std::size_t kMostThreads = 10'000;
 
 class Reader {

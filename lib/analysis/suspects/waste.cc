@@ -52,7 +52,7 @@ std::vector<ByOwner> by_owner(const LeakSearch& search, const std::vector<NodeId
   return out;
 }
 
-constexpr std::uint64_t kLongestText = 1 << 20;
+constexpr std::uint64_t kLongestComparedText = 1 << 20;
 
 // Texts are told apart by length and a hash of 64 bits.
 struct TextKey {
@@ -67,7 +67,7 @@ std::optional<TextKey> key_of(const LeakSearch& search, NodeId n) {
     const auto length = search.values().length(search.address(n));
     return length && hashes[index(n)] ? std::optional(TextKey{*length, hashes[index(n)]}) : std::nullopt;
   }
-  const auto text = value_bytes(search.objects(), search.address(n), search.type_of(n), kLongestText);
+  const auto text = value_bytes(search.objects(), search.address(n), search.type_of(n), kLongestComparedText);
   if (!text) return std::nullopt;
   return TextKey{text->size() - 1, std::hash<std::string_view>()(*text)};
 }
@@ -135,7 +135,7 @@ void find_duplicates(const LeakSearch& search, Suspects& found) {
     std::vector<NodeId> redundant;
     for (const NodeId n : search.nodes_of(bytes ? "builtins.bytes" : "builtins.str")) {
       const std::uint64_t size = graph.size[index(n)];
-      const auto key = size > kLongestText ? std::nullopt : key_of(search, n);
+      const auto key = size > kLongestComparedText ? std::nullopt : key_of(search, n);
       if (!key || key->length < 2) continue;
       const auto [at, is_new] = classes.try_emplace(*key, static_cast<std::uint32_t>(equal.size()));
       if (is_new) equal.emplace_back();
