@@ -4,10 +4,11 @@
 #include <unordered_set>
 
 #include "cmd/allocation_sites.h"
-#include "cmd/picture_maker.h"
+#include "cmd/graph_drawer.h"
 #include "cmd/retained_sizes.h"
 #include "cmd/session.h"
 #include "lib/analysis/objgraph_walk.h"
+#include "lib/base/choices.h"
 #include "lib/base/error.h"
 #include "lib/render/formats.h"
 
@@ -24,40 +25,40 @@ struct GraphOptions {
 void declare(CommandLine& line, GraphOptions& o, bool holders) {
   auto add = line.own().add_options();
   add("type", options::value(&o.types)->value_name("NAME"),
-      "start at objects of this type, module.qualname or the bare name; again for more");
+      "start at objects of this type, module.qualname or the bare name; can be repeated");
   add("id", options::value(&o.ids)->value_name("ADDRESS"),
-      "start at the object at this address; again for more");
-  add("limit,n", options::value(&o.limit)->value_name("N"), "start at this many of each type (default 3)");
-  add("max-depth", options::value(&o.max_depth)->value_name("N"), "follow this many references (default 3)");
+      "start at the object at this address; can be repeated");
+  add("limit,n", options::value(&o.limit)->value_name("N"), "start at N objects of each type (default 3)");
+  add("max-depth", options::value(&o.max_depth)->value_name("N"),
+      "follow N references from each start (default 3)");
   add("too-many", options::value(&o.too_many)->value_name("N"),
-      "draw this many neighbours of an object and count the others (default 10)");
+      "draw N neighbours of an object and count the others (default 10)");
   add("max-nodes", options::value(&o.max_nodes)->value_name("N"),
-      "draw this many objects at most and count the others (default 200; no limit in objgraph's style)");
+      "draw at most N objects and count the others (default 200; no limit in objgraph's style)");
   add("filter", options::value(&o.filter)->value_name("EXPR"),
-      "leave out objects of which this is not true: see heapglass help expressions");
+      "draw only objects for which EXPR is true: see heapglass help expressions");
   add("extra-ignore", options::value(&o.ignored)->value_name("ADDRESS"),
-      "leave out the object at this address; again for more");
+      "leave out the object at this address; can be repeated");
   add("highlight", options::value(&o.highlight)->value_name("EXPR"),
-      "mark the objects of which this is true");
+      "mark the objects for which EXPR is true");
   add("stop-at", options::value(&o.stop_at)->value_name("EXPR"),
-      holders ? "do not follow objects of which this is true (default: proper_module, modules that "
+      holders ? "do not follow objects for which EXPR is true (default: proper_module, modules that "
                 "sys.modules has)"
-              : "do not follow objects of which this is true");
+              : "do not follow objects for which EXPR is true");
   add("extra-info", options::value(&o.extra_info)->value_name("WHAT,..."),
-      "tell of each object its size, retained, refcount, id, length, or the site that allocated it, where "
-      "tracemalloc was tracing");
-  add("refcounts", options::bool_switch(&o.refcounts), "tell each object's reference count behind its type");
-  add("shortnames", options::bool_switch(&o.short_names), "types without their module");
-  add("longnames", options::bool_switch(&o.long_names), "types with their module");
+      "print in each node its size, retained size, refcount, id, length, or the site that allocated it (site "
+      "needs a target that traces with tracemalloc)");
+  add("refcounts", options::bool_switch(&o.refcounts), "print each object's reference count behind its type");
+  add("shortnames", options::bool_switch(&o.short_names), "print types without their module");
+  add("longnames", options::bool_switch(&o.long_names), "print types with their module");
   add("style", options::value(&o.style)->value_name("NAME"),
       "default, or objgraph: the nodes, edges, labels and colours that objgraph would draw");
-  add("force", options::bool_switch(&o.force), "draw however large the picture becomes");
+  add("force", options::bool_switch(&o.force), "draw even a picture that is too large to read");
 }
 
 PictureStyle parse_style(const std::string& text) {
-  if (text == "default") return PictureStyle::kDefault;
-  if (text == "objgraph") return PictureStyle::kObjgraph;
-  throw Error(ErrorKind::kUsage, "--style '" + text + "' is none of default, objgraph");
+  return parse_choice("--style", text, {"default", "objgraph"}) ? PictureStyle::kObjgraph
+                                                                : PictureStyle::kDefault;
 }
 
 // The first N of each type asked for, and all that were asked for by id.
@@ -79,12 +80,12 @@ std::vector<NodeId> starts_of(const Session& session, const GraphOptions& o,
 // The globals of a module are held by each of its functions: of those that says nothing, the module says it.
 auto rank_by_module(const Labels& labels) {
   return [&labels, known = std::unordered_map<std::uint32_t, bool>()](NodeId held, NodeId holder) mutable {
-    if (labels.type_of(holder).body == Body::kModule) return 0;
+    if (labels.type_of(holder).body == TraverseRule::kModule) return 0;
     if (labels.type_of(holder).name != "builtins.function") return 1;
     const auto [at, is_new] = known.try_emplace(index(held), false);
     if (is_new)
       for (const NodeId n : labels.referrers().of(held))
-        at->second |= labels.type_of(n).body == Body::kModule;
+        at->second |= labels.type_of(n).body == TraverseRule::kModule;
     return at->second ? -1 : 2;
   };
 }
@@ -92,7 +93,7 @@ auto rank_by_module(const Labels& labels) {
 std::vector<std::uint32_t> collector_order(Session& s) {
   std::vector<std::uint32_t> order(s.graph().nodes(), CollectorNeighbours::kNotListed);
   std::uint32_t next = 0;
-  Health health;
+  ReadErrors health;
   for (const PyInterpreter& interpreter : s.interpreters())
     each_tracked(
         s.objects(), interpreter,
@@ -123,7 +124,8 @@ int run_graph(const std::vector<std::string>& arguments, bool holders) {
   declare(line, o, holders);
   if (!line.parse(arguments)) return kExitDone;
   if (o.types.empty() && o.ids.empty())
-    throw Error(ErrorKind::kUsage, std::string(holders ? "backrefs" : "refs") + " needs objects to start at",
+    throw Error(ErrorKind::kUsage,
+                std::string(holders ? "backrefs" : "refs") + " needs at least one object to start from",
                 "give --type NAME or --id ADDRESS");
   if (o.short_names && o.long_names)
     throw Error(ErrorKind::kUsage, "--shortnames and --longnames exclude each other");
@@ -147,7 +149,7 @@ int run_graph(const std::vector<std::string>& arguments, bool holders) {
       parse_expression(o.stop_at.empty() && holders ? "proper_module" : o.stop_at, "--stop-at");
   std::unordered_set<std::uint64_t> ignored;
   for (const std::string& id : o.ignored) ignored.insert(value(parse_address(id)));
-  PictureLooks looks{.style = style, .refcounts = o.refcounts, .extra_info = parse_extra_info(o.extra_info)};
+  DrawOptions looks{.style = style, .refcounts = o.refcounts, .extra_info = parse_extra_info(o.extra_info)};
   looks.long_names = objgraph ? o.long_names : !o.short_names;
 
   const auto session = Session::open(common, {});
@@ -155,11 +157,11 @@ int run_graph(const std::vector<std::string>& arguments, bool holders) {
   const std::vector<NodeId> starts = starts_of(*session, o, notes);
   const Referrers referrers = reverse(session->graph());
   Labels labels(session->types(), session->graph(), referrers);
-  HeapObjects values(session->types(), session->graph(), session->interpreters());
+  ObjectView values(session->types(), session->graph(), session->interpreters());
   const auto& extra = looks.extra_info;
   if (uses_retained({&filter, &highlight, &stop_at}) ||
       std::find(extra.begin(), extra.end(), ExtraInfo::kRetained) != extra.end())
-    tell_retained(values, *session);
+    enable_retained_sizes(values, *session);
   std::optional<AllocationSites> sites;
   if (std::find(extra.begin(), extra.end(), ExtraInfo::kSite) != extra.end()) {
     sites.emplace(*session);
@@ -186,7 +188,7 @@ int run_graph(const std::vector<std::string>& arguments, bool holders) {
       objgraph ? objgraph_walk(CollectorNeighbours(session->graph(), referrers, collector_order(*session)),
                                starts, how)
                : neighbourhood(session->graph(), referrers, starts, how);
-  PictureMaker maker(*session, labels, values, looks);
+  GraphDrawer maker(*session, labels, values, looks);
   Picture picture = maker.draw(around, title_of(*session, o, holders), holders, how.max_depth);
   picture.notes = std::move(notes);
   Document document;

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <iostream>
 
+#include "lib/base/choices.h"
 #include "lib/base/edit_distance.h"
 #include "lib/base/error.h"
 #include "lib/render/formats.h"
@@ -27,37 +28,35 @@ CommandLine::CommandLine(std::string_view command, std::string_view summary, boo
   auto add = shared_.add_options();
   add("format", options::value(&common_.format)->value_name("NAME"), ("output as " + format_names()).c_str());
   add("output,o", options::value(&common_.output)->value_name("FILE"),
-      "write there, replacing the file when all is written; - is the standard output");
+      "write to FILE, which is replaced once all is written; - is the standard output");
   add("mode", options::value(&mode_)->value_name("MODE"),
-      "permissions of the files written, such as 0640 for your group to read them; without it 0600, whatever "
-      "the umask: they may hold values of the target");
+      "permissions of the files written, such as 0640 so that your group can read them (default 0600 "
+      "whatever the umask, because they may hold values of the target)");
   add("csv-raw", options::bool_switch(&common_.csv_raw),
-      "CSV with text as the target has it: no apostrophe before what a spreadsheet would compute, and "
-      "controls not spelled out");
+      "CSV with the target's text as it is: no apostrophe before what a spreadsheet would compute, control "
+      "characters not escaped");
   add("freeze", options::value(&freeze_)->value_name("MODE"),
-      ("how the target is held while its memory is taken. " + freeze_help()).c_str());
+      ("how the target is stopped while its memory is captured. " + freeze_help()).c_str());
   add("max-pause", options::value(&max_pause_)->value_name("MS"),
-      "rather than hold the target longer than so many milliseconds, end with exit code 3: estimated before "
-      "it is "
-      "touched, and kept to where the estimate was wrong");
+      "exit with code 3 rather than stop the target for more than MS milliseconds; the pause is estimated "
+      "before the target is stopped, and cut short where the estimate was wrong");
   add("urgent", options::bool_switch(&common_.freeze.urgent),
-      "copy with all processors while the target is held, and leave no time on them to other processes: a "
-      "shorter pause on a busy machine, on which all else stands still as long");
+      "copy on all processors while the target is stopped, without leaving time to other processes: a "
+      "shorter pause on a busy machine, during which nothing else runs");
   add("nice", options::value(&nice_)->value_name("N"),
-      "once the target runs on, work N steps of nice behind other processes (default 10, 0 to 19)");
+      "once the target runs again, lower heapglass' priority by N steps of nice (default 10, 0 to 19)");
   add("resolve", options::value(&common_.resolve)->value_name("HOW"),
-      "where references come from that no layout tells: run asks the target's own code, in a confined "
-      "process made from "
-      "the copy; scan guesses from the bytes; layout leaves them out; auto (default) runs for targets of "
-      "your own user, "
-      "else scans");
+      "where the references of a type without a known layout come from: run calls the type's own "
+      "tp_traverse, in a confined process made from the copy; scan takes each word that is the address of an "
+      "object; layout leaves them out; auto (default) is run for targets of your own user, else scan");
   add("sysroot", options::value(&common_.sysroot)->value_name("DIR"),
-      "for core files: the folder that has the programs and libraries of the machine they were made on");
+      "for core files: the folder that has the programs and libraries of the machine that the core was made "
+      "on");
   add("exact-bytes", options::bool_switch(&common_.exact_bytes),
-      "sizes to the byte: 12,345,678 instead of 12.3 MB");
+      "print sizes to the byte: 12,345,678 instead of 12.3 MB");
   add("verbose,v", options::bool_switch(&common_.verbose),
-      "say on the standard error what was done and how long it took");
-  add("help,h", "show this");
+      "print on the standard error what was done and how long it took");
+  add("help,h", "print this help");
 }
 
 std::vector<const options::option_description*> CommandLine::all() const {
@@ -114,18 +113,16 @@ bool CommandLine::parse(const std::vector<std::string>& arguments) {
     const std::string meant = did_you_mean(near_names(typed, names, 3));
     throw Error(ErrorKind::kUsage, command_ + " has no option " + typed, meant.empty() ? see : meant);
   } catch (const options::too_many_positional_options_error&) {
-    throw Error(ErrorKind::kUsage, command_ + " takes one target, and options after it", see);
+    throw Error(ErrorKind::kUsage, command_ + " takes one target", see);
   } catch (const options::error& error) {
     throw Error(ErrorKind::kUsage, command_ + ": " + error.what(), see);
   }
   if (takes_target_ && common_.target.empty())
-    throw Error(ErrorKind::kUsage, command_ + " needs a target: the id of a process", see);
+    throw Error(ErrorKind::kUsage, command_ + " needs a target: a process id, a core file or a snapshot",
+                see);
   if (!common_.format.empty() && command_ != "export")
     find_format(common_.format);  // before anything is stopped
-  if (common_.resolve != "auto" && common_.resolve != "layout" && common_.resolve != "run" &&
-      common_.resolve != "scan")
-    throw Error(ErrorKind::kUsage, "there is no way to resolve '" + common_.resolve + "'",
-                "it is auto, layout, run or scan");
+  parse_choice("--resolve", common_.resolve, {"auto", "layout", "run", "scan"});
   if (!mode_.empty()) common_.mode = parse_file_mode(mode_);
   common_.freeze.mode = parse_freeze_mode(freeze_);
   common_.nice = static_cast<int>(parse_count("--nice", nice_, 0, 19));
@@ -138,8 +135,9 @@ long long parse_count(std::string_view option, const std::string& text, long lon
   long long n = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
   if (error != std::errc() || end != text.data() + text.size() || n < least || n > most)
-    throw Error(ErrorKind::kUsage, std::string(option) + " '" + text + "' is not a whole number from " +
-                                       std::to_string(least) + " to " + std::to_string(most));
+    throw Error(ErrorKind::kUsage, "invalid " + std::string(option) + " '" + text +
+                                       "': use a whole number from " + std::to_string(least) + " to " +
+                                       std::to_string(most));
   return n;
 }
 
@@ -148,8 +146,8 @@ FileMode parse_file_mode(const std::string& text) {
   unsigned mode = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), mode, 8);
   if (error != std::errc() || end != text.data() + text.size() || (mode & ~kMost) || !(mode & kOwnerWrites))
-    throw Error(ErrorKind::kUsage, "invalid --mode '" + text + "'",
-                "use an octal number such as 0640, with which the owner can write and nobody executes");
+    throw Error(ErrorKind::kUsage, "invalid --mode '" + text + "': use an octal number such as 0640",
+                "the owner has to be able to write, and nobody to execute");
   return {static_cast<mode_t>(mode), true};
 }
 
@@ -168,8 +166,9 @@ Address parse_address(const std::string& text) {
   std::uint64_t a = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), a, base);
   if (error != std::errc() || end != digits.data() + digits.size())
-    throw Error(ErrorKind::kUsage, "--id '" + text + "' is not an address",
-                "write it as id() or heapglass objects print it: 139872341 or 0x8565355");
+    throw Error(ErrorKind::kUsage,
+                "invalid --id '" + text + "': use an address as id() or heapglass objects print it",
+                "139872341 or 0x8565355");
   return Address{a};
 }
 

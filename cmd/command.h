@@ -40,7 +40,7 @@ struct CommonOptions {
   // Set by commands. After the last look heapglass gives up all rights, so that only `output` and these files
   // can be written, and only these deeds be done: see OutputKeeper.
   bool more_follow = false;
-  std::vector<OutputKeeper::File> also_writes;
+  std::vector<OutputKeeper::File> extra_outputs;
   std::vector<std::function<void()>> deeds;
   std::function<void()> at_end;
 };

@@ -5,11 +5,11 @@
 #include <utility>
 #include <vector>
 
-#include "cmd/names_and_shapes.h"
-#include "cmd/what_answers_read.h"
-#include "lib/graph/index_pieces.h"
+#include "cmd/answer_pages.h"
+#include "cmd/redacted_pages.h"
+#include "lib/graph/node_chunks.h"
 #include "lib/python/sizes.h"
-#include "lib/snapshot/touched_pages.h"
+#include "lib/snapshot/read_recorder.h"
 
 namespace heapglass {
 namespace {
@@ -56,7 +56,7 @@ class Cutter {
 
   template <class Visit>
   void each_object(Visit visit) {
-    each_piece(*graph_.index, [&](const IndexPiece& piece) {
+    for_each_chunk(*graph_.index, [&](const NodeChunk& piece) {
       Words words;
       piece.each([&](std::uint32_t node, Address a) {
         visit(node, a, *graph_.types[graph_.type[node]].info, words);
@@ -107,7 +107,7 @@ class Cutter {
 
   const HeapGraph& graph_;
   const Objects& objects_;
-  const TouchedPages& touched_;
+  const ReadRecorder& touched_;
   const std::uint64_t longest_;
   std::mutex mutex_;
 };
@@ -115,14 +115,14 @@ class Cutter {
 }  // namespace
 
 void read_cut_values(Session& session, std::uint64_t longest) {
-  session.note_words();
-  read_what_answers_read(session, longest);
+  session.record_by_word();
+  record_answer_pages(session, longest);
   session.touched().stop();
   Cutter cutter(session, longest);
   cutter.cut();
   // Names are kept whole, however long: they stand in the program.
-  const TouchedPages shapes(session.capture().image, TouchedPages::Unit::kWord);
-  read_names_and_shapes(session, shapes);
+  const ReadRecorder shapes(session.capture().image, ReadRecorder::Unit::kWord);
+  record_redacted(session, shapes);
   session.touched().take_over(shapes);
   cutter.cut_ends();
 }

@@ -31,7 +31,7 @@ struct Change {
 // The allocators' own data, and tracemalloc's.
 void exercise_memory(const Capture& capture, const PyRuntime& python, const std::vector<Address>& some) {
   const Objects objects(*capture.image, python);
-  Health health;
+  ReadErrors health;
   const auto interpreters = read_interpreters(objects, {}, health);
   const Pymalloc pymalloc = read_pymalloc(objects, interpreters, some);
   std::vector<MallocArena::Range> taken;

@@ -7,11 +7,12 @@
 
 #include "cmd/diff_report.h"
 #include "cmd/growth_style.h"
+#include "cmd/heap_summary.h"
 #include "cmd/keep_right_to_write.h"
 #include "cmd/metrics.h"
-#include "cmd/moment.h"
 #include "cmd/thresholds.h"
 #include "cmd/time_text.h"
+#include "lib/base/choices.h"
 #include "lib/base/error.h"
 #include "lib/render/output.h"
 #include "lib/render/write_report.h"
@@ -68,11 +69,11 @@ int print_growth_style(const CommonOptions& common, const DiffOptions& options) 
 }
 
 // Those in between are looked at for what the first and the last do not tell: how often a type grew.
-std::vector<Moment> take_moments(const CommonOptions& common, const DiffOptions& options) {
+std::vector<HeapSummary> take_moments(const CommonOptions& common, const DiffOptions& options) {
   const Looks looks(common, options);
-  std::vector<Moment> moments(looks.count());
+  std::vector<HeapSummary> moments(looks.count());
   // What a moment means is found out while the next one is waited for and taken.
-  std::future<Moment> before;
+  std::future<HeapSummary> before;
   for (std::size_t i = 0; i < moments.size(); ++i) {
     const bool ends = i == 0 || i + 1 == moments.size();
     const MomentOptions wanted{.owners = ends, .identities = ends || options.survivors};
@@ -82,7 +83,7 @@ std::vector<Moment> take_moments(const CommonOptions& common, const DiffOptions&
                   "there is one moment in " + session->target().name() + ": nothing to compare it with",
                   "give a later one too: heapglass diff OLD NEW");
     if (before.valid()) moments[i - 1] = before.get();
-    before = std::async(std::launch::async, [session, wanted] { return moment_of(*session, wanted); });
+    before = std::async(std::launch::async, [session, wanted] { return summarize(*session, wanted); });
   }
   moments.back() = before.get();
   return moments;
@@ -98,22 +99,22 @@ int run_diff(const std::vector<std::string>& arguments) {
   line.takes_more_targets(&more);
   auto add = line.own().add_options();
   add("every", options::value(&every)->value_name("TIME"),
-      "with a single target: look again after this long: 500ms, 10s (default), 2m");
+      "with one target: time between two captures: 500ms, 10s (default), 2m");
   add("times", options::value(&times)->value_name("N"),
-      "with a single target: look this many times (default 2); the first and the last are compared");
+      "with one target: number of captures (default 2), of which the first and the last are compared");
   add("survivors", options::bool_switch(&o.survivors),
-      "with three targets or more: what was made after the first, is in the second and still there in the "
-      "last");
+      "with three targets or more: objects that were made after the first, are in the second and still there "
+      "in the last");
   add("limit,n", options::value(&limit)->value_name("N"),
-      "this many types and owners (default 20, in growth style 10), 0: all");
-  add("sort", options::value(&sort)->value_name("KEY"), "by what became most: bytes (default) or count");
+      "print N types and owners (default 20, in growth style 10), 0: all");
+  add("sort", options::value(&sort)->value_name("KEY"), "sort by growth in bytes (default) or count");
   add("fail-if", options::value(&fail_if)->value_name("THRESHOLD"),
-      "end with exit code 1 and the reason where it is exceeded: 'bytes(app.Session) > 10MB or growth(rss) > "
-      "5%'; `heapglass help thresholds` tells more");
+      "exit with code 1 and the reason where THRESHOLD is exceeded, such as 'bytes(app.Session) > 10MB or "
+      "growth(rss) > 5%': see heapglass help thresholds");
   o.metrics.add_to(line.own());
   add("style", options::value(&style)->value_name("NAME"),
       "default, or growth: what objgraph.show_growth prints each time, of tracked objects only");
-  add("longnames", options::bool_switch(&o.long_names), "in growth style: types with their module");
+  add("longnames", options::bool_switch(&o.long_names), "in growth style: print types with their module");
   if (!line.parse(arguments)) return kExitDone;
   const CommonOptions& common = line.common();
   o.targets = {common.target};
@@ -122,12 +123,9 @@ int run_diff(const std::vector<std::string>& arguments) {
     throw Error(ErrorKind::kUsage, "--every and --times are for a single target that runs");
   o.interval = parse_time("--every", every.empty() ? "10s" : every);
   o.looks = parse_count("--times", times.empty() ? "2" : times, 2, 1'000'000);
-  if (style != "default" && style != "growth")
-    throw Error(ErrorKind::kUsage, "--style '" + style + "' is none of default, growth");
-  o.growth = style == "growth";
-  if (o.long_names && !o.growth) throw Error(ErrorKind::kUsage, "--longnames goes with --style growth");
-  if (sort != "bytes" && sort != "count")
-    throw Error(ErrorKind::kUsage, "--sort '" + sort + "' is none of bytes, count");
+  o.growth = parse_choice("--style", style, {"default", "growth"}) == 1;
+  if (o.long_names && !o.growth) throw Error(ErrorKind::kUsage, "--longnames requires --style growth");
+  parse_choice("--sort", sort, {"bytes", "count"});
   if (o.growth && (sort != "bytes" || !(common.format.empty() || common.format == "text") || o.survivors ||
                    !fail_if.empty() || !o.metrics.file.empty()))
     throw Error(ErrorKind::kUsage,
@@ -141,11 +139,11 @@ int run_diff(const std::vector<std::string>& arguments) {
   const Thresholds thresholds(fail_if);
   o.metrics.most();  // a wrong number is told before anything is stopped
   if (!o.metrics.file.empty())
-    line.common().also_writes.emplace_back(o.metrics.file, mode_of_metrics(line.common().mode));
+    line.common().extra_outputs.emplace_back(o.metrics.file, mode_of_metrics(line.common().mode));
   keep_right_to_write(common);  // while there are no threads, and little memory to be forked
   if (o.growth) return print_growth_style(common, o);
 
-  const std::vector<Moment> moments = take_moments(common, o);
+  const std::vector<HeapSummary> moments = take_moments(common, o);
   const std::vector<std::string> reasons = thresholds.exceeded(moments.front(), moments.back());
   if (!o.metrics.file.empty())
     write_metrics(gauges_of(moments.back(), &moments.front(), !reasons.empty(), o.metrics), o.metrics,

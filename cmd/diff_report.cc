@@ -14,7 +14,7 @@ struct Fates {
   std::map<std::string_view, std::pair<std::uint64_t, std::uint64_t>> by_type;  // new, gone
 };
 
-Fates fates_of(const Moment& first, const Moment& last) {
+Fates fates_of(const HeapSummary& first, const HeapSummary& last) {
   const Identities &earlier = first.identities, &later = last.identities;
   const Match matched = match(earlier, later);
   Fates out{.reused = matched.addresses_reused};
@@ -42,8 +42,9 @@ std::size_t cut(std::vector<T>& rows, std::size_t limit) {
   return in_all - rows.size();
 }
 
-Table types_table(const std::vector<Moment>& moments, const Fates& fates, const DiffReportOptions& options) {
-  const Moment &first = moments.front(), &last = moments.back();
+Table types_table(const std::vector<HeapSummary>& moments, const Fates& fates,
+                  const DiffReportOptions& options) {
+  const HeapSummary &first = moments.front(), &last = moments.back();
   std::map<std::string, std::uint64_t> grew;  // how often
   for (std::size_t i = 1; i < moments.size(); ++i)
     for (const TypeGrowth& row : type_growth(moments[i - 1].types, moments[i].types))
@@ -59,7 +60,7 @@ Table types_table(const std::vector<Moment>& moments, const Fates& fates, const 
     return options.by_count ? a.count_delta() > b.count_delta() : a.bytes_delta() > b.bytes_delta();
   });
   const std::size_t left = cut(rows, options.limit);
-  auto retained = [](const Moment& moment, const std::string& type) -> std::int64_t {
+  auto retained = [](const HeapSummary& moment, const std::string& type) -> std::int64_t {
     const TypeCount* const row = moment.type(type);
     return row ? static_cast<std::int64_t>(
                      moment.retained[static_cast<std::size_t>(row - moment.types.data())])
@@ -93,7 +94,7 @@ Table types_table(const std::vector<Moment>& moments, const Fates& fates, const 
   return table;
 }
 
-Table owners_table(const Moment& first, const Moment& last, const DiffReportOptions& options) {
+Table owners_table(const HeapSummary& first, const HeapSummary& last, const DiffReportOptions& options) {
   std::vector<OwnerGrowth> rows = owner_growth(first.owners, last.owners);
   std::erase_if(rows, [](const OwnerGrowth& r) {
     return r.count_delta() == 0 && r.bytes_delta() == 0 && r.entries_before == r.entries_after;
@@ -125,14 +126,14 @@ Table owners_table(const Moment& first, const Moment& last, const DiffReportOpti
   return table;
 }
 
-void add_pauses_and_notes(const std::vector<Moment>& moments, Document& document) {
+void add_pauses_and_notes(const std::vector<HeapSummary>& moments, Document& document) {
   double longest = 0;
-  for (const Moment& m : moments) longest = std::max(longest, m.pause_ms);
+  for (const HeapSummary& m : moments) longest = std::max(longest, m.pause_ms);
   document.fields.push_back(
       {{"pause_ms", "longest pause", Kind::kMilliseconds, Audience::kPrograms}, longest});
   document.notes.insert(document.notes.end(), moments.back().caveats.begin(), moments.back().caveats.end());
   const auto& first = moments.front().identities.values;
-  if (std::any_of(moments.begin(), moments.end(), [&](const Moment& m) {
+  if (std::any_of(moments.begin(), moments.end(), [&](const HeapSummary& m) {
         return !m.identities.address.empty() && m.identities.values != first;
       }))
     document.notes.push_back(
@@ -143,9 +144,9 @@ void add_pauses_and_notes(const std::vector<Moment>& moments, Document& document
 
 }  // namespace
 
-Document diff_report(const std::vector<Moment>& moments, const std::vector<std::string>& reasons,
+Document diff_report(const std::vector<HeapSummary>& moments, const std::vector<std::string>& reasons,
                      const DiffReportOptions& options) {
-  const Moment &first = moments.front(), &last = moments.back();
+  const HeapSummary &first = moments.front(), &last = moments.back();
   const Fates fates = fates_of(first, last);
   Document document;
   document.fields.push_back(
@@ -182,7 +183,7 @@ Document diff_report(const std::vector<Moment>& moments, const std::vector<std::
   return document;
 }
 
-Document survivors_report(const std::vector<Moment>& moments, const DiffReportOptions& options) {
+Document survivors_report(const std::vector<HeapSummary>& moments, const DiffReportOptions& options) {
   // By object of the moment at hand: made after the first, there in the second and in all since.
   std::vector<bool> chosen;
   for (const Same same : match(moments[0].identities, moments[1].identities).of_later)
@@ -202,7 +203,7 @@ Document survivors_report(const std::vector<Moment>& moments, const DiffReportOp
     }
     chosen = std::move(next);
   }
-  const Moment& last = moments.back();
+  const HeapSummary& last = moments.back();
   const Identities& objects = last.identities;
   struct Sum {
     std::string name, what;

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "cmd/moment.h"
+#include "cmd/heap_summary.h"
 #include "lib/render/report.h"
 
 namespace heapglass {
@@ -14,10 +14,10 @@ struct DiffReportOptions {
 };
 
 // From the first moment to the last, which have owners and identities. `reasons`: exceeded thresholds.
-Document diff_report(const std::vector<Moment>& moments, const std::vector<std::string>& reasons,
+Document diff_report(const std::vector<HeapSummary>& moments, const std::vector<std::string>& reasons,
                      const DiffReportOptions& options);
 
 // What is in the second moment and not in the first, and in all that follow. All have identities.
-Document survivors_report(const std::vector<Moment>& moments, const DiffReportOptions& options);
+Document survivors_report(const std::vector<HeapSummary>& moments, const DiffReportOptions& options);
 
 }  // namespace heapglass

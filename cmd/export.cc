@@ -8,6 +8,7 @@
 #include "cmd/export_formats.h"
 #include "cmd/keep_right_to_write.h"
 #include "cmd/metrics.h"
+#include "lib/base/choices.h"
 #include "lib/base/error.h"
 #include "lib/render/output.h"
 
@@ -37,15 +38,13 @@ int run_export(const std::vector<std::string>& arguments) {
   HeapPlace place{"", host_name(), ""};
   auto add = line.own().add_options();
   add("service", options::value(&place.service)->value_name("NAME"),
-      "parquet: the partition `service`; by default the name of the program that runs");
+      "parquet: the partition `service` (default: the name of the target's program)");
   add("host", options::value(&place.host)->value_name("NAME"),
-      "parquet: the partition `host`; by default this one");
+      "parquet: the partition `host` (default: this host)");
   if (!line.parse(arguments)) return kExitDone;
   const CommonOptions& common = line.common();
   const std::string format = common.format.empty() ? "jsonl" : common.format;
-  if (format != "jsonl" && format != "sqlite" && format != "csv" && format != "parquet")
-    throw Error(ErrorKind::kUsage, "export knows no format '" + format + "'",
-                "it is jsonl, sqlite, csv or parquet");
+  parse_choice("--format", format, {"jsonl", "sqlite", "csv", "parquet"});
   if (format == "jsonl") {
     keep_right_to_write(common);
     Output output(common.output, common.mode);

@@ -93,7 +93,7 @@ TEST_F(Freeze, IsLetGoInTime) {
     } else {
       ++refused;
       EXPECT_EQ(outcome.status, 3);
-      EXPECT_TRUE(std::regex_search(outcome.err, std::regex("was not stopped|was let go after")))
+      EXPECT_TRUE(std::regex_search(outcome.err, std::regex("was not stopped|was resumed after")))
           << outcome.err;
     }
     EXPECT_EQ(status_line(target.pid(), "TracerPid"), "0");

@@ -6,7 +6,7 @@
 #include <tuple>
 #include <unordered_map>
 
-#include "cmd/picture_maker.h"
+#include "cmd/graph_drawer.h"
 #include "cmd/saved_leaked_references.h"
 #include "cmd/wants_picture.h"
 #include "lib/analysis/garbage_options.h"
@@ -120,8 +120,8 @@ Picture draw(Session& s, const Alike& alike, std::size_t number, std::size_t mos
   const Garbage::Component& component = *alike.first;
   const Referrers referrers = reverse(s.graph());
   Labels labels(s.types(), s.graph(), referrers);
-  const HeapObjects values(s.types(), s.graph(), s.interpreters());
-  PictureMaker maker(s, labels, values, {});
+  const ObjectView values(s.types(), s.graph(), s.interpreters());
+  GraphDrawer maker(s, labels, values, {});
   const std::string which = number == 1 ? "The group" : "Group " + std::to_string(number);
   Picture picture{
       .title = which + " of garbage" + (number == 1 ? " that most is in, in " : " in ") + s.target().name(),
@@ -202,18 +202,17 @@ Document leaked_document(Session& s, std::size_t most) {
 }  // namespace
 
 int run_garbage(const std::vector<std::string>& arguments) {
-  CommandLine line("garbage", "what a full collection would free now, which the target is not made to do");
+  CommandLine line("garbage", "what a full garbage collection would free now (the target does not run one)");
   std::string limit = "20", max_nodes = "200", group = "1";
   bool leaked = false;
   auto add = line.own().add_options();
-  add("limit,n", options::value(&limit)->value_name("N"), "this many types and groups (default 20), 0: all");
-  add("max-nodes", options::value(&max_nodes)->value_name("N"),
-      "draw this many objects at most (default 200)");
+  add("limit,n", options::value(&limit)->value_name("N"), "print N types and groups (default 20), 0: all");
+  add("max-nodes", options::value(&max_nodes)->value_name("N"), "draw at most N objects (default 200)");
   add("group", options::value(&group)->value_name("N"),
-      "draw the Nth group of those that are listed (default 1, where most is)");
+      "draw the Nth group of the list (default 1, the largest)");
   add("held-by-c", options::bool_switch(&leaked),
-      "instead: objects that are counted more often than all memory has their address, which C code took "
-      "references to and never gave back");
+      "print instead the objects with more counted references than memory has pointers to them: references "
+      "that C code took and never gave back");
   if (!line.parse(arguments)) return kExitDone;
   const auto most = static_cast<std::size_t>(parse_count("--limit", limit, 0, 1'000'000'000));
   const auto most_nodes = static_cast<std::size_t>(parse_count("--max-nodes", max_nodes, 1, 1'000'000));

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "cmd/session.h"
-#include "lib/analysis/heap_objects.h"
+#include "lib/analysis/object_view.h"
 #include "lib/graph/labels.h"
 #include "lib/query/query_table.h"
 
@@ -21,7 +21,7 @@ class HeapAsTables {
   Session& session_;
   const Referrers referrers_;
   Labels labels_;
-  HeapObjects values_;
+  ObjectView values_;
   std::vector<std::unique_ptr<QueryTable>> tables_;
   std::vector<QueryTable*> borrowed_;
 };

@@ -6,6 +6,7 @@
 
 #include "cmd/keep_right_to_write.h"
 #include "cmd/session.h"
+#include "lib/base/choices.h"
 #include "lib/base/edit_distance.h"
 #include "lib/base/error.h"
 #include "lib/graph/objgraph_labels.h"
@@ -40,26 +41,24 @@ int run_histogram(const std::vector<std::string>& arguments) {
   std::vector<std::string> types;
   bool long_names = false;
   auto add = line.own().add_options();
-  add("sort", options::value(&sort)->value_name("KEY"), "bytes (default), count, external, mean or type");
+  add("sort", options::value(&sort)->value_name("KEY"),
+      "sort by bytes (default), count, external, mean or type");
   add("limit,n", options::value(&limit)->value_name("N"),
-      "this many types (default 20, in objgraph's style 10), 0: all");
+      "print N types (default 20, in objgraph's style 10), 0: all");
   add("type", options::value(&types)->value_name("NAME"),
-      "only this type, module.qualname or the bare name; again for more");
+      "only this type, module.qualname or the bare name; can be repeated");
   add("style", options::value(&style)->value_name("NAME"),
       "default, or objgraph: what objgraph.show_most_common_types prints, of tracked objects only");
-  add("longnames", options::bool_switch(&long_names), "in objgraph's style: types with their module");
+  add("longnames", options::bool_switch(&long_names), "in objgraph's style: print types with their module");
   if (!line.parse(arguments)) return kExitDone;
-  if (style != "default" && style != "objgraph")
-    throw Error(ErrorKind::kUsage, "--style '" + style + "' is none of default, objgraph");
-  const bool objgraph = style == "objgraph";
+  const bool objgraph = parse_choice("--style", style, {"default", "objgraph"}) == 1;
   if (objgraph && (!types.empty() || sort != "bytes" ||
                    !(line.common().format.empty() || line.common().format == "text")))
     throw Error(ErrorKind::kUsage,
                 "--style objgraph is a text by count: it takes no --type, --sort or --format");
-  if (long_names && !objgraph) throw Error(ErrorKind::kUsage, "--longnames goes with --style objgraph");
+  if (long_names && !objgraph) throw Error(ErrorKind::kUsage, "--longnames requires --style objgraph");
   if (limit.empty()) limit = objgraph ? "10" : "20";
-  if (sort != "bytes" && sort != "count" && sort != "external" && sort != "mean" && sort != "type")
-    throw Error(ErrorKind::kUsage, "--sort '" + sort + "' is none of bytes, count, external, mean, type");
+  parse_choice("--sort", sort, {"bytes", "count", "external", "mean", "type"});
   const auto most = static_cast<std::size_t>(parse_count("--limit", limit, 0, 1'000'000'000));
   if (objgraph) return print_like_objgraph(line.common(), long_names, most);
   const auto session = Session::open(line.common(), {.references = false});
@@ -70,7 +69,7 @@ int run_histogram(const std::vector<std::string>& arguments) {
     objects += r.count;
     bytes += r.bytes;
     external += r.external_bytes;
-    beyond += r.beyond_bytes;
+    beyond += r.unreported_bytes;
   }
   Document document;
   if (!types.empty()) {
@@ -89,7 +88,7 @@ int run_histogram(const std::vector<std::string>& arguments) {
   }
   auto mean = [](const TypeCount& r) { return static_cast<double>(r.bytes) / static_cast<double>(r.count); };
   std::stable_sort(rows.begin(), rows.end(), [&](const TypeCount& a, const TypeCount& b) {
-    if (sort == "bytes") return a.bytes + a.beyond_bytes > b.bytes + b.beyond_bytes;
+    if (sort == "bytes") return a.bytes + a.unreported_bytes > b.bytes + b.unreported_bytes;
     if (sort == "external") return a.external_bytes > b.external_bytes;
     if (sort == "count") return a.count > b.count;
     if (sort == "mean") return mean(a) > mean(b);

@@ -45,7 +45,7 @@ const std::map<std::string, std::vector<Words>> kCommandsOfFormat = [] {
 // What a command writes, from its own complaint about a format that there is not.
 Words formats_of(const std::string& command) {
   const Outcome outcome = run_command({HEAPGLASS_PROGRAM, command, "1", "--format", "none-such"});
-  const std::regex list("\\((?:choose one of|it is) (.*)\\)"), name("[a-z]+");
+  const std::regex list(": use (.*)"), name("[a-z]+");
   std::smatch told;
   if (!std::regex_search(outcome.err, told, list)) return {};
   Words names;

@@ -20,7 +20,7 @@ bool wants_drawing(const CommonOptions& common) {
 
 void keep_right_to_write(const CommonOptions& common) {
   OutputKeeper::Agreement agreed{.deeds = common.deeds, .at_end = common.at_end};
-  std::vector<OutputKeeper::File> files = common.also_writes;
+  std::vector<OutputKeeper::File> files = common.extra_outputs;
   files.emplace_back(common.output, common.mode);
   if (wants_drawing(common)) files.emplace_back(dot_path(common.output), common.mode);
   for (const OutputKeeper::File& file : files)

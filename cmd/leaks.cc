@@ -6,11 +6,11 @@
 #include <unordered_map>
 
 #include "cmd/allocation_sites.h"
+#include "cmd/graph_drawer.h"
 #include "cmd/keep_right_to_write.h"
-#include "cmd/picture_maker.h"
+#include "cmd/root_paths_of.h"
 #include "cmd/time_text.h"
 #include "cmd/wants_picture.h"
-#include "cmd/ways_of.h"
 #include "cmd/ways_picture.h"
 #include "lib/analysis/garbage_options.h"
 #include "lib/analysis/suspects/find_suspects.h"
@@ -22,9 +22,9 @@ namespace heapglass {
 namespace {
 
 // One moment of a target, and all that the search for leaks needs to know of it.
-class Look {
+class LeakContext {
  public:
-  explicit Look(const CommonOptions& common)
+  explicit LeakContext(const CommonOptions& common)
       : session_(Session::open(common, {.open_files = true})),
         referrers_(reverse(session_->graph())),
         labels_(session_->types(), session_->graph(), referrers_),
@@ -50,7 +50,7 @@ class Look {
                  .most_open_files = files_.limit}) {}
 
   Session& session() { return *session_; }
-  const HeapObjects& values() const { return values_; }
+  const ObjectView& values() const { return values_; }
   const LeakSearch& search() const { return search_; }
   const Dominators& dominators() const { return dominators_; }
 
@@ -58,9 +58,9 @@ class Look {
   std::unique_ptr<Session> session_;
   const Referrers referrers_;
   Labels labels_;
-  const HeapObjects values_;
-  WaysFromOutside outside_;
-  const Ways ways_;
+  const ObjectView values_;
+  ExternalRootPaths outside_;
+  const RootPaths ways_;
   const Dominators dominators_;
   const Garbage garbage_;
   const OpenFiles& files_;
@@ -77,7 +77,7 @@ std::string growth_in_words(const Suspect& s) {
 
 // Where what the suspects keep was allocated, most bytes first: "app.py:12 (3.9 MB), ...". An object that
 // several keep by each other is the nearest one's.
-std::vector<std::string> allocated_by_suspect(Look& look, const std::vector<Suspect>& suspects,
+std::vector<std::string> allocated_by_suspect(LeakContext& look, const std::vector<Suspect>& suspects,
                                               std::size_t shown, const AllocationSites& sites) {
   const HeapGraph& graph = look.session().graph();
   constexpr std::uint32_t kNobodys = ~std::uint32_t{0};
@@ -86,7 +86,7 @@ std::vector<std::string> allocated_by_suspect(Look& look, const std::vector<Susp
   for (std::uint32_t i = 0; i < shown; ++i) {
     const Suspect& s = suspects[i];
     if (s.node != kNoNode) whose[index(s.node)] = first_of.try_emplace(index(s.node), i).first->second;
-    for (const std::vector<NodeId>* more : {&s.explains, &s.examples})
+    for (const std::vector<NodeId>* more : {&s.covers, &s.examples})
       for (const NodeId n : *more)
         if (whose[index(n)] == kNobodys) whose[index(n)] = i;
   }
@@ -115,7 +115,7 @@ std::vector<std::string> allocated_by_suspect(Look& look, const std::vector<Susp
 }
 
 // Objects that were made before it traced have no line.
-void add_allocation_lines(Look& look, const std::vector<Suspect>& suspects, Table& table) {
+void add_allocation_lines(LeakContext& look, const std::vector<Suspect>& suspects, Table& table) {
   const AllocationSites sites(look.session());
   if (!sites.why_none().empty()) return;
   table.columns.push_back({"allocated_at", "allocated at", Kind::kSentence});
@@ -165,10 +165,10 @@ Table table_of(const std::vector<Suspect>& suspects, std::size_t shown, const Le
 }
 
 // Who holds the suspects, and a few of what each holds.
-Picture draw(Look& look, const std::vector<Suspect>& suspects, std::size_t shown, std::size_t most) {
+Picture draw(LeakContext& look, const std::vector<Suspect>& suspects, std::size_t shown, std::size_t most) {
   Session& s = look.session();
   const LeakSearch& search = look.search();
-  PictureMaker maker(s, search.labels(), look.values(), {});
+  GraphDrawer maker(s, search.labels(), look.values(), {});
   std::vector<std::vector<NodeId>> ways;
   for (std::size_t i = 0; i < shown; ++i) {
     const Suspect& suspect = suspects[i];
@@ -181,24 +181,23 @@ Picture draw(Look& look, const std::vector<Suspect>& suspects, std::size_t shown
     }
     if (suspect.examples.empty()) ways.push_back(way.empty() ? std::vector<NodeId>{suspect.node} : way);
   }
-  return draw_ways(maker, ways, "What may leak in " + s.target().name(), most);
+  return draw_root_paths(maker, ways, "What may leak in " + s.target().name(), most);
 }
 
 }  // namespace
 
 int run_leaks(const std::vector<std::string>& arguments) {
-  CommandLine line("leaks", "what most likely leaks, who holds it, and what usually helps");
+  CommandLine line("leaks", "leak suspects: what keeps them alive, and the usual cure");
   std::string limit, max_nodes = "200", every, times;
   std::vector<std::string> more;
   line.takes_more_targets(&more);
   auto add = line.own().add_options();
   add("every", options::value(&every)->value_name("TIME"),
-      "look again after this long, 500ms, 10s or 2m, and rank by what grew");
-  add("times", options::value(&times)->value_name("N"), "look this many times (with --every: default 2)");
+      "capture again after this time, 500ms, 10s or 2m, and rank suspects by growth");
+  add("times", options::value(&times)->value_name("N"), "number of captures (with --every: default 2)");
   add("limit,n", options::value(&limit)->value_name("N"),
-      "this many suspects (default 10, in a picture 3), 0: all");
-  add("max-nodes", options::value(&max_nodes)->value_name("N"),
-      "draw this many objects at most (default 200)");
+      "print N suspects (default 10, in a picture 3), 0: all");
+  add("max-nodes", options::value(&max_nodes)->value_name("N"), "draw at most N objects (default 200)");
   if (!line.parse(arguments)) return kExitDone;
   const bool picture = wants_picture(line.common());
   if (limit.empty()) limit = picture ? "3" : "10";
@@ -220,7 +219,7 @@ int run_leaks(const std::vector<std::string>& arguments) {
     common.target = targets[i];
     common.more_follow = true;
     if (again) std::this_thread::sleep_until(began + static_cast<long long>(i) * interval);
-    Look look(common);
+    LeakContext look(common);
     if (again && !look.session().target().runs())
       throw Error(ErrorKind::kUsage,
                   "there is one moment in " + look.session().target().name() + ": it will not grow",
@@ -230,10 +229,10 @@ int run_leaks(const std::vector<std::string>& arguments) {
   CommonOptions common = line.common();
   common.target = targets.back();
   if (again) std::this_thread::sleep_until(began + (looks - 1) * interval);
-  Look look(common);
+  LeakContext look(common);
   Session& s = look.session();
   std::vector<Suspect> suspects = find_suspects(look.search());
-  tell_growth(suspects, before);
+  annotate_growth(suspects, before);
 
   Document document;
   const std::size_t shown = most ? std::min(most, suspects.size()) : suspects.size();
@@ -256,7 +255,8 @@ int run_leaks(const std::vector<std::string>& arguments) {
         return each.bytes < look.search().heap_bytes() / kMuch;
       }))
     table.notes.push_back(
-        "none of these has a twentieth of the memory: look again when it has grown, with --every 10m");
+        "none of these has a twentieth of the memory: repeat this when the process has grown, with --every "
+        "10m");
   if (shown < suspects.size())
     table.notes.push_back(std::to_string(suspects.size() - shown) + " more suspects: --limit 0 shows all");
   document.sections.push_back(std::move(table));

@@ -86,7 +86,7 @@ std::vector<Found> suspects_of(const PythonProgram& target) {
   return found;
 }
 
-std::string in_words(const std::vector<Found>& found) {
+std::string format_count(const std::vector<Found>& found) {
   std::string text;
   for (std::size_t i = 0; i < std::min<std::size_t>(found.size(), 6); ++i)
     text += found[i].pattern + ": " + found[i].owner + ", " + found[i].evidence + "\n";
@@ -101,7 +101,7 @@ void expect_found(const std::vector<Found>& found, const Planted& planted, const
     is |= found[i].pattern == planted.pattern && std::regex_match(found[i].owner, owner) &&
           !found[i].evidence.empty() && !found[i].cure.empty();
   EXPECT_TRUE(is) << planted.program << ": no " << planted.pattern << " of " << planted.owner << " in\n"
-                  << in_words(found);
+                  << format_count(found);
 }
 
 bool all_asked_for() { return std::getenv("HEAPGLASS_ALL_LEAKS") != nullptr; }
@@ -125,10 +125,10 @@ TEST_P(Leaks, OnceEach) {
   PythonProgram target(GetParam().path, "leaks/history.py");
   const std::vector<Found> found = suspects_of(target);
   ASSERT_FALSE(found.empty());
-  EXPECT_EQ(found[0].owner, "__main__.history") << in_words(found);
+  EXPECT_EQ(found[0].owner, "__main__.history") << format_count(found);
   const auto caches = std::count_if(found.begin(), found.end(),
                                     [](const Found& each) { return each.pattern == "unbounded-cache"; });
-  EXPECT_LE(caches, 2) << in_words(found);
+  EXPECT_LE(caches, 2) << format_count(found);
 }
 
 // What is particular about a place is told in the cure.
@@ -294,7 +294,7 @@ TEST(LeaksInServices, HealthyOnesAreLeftInPeace) {
       std::size_t accused = 0;
       const std::vector<Found> found = suspects_of(*target);
       for (const Found& each : found) accused += each.share > 0.05;
-      EXPECT_LE(accused, 2u) << interpreter.name << " " << program << "\n" << in_words(found);
+      EXPECT_LE(accused, 2u) << interpreter.name << " " << program << "\n" << format_count(found);
     }
   if (met == 0) GTEST_SKIP() << "left out: no packages; scripts/fetch-packages flask_app django_site";
 }

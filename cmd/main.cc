@@ -23,15 +23,15 @@ namespace {
 
 std::string usage() {
   std::string text =
-      "heapglass COMMAND TARGET [options]\n\nLooks into the heap of a running CPython process from outside: "
-      "no code runs in it, nothing is installed there.\nTARGET is a process id, a core file or a "
-      "snapshot.\n\n";
+      "heapglass COMMAND TARGET [options]\n\nReads the heap of a running CPython process from outside. "
+      "Nothing is installed "
+      "there, and by default no code runs in it.\nTARGET is a process id, a core file or a snapshot.\n\n";
   for (const Command& c : commands())
     text += "  " + std::string(c.name) + std::string(12 - c.name.size(), ' ') + std::string(c.summary) + "\n";
   text +=
-      "\n`heapglass COMMAND --help` tells a command's options; --version the version.\n"
-      "`heapglass help expressions` tells how --where, --filter and --highlight are written, `heapglass help "
-      "thresholds` how --fail-if is, `heapglass help cron` how snapshots are taken again and again.\n";
+      "\n`heapglass COMMAND --help` lists the options of a command; --version prints the version.\n"
+      "`heapglass help expressions` explains --where, --filter and --highlight, `heapglass help thresholds` "
+      "--fail-if, `heapglass help cron` regular snapshots.\n";
   return text;
 }
 

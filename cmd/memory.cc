@@ -88,8 +88,8 @@ int run_memory(const std::vector<std::string>& arguments) {
   bool arenas = false;
   auto add = line.own().add_options();
   add("limit,n", options::value(&limit)->value_name("N"),
-      "this many rows of a kind by themselves, the rest in one (default 8), 0: all");
-  add("arenas", options::bool_switch(&arenas), "also a table of malloc's arenas");
+      "print N rows of each kind, and the sum of the others (default 8), 0: all");
+  add("arenas", options::bool_switch(&arenas), "also print a table of malloc's arenas");
   if (!line.parse(arguments)) return kExitDone;
   const auto most = static_cast<std::size_t>(parse_count("--limit", limit, 0, 1'000'000'000));
   const auto session =

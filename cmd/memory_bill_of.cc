@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "cmd/saved_bill.h"
+#include "lib/snapshot/read_recorder.h"
 #include "lib/snapshot/snapshot_target.h"
-#include "lib/snapshot/touched_pages.h"
 #include "platform/glibc_heap.h"
 #include "platform/thread_stacks.h"
 
@@ -29,16 +29,16 @@ struct Allocators {
 };
 
 // A capture whose reads are not noted for a snapshot, and what is found in it.
-struct Unnoted {
-  explicit Unnoted(const Session& session) : capture(session.capture()) {
-    capture.image = unnoted(capture.image);
+struct UnrecordedView {
+  explicit UnrecordedView(const Session& session) : capture(session.capture()) {
+    capture.image = unrecorded_view(capture.image);
     objects.emplace(*capture.image, session.python());
   }
   Capture capture;
   std::optional<Objects> objects;
 };
 
-Allocators allocators_of(const Session& s, const Unnoted& in) {
+Allocators allocators_of(const Session& s, const UnrecordedView& in) {
   Allocators found;
   found.pymalloc = read_pymalloc(*in.objects, s.interpreters(), some_small_objects(s.graph()));
   for (const ThreadStack& t : thread_stacks(in.capture))
@@ -80,7 +80,7 @@ void add_chunks(const MallocArena& arena, ArenaRow& row) {
   }
 }
 
-std::vector<ArenaRow> arenas_of(const Session& s, const Unnoted& in, const Allocators& found) {
+std::vector<ArenaRow> arenas_of(const Session& s, const UnrecordedView& in, const Allocators& found) {
   std::vector<ArenaRow> rows;
   for (const Pymalloc::Arena& arena : found.pymalloc.arenas) {
     const ArenaSums sums = sums_of(*in.objects, found.pymalloc, arena);
@@ -95,7 +95,7 @@ std::vector<ArenaRow> arenas_of(const Session& s, const Unnoted& in, const Alloc
   return rows;
 }
 
-MemoryBill bill_of(const Session& s, const Unnoted& in, const Allocators& found) {
+MemoryBill bill_of(const Session& s, const UnrecordedView& in, const Allocators& found) {
   return memory_bill({s.graph(), *in.objects, in.capture, found.pymalloc, found.malloc, found.stacks});
 }
 
@@ -107,20 +107,20 @@ const SnapshotTarget* snapshot_of(const Session& s) {
 
 MemoryAccount memory_account_of(const Session& s) {
   if (snapshot_of(s)) return {memory_bill_of(s), arenas_of(s)};
-  const Unnoted in(s);
+  const UnrecordedView in(s);
   const Allocators found = allocators_of(s, in);
   return {bill_of(s, in, found), arenas_of(s, in, found)};
 }
 
 MemoryBill memory_bill_of(const Session& s) {
   if (const SnapshotTarget* snapshot = snapshot_of(s)) return load_bill(snapshot->file(), snapshot->facts());
-  const Unnoted in(s);
+  const UnrecordedView in(s);
   return bill_of(s, in, allocators_of(s, in));
 }
 
 std::vector<ArenaRow> arenas_of(const Session& s) {
   if (const SnapshotTarget* snapshot = snapshot_of(s)) return load_arenas(snapshot->file());
-  const Unnoted in(s);
+  const UnrecordedView in(s);
   return arenas_of(s, in, allocators_of(s, in));
 }
 

@@ -10,11 +10,11 @@
 namespace heapglass {
 namespace {
 
-using Labels = std::vector<std::pair<std::string, std::string>>;
+using MetricLabels = std::vector<std::pair<std::string, std::string>>;
 
 class Gauges {
  public:
-  Gauges(const Moment& moment, const MetricsOptions& options)
+  Gauges(const HeapSummary& moment, const MetricsOptions& options)
       : common_{{"pid", std::to_string(moment.pid)},
                 {"service", options.service.empty() ? service_of(moment.command_line) : options.service},
                 {"version", moment.python}} {}
@@ -23,7 +23,7 @@ class Gauges {
     out.push_back({"heapglass_" + std::move(name), std::move(help), {}});
     return out.back();
   }
-  void sample(Gauge& gauge, double value, Labels own = {}) const {
+  void sample(Gauge& gauge, double value, MetricLabels own = {}) const {
     own.insert(own.end(), common_.begin(), common_.end());
     gauge.samples.push_back({std::move(own), value});
   }
@@ -34,7 +34,7 @@ class Gauges {
   std::vector<Gauge> out;
 
  private:
-  const Labels common_;
+  const MetricLabels common_;
 };
 
 double number(std::uint64_t n) { return static_cast<double>(n); }
@@ -56,7 +56,7 @@ void add_memory(Gauges& g, const ResidentMemory& memory) {
   g.single("swapped_bytes", "Memory of the process that is swapped out.", number(memory.swapped));
 }
 
-void add_types(Gauges& g, const Moment& moment, std::size_t most) {
+void add_types(Gauges& g, const HeapSummary& moment, std::size_t most) {
   std::vector<TypeCount> rows = moment.types;
   keep_most(rows, most, [](const TypeCount& a, const TypeCount& b) { return all_bytes(a) > all_bytes(b); });
   Gauge objects = g.add("type_objects", "Objects of a type; the types with most bytes.");
@@ -70,7 +70,7 @@ void add_types(Gauges& g, const Moment& moment, std::size_t most) {
   g.out.push_back(std::move(bytes));
 }
 
-void add_growth(Gauges& g, const Moment& first, const Moment& last, std::size_t most) {
+void add_growth(Gauges& g, const HeapSummary& first, const HeapSummary& last, std::size_t most) {
   std::vector<TypeGrowth> types = type_growth(first.types, last.types);
   std::erase_if(types, [](const TypeGrowth& r) { return r.bytes_delta() <= 0; });
   keep_most(types, most,
@@ -110,19 +110,19 @@ std::string service_of(const std::string& command_line) {
 void MetricsOptions::add_to(options::options_description& own) {
   auto add = own.add_options();
   add("openmetrics", options::value(&file)->value_name("FILE"),
-      "also write gauges there, for Prometheus by node_exporter's textfile collector: a name that ends in "
-      ".prom");
+      "also write gauges to FILE, a name that ends in .prom, for Prometheus through node_exporter's textfile "
+      "collector");
   add("service", options::value(&service)->value_name("NAME"),
-      "the gauges' label `service`: by default the name of the program that runs");
+      "the gauges' label `service` (default: the name of the target's program)");
   add("metrics-top", options::value(&top)->value_name("N"),
-      "gauges for this many types and owners (default 20), 0: all");
+      "gauges for N types and owners (default 20), 0: all");
 }
 
 std::size_t MetricsOptions::most() const {
   return static_cast<std::size_t>(parse_count("--metrics-top", top, 0, 1'000'000));
 }
 
-std::vector<Gauge> gauges_of(const Moment& last, const Moment* first, bool exceeded,
+std::vector<Gauge> gauges_of(const HeapSummary& last, const HeapSummary* first, bool exceeded,
                              const MetricsOptions& options) {
   const std::size_t most = options.most();
   Gauges g(last, options);
@@ -135,8 +135,8 @@ std::vector<Gauge> gauges_of(const Moment& last, const Moment* first, bool excee
     g.single("garbage_objects", "Objects that nothing reaches any more.", number(objects));
     g.single("garbage_bytes", "Bytes of objects that nothing reaches any more.", number(bytes));
   }
-  g.single("pause_seconds", "How long the process stood still for the look.", last.pause_ms / 1e3);
-  g.single("look_timestamp_seconds", "When it was looked at.", number(std::int64_t{last.time}));
+  g.single("pause_seconds", "Pause of the process for the capture.", last.pause_ms / 1e3);
+  g.single("look_timestamp_seconds", "When it was captured.", number(std::int64_t{last.time}));
   if (last.resident) add_memory(g, *last.resident);
   add_types(g, last, most);
   if (first) {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "cmd/moment.h"
+#include "cmd/heap_summary.h"
 #include "lib/render/openmetrics.h"
 
 namespace heapglass {
@@ -26,7 +26,7 @@ struct MetricsOptions {
 std::string service_of(const std::string& command_line);
 
 // Of the last moment; with `first`, also what became more since, and whether a threshold was exceeded.
-std::vector<Gauge> gauges_of(const Moment& last, const Moment* first, bool exceeded,
+std::vector<Gauge> gauges_of(const HeapSummary& last, const HeapSummary* first, bool exceeded,
                              const MetricsOptions& options);
 
 // Written beside its place and renamed, readable for all unless --mode asks for something else: the collector

@@ -2,10 +2,11 @@
 #include <algorithm>
 
 #include "cmd/retained_sizes.h"
+#include "cmd/root_paths_of.h"
 #include "cmd/session.h"
-#include "cmd/ways_of.h"
 #include "lib/analysis/expression.h"
-#include "lib/analysis/heap_objects.h"
+#include "lib/analysis/object_view.h"
+#include "lib/base/choices.h"
 #include "lib/base/error.h"
 #include "lib/python/describe.h"
 #include "lib/python/weak_references.h"
@@ -19,26 +20,26 @@ int run_objects(const std::vector<std::string>& arguments) {
   bool paths = false;
   auto add = line.own().add_options();
   add("type", options::value(&types)->value_name("NAME"),
-      "of this type, module.qualname or the bare name; again for more");
-  add("id", options::value(&ids)->value_name("ADDRESS"), "the object at this address; again for more");
+      "objects of this type, module.qualname or the bare name; can be repeated");
+  add("id", options::value(&ids)->value_name("ADDRESS"), "the object at this address; can be repeated");
   add("where", options::value(&where)->value_name("EXPR"),
-      "only those of which this is true, as in \"size > 1MB and .user.name == 'bob'\": see heapglass help "
-      "expressions");
-  add("limit,n", options::value(&limit)->value_name("N"), "this many (default 50), 0: all");
-  add("sort", options::value(&sort)->value_name("KEY"), "size (default), retained, refcount, length or id");
-  add("paths", options::bool_switch(&paths), "tell of each by which shortest way it is kept alive");
+      "only objects for which EXPR is true, such as \"size > 1MB and .user.name == 'bob'\": see heapglass "
+      "help expressions");
+  add("limit,n", options::value(&limit)->value_name("N"), "print N objects (default 50), 0: all");
+  add("sort", options::value(&sort)->value_name("KEY"),
+      "sort by size (default), retained, refcount, length or id");
+  add("paths", options::bool_switch(&paths), "print the shortest root path of each object");
   if (!line.parse(arguments)) return kExitDone;
-  if (sort != "size" && sort != "refcount" && sort != "id" && sort != "length" && sort != "retained")
-    throw Error(ErrorKind::kUsage, "--sort '" + sort + "' is none of size, retained, refcount, length, id");
+  parse_choice("--sort", sort, {"size", "retained", "refcount", "length", "id"});
   const auto most = static_cast<std::size_t>(parse_count("--limit", limit, 0, 1'000'000'000));
   const auto condition = parse_expression(where, "--where");
   const bool retained = sort == "retained" || uses_retained({&condition});
   const auto session = Session::open(line.common(), {.references = retained || paths});
   const HeapGraph& graph = session->graph();
   const Objects& objects = session->objects();
-  HeapObjects values(session->types(), graph, session->interpreters());
+  ObjectView values(session->types(), graph, session->interpreters());
 
-  if (retained) tell_retained(values, *session);
+  if (retained) enable_retained_sizes(values, *session);
 
   std::vector<NodeId> nodes;
   if (types.empty() && ids.empty()) {
@@ -85,8 +86,8 @@ int run_objects(const std::vector<std::string>& arguments) {
   if (retained) table.columns.push_back({"retained_bytes", "retained", Kind::kBytes});
   Referrers referrers;
   std::optional<Labels> labels;
-  std::optional<WaysFromOutside> outside;
-  std::optional<Ways> ways;
+  std::optional<ExternalRootPaths> outside;
+  std::optional<RootPaths> ways;
   if (paths) {
     table.columns.push_back({"path", "path", Kind::kSentence});
     referrers = reverse(graph);
@@ -104,7 +105,8 @@ int run_objects(const std::vector<std::string>& arguments) {
     if (retained) table.rows.back().push_back(values.retained(n));
     if (paths) {
       const auto way = ways->shortest(n, 1);
-      table.rows.back().push_back(way.empty() ? Cell() : Cell(WayTeller(*labels, values).tell(way[0]).text));
+      table.rows.back().push_back(way.empty() ? Cell()
+                                              : Cell(PathFormatter(*labels, values).tell(way[0]).text));
     }
   }
   if (shown < in_all)

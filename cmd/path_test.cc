@@ -112,7 +112,7 @@ TEST_F(Path, IsDrawn) {
 TEST_F(Path, WithoutATargetIsRefused) {
   const Outcome outcome = path(*target_, {});
   EXPECT_EQ(outcome.status, 2);
-  EXPECT_NE(outcome.err.find("path needs objects to lead to"), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.err.find("path needs a target object"), std::string::npos) << outcome.err;
 }
 
 TEST_F(Path, ShowTellsAllOfOneObject) {

@@ -65,11 +65,10 @@ int run_query_command(const std::vector<std::string>& arguments) {
   bool tables_only = false;
   line.takes_also("sql", &sql);
   auto add = line.own().add_options();
-  add("tables", options::bool_switch(&tables_only), "show the tables and their columns");
-  add("limit,n", options::value(&limit)->value_name("N"), "this many rows at most (default 1000), 0: all");
+  add("tables", options::bool_switch(&tables_only), "print the tables and their columns");
+  add("limit,n", options::value(&limit)->value_name("N"), "print at most N rows (default 1000), 0: all");
   add("timeout", options::value(&timeout)->value_name("SECONDS"),
-      "end a query that takes longer with exit code 1 and no rows; without it a query takes as long as it "
-      "takes");
+      "end a query that takes longer, with exit code 1 and no rows (default: no limit)");
   if (!line.parse(arguments)) return kExitDone;
   const auto most = static_cast<std::uint64_t>(parse_count("--limit", limit, 0, 1'000'000'000'000));
   const auto seconds = timeout.empty() ? 0 : parse_count("--timeout", timeout, 1, 1'000'000);

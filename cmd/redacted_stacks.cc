@@ -15,7 +15,7 @@ namespace {
 // From where a thread stands in its C stack, the words that are the address of an object, and the one in
 // front of the futex that it waits on, which is the address of a lock within its object.
 void record_c_stack(const ThreadRegisters& thread, const AddressIndex& objects, const Image& unnoted_image,
-                    const TouchedPages& touched) {
+                    const ReadRecorder& touched) {
   if (is_null(thread.stack_pointer)) return;
   const Address first{value(thread.stack_pointer) & ~std::uint64_t{7}};
   for (std::uint64_t at = 0; at < kNearStack; at += 8) {
@@ -29,19 +29,19 @@ void record_c_stack(const ThreadRegisters& thread, const AddressIndex& objects, 
 }  // namespace
 
 void record_tasks(Session& session) {
-  const HeapObjects values(session.types(), session.graph(), session.interpreters());
+  const ObjectView values(session.types(), session.graph(), session.interpreters());
   const std::vector<ThreadView> threads =
       view_threads(values, session.objects(), session.interpreters(), session.capture().threads);
-  Health scratch;
+  ReadErrors scratch;
   find_tasks(session.types(), values, session.interpreters(), threads, scratch);
 }
 
-void record_locks(Session& session, const TouchedPages& touched) {
+void record_locks(Session& session, const ReadRecorder& touched) {
   const HeapGraph& graph = session.graph();
-  const std::shared_ptr<Image> image = unnoted(session.capture().image);
+  const std::shared_ptr<Image> image = unrecorded_view(session.capture().image);
   for (const ThreadRegisters& t : session.capture().threads) record_c_stack(t, *graph.index, *image, touched);
 
-  const HeapObjects values(session.types(), graph, session.interpreters());
+  const ObjectView values(session.types(), graph, session.interpreters());
   const LockObjects locks(values, session.objects(), session.interpreters());
   std::vector<char> of_locks(graph.types.size());
   for (std::size_t t = 0; t < graph.types.size(); ++t) of_locks[t] = locks.has_kind(graph.types[t].address);
@@ -68,7 +68,7 @@ void record_locks(Session& session, const TouchedPages& touched) {
 }
 
 ThreadNumbers::ThreadNumbers(const Session& session)
-    : image_(unnoted(session.capture().image)), objects_(*image_, session.python()) {
+    : image_(unrecorded_view(session.capture().image)), objects_(*image_, session.python()) {
   for (const PyInterpreter& interpreter : session.interpreters())
     for (const PyThread& thread : interpreter.threads) numbers_.insert(thread.thread_id);
 }

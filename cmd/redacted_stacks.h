@@ -5,7 +5,7 @@
 #include <unordered_set>
 
 #include "cmd/session.h"
-#include "lib/snapshot/touched_pages.h"
+#include "lib/snapshot/read_recorder.h"
 
 namespace heapglass {
 
@@ -15,7 +15,7 @@ void record_tasks(Session& session);
 
 // Reads what threads wait for and who has that: of C stacks, which may have pieces of values, and of locks
 // only the words that lead there.
-void record_locks(Session& session, const TouchedPages& touched);
+void record_locks(Session& session, const ReadRecorder& touched);
 
 // The ints that are the number of a thread: no values, for the file tells those numbers of each thread.
 class ThreadNumbers {

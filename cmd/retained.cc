@@ -1,12 +1,12 @@
 // heapglass retained: which objects and types keep the most alive that nothing else does.
 #include <algorithm>
 
+#include "cmd/root_paths_of.h"
 #include "cmd/session.h"
 #include "cmd/wants_picture.h"
-#include "cmd/ways_of.h"
 #include "lib/analysis/dominator_walk.h"
 #include "lib/analysis/dominators.h"
-#include "lib/analysis/held_from_outside.h"
+#include "lib/analysis/external_roots.h"
 #include "lib/analysis/owner_paths.h"
 #include "lib/base/error.h"
 #include "lib/python/describe.h"
@@ -20,7 +20,7 @@ Table tree_of(Session& s, const Dominators& dominators, const std::vector<NodeId
   const HeapGraph& graph = s.graph();
   const Referrers referrers = reverse(graph);
   Labels labels(s.types(), graph, referrers);
-  const HeapObjects values(s.types(), graph, s.interpreters());
+  const ObjectView values(s.types(), graph, s.interpreters());
   const DominatorWalk walk(graph, dominators);
   Table tree{.key = "tree",
              .title = "who alone keeps what",
@@ -34,7 +34,7 @@ Table tree_of(Session& s, const Dominators& dominators, const std::vector<NodeId
                          {"more", "", Kind::kCount, Audience::kPrograms},
                          {"what", "what", Kind::kText, Audience::kPeople}}};
   for (const DominatorWalk::Step& step :
-       walk.walk(chosen.empty() ? walk.kept_by(kNoNode) : chosen, depth, most)) {
+       walk.walk(chosen.empty() ? walk.retained_by_set(kNoNode) : chosen, depth, most)) {
     const std::string indent(2 * std::size_t{step.depth}, ' ');
     if (step.node == kNoNode) {
       tree.rows.push_back({step.bytes, Cell(), Cell(), Cell(), step.depth, Cell(), Cell(), step.more,
@@ -66,12 +66,12 @@ std::vector<Cell> paths_of(Session& s, const std::vector<NodeId>& nodes) {
   if (nodes.size() > kMost) return paths;
   const Referrers referrers = reverse(s.graph());
   Labels labels(s.types(), s.graph(), referrers);
-  const HeapObjects values(s.types(), s.graph(), s.interpreters());
-  WaysFromOutside outside(s, labels, values);
-  const Ways ways = outside.ways();
+  const ObjectView values(s.types(), s.graph(), s.interpreters());
+  ExternalRootPaths outside(s, labels, values);
+  const RootPaths ways = outside.ways();
   for (std::size_t i = 0; i < nodes.size(); ++i)
     if (const std::vector<NodeId> way = ways.shortest(nodes[i]); !way.empty())
-      paths[i] = WayTeller(labels, values).tell(way).text;
+      paths[i] = PathFormatter(labels, values).tell(way).text;
   return paths;
 }
 
@@ -79,7 +79,7 @@ Profile flame_graph_of(Session& s, const Dominators& dominators) {
   constexpr unsigned kDeepest = 200;  // names of a path; browsers draw no deeper
   const Referrers referrers = reverse(s.graph());
   Labels labels(s.types(), s.graph(), referrers);
-  const HeapObjects values(s.types(), s.graph(), s.interpreters());
+  const ObjectView values(s.types(), s.graph(), s.interpreters());
   OwnerPaths paths = owner_paths(labels, values, dominators, kDeepest);
   Profile profile{
       .name = "retained bytes of " + s.target().name(), .unit = "bytes", .frames = std::move(paths.names)};
@@ -97,20 +97,19 @@ int run_retained(const std::vector<std::string>& arguments) {
   std::vector<std::string> types, ids;
   auto add = line.own().add_options();
   add("type", options::value(&types)->value_name("NAME"),
-      "only objects of this type, module.qualname or the bare name; again for more");
-  add("id", options::value(&ids)->value_name("ADDRESS"), "only the object at this address; again for more");
-  add("limit,n", options::value(&limit)->value_name("N"), "this many objects and types (default 20), 0: all");
+      "only objects of this type, module.qualname or the bare name; can be repeated");
+  add("id", options::value(&ids)->value_name("ADDRESS"), "only the object at this address; can be repeated");
+  add("limit,n", options::value(&limit)->value_name("N"), "print N objects and types (default 20), 0: all");
   add("tree", options::bool_switch(&tree),
-      "walk down: under each object what it alone keeps; with --type or --id from these, else from what "
-      "nobody "
-      "keeps alone. --limit goes for each");
-  add("depth", options::value(&depth)->value_name("N"), "so many levels of the tree (default 4)");
+      "print the dominator tree: under each object those that it alone keeps alive, from the objects of "
+      "--type or --id, else from those without a dominator; --limit is for each level");
+  add("depth", options::value(&depth)->value_name("N"), "print N levels of the tree (default 4)");
   if (!line.parse(arguments)) return kExitDone;
   const auto levels = static_cast<unsigned>(parse_count("--depth", depth, 0, 1'000'000));
   const auto most = static_cast<std::size_t>(parse_count("--limit", limit, 0, 1'000'000'000));
   const auto session = Session::open(line.common(), {});
   const HeapGraph& graph = session->graph();
-  const HeldFromOutside outside = held_from_outside(graph, session->objects());
+  const ExternalRoots outside = find_external_roots(graph, session->objects());
   const Dominators dominators(graph, outside.held);
 
   if (wants_profile(line.common())) {

@@ -7,18 +7,18 @@
 
 #include "cmd/session.h"
 #include "lib/analysis/dominators.h"
-#include "lib/analysis/heap_objects.h"
-#include "lib/analysis/held_from_outside.h"
+#include "lib/analysis/external_roots.h"
+#include "lib/analysis/object_view.h"
 
 namespace heapglass {
 
 // From now on `values` tells retained sizes, which are computed when the first of them is asked for. The
 // session has references, and outlives `values`.
-inline void tell_retained(HeapObjects& values, const Session& session) {
+inline void enable_retained_sizes(ObjectView& values, const Session& session) {
   const auto dominators = std::make_shared<std::optional<Dominators>>();
   values.retained = [dominators, &session](NodeId n) {
     if (!*dominators)
-      dominators->emplace(session.graph(), held_from_outside(session.graph(), session.objects()).held);
+      dominators->emplace(session.graph(), find_external_roots(session.graph(), session.objects()).held);
     return (*dominators)->retained_bytes(n);
   };
 }

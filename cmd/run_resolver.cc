@@ -24,11 +24,11 @@ void RunResolver::prepare() {
     offsets.current_thread_state = function({"PyThreadState_GetUnchecked", "_PyThreadState_UncheckedGet"});
     offsets.restore_thread = function({"PyEval_RestoreThread"});
     if (const auto symbol = symbols.find("_PySys_GetSizeOf")) offsets.size_of = symbol->address;
-    copied_ = std::make_unique<CopiedProcess>(capture_, main_thread_, offsets);
+    copied_ = std::make_unique<TraverseSandbox>(capture_, main_thread_, offsets);
   }
 }
 
-void RunResolver::run(std::span<const Address> objects, const CopiedProcess::Take& take) {
+void RunResolver::run(std::span<const Address> objects, const TraverseSandbox::Take& take) {
   prepare();
   copied_->run(objects, take);
 }
@@ -45,8 +45,8 @@ void RunResolver::sizes(std::span<const Address> objects, const SizeAnswer& answ
 
 bool RunResolver::resolve(std::span<const Address> objects, const Answer& answer) {
   try {
-    run(objects, [&](std::size_t i, CopiedProcess::Status status, std::span<const Address> referents) {
-      answer(i, status == CopiedProcess::Status::kDone, referents);
+    run(objects, [&](std::size_t i, TraverseSandbox::Status status, std::span<const Address> referents) {
+      answer(i, status == TraverseSandbox::Status::kDone, referents);
     });
   } catch (const Error& error) {
     if (must_) throw;

@@ -6,7 +6,7 @@
 
 #include "lib/graph/resolver.h"
 #include "lib/python/runtime.h"
-#include "platform/copied_process.h"
+#include "platform/traverse_sandbox.h"
 
 namespace heapglass {
 
@@ -20,9 +20,9 @@ class RunResolver final : public Resolver {
   bool resolve(std::span<const Address> objects, const Answer& answer) override;
   void sizes(std::span<const Address> objects, const SizeAnswer& answer) override;
   // As resolve, telling how each object ended. Throws Error.
-  void run(std::span<const Address> objects, const CopiedProcess::Take& take);
+  void run(std::span<const Address> objects, const TraverseSandbox::Take& take);
 
-  CopiedProcessStats stats() const { return copied_ ? copied_->stats() : CopiedProcessStats{}; }
+  TraverseSandboxStats stats() const { return copied_ ? copied_->stats() : TraverseSandboxStats{}; }
   const std::string& why_not() const { return why_not_; }
 
  private:
@@ -32,7 +32,7 @@ class RunResolver final : public Resolver {
   const PyRuntime& python_;
   const std::int32_t main_thread_;
   const bool must_;
-  std::unique_ptr<CopiedProcess> copied_;
+  std::unique_ptr<TraverseSandbox> copied_;
   std::string why_not_;
 };
 

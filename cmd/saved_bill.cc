@@ -42,7 +42,7 @@ void save(SnapshotWriter& writer, const char* section, const std::vector<Row>& r
 
 }  // namespace
 
-void save_bill(SnapshotWriter& writer, Facts& facts, const MemoryBill& bill) {
+void save_bill(SnapshotWriter& writer, Metadata& facts, const MemoryBill& bill) {
   for (const auto& [name, figure] : figures()) facts.set_number(name, bill.*figure);
   for (const auto& [name, figure] : pymalloc_figures()) facts.set_number(name, bill.pymalloc.*figure);
   facts.set_number("bill.residency_known", bill.residency_known);
@@ -74,7 +74,7 @@ void save_bill(SnapshotWriter& writer, Facts& facts, const MemoryBill& bill) {
   writer.strings("bill.doubts", bill.doubts);
 }
 
-MemoryBill load_bill(const SnapshotFile& file, const Facts& facts) {
+MemoryBill load_bill(const SnapshotFile& file, const Metadata& facts) {
   MemoryBill bill;
   for (const auto& [name, figure] : figures()) bill.*figure = facts.number(name);
   for (const auto& [name, figure] : pymalloc_figures()) bill.pymalloc.*figure = facts.number(name);

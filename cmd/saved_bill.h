@@ -6,14 +6,14 @@
 
 #include "lib/analysis/memory_bill.h"
 #include "lib/query/heap_tables.h"
-#include "lib/snapshot/facts.h"
+#include "lib/snapshot/metadata.h"
 
 namespace heapglass {
 
 // Sections bill.*, facts bill.*.
-void save_bill(SnapshotWriter& writer, Facts& facts, const MemoryBill& bill);
+void save_bill(SnapshotWriter& writer, Metadata& facts, const MemoryBill& bill);
 // Throws Error kFile where the sections contradict themselves.
-MemoryBill load_bill(const SnapshotFile& file, const Facts& facts);
+MemoryBill load_bill(const SnapshotFile& file, const Metadata& facts);
 
 // Sections arena.*: the rows of the table of that name.
 void save_arenas(SnapshotWriter& writer, const std::vector<ArenaRow>& arenas);

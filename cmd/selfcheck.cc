@@ -56,7 +56,7 @@ int run_selfcheck(const std::vector<std::string>& arguments) {
     types.push_back(type);
   });
 
-  Health scratch;
+  ReadErrors scratch;
   const References references(s.types(), scratch);
   auto is_object = [&](std::uint64_t a) {
     const Address type = s.objects().type_of(Address{a});
@@ -65,11 +65,11 @@ int run_selfcheck(const std::vector<std::string>& arguments) {
   std::map<std::string, Differences> by_type;
   RunResolver resolver(s.capture(), s.python(), s.target().pid(), true);
   std::uint64_t total = 0, not_objects = 0;
-  resolver.run(objects, [&](std::size_t i, CopiedProcess::Status status, std::span<const Address> told) {
+  resolver.run(objects, [&](std::size_t i, TraverseSandbox::Status status, std::span<const Address> told) {
     const TypeInfo& type = *graph.types[types[i]].info;
     Differences& d = by_type[type.name];
     ++d.objects;
-    if (status != CopiedProcess::Status::kDone) {
+    if (status != TraverseSandbox::Status::kDone) {
       if (d.failed++ == 0) d.example = objects[i];
       return;
     }
@@ -98,7 +98,7 @@ int run_selfcheck(const std::vector<std::string>& arguments) {
   });
 
   Document document;
-  const CopiedProcessStats stats = resolver.stats();
+  const TraverseSandboxStats stats = resolver.stats();
   auto add = [&](const char* key, const char* title, Kind kind, Cell cell) {
     document.fields.push_back({{key, title, kind}, std::move(cell)});
   };

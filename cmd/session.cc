@@ -13,6 +13,7 @@
 #include "cmd/what_is_at.h"
 #include "lib/analysis/histogram.h"
 #include "lib/base/edit_distance.h"
+#include "lib/base/elapsed.h"
 #include "lib/base/error.h"
 #include "lib/graph/verify.h"
 #include "lib/python/collecting.h"
@@ -21,8 +22,8 @@
 #include "lib/render/unfinished.h"
 #include "lib/render/utf8.h"
 #include "lib/render/write_report.h"
+#include "lib/snapshot/read_recorder.h"
 #include "lib/snapshot/snapshot_target.h"
-#include "lib/snapshot/touched_pages.h"
 #include "platform/confine.h"
 #include "platform/core_target.h"
 #include "platform/file_guard.h"
@@ -42,10 +43,6 @@ double cpu_ms() {
   timespec t{};
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
   return static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_nsec) / 1e6;
-}
-
-double ms_since(Clock::time_point start) {
-  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 
 std::unique_ptr<Target> open_snapshot(const std::string& path, const std::function<void()>& before_parsing) {
@@ -181,7 +178,7 @@ std::unique_ptr<Session> Session::open_once(const CommonOptions& common, const S
     if (snapshot) {
       s.python_ = snapshot->python();
     } else {
-      s.python_ = target.runs() ? PyRuntime::find_quickly(target.memory(), target.binaries())
+      s.python_ = target.runs() ? PyRuntime::identify(target.memory(), target.binaries())
                                 : PyRuntime::find(target.memory(), target.binaries());
     }
   } catch (const Error& error) {
@@ -194,7 +191,7 @@ std::unique_ptr<Session> Session::open_once(const CommonOptions& common, const S
   // In the middle of a collection lists are half relinked: another moment is better, as long as one comes.
   // More than one capture only where the first shows what could not be known before it.
   constexpr int kTries = 5;
-  GoodMoment moment;
+  SafePoint moment;
   for (s.captures_ = 1;; ++s.captures_) {
     if (s.captures_ == 1) prepared.get();
     if (s.captures_ == 1) {
@@ -206,7 +203,7 @@ std::unique_ptr<Session> Session::open_once(const CommonOptions& common, const S
     s.capture_ = target.capture(moment);
     s.capture_.pause_ms = std::max(s.capture_.pause_ms, paused_before);
     if (options.to_save)
-      s.touched_ = std::make_unique<TouchedPages>(s.capture_.image, TouchedPages::Unit::kPage);
+      s.touched_ = std::make_unique<ReadRecorder>(s.capture_.image, ReadRecorder::Unit::kPage);
     if (!s.python_.settled) {
       // Now that the target runs again there is time for its debug information.
       const auto settling = Clock::now();
@@ -230,7 +227,7 @@ std::unique_ptr<Session> Session::open_once(const CommonOptions& common, const S
     s.name_threads();
     bool collecting = false;
     for (const PyInterpreter& i : s.interpreters_) collecting |= i.collecting;
-    if (!collecting || s.capture_.no_good_moment || s.captures_ == kTries || !target.runs()) break;
+    if (!collecting || s.capture_.no_safe_point || s.captures_ == kTries || !target.runs()) break;
   }
   s.note_states(snapshot != nullptr);
   watch.reset();
@@ -338,7 +335,7 @@ std::vector<NodeId> Session::select(const std::vector<std::string>& types,
     const NodeId node = graph_.index->find(a);
     if (node == kNoNode)
       throw Error(ErrorKind::kUsage,
-                  "there is no object at " + to_hex(a) + ": " + what_is_at(capture_, graph_, a),
+                  "there is no object at " + to_hex(a) + ": " + describe_address(capture_, graph_, a),
                   "ids are addresses of this moment: `heapglass objects` lists them");
     nodes.push_back(node);
   }

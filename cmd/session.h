@@ -9,8 +9,8 @@
 
 #include "cmd/command.h"
 #include "cmd/run_resolver.h"
-#include "lib/base/health.h"
 #include "lib/base/limits.h"
+#include "lib/base/read_errors.h"
 #include "lib/graph/builder.h"
 #include "lib/python/frames.h"
 #include "lib/python/types.h"
@@ -21,10 +21,10 @@
 
 namespace heapglass {
 
-class Facts;
+class Metadata;
 class SnapshotTarget;
 class SnapshotWriter;
-class TouchedPages;
+class ReadRecorder;
 
 struct SessionOptions {
   bool graph = true;  // false: no more than interpreters, threads and frames
@@ -53,16 +53,16 @@ class Session {
   const Objects& objects() const { return *objects_; }
   const HeapGraph& graph() const { return graph_; }
   const BuildReport& report() const { return report_; }
-  const Health& health() const { return health_; }
-  const CopiedProcessStats& ran() const { return ran_; }
+  const ReadErrors& health() const { return health_; }
+  const TraverseSandboxStats& ran() const { return ran_; }
   const OpenFiles& open_files() const { return open_files_; }
   double elapsed_ms() const;
   // All that a snapshot of this moment has, opened with to_save, but `facts`, to which it adds: those are the
   // caller's to save. The session lives until `writer` has written.
-  void save(SnapshotWriter& writer, Facts& facts) const;
-  const TouchedPages& touched() const { return *touched_; }
+  void save(SnapshotWriter& writer, Metadata& facts) const;
+  const ReadRecorder& touched() const { return *touched_; }
   // From here on, and instead of what was noted before, notes by words.
-  void note_words();
+  void record_by_word();
   // What is known of the values of texts, numbers and bytes: "kept", "none", or "hashed" and the key's name.
   // Of one wording, those of two moments can be compared.
   const std::string& values() const { return values_; }
@@ -102,15 +102,15 @@ class Session {
   PyRuntime python_;
   Capture capture_;
   std::vector<TargetState> states_;
-  std::unique_ptr<TouchedPages> touched_;
+  std::unique_ptr<ReadRecorder> touched_;
   Limits limits_;
-  Health health_;
+  ReadErrors health_;
   std::unique_ptr<Objects> objects_;
   std::unique_ptr<TypeTable> types_;
   std::vector<PyInterpreter> interpreters_;
   HeapGraph graph_;
   BuildReport report_;
-  CopiedProcessStats ran_;
+  TraverseSandboxStats ran_;
   OpenFiles open_files_;
   std::string values_ = "kept";
   std::string resolve_;  // --resolve, auto decided: run, scan or layout

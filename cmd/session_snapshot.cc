@@ -3,7 +3,7 @@
 
 #include "cmd/session.h"
 #include "lib/base/error.h"
-#include "lib/graph/index_pieces.h"
+#include "lib/graph/node_chunks.h"
 #include "lib/graph/verify.h"
 #include "lib/python/content.h"
 #include "lib/snapshot/saved_capture.h"
@@ -15,27 +15,27 @@ namespace heapglass {
 namespace {
 
 // Each figure of what running the target's code gave, by its name in the file.
-constexpr std::pair<const char*, std::uint64_t CopiedProcessStats::*> kRan[] = {
-    {"ran.objects", &CopiedProcessStats::objects},    {"ran.referents", &CopiedProcessStats::referents},
-    {"ran.faults", &CopiedProcessStats::faults},      {"ran.timeouts", &CopiedProcessStats::timeouts},
-    {"ran.deaths", &CopiedProcessStats::deaths},      {"ran.retried", &CopiedProcessStats::retried},
-    {"ran.not_asked", &CopiedProcessStats::not_asked}};
+constexpr std::pair<const char*, std::uint64_t TraverseSandboxStats::*> kRan[] = {
+    {"ran.objects", &TraverseSandboxStats::objects},    {"ran.referents", &TraverseSandboxStats::referents},
+    {"ran.faults", &TraverseSandboxStats::faults},      {"ran.timeouts", &TraverseSandboxStats::timeouts},
+    {"ran.deaths", &TraverseSandboxStats::deaths},      {"ran.retried", &TraverseSandboxStats::retried},
+    {"ran.not_asked", &TraverseSandboxStats::not_asked}};
 
 }  // namespace
 
 Session::Session() = default;
 Session::~Session() = default;
 
-void Session::note_words() {
+void Session::record_by_word() {
   touched_.reset();  // each sets the image's guards when it comes and goes
-  touched_ = std::make_unique<TouchedPages>(capture_.image, TouchedPages::Unit::kWord);
+  touched_ = std::make_unique<ReadRecorder>(capture_.image, ReadRecorder::Unit::kWord);
 }
 
 void Session::hash_values(const std::function<std::uint64_t(std::string_view)>& hash, std::string values) {
   constexpr std::uint64_t kLongest = 1 << 20;
   values_ = std::move(values);
   graph_.value_hash.assign(graph_.nodes(), 0);
-  each_piece(*graph_.index, [&](const IndexPiece& piece) {
+  for_each_chunk(*graph_.index, [&](const NodeChunk& piece) {
     piece.each([&](std::uint32_t node, Address a) {
       if (const auto bytes = value_bytes(*objects_, a, *graph_.types[graph_.type[node]].info, kLongest))
         graph_.value_hash[node] = std::max<std::uint64_t>(hash(*bytes), 1);
@@ -43,12 +43,12 @@ void Session::hash_values(const std::function<std::uint64_t(std::string_view)>& 
   });
 }
 
-void Session::save(SnapshotWriter& writer, Facts& facts) const {
+void Session::save(SnapshotWriter& writer, Metadata& facts) const {
   save_target(facts, *target_);
   save_states(writer, states_);
   // Arguments are values too: passwords among them.
   const std::string command = target_->command_line();
-  if (touched_->unit() == TouchedPages::Unit::kWord && command.find(' ') != std::string::npos)
+  if (touched_->unit() == ReadRecorder::Unit::kWord && command.find(' ') != std::string::npos)
     facts.set("target.command_line", command.substr(0, command.find(' ')) + " ...");
   facts.set("values", values_);
   facts.set("session.resolve", resolve_);
@@ -56,7 +56,7 @@ void Session::save(SnapshotWriter& writer, Facts& facts) const {
   for (const auto& [name, figure] : kRan) facts.set_number(name, ran_.*figure);
   facts.set_real("ran.ms", ran_.ms);
   save_runtime(writer, facts, python_);
-  const bool by_words = touched_->unit() == TouchedPages::Unit::kWord;
+  const bool by_words = touched_->unit() == ReadRecorder::Unit::kWord;
   save_capture(writer, facts, capture_, by_words ? graph_.index.get() : nullptr);
   save_report(writer, facts, report_, health_);
   save_interpreters(writer, interpreters_);
@@ -69,7 +69,7 @@ void Session::save(SnapshotWriter& writer, Facts& facts) const {
 }
 
 void Session::load(const SnapshotTarget& snapshot, const SessionOptions& options) {
-  const Facts& facts = snapshot.facts();
+  const Metadata& facts = snapshot.facts();
   resolve_ = facts.text("session.resolve");
   why_not_run_ = facts.text("session.why_not_run");
   values_ = facts.text("values");
@@ -87,7 +87,7 @@ void Session::load(const SnapshotTarget& snapshot, const SessionOptions& options
   ran_.ms = facts.real("ran.ms");
   if (options.graph) {
     graph_ = snapshot.graph(options.references);
-    Health counted_before;
+    ReadErrors counted_before;
     graph_.roots = graph_roots(*graph_.index, read_roots(*types_, interpreters_, counted_before));
     for (GraphType& type : graph_.types) {
       type.info = types_->get(type.address);

@@ -3,7 +3,7 @@
 #include <map>
 
 #include "cmd/allocation_sites.h"
-#include "cmd/ways_of.h"
+#include "cmd/root_paths_of.h"
 #include "lib/analysis/dominators.h"
 #include "lib/analysis/holders.h"
 #include "lib/base/error.h"
@@ -15,7 +15,7 @@
 namespace heapglass {
 namespace {
 
-constexpr std::size_t kReprColumns = 500;
+constexpr std::size_t kShownReprColumns = 500;
 
 // Names of the type's bases in the order in which attributes are looked up, without the type itself.
 List bases_of(TypeTable& types, const TypeInfo& type) {
@@ -35,7 +35,7 @@ List bases_of(TypeTable& types, const TypeInfo& type) {
 // One line of the table of those who hold it, or whom it holds.
 class ReferenceTables {
  public:
-  ReferenceTables(Session& session, Labels& labels, const HeapObjects& values)
+  ReferenceTables(Session& session, Labels& labels, const ObjectView& values)
       : s_(session), labels_(labels), values_(values) {}
 
   Table of(const std::string& key, const std::string& title, NodeId object, bool holders, std::size_t most) {
@@ -74,7 +74,7 @@ class ReferenceTables {
  private:
   Session& s_;
   Labels& labels_;
-  const HeapObjects& values_;
+  const ObjectView& values_;
 };
 
 // Type(name=value, ...) of what the instance has by name; empty where it has nothing so.
@@ -114,14 +114,14 @@ int run_show(const std::vector<std::string>& arguments) {
   std::string limit = "20";
   auto add = line.own().add_options();
   add("id", options::value(&ids)->value_name("ADDRESS"),
-      "the object at this address, as `heapglass objects` tells it");
+      "the object at this address, as heapglass objects prints it");
   add("type", options::value(&types)->value_name("NAME"), "the only object of this type");
   add("limit,n", options::value(&limit)->value_name("N"),
-      "this many references each way (default 20), 0: all");
+      "print N referents and N referrers (default 20), 0: all");
   if (!line.parse(arguments)) return kExitDone;
   const auto most = static_cast<std::size_t>(parse_count("--limit", limit, 0, 1'000'000'000));
   if (ids.size() + types.size() != 1)
-    throw Error(ErrorKind::kUsage, "show needs one object",
+    throw Error(ErrorKind::kUsage, "show takes exactly one object",
                 "give --id ADDRESS; `heapglass objects` lists them");
   const auto session = Session::open(line.common(), {});
   Session& s = *session;
@@ -129,14 +129,14 @@ int run_show(const std::vector<std::string>& arguments) {
   if (nodes.size() != 1)
     throw Error(ErrorKind::kUsage,
                 "there are " + std::to_string(nodes.size()) + " objects of type '" + types[0] +
-                    "', show tells of one",
+                    "', and show takes exactly one",
                 "give --id ADDRESS; `heapglass objects --type " + types[0] + "` lists them");
   const NodeId node = nodes[0];
   const HeapGraph& graph = s.graph();
   const Referrers referrers = reverse(graph);
   Labels labels(s.types(), graph, referrers);
-  const HeapObjects values(s.types(), graph, s.interpreters());
-  WaysFromOutside outside(s, labels, values);
+  const ObjectView values(s.types(), graph, s.interpreters());
+  ExternalRootPaths outside(s, labels, values);
   const Dominators dominators(graph, outside.held().held);
   const Address a = labels.address(node);
   const TypeInfo& type = labels.type_of(node);
@@ -148,12 +148,12 @@ int run_show(const std::vector<std::string>& arguments) {
   field("id", "id", Kind::kAddress, a);
   field("type", "type", Kind::kText, type.name);
   field("bases", "bases", Kind::kSentence, bases_of(s.types(), type));
-  const std::string is = describe_holder(labels, values, node);
+  const std::string is = describe_container(labels, values, node);
   if (!is.empty() && is != type.name) field("is", "is", Kind::kSentence, is);
-  const PythonRepr repr = python_repr(s.types(), a, kReprColumns);
+  const PythonRepr repr = python_repr(s.types(), a, kShownReprColumns);
   // Python code may write another: what lies in the object is what can be known.
   const std::string attributes = type.flags & kTpHeapType ? by_attributes(labels, node) : std::string();
-  const std::string plain = short_repr(s.types(), a, type, kReprColumns);
+  const std::string plain = short_repr(s.types(), a, type, kShownReprColumns);
   field("repr", "repr", Kind::kSentence, !attributes.empty() ? attributes : repr.sure ? repr.text : plain);
   if (const auto length = values.length(a)) field("length", "length", Kind::kCount, *length);
   field("size", "size", Kind::kBytes, graph.size[index(node)]);
@@ -185,8 +185,8 @@ int run_show(const std::vector<std::string>& arguments) {
     field("unaccounted", "from C code", Kind::kCount, count - found - roots);
   field("gc", "collector", Kind::kText, collector_state(s, a, type));
 
-  WayTeller teller(labels, values);
-  const Ways ways = outside.ways();
+  PathFormatter teller(labels, values);
+  const RootPaths ways = outside.ways();
   const auto way = ways.shortest(node, 1);
   field("path", "path", Kind::kSentence,
         way.empty() ? std::string("nothing from outside leads there: garbage that a collection would free")

@@ -5,22 +5,22 @@
 #include <iostream>
 #include <optional>
 
+#include "cmd/answer_pages.h"
 #include "cmd/cut_values.h"
 #include "cmd/hash_key_file.h"
+#include "cmd/heap_summary.h"
 #include "cmd/memory_bill_of.h"
 #include "cmd/metrics.h"
-#include "cmd/moment.h"
-#include "cmd/names_and_shapes.h"
+#include "cmd/redacted_pages.h"
 #include "cmd/saved_bill.h"
 #include "cmd/saved_leaked_references.h"
 #include "cmd/session.h"
 #include "cmd/snapshot_files.h"
-#include "cmd/what_answers_read.h"
 #include "lib/base/error.h"
 #include "lib/python/tracemalloc.h"
 #include "lib/render/output.h"
 #include "lib/render/output_keeper.h"
-#include "lib/snapshot/facts.h"
+#include "lib/snapshot/metadata.h"
 
 namespace heapglass {
 namespace {
@@ -33,7 +33,7 @@ std::uint64_t milliseconds_since_1970() {
       duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count());
 }
 
-void tell_sizes(const SnapshotWriter& writer, std::uint32_t objects) {
+void print_section_sizes(const SnapshotWriter& writer, std::uint32_t objects) {
   auto sizes = writer.sizes();
   std::stable_sort(sizes.begin(), sizes.end(),
                    [](const auto& a, const auto& b) { return a.second > b.second; });
@@ -46,30 +46,30 @@ void tell_sizes(const SnapshotWriter& writer, std::uint32_t objects) {
 }  // namespace
 
 int run_snapshot(const std::vector<std::string>& arguments) {
-  CommandLine line("snapshot", "saves one moment, for every command to look at later");
+  CommandLine line("snapshot", "saves a capture in a file, which every command reads later");
   std::string keep, keep_days, key_file, cut;
   bool no_values = false;
   auto add = line.own().add_options();
   add("keep", options::value(&keep)->value_name("N"),
-      "remove older snapshots that -o could have named, all but the newest N, this one counted");
+      "remove older snapshots that -o could have named, all but the newest N, this one included");
   add("keep-days", options::value(&keep_days)->value_name("N"), "remove those that are older than N days");
   MetricsOptions metrics;
   metrics.add_to(line.own());
   add("no-values", options::bool_switch(&no_values),
-      "keep no value: no text, number or bytes of an object, only types, sizes, references and the names "
-      "that stand in the program");
+      "keep no values: no text, number or bytes of an object, only types, sizes, references and the names "
+      "that the program's code has");
   add("hash-values", options::value(&key_file)->value_name("KEYFILE"),
-      "as --no-values, with a hash of each value that tells equal ones, in this and other snapshots made "
-      "with "
-      "the key in KEYFILE, which is made where it is not there; who has only the snapshot cannot try values");
+      "as --no-values, with a keyed hash of each value, by which equal values are found in this snapshot and "
+      "in others made with the same KEYFILE (made where it does not exist); without the key nobody can try "
+      "values");
   add("cut-values", options::value(&cut)->value_name("BYTES"),
-      "keep the first BYTES of each value, and nothing but values and what --no-values keeps: nothing behind "
-      "the cut, between objects, in freed memory or on stacks; without it, whole pages of memory with values "
-      "of up to 1048576 bytes");
+      "keep the first BYTES of each value and what --no-values keeps, and nothing else: nothing behind the "
+      "cut, between objects, in freed memory or on stacks; without this option whole pages are kept, with "
+      "values of up to 1048576 bytes");
   if (!line.parse(arguments)) return kExitDone;
   metrics.most();  // a wrong number is told before anything is stopped
   if (!metrics.file.empty())
-    line.common().also_writes.emplace_back(metrics.file, mode_of_metrics(line.common().mode));
+    line.common().extra_outputs.emplace_back(metrics.file, mode_of_metrics(line.common().mode));
   CommonOptions& common = line.common();
   if (common.output.empty() || common.output == "-")
     throw Error(ErrorKind::kUsage, "a snapshot needs a file to be written to",
@@ -79,7 +79,8 @@ int run_snapshot(const std::vector<std::string>& arguments) {
   const auto newest = keep.empty() ? 0 : parse_count("--keep", keep, 1, 1'000'000);
   const auto days = keep_days.empty() ? -1 : parse_count("--keep-days", keep_days, 1, 100'000);
   if (no_values && !key_file.empty())
-    throw Error(ErrorKind::kUsage, "--hash-values goes without --no-values", "it keeps no values either");
+    throw Error(ErrorKind::kUsage, "--hash-values cannot be combined with --no-values",
+                "a snapshot with hashes keeps no values either");
   const bool keeps_values = !no_values && key_file.empty();
   if (!keeps_values && !cut.empty())
     throw Error(ErrorKind::kUsage, "--cut-values is for values that are kept",
@@ -111,15 +112,15 @@ int run_snapshot(const std::vector<std::string>& arguments) {
                            "hashed with " + name_of_key(*key));
     else
       session->hide_values();
-    session->note_words();
-    read_names_and_shapes(*session, session->touched());
+    session->record_by_word();
+    record_redacted(*session, session->touched());
   } else if (!cut.empty()) {
     read_cut_values(*session, static_cast<std::uint64_t>(longest));
   } else {
-    read_what_answers_read(*session, static_cast<std::uint64_t>(longest));
+    record_answer_pages(*session, static_cast<std::uint64_t>(longest));
     read_tracemalloc(session->objects());
   }
-  Facts facts;
+  Metadata facts;
   facts.set("heapglass", HEAPGLASS_VERSION);
   facts.set_number("captured_at_ms", now);
   if (keeps_values) facts.set_number("values.longest", static_cast<std::uint64_t>(longest));
@@ -136,7 +137,7 @@ int run_snapshot(const std::vector<std::string>& arguments) {
   const std::uint32_t objects = session->graph().nodes();
   std::optional<std::vector<Gauge>> gauges;
   if (!metrics.file.empty())
-    gauges = gauges_of(moment_of(*session, {.identities = false}), nullptr, false, metrics);
+    gauges = gauges_of(summarize(*session, {.identities = false}), nullptr, false, metrics);
   // All the memory goes back to the system, which takes longer than the disk does.
   auto let_go = std::async(std::launch::async, [&] { session.reset(); });
   output.commit();
@@ -144,7 +145,7 @@ int run_snapshot(const std::vector<std::string>& arguments) {
   constexpr std::size_t kRotate = 0;
   if (newest || days >= 0) OutputKeeper::active()->perform(kRotate);
   let_go.get();
-  if (common.verbose) tell_sizes(writer, objects);
+  if (common.verbose) print_section_sizes(writer, objects);
   return kExitDone;
 }
 

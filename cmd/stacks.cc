@@ -239,10 +239,10 @@ class Stacks {
   Session& s_;
   const StackOptions options_;
   const FrameContents contents_;
-  const HeapObjects values_;
+  const ObjectView values_;
   const std::vector<ThreadView> threads_;
   const ThreadWaits waits_;
-  Health scratch_;
+  ReadErrors scratch_;
 };
 
 }  // namespace
@@ -252,15 +252,16 @@ Document stacks_document(Session& session, const StackOptions& options) {
 }
 
 int run_stacks(const std::vector<std::string>& arguments) {
-  CommandLine line("stacks",
-                   "where every thread, task and greenlet stands, what it waits for and who has that");
+  CommandLine line(
+      "stacks",
+      "the stack of every thread, task and greenlet, what it waits for, and which thread holds that");
   std::string depth = "100", repr = "120";
   StackOptions stack_options;
   auto add = line.own().add_options();
   add("locals", options::bool_switch(&stack_options.locals),
-      "the local variables of each frame and their values");
-  add("depth", options::value(&depth)->value_name("N"), "so many frames of each stack (default 100), 0: all");
-  add("repr", options::value(&repr)->value_name("N"), "so many characters of each value (default 120)");
+      "print the local variables of each frame and their values");
+  add("depth", options::value(&depth)->value_name("N"), "print N frames of each stack (default 100), 0: all");
+  add("repr", options::value(&repr)->value_name("N"), "print N characters of each value (default 120)");
   if (!line.parse(arguments)) return kExitDone;
   stack_options.most_frames = static_cast<std::size_t>(parse_count("--depth", depth, 0, 1'000'000'000));
   stack_options.repr = static_cast<std::size_t>(parse_count("--repr", repr, 1, 1'000'000));

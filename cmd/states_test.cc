@@ -172,9 +172,9 @@ TEST_P(StatesOnEvery, ItsMainThreadHasEnded) {
   const Outcome stopped = info(target.target());
   EXPECT_TRUE(state_is(stopped, "main thread ended")) << stopped.out;
   EXPECT_TRUE(state_is(stopped, "stopped")) << stopped.out;
-  const Outcome in_words = heapglass({"info", target.target()});
-  EXPECT_EQ(in_words.status, 0) << in_words.err;
-  EXPECT_TRUE(matches(in_words.out, "state +.*stopped.*main thread ended")) << in_words.out;
+  const Outcome format_count = heapglass({"info", target.target()});
+  EXPECT_EQ(format_count.status, 0) << format_count.err;
+  EXPECT_TRUE(matches(format_count.out, "state +.*stopped.*main thread ended")) << format_count.out;
   kill(target.pid(), SIGCONT);
   EXPECT_TRUE(target.answers('?', '+'));
 }

@@ -152,7 +152,7 @@ void TableFolder::agree(CommonOptions& options) {
   std::vector<std::string> files;
   for (const std::string_view table : kHeapTableNames) {
     files.push_back(file(table));
-    options.also_writes.emplace_back(path(table), making_->mode());
+    options.extra_outputs.emplace_back(path(table), making_->mode());
   }
   options.output.clear();  // it is no file
   first_deed_ = options.deeds.size();

@@ -11,7 +11,7 @@ namespace {
 
 class Between final : public ExpressionMoment {
  public:
-  Between(const Moment& first, const Moment& last) : first_(first), last_(last) {}
+  Between(const HeapSummary& first, const HeapSummary& last) : first_(first), last_(last) {}
 
   std::optional<double> measure(const ExpressionMeasure& m) const override {
     const auto now = of(last_, m);
@@ -29,7 +29,7 @@ class Between final : public ExpressionMoment {
     return n ? std::optional(static_cast<double>(*n)) : std::nullopt;
   }
 
-  static std::optional<double> of(const Moment& moment, const ExpressionMeasure& m) {
+  static std::optional<double> of(const HeapSummary& moment, const ExpressionMeasure& m) {
     if (m.name == "rss" || m.name == "peak") {
       if (!moment.resident) return std::nullopt;
       return number(m.name == "rss" ? moment.resident->rss : moment.resident->peak);
@@ -52,7 +52,7 @@ class Between final : public ExpressionMoment {
     return number(sum);
   }
 
-  const Moment &first_, &last_;
+  const HeapSummary &first_, &last_;
 };
 
 }  // namespace
@@ -69,7 +69,7 @@ bool Thresholds::needs_owners() const {
   });
 }
 
-std::vector<std::string> Thresholds::exceeded(const Moment& first, const Moment& last) const {
+std::vector<std::string> Thresholds::exceeded(const HeapSummary& first, const HeapSummary& last) const {
   if (!expression_) return {};
   const Between between(first, last);
   std::set<std::string> unknown;

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "cmd/moment.h"
+#include "cmd/heap_summary.h"
 #include "lib/analysis/expression.h"
 
 namespace heapglass {
@@ -18,7 +18,7 @@ class Thresholds {
   // Does an answer need to know who owns what?
   bool needs_owners() const;
   // The reasons, none where nothing is exceeded; told on the standard error too, with what nobody knows.
-  std::vector<std::string> exceeded(const Moment& first, const Moment& last) const;
+  std::vector<std::string> exceeded(const HeapSummary& first, const HeapSummary& last) const;
 
  private:
   std::optional<Expression> expression_;

@@ -15,7 +15,8 @@ std::chrono::milliseconds parse_time(const std::string& option, const std::strin
                            : unit == "h"               ? 3'600'000
                                                        : 0;
   if (digits == 0 || factor == 0)
-    throw Error(ErrorKind::kUsage, option + " '" + text + "' is no time", "give it as 500ms, 10s or 2m");
+    throw Error(ErrorKind::kUsage,
+                "invalid " + option + " '" + text + "': use a time such as 500ms, 10s or 2m");
   return std::chrono::milliseconds(parse_count(option, text.substr(0, digits), 1, 1'000'000) * factor);
 }
 

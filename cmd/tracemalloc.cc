@@ -9,6 +9,7 @@
 #include "cmd/session.h"
 #include "lib/analysis/trace_file.h"
 #include "lib/analysis/trace_statistics.h"
+#include "lib/base/choices.h"
 #include "lib/base/error.h"
 #include "lib/render/output.h"
 #include "platform/regular_file.h"
@@ -29,11 +30,9 @@ struct TraceOptions {
 
 TraceGroup parse_group(const TraceOptions& o) {
   if (o.group == "traceback" && o.cumulative)
-    throw Error(ErrorKind::kUsage, "--cumulative goes with --group lineno or filename");
-  if (o.group == "lineno") return TraceGroup::kLine;
-  if (o.group == "filename") return TraceGroup::kFile;
-  if (o.group == "traceback") return TraceGroup::kTraceback;
-  throw Error(ErrorKind::kUsage, "--group '" + o.group + "' is none of lineno, filename, traceback");
+    throw Error(ErrorKind::kUsage, "--cumulative requires --group lineno or filename");
+  constexpr TraceGroup kGroups[] = {TraceGroup::kLine, TraceGroup::kFile, TraceGroup::kTraceback};
+  return kGroups[parse_choice("--group", o.group, {"lineno", "filename", "traceback"})];
 }
 
 // "*/app.py:12" -> the pattern and the line, where there is one.
@@ -167,26 +166,28 @@ void dump(const TraceSnapshot& snapshot, const std::string& path, FileMode mode)
 
 int run_tracemalloc(const std::vector<std::string>& arguments) {
   CommandLine line("tracemalloc",
-                   "what the target's own tracemalloc knows, when it traces: who allocated what");
+                   "what the target's own tracemalloc has recorded: which lines allocated what");
   TraceOptions o;
   auto add = line.own().add_options();
-  add("group", options::value(&o.group)->value_name("BY"), "lineno (default), filename or traceback");
+  add("group", options::value(&o.group)->value_name("BY"),
+      "group by lineno (default), filename or traceback");
   add("cumulative", options::bool_switch(&o.cumulative),
-      "a trace counts for every file or line of its traceback, not for the last call alone");
+      "count a trace for every line or file of its traceback, not only for the most recent call");
   add("compare", options::value(&o.compare)->value_name("OTHER"),
-      "what changed since: a file of --dump or tracemalloc.Snapshot.dump(), or another target");
+      "print what changed since OTHER: a file of --dump or tracemalloc.Snapshot.dump(), or another target");
   add("include", options::value(&o.include)->value_name("PATTERN[:LINE]"),
-      "only traces allocated in files of such names, as in tracemalloc.Filter; again for more");
-  add("exclude", options::value(&o.exclude)->value_name("PATTERN[:LINE]"), "none of those; again for more");
+      "only traces allocated in files of such names, as in tracemalloc.Filter; can be repeated");
+  add("exclude", options::value(&o.exclude)->value_name("PATTERN[:LINE]"),
+      "no traces allocated in files of such names; can be repeated");
   add("all-frames", options::bool_switch(&o.all_frames),
-      "--include and --exclude look at every call of a traceback, not at the last alone");
-  add("limit,n", options::value(&o.limit)->value_name("N"), "this many rows (default 20), 0: all");
+      "--include and --exclude match every call of a traceback, not only the most recent");
+  add("limit,n", options::value(&o.limit)->value_name("N"), "print N rows (default 20), 0: all");
   add("dump", options::value(&o.dump)->value_name("FILE"),
-      "also write all traces there, for tracemalloc.Snapshot.load and --compare");
+      "also write all traces to FILE, for tracemalloc.Snapshot.load and --compare");
   if (!line.parse(arguments)) return kExitDone;
   parse_group(o);
   line.common().more_follow = !o.compare.empty();
-  if (!o.dump.empty()) line.common().also_writes.emplace_back(o.dump, line.common().mode);
+  if (!o.dump.empty()) line.common().extra_outputs.emplace_back(o.dump, line.common().mode);
   const auto session = Session::open(line.common(), {.graph = false});
   Tracemalloc traced = read_checked(*session);
 

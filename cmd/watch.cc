@@ -10,9 +10,9 @@
 #include <sstream>
 #include <thread>
 
+#include "cmd/heap_summary.h"
 #include "cmd/line_samples.h"
 #include "cmd/metrics.h"
-#include "cmd/moment.h"
 #include "cmd/thresholds.h"
 #include "cmd/time_text.h"
 #include "lib/analysis/type_growth.h"
@@ -47,13 +47,13 @@ struct WatchOptions {
   MetricsOptions metrics;
 };
 
-struct Look {
+struct Sample {
   double seconds = 0;  // since the first
-  Moment moment;
+  HeapSummary moment;
 };
 
 // "app.Session +500 (+28.0 kB), ..." of the types that grew most.
-std::vector<TypeGrowth> growers(const Moment& before, const Moment& now, std::size_t most) {
+std::vector<TypeGrowth> growers(const HeapSummary& before, const HeapSummary& now, std::size_t most) {
   std::vector<TypeGrowth> rows = type_growth(before.types, now.types);
   std::erase_if(rows, [](const TypeGrowth& r) { return r.bytes_delta() <= 0 && r.count_delta() <= 0; });
   std::stable_sort(rows.begin(), rows.end(), [](const TypeGrowth& a, const TypeGrowth& b) {
@@ -73,7 +73,7 @@ class Printer {
   Printer(const WatchOptions& options, bool csv_raw, std::ostream& out)
       : options_(options), csv_raw_(csv_raw), out_(out) {}
 
-  void print(const Look& look, const Moment* before) {
+  void print(const Sample& look, const HeapSummary* before) {
     const auto grown = before ? growers(*before, look.moment, options_.top) : std::vector<TypeGrowth>();
     if (options_.format == "json")
       print_json(look, grown);
@@ -86,7 +86,7 @@ class Printer {
   }
 
  private:
-  static std::string in_words(const std::vector<TypeGrowth>& grown) {
+  static std::string format_count(const std::vector<TypeGrowth>& grown) {
     std::string text;
     for (const TypeGrowth& g : grown) {
       const std::string name = g.type.starts_with("builtins.") ? g.type.substr(9) : g.type;
@@ -95,11 +95,11 @@ class Printer {
     }
     return text;
   }
-  static Cell rss(const Moment& m) { return m.resident ? Cell(m.resident->rss) : Cell(); }
-  static Cell peak(const Moment& m) { return m.resident ? Cell(m.resident->peak) : Cell(); }
+  static Cell rss(const HeapSummary& m) { return m.resident ? Cell(m.resident->rss) : Cell(); }
+  static Cell peak(const HeapSummary& m) { return m.resident ? Cell(m.resident->peak) : Cell(); }
 
-  void print_text(const Look& look, const std::vector<TypeGrowth>& grown) {
-    const Moment& m = look.moment;
+  void print_text(const Sample& look, const std::vector<TypeGrowth>& grown) {
+    const HeapSummary& m = look.moment;
     if (first_) {
       char head[160];
       std::snprintf(head, sizeof head, "%8s  %9s  %9s  %9s  %12s  %9s  %s\n", "time", "RSS", "peak", "Python",
@@ -115,11 +115,11 @@ class Printer {
                   m.resident ? human_bytes(m.resident->rss).c_str() : "-",
                   m.resident ? human_bytes(m.resident->peak).c_str() : "-", human_bytes(m.bytes).c_str(),
                   grouped(m.objects).c_str(), human_milliseconds(m.pause_ms).c_str());
-    out_ << line << printable(in_words(grown)) << "\n";
+    out_ << line << printable(format_count(grown)) << "\n";
   }
 
-  std::vector<Field> fields(const Look& look) const {
-    const Moment& m = look.moment;
+  std::vector<Field> fields(const Sample& look) const {
+    const HeapSummary& m = look.moment;
     return {{{"time", "", Kind::kPlainNumber}, std::int64_t{m.time}},
             {{"elapsed", "", Kind::kPlainNumber}, std::round(look.seconds * 1000) / 1000},
             {{"rss", "", Kind::kBytes}, rss(m)},
@@ -129,7 +129,7 @@ class Printer {
             {{"pause_ms", "", Kind::kMilliseconds}, m.pause_ms}};
   }
 
-  void print_json(const Look& look, const std::vector<TypeGrowth>& grown) {
+  void print_json(const Sample& look, const std::vector<TypeGrowth>& grown) {
     Record record = fields(look);
     List rows;
     for (const TypeGrowth& g : grown)
@@ -140,7 +140,7 @@ class Printer {
     out_ << json_value(std::move(record)) << "\n";
   }
 
-  void print_csv(const Look& look, const std::vector<TypeGrowth>& grown) {
+  void print_csv(const Sample& look, const std::vector<TypeGrowth>& grown) {
     Table table{.key = "looks"};
     Row row;
     for (Field& f : fields(look)) {
@@ -148,7 +148,7 @@ class Printer {
       row.push_back(std::move(f.value));
     }
     table.columns.push_back({"growers", "", Kind::kText});
-    row.push_back(in_words(grown));
+    row.push_back(format_count(grown));
     table.rows.push_back(std::move(row));
     Document document;
     document.sections.push_back(std::move(table));
@@ -164,12 +164,12 @@ class Printer {
   bool first_ = true;
 };
 
-Plot plot_of(const std::vector<Look>& looks, const std::vector<std::pair<double, double>>& rss,
+Plot plot_of(const std::vector<Sample>& looks, const std::vector<std::pair<double, double>>& rss,
              const std::string& title) {
   Plot plot{.title = title, .x_title = "seconds", .y_title = "memory"};
   PlotSeries resident{.name = "RSS", .colour = "#0072b2", .points = rss, .marks = true, .peak = true};
   PlotSeries python{.name = "Python objects", .colour = "#009e73", .marks = true};
-  for (const Look& look : looks)
+  for (const Sample& look : looks)
     python.points.emplace_back(look.seconds, static_cast<double>(look.moment.bytes));
   plot.series = {std::move(resident), std::move(python)};
   return plot;
@@ -285,7 +285,7 @@ class Watch {
   // Of looks that are past only the figures are plotted.
   void forget() {
     if (looks_.size() < 2) return;
-    Moment& past = looks_[looks_.size() - 2].moment;
+    HeapSummary& past = looks_[looks_.size() - 2].moment;
     past.types.clear();
     past.types.shrink_to_fit();
     past.owners.clear();
@@ -298,8 +298,8 @@ class Watch {
     if (looks_.empty() && !session->target().runs())
       throw Error(ErrorKind::kUsage,
                   "watch looks at a process that runs, not at " + session->target().name());
-    looks_.push_back({seconds, moment_of(*session, wanted)});
-    const Moment& m = looks_.back().moment;
+    looks_.push_back({seconds, summarize(*session, wanted)});
+    const HeapSummary& m = looks_.back().moment;
     if (looks_.size() == 1) first_ = m;
     if (m.resident) rss_.emplace_back(seconds, static_cast<double>(m.resident->rss));
     if (!options_.lines) return;
@@ -352,8 +352,8 @@ class Watch {
   const WatchOptions& options_;
   const Thresholds& thresholds_;
   Output output_;
-  Moment first_;
-  std::vector<Look> looks_;
+  HeapSummary first_;
+  std::vector<Sample> looks_;
   std::vector<std::pair<double, double>> rss_;
   std::unique_ptr<LineSamples> lines_;
   std::unique_ptr<PyRuntime> layout_;
@@ -363,29 +363,28 @@ class Watch {
 }  // namespace
 
 int run_watch(const std::vector<std::string>& arguments) {
-  CommandLine line("watch", "a process over time: memory, objects, what grows, the lines it grows under");
+  CommandLine line("watch", "a process over time: memory, objects, what grows, and under which lines");
   WatchOptions o;
   std::string interval = "5", duration = "60", top = "3", most_lines = "20", fail_if;
   bool csv = false;
   auto add = line.own().add_options();
-  add("interval", options::value(&interval)->value_name("TIME"), "look this often: 500ms, 5s (default), 2m");
+  add("interval", options::value(&interval)->value_name("TIME"),
+      "time between two samples: 500ms, 5s (default), 2m");
   add("duration", options::value(&duration)->value_name("TIME"),
-      "for this long: 60s (default), 2h; 0: until the process ends or Ctrl-C");
+      "how long to watch: 60s (default), 2h; 0: until the process ends or Ctrl-C");
   add("top", options::value(&top)->value_name("N"),
-      "tell this many types that grew most since the look before "
-      "(default 3)");
+      "print the N types that grew most since the sample before (default 3)");
   add("csv", options::bool_switch(&csv), "the same as --format csv");
   add("plot", options::value(&o.plot)->value_name("FILE"),
-      "also draw RSS and Python's objects over time, as mprof plot does: a file name that ends in .svg, .png "
-      "or .pdf");
+      "also draw RSS and Python's objects over time, as mprof plot does, to a file name that ends in .svg, "
+      ".png or .pdf");
   add("lines", options::bool_switch(&o.lines),
-      "between the looks read every few milliseconds, without a stop, on which lines the threads are, and "
-      "tell "
-      "in the end which lines the memory grew under");
-  add("lines-limit", options::value(&most_lines)->value_name("N"), "this many lines (default 20), 0: all");
+      "between samples read every few milliseconds, without stopping the target, which lines the threads are "
+      "on, and print at the end the lines under which memory grew");
+  add("lines-limit", options::value(&most_lines)->value_name("N"), "print N lines (default 20), 0: all");
   add("fail-if", options::value(&fail_if)->value_name("THRESHOLD"),
-      "end with exit code 1 and the reason as soon as it is exceeded: 'growth(rss) > 5%'; `heapglass help "
-      "thresholds` tells more");
+      "exit with code 1 and the reason as soon as THRESHOLD is exceeded, such as 'growth(rss) > 5%': see "
+      "heapglass help thresholds");
   o.metrics.add_to(line.own());
   if (!line.parse(arguments)) return kExitDone;
   line.common().more_follow = true;  // it looks until it is ended
@@ -399,7 +398,7 @@ int run_watch(const std::vector<std::string>& arguments) {
   o.most_lines = static_cast<std::size_t>(parse_count("--lines-limit", most_lines, 0, 1'000'000));
   o.metrics.most();
   if (!o.metrics.file.empty())
-    line.common().also_writes.emplace_back(o.metrics.file, mode_of_metrics(line.common().mode));
+    line.common().extra_outputs.emplace_back(o.metrics.file, mode_of_metrics(line.common().mode));
   if (!o.plot.empty()) {
     const std::string ending = o.plot.substr(o.plot.rfind('.') + 1);
     if (ending != "svg" && ending != "png" && ending != "pdf")

@@ -6,8 +6,8 @@
 
 namespace heapglass {
 
-Picture draw_ways(PictureMaker& maker, const std::vector<std::vector<NodeId>>& ways, const std::string& title,
-                  std::size_t most) {
+Picture draw_root_paths(GraphDrawer& maker, const std::vector<std::vector<NodeId>>& ways,
+                        const std::string& title, std::size_t most) {
   Picture picture{.title = title, .direction = Picture::Direction::kReferrers};
   std::unordered_map<std::uint32_t, std::uint32_t> place;
   std::unordered_set<std::uint64_t> drawn;

@@ -1,16 +1,16 @@
-// Ways from outside to objects, in one picture: what they share is drawn once.
+// RootPaths from outside to objects, in one picture: what they share is drawn once.
 #pragma once
 
 #include <string>
 #include <vector>
 
-#include "cmd/picture_maker.h"
+#include "cmd/graph_drawer.h"
 
 namespace heapglass {
 
 // Each way from its start to the object; `most` objects are drawn, those nearest to the ends of the first
 // ways first.
-Picture draw_ways(PictureMaker& maker, const std::vector<std::vector<NodeId>>& ways, const std::string& title,
-                  std::size_t most);
+Picture draw_root_paths(GraphDrawer& maker, const std::vector<std::vector<NodeId>>& ways,
+                        const std::string& title, std::size_t most);
 
 }  // namespace heapglass

@@ -6,7 +6,7 @@
 
 namespace heapglass {
 
-std::string what_is_at(const Capture& capture, const HeapGraph& graph, Address a) {
+std::string describe_address(const Capture& capture, const HeapGraph& graph, Address a) {
   const Mapping* mapping = find_mapping(capture.mappings, a);
   const Image::Segment* segment = capture.image->find(a);
   if (!mapping && !segment) return "nothing is mapped there";

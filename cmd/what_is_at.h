@@ -9,6 +9,6 @@
 namespace heapglass {
 
 // "it lies in the dict at 0x7f31c0d0, 24 bytes behind its start", "nothing is mapped there": ends a sentence.
-std::string what_is_at(const Capture& capture, const HeapGraph& graph, Address a);
+std::string describe_address(const Capture& capture, const HeapGraph& graph, Address a);
 
 }  // namespace heapglass

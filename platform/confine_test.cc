@@ -21,12 +21,12 @@
 #include <thread>
 
 #include "lib/base/under_asan.h"
-#include "platform/copied_process_child.h"
 #include "platform/escapes.h"
 #include "platform/in_a_child.h"
 #include "platform/landlock.h"
 #include "platform/process.h"
 #include "platform/seccomp_program.h"
+#include "platform/traverse_sandbox_child.h"
 
 namespace heapglass {
 namespace {
@@ -142,7 +142,7 @@ TEST_P(ConfineAs, WhatDrawingReadsIsAllThatIsRead) {
         if (fd < 0) w += each + " cannot be opened; ";
         close(fd);
       }
-      w += fails("open of what is nobody's business", open("/proc/1/environ", O_RDONLY), EACCES);
+      w += fails("open of a file of another process", open("/proc/1/environ", O_RDONLY), EACCES);
       if (landlock) {
         for (const std::string& each : {prey.in("program"), prey.in("secret"), prey.in("other-folder"),
                                         std::string("/etc/passwd"), std::string("/proc/self/status")})
@@ -273,7 +273,7 @@ TEST(Confine, ChildrenCanBeEnded) {
         syscall(SYS_clone, SIGCHLD | CLONE_PIDFD, nullptr, &started.descriptor, nullptr, nullptr));
     if (started.pid == 0)
       while (true) pause();
-    CopiedProcessChild child(started);
+    TraverseSandboxChild child(started);
     if (!child.alive()) return w + "it does not live";
     child.end();
     if (!WIFSIGNALED(child.status()) || WTERMSIG(child.status()) != SIGKILL) w += "it was not killed";

@@ -248,7 +248,7 @@ std::vector<const Binary*> CoreTarget::binaries() {
   return borrowed;
 }
 
-Capture CoreTarget::capture(const GoodMoment&) {
+Capture CoreTarget::capture(const SafePoint&) {
   const auto is_code = [&](const std::string& path) {
     return std::any_of(mappings_.begin(), mappings_.end(),
                        [&](const Mapping& m) { return m.executable && m.path == path; });

@@ -29,7 +29,7 @@ class CoreTarget final : public Target {
   const MemoryReader& memory() const override { return *image_; }
   std::vector<const Binary*> binaries() override;
   void prepare() override {}
-  Capture capture(const GoodMoment& moment) override;
+  Capture capture(const SafePoint& moment) override;
   // Throws Error kUnreachable where the program, or a library that may be the interpreter, is not to be had.
   void check() const override;
 

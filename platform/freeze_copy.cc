@@ -4,7 +4,7 @@
 #include <string>
 
 #include "platform/frozen_copy.h"
-#include "platform/moment_watch.h"
+#include "platform/safe_point_wait.h"
 #include "platform/stopped_process.h"
 #include "platform/threads.h"
 
@@ -12,12 +12,12 @@ namespace heapglass {
 
 std::string why_not_copy(const Process&) { return ""; }
 
-double estimate_copy_ms(Prepared& prepared) {
+double estimate_copy_ms(CapturePlan& prepared) {
   // One run differs from the next by about a tenth on a quiet machine.
   return stop_ms(list_threads(prepared.process().pid()).size()) + 1.1 * prepared.estimate().ms;
 }
 
-Capture freeze_copy(Prepared& prepared, const GoodMoment& moment, std::optional<double> max_pause_ms) {
+Capture freeze_copy(CapturePlan& prepared, const SafePoint& moment, std::optional<double> max_pause_ms) {
   if (auto frozen = copy_frozen(prepared, moment)) return std::move(*frozen);
   const Process& process = prepared.process();
   MemoryCopier& copier = *prepared.copier();
@@ -26,14 +26,14 @@ Capture freeze_copy(Prepared& prepared, const GoodMoment& moment, std::optional<
   const auto limit = std::chrono::duration_cast<StopClock::duration>(
       std::chrono::duration<double, std::milli>(max_pause_ms.value_or(0)));
   if (max_pause_ms) options.longest_try = std::min(options.longest_try, limit);
-  MomentWatch watch(process, moment);
+  SafePointWait watch(process, moment);
   bool taken = false, complete = false;
   while (!taken) {
     watch.await();
     const double ms =
         while_stopped(process.pid(), options, [&](StoppedProcess& stopped, StopClock::time_point since) {
           process.check_alive();
-          taken = watch.good_now();
+          taken = watch.is_safe_now();
           if (!taken) return;  // a moment too late: let go, and look again
           capture.mappings = process.mappings();
           capture.residency = prepared.residency(capture.mappings);
@@ -45,10 +45,10 @@ Capture freeze_copy(Prepared& prepared, const GoodMoment& moment, std::optional<
     capture.pause_ms = std::max(capture.pause_ms, ms);
   }
   capture.looks = watch.looks();
-  capture.no_good_moment = watch.gave_up();
+  capture.no_safe_point = watch.gave_up();
   if (!complete)
     throw Error(ErrorKind::kUnreachable,
-                "process " + std::to_string(process.pid()) + " was let go after " + as_ms(capture.pause_ms) +
+                "process " + std::to_string(process.pid()) + " was resumed after " + as_ms(capture.pause_ms) +
                     ": copying took longer than estimated, " + as_mb(copier.bytes_copied()) + " of " +
                     as_mb(copier.bytes_listed()) + " were copied within the " + as_ms(*max_pause_ms) +
                     " of --max-pause",

@@ -9,12 +9,12 @@
 #include <optional>
 #include <string>
 
-#include "platform/attendant.h"
 #include "platform/held_child.h"
 #include "platform/injectable.h"
-#include "platform/injected_hold.h"
+#include "platform/injected_forker.h"
 #include "platform/threads.h"
 #include "platform/trace.h"
+#include "platform/tracer_helper.h"
 
 namespace heapglass {
 namespace {
@@ -25,16 +25,16 @@ constexpr double kMsPerGigabyte = 12;
 constexpr std::chrono::minutes kLongestRead{2};
 
 // In the helper: the child is read by us until we say so, or are no longer there.
-void keep_until_read(Channel& channel, const std::function<bool()>& late_ones_let_go, Attendant& attendant,
-                     long child_or_error) {
+void keep_until_read(Channel& channel, const std::function<bool()>& stragglers_detached,
+                     InjectedForker& attendant, long child_or_error) {
   if (child_or_error > 0)
     trace(PTRACE_SETOPTIONS, static_cast<pid_t>(child_or_error), nullptr,
           reinterpret_cast<void*>(PTRACE_O_EXITKILL));
   const auto until = StopClock::now() + kLongestRead;
-  bool all_let_go = late_ones_let_go();
+  bool all_let_go = stragglers_detached();
   while (child_or_error > 0 && !channel.wait(std::chrono::milliseconds(all_let_go ? 20 : 1)) &&
          StopClock::now() < until && !HelperProcess::asked_to_end()) {
-    all_let_go = all_let_go || late_ones_let_go();
+    all_let_go = all_let_go || stragglers_detached();
     attendant.tend();
   }
   const std::byte clean{attendant.end()};
@@ -42,7 +42,7 @@ void keep_until_read(Channel& channel, const std::function<bool()>& late_ones_le
 }
 
 // A helper that was killed has left an attendant, and it a child: both end by themselves.
-bool clean_up_after_helper(const Process& process, const CallSites& sites, const FrameRoom& room,
+bool clean_up_after_helper(const Process& process, const SyscallGadgets& sites, const SigframeArea& room,
                            const std::vector<pid_t>& children_before) {
   const HelperProcess helper([&](Channel& channel) {
     const std::byte clean{end_left_attendant(process, sites, room, children_before)};
@@ -75,29 +75,29 @@ std::string why_not_fork(const Process& process) {
   return reason.empty() ? why_no_child(process) : reason;
 }
 
-double estimate_fork_ms(Prepared& prepared) {
+double estimate_fork_ms(CapturePlan& prepared) {
   const Process& process = prepared.process();
   return stop_ms(list_threads(process.pid()).size()) +
-         kMsPerGigabyte * static_cast<double>(shared_with_a_child(process)) / 1e9;
+         kMsPerGigabyte * static_cast<double>(cow_bytes(process)) / 1e9;
 }
 
-Capture freeze_fork(Prepared& prepared, const GoodMoment& moment, std::optional<double> max_pause_ms) {
+Capture freeze_fork(CapturePlan& prepared, const SafePoint& moment, std::optional<double> max_pause_ms) {
   const Process& process = prepared.process();
   const Mappings mappings = process.mappings();
-  const std::optional<CallSites> sites = find_call_sites(process, mappings);
+  const std::optional<SyscallGadgets> sites = find_call_sites(process, mappings);
   if (!sites)
-    throw CannotHoldThisWay(ErrorKind::kUnreachable,
-                            "its C library has no instructions by which a system call could be injected");
-  const std::optional<FrameRoom> room = find_frame_room(process, mappings);
-  if (!room) throw CannotHoldThisWay(ErrorKind::kUnreachable, kNoFrameRoom);
-  const std::vector<pid_t> children_before = children_without_signal(process.pid());
-  Attendant attendant(process, *sites, *room, CLONE_FILES | CLONE_FS);  // in the helper
+    throw FreezeModeUnavailable(ErrorKind::kUnreachable,
+                                "its C library has no instructions by which a system call could be injected");
+  const std::optional<SigframeArea> room = find_sigframe_area(process, mappings);
+  if (!room) throw FreezeModeUnavailable(ErrorKind::kUnreachable, kNoFrameRoom);
+  const std::vector<pid_t> children_before = clone_children(process.pid());
+  InjectedForker attendant(process, *sites, *room, CLONE_FILES | CLONE_FS);  // in the helper
   StopOptions options;
   if (max_pause_ms)
     options.longest_try =
         std::min(options.longest_try, std::chrono::duration_cast<StopClock::duration>(
                                           std::chrono::duration<double, std::milli>(*max_pause_ms)));
-  const HelperHold hold(
+  const TracerHelper hold(
       process, *sites, moment, options,
       {.in_stop =
            [&](InjectedCalls& calls) {
@@ -105,25 +105,25 @@ Capture freeze_fork(Prepared& prepared, const GoodMoment& moment, std::optional<
              return error < 0 ? error : attendant.make_child();
            },
        .then =
-           [&](Channel& channel, const std::function<bool()>& late_ones_let_go, const HoldReport& told) {
-             keep_until_read(channel, late_ones_let_go, attendant, told.result);
+           [&](Channel& channel, const std::function<bool()>& stragglers_detached, const HoldReport& told) {
+             keep_until_read(channel, stragglers_detached, attendant, told.result);
            }});
   const HoldReport& report = hold.report();
   if (report.end == HoldReport::End::kHelperGone) {
     const bool clean = clean_up_after_helper(process, *sites, *room, children_before);
     process.check_alive();
-    throw CannotHoldThisWay(
+    throw FreezeModeUnavailable(
         ErrorKind::kUnreachable,
         "the helper that held it was killed" + (clean ? std::string() : "; " + left_behind(process)));
   }
   if (report.result < 0)
-    throw CannotHoldThisWay(
+    throw FreezeModeUnavailable(
         ErrorKind::kUnreachable,
         "it cannot make a child: " + std::string(std::strerror(static_cast<int>(-report.result))));
   Capture capture;
   capture.pause_ms = report.pause_ms;
   capture.looks = report.looks;
-  capture.no_good_moment = report.no_good_moment;
+  capture.no_safe_point = report.no_safe_point;
   capture.was_stopped = report.was_stopped;
   capture.threads = report.threads;
   bool complete = false;
@@ -143,9 +143,9 @@ Capture freeze_fork(Prepared& prepared, const GoodMoment& moment, std::optional<
   if (!told) nothing_left = clean_up_after_helper(process, *sites, *room, children_before);
   process.check_alive();
   if (!complete)
-    throw CannotHoldThisWay(ErrorKind::kUnreachable,
-                            "its copy was ended while it was read" +
-                                (nothing_left ? std::string() : "; " + left_behind(process)));
+    throw FreezeModeUnavailable(ErrorKind::kUnreachable,
+                                "its copy was ended while it was read" +
+                                    (nothing_left ? std::string() : "; " + left_behind(process)));
   if (!nothing_left) capture.notes.push_back(left_behind(process));
   if (const std::uint64_t bytes = kept_from_children(mappings, process.mappings(), capture.mappings))
     capture.notes.push_back(as_mb(bytes) + " are not there: the process keeps them from its children");

@@ -2,12 +2,12 @@
 // read the child.
 #pragma once
 
-#include "platform/freeze_way.h"
+#include "platform/freeze_strategy.h"
 
 namespace heapglass {
 
 std::string why_not_fork(const Process& process);
-double estimate_fork_ms(Prepared& prepared);
-Capture freeze_fork(Prepared& prepared, const GoodMoment& moment, std::optional<double> max_pause_ms);
+double estimate_fork_ms(CapturePlan& prepared);
+Capture freeze_fork(CapturePlan& prepared, const SafePoint& moment, std::optional<double> max_pause_ms);
 
 }  // namespace heapglass

@@ -1,20 +1,20 @@
 #include "platform/freeze_none.h"
 
-#include "platform/moment_watch.h"
+#include "platform/safe_point_wait.h"
 #include "platform/threads.h"
 
 namespace heapglass {
 
 std::string why_not_none(const Process&) { return ""; }
-double estimate_none_ms(Prepared&) { return 0; }
+double estimate_none_ms(CapturePlan&) { return 0; }
 
-Capture freeze_none(Prepared& prepared, const GoodMoment& moment, std::optional<double>) {
+Capture freeze_none(CapturePlan& prepared, const SafePoint& moment, std::optional<double>) {
   const Process& process = prepared.process();
   Capture capture;
-  MomentWatch watch(process, moment);
+  SafePointWait watch(process, moment);
   watch.await();
-  watch.good_now();
-  capture.no_good_moment = watch.gave_up();
+  watch.is_safe_now();
+  capture.no_safe_point = watch.gave_up();
   process.check_alive();
   capture.mappings = process.mappings();
   capture.residency = prepared.residency(capture.mappings);

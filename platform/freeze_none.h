@@ -2,12 +2,12 @@
 // meanwhile is old in one place and new in another.
 #pragma once
 
-#include "platform/freeze_way.h"
+#include "platform/freeze_strategy.h"
 
 namespace heapglass {
 
 std::string why_not_none(const Process& process);
-double estimate_none_ms(Prepared& prepared);
-Capture freeze_none(Prepared& prepared, const GoodMoment& moment, std::optional<double> max_pause_ms);
+double estimate_none_ms(CapturePlan& prepared);
+Capture freeze_none(CapturePlan& prepared, const SafePoint& moment, std::optional<double> max_pause_ms);
 
 }  // namespace heapglass

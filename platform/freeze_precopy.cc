@@ -9,13 +9,13 @@
 #include <cstring>
 #include <filesystem>
 
-#include "platform/attendant.h"
+#include "platform/dirty_tracker.h"
 #include "platform/held_child.h"
 #include "platform/injectable.h"
-#include "platform/injected_hold.h"
-#include "platform/moment_watch.h"
+#include "platform/injected_forker.h"
+#include "platform/safe_point_wait.h"
 #include "platform/threads.h"
-#include "platform/write_tracker.h"
+#include "platform/tracer_helper.h"
 
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434  // Linux 5.3
@@ -51,7 +51,7 @@ bool uses_userfaultfd(pid_t pid) {
 
 // Of the memory of the process, made by a child that has the same memory and, before it makes one, no
 // descriptors: the process itself never has it. -errno.
-long take_userfaultfd(Attendant& attendant, FileDescriptor& ours) {
+long take_userfaultfd(InjectedForker& attendant, FileDescriptor& ours) {
   const long child = attendant.make_child();
   if (child < 0) return child;
   constexpr std::uint64_t kAll = ~0u, kUnshareFirst = 2;  // CLOSE_RANGE_UNSHARE, Linux 5.9
@@ -64,26 +64,26 @@ long take_userfaultfd(Attendant& attendant, FileDescriptor& ours) {
   return ours ? 0 : -errno;
 }
 
-FileDescriptor userfaultfd_of(const Process& process, const CallSites& sites, const StopOptions& options,
+FileDescriptor userfaultfd_of(const Process& process, const SyscallGadgets& sites, const StopOptions& options,
                               double& pause_ms) {
   if (uses_userfaultfd(process.pid()))
-    throw CannotHoldThisWay(ErrorKind::kUnreachable, "it uses userfaultfd itself");
-  const std::optional<FrameRoom> room = find_frame_room(process, process.mappings());
-  if (!room) throw CannotHoldThisWay(ErrorKind::kUnreachable, kNoFrameRoom);
-  const std::vector<pid_t> children_before = children_without_signal(process.pid());
-  Attendant attendant(process, sites, *room, CLONE_VM | CLONE_FILES | CLONE_FS);  // in the helper
-  const HelperHold hold(process, sites, {}, options,
-                        {.of = InjectedHold::Of::kOneThread,
-                         .in_stop = [&](InjectedCalls& calls) { return attendant.start(calls); },
-                         .then =
-                             [&](Channel& channel, const std::function<bool()>&, const HoldReport& report) {
-                               FileDescriptor taken;
-                               const std::int64_t result =
-                                   report.result < 0 ? report.result : take_userfaultfd(attendant, taken);
-                               attendant.end();
-                               channel.send(std::as_bytes(std::span(&result, 1)));
-                               if (result == 0) channel.send_descriptor(taken.get());
-                             }});
+    throw FreezeModeUnavailable(ErrorKind::kUnreachable, "it uses userfaultfd itself");
+  const std::optional<SigframeArea> room = find_sigframe_area(process, process.mappings());
+  if (!room) throw FreezeModeUnavailable(ErrorKind::kUnreachable, kNoFrameRoom);
+  const std::vector<pid_t> children_before = clone_children(process.pid());
+  InjectedForker attendant(process, sites, *room, CLONE_VM | CLONE_FILES | CLONE_FS);  // in the helper
+  const TracerHelper hold(process, sites, {}, options,
+                          {.of = InjectionPlan::Of::kOneThread,
+                           .in_stop = [&](InjectedCalls& calls) { return attendant.start(calls); },
+                           .then =
+                               [&](Channel& channel, const std::function<bool()>&, const HoldReport& report) {
+                                 FileDescriptor taken;
+                                 const std::int64_t result =
+                                     report.result < 0 ? report.result : take_userfaultfd(attendant, taken);
+                                 attendant.end();
+                                 channel.send(std::as_bytes(std::span(&result, 1)));
+                                 if (result == 0) channel.send_descriptor(taken.get());
+                               }});
   pause_ms = hold.report().pause_ms;
   std::int64_t result = 0;
   FileDescriptor ours;
@@ -91,19 +91,19 @@ FileDescriptor userfaultfd_of(const Process& process, const CallSites& sites, co
                     hold.channel().receive(std::as_writable_bytes(std::span(&result, 1)));
   if (told && result == 0) ours = hold.channel().receive_descriptor();
   if (told && result < 0)
-    throw CannotHoldThisWay(
+    throw FreezeModeUnavailable(
         ErrorKind::kUnreachable,
         "its writes cannot be tracked: " + std::string(std::strerror(static_cast<int>(-result))));
   if (!ours) {
     const HelperProcess helper([&](Channel&) { end_left_attendant(process, sites, *room, children_before); });
     process.check_alive();
-    throw CannotHoldThisWay(ErrorKind::kUnreachable, "the helper that held it was killed");
+    throw FreezeModeUnavailable(ErrorKind::kUnreachable, "the helper that held it was killed");
   }
   return ours;
 }
 
 // Rounds until another would not help. Returns the bytes of the last.
-std::uint64_t copy_in_rounds(MemoryCopier& copier, WriteTracker& tracker) {
+std::uint64_t copy_in_rounds(MemoryCopier& copier, DirtyTracker& tracker) {
   std::uint64_t last = copier.copy_round(tracker);
   for (unsigned round = 1; round < kMostRounds && last > kLittle; ++round) {
     const std::uint64_t now = copier.copy_round(tracker);
@@ -134,15 +134,15 @@ void check_copy(MemoryCopier& copier) {
 }
 
 // The rounds, and the stop for the rest.
-void copy_and_hold(const Process& process, MemoryCopier& copier, const CallSites& sites,
-                   const GoodMoment& moment, const StopOptions& options, std::uint64_t most_bytes,
+void copy_and_hold(const Process& process, MemoryCopier& copier, const SyscallGadgets& sites,
+                   const SafePoint& moment, const StopOptions& options, std::uint64_t most_bytes,
                    bool check_in_stop, Capture& capture) {
-  WriteTracker tracker(process.pid(), userfaultfd_of(process, sites, options, capture.pause_ms));
+  DirtyTracker tracker(process.pid(), userfaultfd_of(process, sites, options, capture.pause_ms));
   for (const Range& range : MemoryCopier::watchable(process.mappings()))
     if (tracker.watched_by_another(range))
-      throw CannotHoldThisWay(ErrorKind::kUnreachable, "somebody else tracks its writes already");
+      throw FreezeModeUnavailable(ErrorKind::kUnreachable, "somebody else tracks its writes already");
   std::uint64_t last = copy_in_rounds(copier, tracker);
-  MomentWatch watch(process, moment);
+  SafePointWait watch(process, moment);
   for (bool taken = false; !taken;) {
     watch.await();
     if (last > kLittle || watch.looks() > 0) last = copier.copy_round(tracker);
@@ -151,7 +151,7 @@ void copy_and_hold(const Process& process, MemoryCopier& copier, const CallSites
     const double ms =
         while_stopped(process.pid(), options, [&](StoppedProcess& stopped, StopClock::time_point) {
           process.check_alive();
-          taken = watch.good_now();
+          taken = watch.is_safe_now();
           if (!taken) return;  // a moment too late: let go, and look again
           too_much = !copier.copy_rest(tracker, most_bytes, capture.mappings);
           if (check_in_stop && !too_much) check_copy(copier);
@@ -162,7 +162,7 @@ void copy_and_hold(const Process& process, MemoryCopier& copier, const CallSites
     if (too_much) refuse_if_too_long(process, copier.bytes_listed(), most_bytes);
   }
   capture.looks = watch.looks();
-  capture.no_good_moment = watch.gave_up();
+  capture.no_safe_point = watch.gave_up();
 }
 
 }  // namespace
@@ -172,19 +172,19 @@ std::string why_not_precopy(const Process& process) {
   return reason.empty() ? why_no_write_tracking() : reason;
 }
 
-double estimate_precopy_ms(Prepared& prepared) {
+double estimate_precopy_ms(CapturePlan& prepared) {
   const Process& process = prepared.process();
   return 2 * stop_ms(list_threads(process.pid()).size()) +
-         kLookMsPerGigabyte * static_cast<double>(shared_with_a_child(process)) / 1e9;
+         kLookMsPerGigabyte * static_cast<double>(cow_bytes(process)) / 1e9;
 }
 
-Capture freeze_precopy(Prepared& prepared, const GoodMoment& moment, std::optional<double> max_pause_ms) {
+Capture freeze_precopy(CapturePlan& prepared, const SafePoint& moment, std::optional<double> max_pause_ms) {
   const Process& process = prepared.process();
   MemoryCopier& copier = *prepared.copier();
-  const std::optional<CallSites> sites = find_call_sites(process, process.mappings());
+  const std::optional<SyscallGadgets> sites = find_call_sites(process, process.mappings());
   if (!sites)
-    throw CannotHoldThisWay(ErrorKind::kUnreachable,
-                            "its C library has no instructions by which a system call could be injected");
+    throw FreezeModeUnavailable(ErrorKind::kUnreachable,
+                                "its C library has no instructions by which a system call could be injected");
   StopOptions options;
   std::uint64_t most_bytes = ~std::uint64_t{0};
   if (max_pause_ms) {
@@ -196,7 +196,7 @@ Capture freeze_precopy(Prepared& prepared, const GoodMoment& moment, std::option
   Capture capture;
   try {
     copy_and_hold(process, copier, *sites, moment, options, most_bytes, prepared.check_copy(), capture);
-  } catch (const CannotHoldThisWay&) {
+  } catch (const FreezeModeUnavailable&) {
     copier.forget_rounds();
     throw;
   }

@@ -2,12 +2,12 @@
 // meanwhile; then stop it for what was written last.
 #pragma once
 
-#include "platform/freeze_way.h"
+#include "platform/freeze_strategy.h"
 
 namespace heapglass {
 
 std::string why_not_precopy(const Process& process);
-double estimate_precopy_ms(Prepared& prepared);
-Capture freeze_precopy(Prepared& prepared, const GoodMoment& moment, std::optional<double> max_pause_ms);
+double estimate_precopy_ms(CapturePlan& prepared);
+Capture freeze_precopy(CapturePlan& prepared, const SafePoint& moment, std::optional<double> max_pause_ms);
 
 }  // namespace heapglass

@@ -5,8 +5,8 @@
 #include <thread>
 
 #include "platform/cgroups.h"
-#include "platform/moment_watch.h"
 #include "platform/proc_text.h"
+#include "platform/safe_point_wait.h"
 #include "platform/threads.h"
 
 namespace heapglass {
@@ -45,14 +45,14 @@ ThawedMeanwhile::ThawedMeanwhile(pid_t pid)
             "the control group of process " + std::to_string(pid) + " was thawed while its memory was read",
             "try again: it was neither held nor traced") {}
 
-std::optional<Capture> copy_frozen(Prepared& prepared, const GoodMoment& moment) {
+std::optional<Capture> copy_frozen(CapturePlan& prepared, const SafePoint& moment) {
   const Process& process = prepared.process();
   const pid_t pid = process.pid();
   if (!stands(pid)) return std::nullopt;
   const auto before = switches_of(pid);
-  MomentWatch watch(process, moment);
+  SafePointWait watch(process, moment);
   watch.await();
-  watch.good_now();
+  watch.is_safe_now();
   Capture capture;
   process.check_alive();
   capture.mappings = process.mappings();
@@ -61,7 +61,7 @@ std::optional<Capture> copy_frozen(Prepared& prepared, const GoodMoment& moment)
   prepared.copier()->copy(capture.mappings, CopyClock::time_point::max(), false);
   if (!stands(pid) || switches_of(pid) != before) throw ThawedMeanwhile(pid);
   process.check_alive();
-  capture.no_good_moment = watch.gave_up();
+  capture.no_safe_point = watch.gave_up();
   prepared.finish(capture);
   return capture;
 }

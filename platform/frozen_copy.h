@@ -2,7 +2,7 @@
 // as little as in one. Its memory is read as it stands.
 #pragma once
 
-#include "platform/freeze_way.h"
+#include "platform/freeze_strategy.h"
 
 namespace heapglass {
 
@@ -13,6 +13,6 @@ class ThawedMeanwhile : public Error {
 };
 
 // Nothing where it does not stand that way. Throws ThawedMeanwhile, Error kUnreachable.
-std::optional<Capture> copy_frozen(Prepared& prepared, const GoodMoment& moment);
+std::optional<Capture> copy_frozen(CapturePlan& prepared, const SafePoint& moment);
 
 }  // namespace heapglass

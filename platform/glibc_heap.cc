@@ -36,12 +36,12 @@ class Reader {
 };
 
 // A run of chunks: the main arena's, or those of one heap of another.
-struct Region {
+struct ArenaRegion {
   Address start{}, first_chunk{}, end{};
 };
 
-std::vector<Region> regions_of(const Reader& r, const GlibcArena& arena, const Mappings& mappings) {
-  std::vector<Region> regions;
+std::vector<ArenaRegion> regions_of(const Reader& r, const GlibcArena& arena, const Mappings& mappings) {
+  std::vector<ArenaRegion> regions;
   if (arena.main) {
     // Where another allocator is loaded it has the heap of brk, and this arena is empty.
     if (r.word(arena.system_mem()) == 0) return regions;
@@ -65,12 +65,12 @@ std::vector<Region> regions_of(const Reader& r, const GlibcArena& arena, const M
     heap = Address{r.word(heap + 8)};
   }
   std::sort(regions.begin(), regions.end(),
-            [](const Region& a, const Region& b) { return a.start < b.start; });
+            [](const ArenaRegion& a, const ArenaRegion& b) { return a.start < b.start; });
   return regions;
 }
 
 // From chunk to chunk; each has its size, and the next says whether it is in use.
-void walk(const Reader& r, const Region& region, Address top, MallocArena& out) {
+void walk(const Reader& r, const ArenaRegion& region, Address top, MallocArena& out) {
   auto add = [&](Address start, std::uint64_t size, ChunkState state) {
     if (size) out.chunks.push_back({start, size, state});
   };
@@ -213,7 +213,7 @@ MallocArena read_arena(const Reader& r, const GlibcArena& glibc, const Mappings&
   MallocArena out{.address = glibc.state, .main = glibc.main, .system_bytes = r.word(glibc.system_mem())};
   const Address top{r.word(glibc.top())};
   const auto regions = regions_of(r, glibc, mappings);
-  for (const Region& region : regions) walk(r, region, top, out);
+  for (const ArenaRegion& region : regions) walk(r, region, top, out);
   check_bins(r, glibc, out);
   for (std::size_t i = 0; i < out.chunks.size(); ++i)
     if (out.chunks[i].state == ChunkState::kUsed) places.emplace(value(out.chunks[i].start), i);

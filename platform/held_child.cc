@@ -22,13 +22,8 @@ constexpr std::chrono::seconds kReapFor{5};
 // A thread that is about to run or sleeps comes to its stop as soon as it gets a processor.
 constexpr std::chrono::seconds kStopWithin{2};
 
-void nap() {
-  const timespec time{0, 1'000'000};
-  nanosleep(&time, nullptr);
-}
-
 // What wait4 says of the child in one thread of the parent; nothing where that thread will not do.
-std::optional<long> wait_in(const Process& parent, const CallSites& sites, pid_t tid, pid_t child) {
+std::optional<long> wait_in(const Process& parent, const SyscallGadgets& sites, pid_t tid, pid_t child) {
   const auto held = HeldThread::hold(tid, StopClock::now() + kStopWithin);
   std::string why_not;
   if (!held || !held->free_to_use() || choose_thread(parent, {tid}, why_not) == 0) return std::nullopt;
@@ -41,9 +36,9 @@ std::optional<long> wait_in(const Process& parent, const CallSites& sites, pid_t
 }
 
 // One try in each thread of the parent, the least disturbed first.
-bool reap_now(const Process& parent, const CallSites& sites, pid_t child, StopClock::time_point until) {
+bool reap_now(const Process& parent, const SyscallGadgets& sites, pid_t child, StopClock::time_point until) {
   std::optional<Process> other;
-  std::optional<CallSites> now = sites;
+  std::optional<SyscallGadgets> now = sites;
   try {
     if (!still_there(parent, sites)) {
       // It has become another program, which has these instructions elsewhere. What was opened of the old
@@ -65,14 +60,14 @@ bool reap_now(const Process& parent, const CallSites& sites, pid_t child, StopCl
 
 }  // namespace
 
-bool reap_in_parent(const Process& parent, const CallSites& sites, pid_t child) {
+bool reap_via_parent(const Process& parent, const SyscallGadgets& sites, pid_t child) {
 #if defined(__x86_64__)
   const auto until = StopClock::now() + kReapFor;
   while (StopClock::now() < until && !HelperProcess::asked_to_end()) {
     ProcStat stat;
     if (!read_proc_stat(child, stat)) return true;
     if (stat.state == 'Z' && reap_now(parent, sites, child, until)) return true;
-    nap();
+    nap(std::chrono::microseconds(1000));
   }
 #else
   (void)parent, (void)sites, (void)child;
@@ -80,7 +75,7 @@ bool reap_in_parent(const Process& parent, const CallSites& sites, pid_t child) 
   return false;
 }
 
-std::vector<pid_t> children_without_signal(pid_t pid) {
+std::vector<pid_t> clone_children(pid_t pid) {
   std::vector<pid_t> found;
   for (const pid_t tid : list_threads(pid)) {
     std::istringstream children(

@@ -2,18 +2,18 @@
 // program that it was a thread of.
 #pragma once
 
-#include "platform/call_sites.h"
 #include "platform/process.h"
 #include "platform/stopped_process.h"
+#include "platform/syscall_gadgets.h"
 
 namespace heapglass {
 
 // Has one thread of the parent wait for a child that has ended, or is about to: it takes no signal of the
 // child's end, so that the program never would. False where no thread comes to its stop: the child stays a
 // zombie until the parent ends.
-bool reap_in_parent(const Process& parent, const CallSites& sites, pid_t child);
+bool reap_via_parent(const Process& parent, const SyscallGadgets& sites, pid_t child);
 // Children of it that send no signal at their end, and of those no other kind: what a helper of ours makes,
 // and hardly a program ever.
-std::vector<pid_t> children_without_signal(pid_t pid);
+std::vector<pid_t> clone_children(pid_t pid);
 
 }  // namespace heapglass

@@ -84,7 +84,7 @@ std::optional<HeldThread> HeldThread::hold(pid_t tid, StopClock::time_point dead
   user_regs_struct regs{};
   iovec io{&regs, sizeof regs};
   if (!by_job_control && trace(PTRACE_GETREGSET, tid, reinterpret_cast<void*>(NT_PRSTATUS), &io) == 0 &&
-      begin_wait_anew(regs))
+      restart_wait(regs))
     trace(PTRACE_SETREGSET, tid, reinterpret_cast<void*>(NT_PRSTATUS), &io);
 #else
   (void)by_job_control;

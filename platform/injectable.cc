@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "platform/cgroups.h"
-#include "platform/freeze_way.h"
+#include "platform/freeze_strategy.h"
 #include "platform/memory_left.h"
 #include "platform/proc_text.h"
 #include "platform/threads.h"
@@ -23,7 +23,7 @@ std::string file_of(pid_t pid, const char* name) {
 }
 
 std::string too_little_memory(const Process& process) {
-  const std::uint64_t need = shared_with_a_child(process) + kMargin;
+  const std::uint64_t need = cow_bytes(process) + kMargin;
   if (const MemoryLeft left = memory_left(process.pid()); left.bytes < need)
     return "the process would need up to " + as_mb(need) + " more while its copy lives, and " + left.who +
            " has " + as_mb(left.bytes) + " left";
@@ -76,7 +76,7 @@ std::string too_few_tasks(const Process& process) {
 
 }  // namespace
 
-std::uint64_t shared_with_a_child(const Process& process) {
+std::uint64_t cow_bytes(const Process& process) {
   return number_after(file_of(process.pid(), "status"), "RssAnon:") * 1024;
 }
 

@@ -15,6 +15,6 @@ std::string why_not_inject(const Process& process);
 // for all of it.
 std::string why_no_child(const Process& process);
 // Writable pages of its own, which a child shares until one of the two writes. Bytes.
-std::uint64_t shared_with_a_child(const Process& process);
+std::uint64_t cow_bytes(const Process& process);
 
 }  // namespace heapglass

@@ -165,7 +165,7 @@ pid_t choose_thread(const Process& process, const std::vector<pid_t>& held, std:
   return best;
 }
 
-InjectedCalls::InjectedCalls(const Process& process, const CallSites& sites, pid_t tid)
+InjectedCalls::InjectedCalls(const Process& process, const SyscallGadgets& sites, pid_t tid)
     : process_(process), sites_(sites), tid_(tid) {
   floating_.resize(kMostFloating);
   iovec io{floating_.data(), floating_.size()};
@@ -176,12 +176,12 @@ InjectedCalls::InjectedCalls(const Process& process, const CallSites& sites, pid
   floating_.resize(io.iov_len);
   if (!make_floating_frame(floating_)) throw CannotInject("its floating point registers are of another kind");
   if (!still_there(process, sites)) throw CannotInject("it has become another program meanwhile");
-  lay_down();
+  write_sigframes();
 }
 
 InjectedCalls::~InjectedCalls() { restore(); }
 
-void InjectedCalls::lay_down() {
+void InjectedCalls::write_sigframes() {
   const std::uint64_t size = kFloatingAt + floating_.size();
   base_ = (registers_.rsp - kRedZone - size) / kFloatingAlign * kFloatingAlign;
   before_.resize(size);
@@ -300,7 +300,7 @@ pid_t choose_thread(const Process&, const std::vector<pid_t>&, std::string& why_
   why_not = "this is done on x86-64 only";
   return 0;
 }
-InjectedCalls::InjectedCalls(const Process& process, const CallSites& sites, pid_t tid)
+InjectedCalls::InjectedCalls(const Process& process, const SyscallGadgets& sites, pid_t tid)
     : process_(process), sites_(sites), tid_(tid) {
   throw CannotInject("this is done on x86-64 only");
 }

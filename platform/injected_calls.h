@@ -17,8 +17,8 @@
 #include <vector>
 
 #include "lib/base/error.h"
-#include "platform/call_sites.h"
 #include "platform/process.h"
+#include "platform/syscall_gadgets.h"
 #include "platform/traced_thread.h"
 
 namespace heapglass {
@@ -39,7 +39,7 @@ class InjectedCalls {
  public:
   // `tid` is held by this very thread of ours, seized and stopped by PTRACE_INTERRUPT, on no signal's way.
   // Throws CannotInject.
-  InjectedCalls(const Process& process, const CallSites& sites, pid_t tid);
+  InjectedCalls(const Process& process, const SyscallGadgets& sites, pid_t tid);
   // The thread is as it was, and still held.
   ~InjectedCalls();
   InjectedCalls(const InjectedCalls&) = delete;
@@ -55,7 +55,7 @@ class InjectedCalls {
   const user_regs_struct& registers() const { return registers_; }
 
  private:
-  void lay_down();
+  void write_sigframes();
   void begin(long number, const std::array<std::uint64_t, 6>& arguments);
   TracedStop next_stop();
   [[noreturn]] void give_up_wait();
@@ -64,7 +64,7 @@ class InjectedCalls {
   void restore();
 
   const Process& process_;
-  const CallSites sites_;
+  const SyscallGadgets sites_;
   const pid_t tid_;
   user_regs_struct registers_{};
   std::uint64_t mask_ = 0;

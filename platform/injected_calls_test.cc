@@ -18,9 +18,9 @@
 #include <filesystem>
 #include <random>
 
-#include "platform/attendant.h"
 #include "platform/held_child.h"
 #include "platform/held_thread.h"
+#include "platform/injected_forker.h"
 #include "platform/threads.h"
 
 #if defined(__x86_64__)
@@ -196,7 +196,7 @@ class Injected : public testing::TestWithParam<const char*> {
   pid_t target_ = -1;
   int writing_ = -1;
   std::optional<Process> process_;
-  std::optional<CallSites> sites_;
+  std::optional<SyscallGadgets> sites_;
   std::string facts_;
 };
 
@@ -214,11 +214,11 @@ TEST_P(Injected, CallReturnsWhatItWouldThere) {
 }
 
 TEST_P(Injected, ChildComesAndGoesWithoutATrace) {
-  const auto room = find_frame_room(*process_, process_->mappings());
+  const auto room = find_sigframe_area(*process_, process_->mappings());
   ASSERT_TRUE(room);
   for (const std::uint64_t flags : {CLONE_FILES | CLONE_FS, CLONE_VM | CLONE_FILES | CLONE_FS})
     for (int i = 0; i < 20; ++i) {
-      Attendant attendant(*process_, *sites_, *room, flags);
+      InjectedForker attendant(*process_, *sites_, *room, flags);
       EXPECT_EQ(inject([&](InjectedCalls& calls) { return attendant.start(calls) == 0; },
                        [&] {
                          const long child = attendant.make_child();
@@ -227,11 +227,11 @@ TEST_P(Injected, ChildComesAndGoesWithoutATrace) {
                        }),
                 0);
       ASSERT_TRUE(goes_on());
-      EXPECT_TRUE(children_without_signal(target_).empty());
+      EXPECT_TRUE(clone_children(target_).empty());
     }
   EXPECT_EQ(told_->wrong, 0u);
   EXPECT_EQ(facts(), facts_);
-  EXPECT_FALSE(find_frame_room(*process_, process_->mappings())->left);  // zeros, as before
+  EXPECT_FALSE(find_sigframe_area(*process_, process_->mappings())->left);  // zeros, as before
 }
 
 // Whoever injects does nothing else, so that each of these comes in the middle of it.
@@ -255,10 +255,10 @@ TEST_P(Injected, ComesBackByItselfWhereTheTracerIsKilled) {
 TEST_P(Injected, LeavesNothingWhereTheTracerIsKilled) {
   std::mt19937 random(20261122);
   for (int i = 0; i < 120; ++i) {
-    const auto room = find_frame_room(*process_, process_->mappings());
+    const auto room = find_sigframe_area(*process_, process_->mappings());
     ASSERT_TRUE(room);
-    Attendant attendant(*process_, *sites_, *room,
-                        CLONE_FILES | CLONE_FS | (i % 2 ? static_cast<std::uint64_t>(CLONE_VM) : 0));
+    InjectedForker attendant(*process_, *sites_, *room,
+                             CLONE_FILES | CLONE_FS | (i % 2 ? static_cast<std::uint64_t>(CLONE_VM) : 0));
     const bool at_once = i % 4 == 0, before = i % 4 == 1;
     const pid_t tracer = start_injecting(
         [&](InjectedCalls& calls) {
@@ -280,10 +280,9 @@ TEST_P(Injected, LeavesNothingWhereTheTracerIsKilled) {
     waitpid(tracer, &status, 0);
     ASSERT_TRUE(WIFSIGNALED(status)) << "it ended by itself: " << WEXITSTATUS(status);
     ASSERT_TRUE(goes_on()) << "after kill " << i;
-    for (int k = 0;
-         k < 2000 && (!children_without_signal(target_).empty() || list_threads(target_).size() > 1); ++k)
+    for (int k = 0; k < 2000 && (!clone_children(target_).empty() || list_threads(target_).size() > 1); ++k)
       usleep(1000);
-    EXPECT_TRUE(children_without_signal(target_).empty());
+    EXPECT_TRUE(clone_children(target_).empty());
     EXPECT_EQ(list_threads(target_).size(), 1u);
   }
   EXPECT_EQ(told_->wrong, 0u);
@@ -292,9 +291,9 @@ TEST_P(Injected, LeavesNothingWhereTheTracerIsKilled) {
 
 // A process that is stopped stays so, and what was left in it ends all the same once somebody sees to it.
 TEST_P(Injected, LeftBehindInAStoppedProcess) {
-  const auto room = find_frame_room(*process_, process_->mappings());
+  const auto room = find_sigframe_area(*process_, process_->mappings());
   ASSERT_TRUE(room);
-  Attendant attendant(*process_, *sites_, *room, CLONE_FILES | CLONE_FS);
+  InjectedForker attendant(*process_, *sites_, *room, CLONE_FILES | CLONE_FS);
   kill(target_, SIGSTOP);
   // Not while it is still on its way there: a signal that is being delivered goes with the tracer that holds
   // it.
@@ -312,7 +311,7 @@ TEST_P(Injected, LeftBehindInAStoppedProcess) {
   if (cleaner == 0) _exit(end_left_attendant(*process_, *sites_, *room, {}) ? 0 : 1);
   waitpid(cleaner, &status, 0);
   EXPECT_EQ(status, 0);
-  EXPECT_TRUE(children_without_signal(target_).empty());
+  EXPECT_TRUE(clone_children(target_).empty());
   EXPECT_EQ(list_threads(target_).size(), 1u);
   EXPECT_EQ(thread_state(target_, target_), 'T');
   kill(target_, SIGCONT);

@@ -32,7 +32,7 @@ bool has_no_limit(const user_regs_struct& regs) {
 
 }  // namespace
 
-bool begin_wait_anew(user_regs_struct& regs) {
+bool restart_wait(user_regs_struct& regs) {
   if (regs.cs != kUserCode64 || static_cast<long long>(regs.rax) != -EINTR || !has_no_limit(regs))
     return false;
   regs.rax = static_cast<unsigned long long>(kRestartNoHandler);

@@ -12,6 +12,6 @@ namespace heapglass {
 // thread: it begins the call anew, unless a signal handler is to run, in which case it returns EINTR as it
 // should. True: `regs` was changed and is to be set. x86-64 only; of waits with a time limit nobody can tell
 // what is left.
-bool begin_wait_anew(user_regs_struct& regs);
+bool restart_wait(user_regs_struct& regs);
 
 }  // namespace heapglass

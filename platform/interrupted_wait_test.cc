@@ -22,9 +22,9 @@ TEST(InterruptedWait, WithoutALimitBeginsAnew) {
   epoll.r10 = 0xffffffff;  // int -1, however the upper half came out
   for (user_regs_struct regs : {epoll, interrupted(SYS_semop), interrupted(SYS_semtimedop),
                                 interrupted(SYS_rt_sigtimedwait), interrupted(441)}) {
-    EXPECT_TRUE(begin_wait_anew(regs)) << regs.orig_rax;
+    EXPECT_TRUE(restart_wait(regs)) << regs.orig_rax;
     EXPECT_EQ(static_cast<long long>(regs.rax), -514);
-    EXPECT_FALSE(begin_wait_anew(regs));  // once is enough
+    EXPECT_FALSE(restart_wait(regs));  // once is enough
   }
 }
 
@@ -40,7 +40,7 @@ TEST(InterruptedWait, AnythingElseIsLeftAsItIs) {
   for (user_regs_struct regs : {limited, deadline, until, returned, of_32_bits, outside,
                                 interrupted(SYS_read), interrupted(SYS_recvfrom), interrupted(SYS_poll)}) {
     const auto before = regs.rax;
-    EXPECT_FALSE(begin_wait_anew(regs)) << static_cast<long long>(regs.orig_rax);
+    EXPECT_FALSE(restart_wait(regs)) << static_cast<long long>(regs.orig_rax);
     EXPECT_EQ(regs.rax, before);
   }
 }

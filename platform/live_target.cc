@@ -3,7 +3,7 @@
 #include <chrono>
 #include <thread>
 
-#include "platform/freeze_ways.h"
+#include "platform/freeze_strategies.h"
 #include "platform/frozen_copy.h"
 #include "platform/mapped_binaries.h"
 #include "platform/process_state.h"
@@ -26,17 +26,17 @@ std::vector<const Binary*> LiveTarget::binaries() {
   return borrowed;
 }
 
-void LiveTarget::prepare() { prepared_ = std::make_unique<Prepared>(process_, freeze_); }
+void LiveTarget::prepare() { prepared_ = std::make_unique<CapturePlan>(process_, freeze_); }
 
-Capture LiveTarget::capture(const GoodMoment& moment) {
+Capture LiveTarget::capture(const SafePoint& moment) {
   Capture capture;
-  std::unique_ptr<Prepared> prepared;
+  std::unique_ptr<CapturePlan> prepared;
   constexpr int kTries = 5;
   for (int tries = 1;; ++tries) {
     if (!prepared_) prepare();
     prepared = std::move(prepared_);
     try {
-      capture = take_by(*prepared, freeze_, moment);
+      capture = capture_with(*prepared, freeze_, moment);
       break;
     } catch (const ThawedMeanwhile&) {
       if (tries == kTries) throw;

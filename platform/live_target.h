@@ -3,7 +3,7 @@
 
 #include "lib/target/freeze.h"
 #include "lib/target/target.h"
-#include "platform/freeze_way.h"
+#include "platform/freeze_strategy.h"
 #include "platform/process.h"
 #include "platform/resident_memory.h"
 
@@ -26,7 +26,7 @@ class LiveTarget final : public Target {
   const MemoryReader& memory() const override { return process_; }
   std::vector<const Binary*> binaries() override;
   void prepare() override;
-  Capture capture(const GoodMoment& moment) override;
+  Capture capture(const SafePoint& moment) override;
   std::vector<TargetState> states() const override { return states_; }
   void check() const override;
 
@@ -41,7 +41,7 @@ class LiveTarget final : public Target {
   bool owned_by_caller_ = false;
   FreezeRequest freeze_;
   std::vector<std::unique_ptr<Binary>> binaries_;
-  std::unique_ptr<Prepared> prepared_;
+  std::unique_ptr<CapturePlan> prepared_;
   bool was_stopped_ = false;
   std::vector<TargetState> states_;
 };

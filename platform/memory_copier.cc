@@ -6,9 +6,10 @@
 
 #include <algorithm>
 
+#include "lib/base/elapsed.h"
 #include "lib/base/parallel.h"
 #include "platform/file_guard.h"
-#include "platform/freeze_way.h"
+#include "platform/freeze_strategy.h"
 #include "platform/memory_left.h"
 #include "platform/proc_text.h"
 
@@ -20,10 +21,6 @@ constexpr std::uint64_t kHuge = 2u << 20;
 constexpr std::uint64_t kRoomForOurselves = 16u << 20;
 constexpr std::uint64_t kLongestMapping = std::uint64_t{1} << 40;
 constexpr std::uint64_t kSampleBytes = 32u << 20, kSamplePieces = 16;
-
-double ms_since(CopyClock::time_point start) {
-  return std::chrono::duration<double, std::milli>(CopyClock::now() - start).count();
-}
 
 // Pieces from all over, small jobs and large ones as they come.
 std::vector<CopyJob> sample_of(const std::vector<CopyJob>& jobs, std::uint64_t total) {

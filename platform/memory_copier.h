@@ -11,9 +11,9 @@
 #include "lib/target/capture.h"
 #include "platform/copy_arena.h"
 #include "platform/copy_bytes.h"
+#include "platform/dirty_tracker.h"
 #include "platform/new_processes.h"
 #include "platform/page_map.h"
-#include "platform/write_tracker.h"
 
 namespace heapglass {
 
@@ -38,11 +38,11 @@ class MemoryCopier {
 
   // In rounds, while the process runs: what `tracker` says was written since the last one is copied. Takes in
   // mappings that are new. Returns the bytes copied.
-  std::uint64_t copy_round(WriteTracker& tracker);
+  std::uint64_t copy_round(DirtyTracker& tracker);
   // Then, while it is held: as copy(), but of what the tracker watches only what was written since. False,
   // and nothing of that copied, where it is more than `most` bytes. `now`: what is mapped. Throws
-  // CannotHoldThisWay.
-  bool copy_rest(const WriteTracker& tracker, std::uint64_t most, Mappings& now);
+  // FreezeModeUnavailable.
+  bool copy_rest(const DirtyTracker& tracker, std::uint64_t most, Mappings& now);
   // After it, while it is still held: the pages whose bytes are not what was copied, of all that are there
   // and watched. Reads all of them once more.
   std::vector<std::uint64_t> wrong_pages();
@@ -116,7 +116,7 @@ class MemoryCopier {
   std::vector<CopyJob> list(const Mappings& now, bool all = true);
   void list_planned(Planned& p, Range here, std::uint64_t& gap_budget, std::vector<CopyJob>& jobs);
   // What is to be copied of a mapping that is watched.
-  void list_tracked(Range mapping, const WriteTracker::Pages& tracked, std::vector<CopyJob>& jobs);
+  void list_tracked(Range mapping, const DirtyTracker::Pages& tracked, std::vector<CopyJob>& jobs);
   // Mappings that are new since the plan get their place, beside what they have grown from where that is.
   void plan_more(const Mappings& now);
   Planned make_room(Range range, Planned* before, Planned* after);

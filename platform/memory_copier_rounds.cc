@@ -95,7 +95,7 @@ void MemoryCopier::place(Range run, std::vector<CopyJob>& jobs) {
   }
 }
 
-void MemoryCopier::list_tracked(Range mapping, const WriteTracker::Pages& tracked,
+void MemoryCopier::list_tracked(Range mapping, const DirtyTracker::Pages& tracked,
                                 std::vector<CopyJob>& jobs) {
   auto p = std::partition_point(planned_.begin(), planned_.end(),
                                 [&](const Planned& each) { return each.range.end <= mapping.start; });
@@ -112,7 +112,7 @@ void MemoryCopier::list_tracked(Range mapping, const WriteTracker::Pages& tracke
   }
 }
 
-std::uint64_t MemoryCopier::copy_round(WriteTracker& tracker) {
+std::uint64_t MemoryCopier::copy_round(DirtyTracker& tracker) {
   copied_itself_ = true;
   const Mappings now = process_.mappings();
   plan_more(now);
@@ -127,10 +127,10 @@ std::uint64_t MemoryCopier::copy_round(WriteTracker& tracker) {
 
 // Looked at is what was mapped a moment ago, for to list what is mapped now takes a third of a millisecond.
 // That is done meanwhile, and then what nobody can watch is copied.
-bool MemoryCopier::copy_rest(const WriteTracker& tracker, std::uint64_t most, Mappings& now) {
+bool MemoryCopier::copy_rest(const DirtyTracker& tracker, std::uint64_t most, Mappings& now) {
   std::vector<CopyJob> unwatched;
   std::uint64_t copied = 0;
-  WriteTracker::Pages tracked = tracker.look(watched_, [&] {
+  DirtyTracker::Pages tracked = tracker.look(watched_, [&] {
     now = process_.mappings();
     unwatched = list(now, false);
     copied = copy_all(process_, pages_, unwatched, {.by = by_what_is_shared(), .urgent = urgent_}).copied;

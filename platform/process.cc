@@ -17,7 +17,7 @@
 #include "lib/base/error.h"
 #include "lib/target/target.h"
 #include "platform/file_answers.h"
-#include "platform/missing_right.h"
+#include "platform/permission_hint.h"
 #include "platform/proc_maps.h"
 #include "platform/proc_text.h"
 #include "platform/regular_file.h"
@@ -103,7 +103,7 @@ Process Process::open(pid_t pid) {
   const std::string who = "process " + std::to_string(pid);
   ProcStat stat;
   if (pid <= 0 || !read_proc_stat(pid, stat)) {
-    const Absence absence = why_absent(pid);
+    const Absence absence = diagnose_missing_process(pid);
     throw Error(ErrorKind::kUnreachable, "cannot look at " + who + ": " + absence.found, absence.hint);
   }
   Process process;
@@ -135,7 +135,7 @@ Process Process::open(pid_t pid) {
     if (error == ENOENT || error == ESRCH)
       throw Error(ErrorKind::kUnreachable, "cannot look at " + who + ": it has just exited");
     throw Error(ErrorKind::kUnreachable, "cannot read the memory of " + who + ": " + std::strerror(error),
-                missing_right(process.pid_));
+                permission_hint(process.pid_));
   }
   if (!process.mem_) process.refuse_if_shared();
   process.itself_ = FileDescriptor(static_cast<int>(syscall(SYS_pidfd_open, process.id_, 0)));
@@ -219,7 +219,7 @@ Mappings Process::mappings() const {
   if (text.empty()) {
     check_alive();
     throw Error(ErrorKind::kUnreachable, "cannot read the memory map of process " + std::to_string(pid_),
-                missing_right(pid_));
+                permission_hint(pid_));
   }
   return parse_proc_maps(text);
 }

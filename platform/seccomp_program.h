@@ -45,10 +45,10 @@ class SeccompProgram {
     for (const int call : calls) when(call, SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(error));
   }
   // Allows the call where all rules hold of one of the alternatives, else answers with the error.
-  using Rules = std::initializer_list<ArgumentRule>;
-  void allow_where(int call, std::initializer_list<Rules> alternatives, int error = EPERM) {
+  using VersionTraits = std::initializer_list<ArgumentRule>;
+  void allow_where(int call, std::initializer_list<VersionTraits> alternatives, int error = EPERM) {
     std::vector<sock_filter> body;
-    for (const Rules& rules : alternatives) {
+    for (const VersionTraits& rules : alternatives) {
       std::size_t left = rules.size() * 3 + 1;  // instructions to the end of this alternative
       for (const ArgumentRule& rule : rules) {
         left -= 3;

@@ -26,8 +26,8 @@ struct SignalFrame {
 };  // siginfo follows, which nobody takes back
 static_assert(sizeof(SignalFrame) == 312);
 
-// `come_back` is CallSites::come_back; `floating` where the floating point registers lie in the same process,
-// or 0: they are as at a program's start.
+// `come_back` is SyscallGadgets::come_back; `floating` where the floating point registers lie in the same
+// process, or 0: they are as at a program's start.
 SignalFrame frame_of(const user_regs_struct& registers, std::uint64_t mask, std::uint64_t come_back,
                      std::uint64_t floating);
 

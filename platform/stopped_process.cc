@@ -19,7 +19,7 @@
 
 #include "lib/base/error.h"
 #include "platform/interrupted_wait.h"
-#include "platform/missing_right.h"
+#include "platform/permission_hint.h"
 #include "platform/proc_text.h"
 #include "platform/process.h"
 #include "platform/process_state.h"
@@ -38,12 +38,12 @@ namespace {
                 "end that debugger or tracer first, or use --freeze=none, which holds nothing");
   }
   throw Error(ErrorKind::kUnreachable, "cannot stop " + who + ": " + std::strerror(error),
-              missing_right(pid));
+              permission_hint(pid));
 }
 
 // How long a thread is given to leave a wait that cannot be interrupted, as most do at once.
 constexpr std::chrono::milliseconds kShortWait{5};
-constexpr std::chrono::seconds kLastWait{2};
+constexpr std::chrono::seconds kLastStopWait{2};
 // A wait that cannot be interrupted is mostly for a page, over in a moment; a vfork's may last.
 constexpr std::chrono::milliseconds kLastWaitInKernel{100};
 // As long as a vfork mostly takes, whose child ends soon after.
@@ -53,11 +53,6 @@ bool blocks(pid_t pid, pid_t tid, int signal) {
   const std::string mask = line_after(
       read_proc_file("/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid) + "/status"), "SigBlk:");
   return std::strtoull(mask.c_str(), nullptr, 16) >> (signal - 1) & 1;
-}
-
-void nap() {
-  const timespec time{0, 50'000};
-  nanosleep(&time, nullptr);
 }
 
 }  // namespace
@@ -143,7 +138,7 @@ void StoppedProcess::interrupt_and_wait(std::size_t from, StopClock::time_point 
     if (++idle_rounds < 50) {
       sched_yield();
     } else {
-      nap();
+      nap(std::chrono::microseconds(50));
     }
   }
   std::erase_if(threads_, [](const Thread& t) { return t.tid == 0; });
@@ -171,12 +166,12 @@ void StoppedProcess::give_up(std::size_t from) const {
             (state == 'R'   ? "does not get a processor to come to its stop"
              : state == 'D' ? "is in an uninterruptible wait"
                             : "does not come to its stop, its state is " + std::string(1, state)),
-        "it was let go and runs on; try again");
+        "it was resumed and runs; try again");
   }
   throw CannotStop(ErrorKind::kUnreachable, "process " + std::to_string(pid_) + " cannot be stopped now");
 }
 
-void StoppedProcess::read_thread(Thread& t, bool keep_wait) {
+void StoppedProcess::read_thread(Thread& t, bool keep_syscall) {
   t.registers = {.tid = t.tid, .state = t.state};
   user_regs_struct regs{};
   iovec io{&regs, sizeof regs};
@@ -186,15 +181,16 @@ void StoppedProcess::read_thread(Thread& t, bool keep_wait) {
   std::copy(general.begin(), general.end(), t.registers.general.begin());
   // The number that was called stays in orig_rax as long as the call lasts; other stops set it to -1.
   set_system_call(t.registers, static_cast<long>(regs.orig_rax), regs.rdi);
-  t.wait_can_end = static_cast<long long>(regs.rax) == -EINTR && static_cast<long long>(regs.orig_rax) >= 0;
+  t.is_interruptible =
+      static_cast<long long>(regs.rax) == -EINTR && static_cast<long long>(regs.orig_rax) >= 0;
   // Where a signal is on its way and has a handler, the kernel returns EINTR all the same.
-  if (keep_wait && begin_wait_anew(regs))
+  if (keep_syscall && restart_wait(regs))
     trace(PTRACE_SETREGSET, t.tid, reinterpret_cast<void*>(NT_PRSTATUS), &io);
   t.registers.stack_pointer = Address{regs.rsp};
   t.registers.instruction_pointer = Address{regs.rip};
   t.registers.thread_pointer = Address{regs.fs_base};
 #elif defined(__aarch64__)
-  (void)keep_wait;
+  (void)keep_syscall;
   t.registers.stack_pointer = Address{regs.sp};
   t.registers.instruction_pointer = Address{regs.pc};
   std::copy(std::begin(regs.regs), std::end(regs.regs), t.registers.general.begin());
@@ -215,40 +211,40 @@ bool StoppedProcess::resume() {
   // is not thrown away while the thread that made the child is traced (sig_ignored, kernel/signal.c), and
   // goes to one that is let go already: to no such wait, as long as that one is still held.
   const auto rank = [&](const Thread& t) {
-    if (t.wait_can_end) return t.tid == pid_ ? 2 : 3;
+    if (t.is_interruptible) return t.tid == pid_ ? 2 : 3;
     return t.state == 'R' ? 0 : 1;
   };
   std::stable_sort(threads_.begin(), threads_.end(),
                    [&](const Thread& a, const Thread& b) { return rank(a) < rank(b); });
   for (Thread& t : threads_)
-    if (t.tid != 0 && t.stopped && !t.wait_can_end) let_go(t);
+    if (t.tid != 0 && t.stopped && !t.is_interruptible) let_go(t);
   // Who was asked to stop cannot be told to forget it, and one that has not stopped cannot be detached: each
   // is let go as soon as it comes to its stop. Left to itself it would find its wait ended.
   const auto since = StopClock::now();
-  std::vector<pid_t> late_ones;
+  std::vector<pid_t> stragglers;
   for (const Thread& t : threads_)
-    if (t.tid != 0 && !t.stopped) late_ones.push_back(t.tid);
+    if (t.tid != 0 && !t.stopped) stragglers.push_back(t.tid);
   const auto stopped = [](const Thread& t) { return t.stopped; };
   const auto is_late = [](const Thread& t) { return t.tid != 0 && !t.stopped; };
   // In a vfork mostly, that of posix_spawn with all signals blocked, which says again that none is thrown
   // away: until it has run on for a bit.
   const auto blocks_signals = [&](pid_t tid) { return blocks(pid_, tid, SIGCHLD); };
-  while (!let_late_ones_go() && std::any_of(threads_.begin(), threads_.end(), stopped) &&
+  while (!detach_stragglers() && std::any_of(threads_.begin(), threads_.end(), stopped) &&
          (std::any_of(threads_.begin(), threads_.end(), is_late) ||
-          std::any_of(late_ones.begin(), late_ones.end(), blocks_signals)) &&
+          std::any_of(stragglers.begin(), stragglers.end(), blocks_signals)) &&
          StopClock::now() - since < kHeldForLateOnes)
-    nap();
+    nap(std::chrono::microseconds(50));
   for (Thread& t : threads_)
     if (t.tid != 0 && t.stopped) let_go(t);
-  while (!let_late_ones_go()) {
+  while (!detach_stragglers()) {
     const auto waited = StopClock::now() - since;
-    if (waited > kLastWait || (waited > kLastWaitInKernel && all_wait_in_kernel(0))) return false;
-    nap();
+    if (waited > kLastStopWait || (waited > kLastWaitInKernel && all_wait_in_kernel(0))) return false;
+    nap(std::chrono::microseconds(50));
   }
   return true;
 }
 
-bool StoppedProcess::let_late_ones_go() {
+bool StoppedProcess::detach_stragglers() {
   for (Thread& t : threads_)
     if (t.tid != 0 && wait_one(t) && t.tid != 0) let_go(t);
   std::erase_if(threads_, [](const Thread& t) { return t.tid == 0; });
@@ -272,11 +268,11 @@ double hold_once(pid_t pid, StopClock::duration deadline,
   StopClock::time_point until;
   pid_t us = 0;
   bool all_let_go = false;
-  on_urgent_thread([&] {
+  run_on_priority_thread([&] {
     us = gettid();
     try {
       StoppedProcess stopped(pid, since + deadline);
-      come_first();  // not before: they need a processor to come to their stop
+      raise_priority();  // not before: they need a processor to come to their stop
       body(stopped, since);
       all_let_go = stopped.resume();
       until = StopClock::now();
@@ -289,7 +285,7 @@ double hold_once(pid_t pid, StopClock::duration deadline,
   for (int i = 0; i < 4000 && !all_let_go; ++i) {
     const std::vector<pid_t> tids = list_threads(pid);
     if (std::none_of(tids.begin(), tids.end(), [&](pid_t tid) { return tracer_of(pid, tid) == us; })) break;
-    nap();
+    nap(std::chrono::microseconds(50));
   }
   return std::chrono::duration<double, std::milli>(until - since).count();
 }

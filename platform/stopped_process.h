@@ -35,9 +35,9 @@ class StoppedProcess {
   StoppedProcess& operator=(const StoppedProcess&) = delete;
 
   // Running threads first. Signals that arrived are delivered now. False: the end of this thread frees the
-  // rest, or let_late_ones_go(), called until it returns true.
+  // rest, or detach_stragglers(), called until it returns true.
   bool resume();
-  bool let_late_ones_go();
+  bool detach_stragglers();
 
   const std::vector<ThreadRegisters>& threads() const { return registers_; }
   bool in_group_stop() const { return group_stop_; }  // SIGSTOP or ^Z before us: stays so
@@ -49,10 +49,10 @@ class StoppedProcess {
     pid_t tid = 0;
     char state = '?';
     bool stopped = false;
-    bool waits_in_kernel = false;  // held without having stopped
-    int pending_signal = 0;        // stopped on its way to the thread: handed on
-    ThreadRegisters registers;     // once it has stopped
-    bool wait_can_end = false;     // it waits in a call that comes back with EINTR after any signal
+    bool waits_in_kernel = false;   // held without having stopped
+    int pending_signal = 0;         // stopped on its way to the thread: handed on
+    ThreadRegisters registers;      // once it has stopped
+    bool is_interruptible = false;  // it waits in a call that comes back with EINTR after any signal
   };
   bool seize_new_threads();
   void interrupt_and_wait(std::size_t from, StopClock::time_point until);
@@ -61,7 +61,7 @@ class StoppedProcess {
   [[noreturn]] void give_up(std::size_t from) const;
   // Also sees to it that a wait that the stop has interrupted does not come back with EINTR where the kernel
   // can begin it anew instead: see interrupted_wait.h. At once, for we may be killed the next moment.
-  void read_thread(Thread& t, bool keep_wait);
+  void read_thread(Thread& t, bool keep_syscall);
   void let_go(Thread& t);
 
   pid_t pid_;

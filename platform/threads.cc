@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -73,12 +74,18 @@ std::vector<ThreadRegisters> look_at_threads(pid_t pid) {
   return threads;
 }
 
-void come_first() {
+void raise_priority() {
   const sched_param lowest{.sched_priority = 1};
   sched_setscheduler(0, SCHED_FIFO, &lowest);  // 0: this thread
 }
 
-void on_urgent_thread(const std::function<void()>& work) {
+void nap(std::chrono::nanoseconds time) {
+  constexpr long kASecond = 1'000'000'000;
+  const timespec rest{time.count() / kASecond, time.count() % kASecond};
+  nanosleep(&rest, nullptr);
+}
+
+void run_on_priority_thread(const std::function<void()>& work) {
   std::exception_ptr thrown;
   std::thread thread([&] {
     setpriority(PRIO_PROCESS, 0, -20);  // of this thread alone, and of those that it makes

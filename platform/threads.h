@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <functional>
 #include <string>
 #include <vector>
@@ -22,11 +23,14 @@ std::vector<ThreadRegisters> look_at_threads(pid_t pid);
 
 // The calling thread comes before all ordinary ones from now on, those that it makes too, where that is
 // permitted (CAP_SYS_NICE). Not for who waits for others to get a processor.
-void come_first();
+void raise_priority();
+
+// Sleeps so long, or until a signal.
+void nap(std::chrono::nanoseconds time);
 
 // Runs `work` on a thread of its own that comes before others where that is permitted, and waits for its end;
 // what it throws is thrown here.
-void on_urgent_thread(const std::function<void()>& work);
+void run_on_priority_thread(const std::function<void()>& work);
 
 // The calling thread, and those that it makes from here on, come behind others by so many steps of nice (0 to
 // 19), or stay where they are if they are behind already. Who is not permitted more (CAP_SYS_NICE) cannot

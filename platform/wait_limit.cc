@@ -18,10 +18,10 @@ constexpr std::array<Rule, WaitLimit::kKinds> kRules{
 
 // Each wait is a number of its own, so that two short ones are not taken for a long one.
 constexpr std::size_t kSlots = 64;
-struct Slot {
+struct WaitSlot {
   std::atomic<std::uint64_t> wait{0};  // 0: free; the kind is in the lowest bits
 };
-std::array<Slot, kSlots> slots;
+std::array<WaitSlot, kSlots> slots;
 std::atomic<std::uint64_t> next_wait{1};
 std::atomic<unsigned> next_hint{0};
 

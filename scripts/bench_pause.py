@@ -17,7 +17,7 @@ OWN = ["nothing", "its own fork()"]  # nobody looks: what the clock notices all 
 def modes_of(program):
     """Those that it knows, by what it says to one that there is not; auto is one of the others."""
     said = subprocess.run([program, "info", "1", "--freeze=?"], stderr=subprocess.PIPE).stderr.decode()
-    return [mode for mode in re.search(r"\(it is (.*)\)", said).group(1).replace(" or ", ", ").split(", ") if mode != "auto"]
+    return [mode for mode in re.search(r": use (.*)", said).group(1).replace(" or ", ", ").split(", ") if mode != "auto"]
 
 
 class Target(object):

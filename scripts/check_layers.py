@@ -5,7 +5,8 @@ usage: scripts/check_layers.py [CHECKOUT]
 
   base <- target <- python <- graph <- snapshot <- analysis <- query <- render <- cmd;   platform knows base and target only.
 Third parties: LLVM in platform and render, Graphviz in render, SQLite in query, Arrow in render, Boost in cmd, GoogleTest in tests.
-process_vm_readv, which takes pages out of sharing, is called in platform/process.cc only. Exit 1 and one line each for
+process_vm_readv, which takes pages out of sharing, is called in platform/process.cc only,
+and releases of CPython are compared in lib/python/versions.cc only. Exit 1 and one line each for
 what breaks this.
 """
 import os
@@ -23,6 +24,8 @@ THIRD_PARTIES = (
     (re.compile(r"boost/"), "Boost", {"cmd"}),
     (re.compile(r"(arrow|parquet)/"), "Arrow", {"lib/render"}),
 )
+VERSION_COMPARED = re.compile(r"(?<![<>])(<|>|<=|>=|==|!=)\s*(heapglass::)?(hexversion_of|version)\(\d")
+VERSIONS = "lib/python/versions.cc"
 PINNING_READ = re.compile(r"(?<![_\w])process_vm_readv\(")
 MAY_PIN = ("platform/process.cc", "platform/escapes.h")  # the latter tries to
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
@@ -35,18 +38,24 @@ def folder_of(path):
     return None
 
 
+def where_of(path, number):
+    return "%s:%d: " % (path, number)
+
+
 def complaints(checkout, path):
     folder = folder_of(path)
     in_test = re.search(r"(_test|_bench)\.cc$|^cmd/(child_process|python_program)\.h$", path)
     with open(os.path.join(checkout, path), encoding="utf-8") as lines:
         for number, line in enumerate(lines, 1):
             if PINNING_READ.search(line) and path not in MAY_PIN:
-                yield "%s:%d: process_vm_readv is for Process::read_pinned only: it may take pages out of sharing" % (path, number)
+                yield where_of(path, number) + "process_vm_readv is for Process::read_pinned only: it may take pages out of sharing"
+            if VERSION_COMPARED.search(line) and path != VERSIONS and not in_test:
+                yield where_of(path, number) + "releases are compared in %s only: what differs is a rule there" % VERSIONS
             match = INCLUDE.match(line)
             if not match:
                 continue
             bracket, name = match.groups()
-            where = "%s:%d: " % (path, number)
+            where = where_of(path, number)
             if name.startswith(("gtest/", "gmock/")) and not in_test:
                 yield where + "GoogleTest is for tests only"
             known = [(party, homes) for pattern, party, homes in THIRD_PARTIES if pattern.match(name)]

@@ -15,7 +15,7 @@ constexpr std::size_t kLongestChain = 100'000;  // coroutines
 
 class TaskFinder {
  public:
-  TaskFinder(TypeTable& types, const HeapObjects& values, const std::vector<ThreadView>& threads)
+  TaskFinder(TypeTable& types, const ObjectView& values, const std::vector<ThreadView>& threads)
       : types_(types), o_(types.objects()), values_(values), threads_(threads), contents_(types) {
     for (const ThreadView& thread : threads)
       for (const PyFrame& frame : thread.python->frames) running_.insert(value(frame.frame));
@@ -93,7 +93,7 @@ class TaskFinder {
 
   // What an object that is awaited by `await` or `yield from` leads on to; null: here the chain ends.
   Address awaitable(Address object, const TypeInfo& type) const {
-    if (type.body == Body::kGenerator || type.name == "builtins.coroutine" ||
+    if (type.body == TraverseRule::kGenerator || type.name == "builtins.coroutine" ||
         type.name == "builtins.generator" || type.name == "builtins.async_generator")
       return object;
     for (const char* field : {"ags_gen", "agt_gen", "cw_coroutine"})
@@ -128,7 +128,7 @@ class TaskFinder {
 
   TypeTable& types_;
   const Objects& o_;
-  const HeapObjects& values_;
+  const ObjectView& values_;
   const std::vector<ThreadView>& threads_;
   const FrameContents contents_;
   std::unordered_set<std::uint64_t> running_;        // frames
@@ -138,9 +138,9 @@ class TaskFinder {
 
 }  // namespace
 
-std::vector<AsyncTask> find_tasks(TypeTable& types, const HeapObjects& values,
+std::vector<AsyncTask> find_tasks(TypeTable& types, const ObjectView& values,
                                   const std::vector<PyInterpreter>& interpreters,
-                                  const std::vector<ThreadView>& threads, Health& health) {
+                                  const std::vector<ThreadView>& threads, ReadErrors& health) {
   TaskFinder finder(types, values, threads);
   for (const PyInterpreter& interpreter : interpreters) {
     const Objects& o = types.objects();

@@ -22,8 +22,8 @@ struct AsyncTask {
 };
 
 // Walks the lists of the collector, which know every task.
-std::vector<AsyncTask> find_tasks(TypeTable& types, const HeapObjects& values,
+std::vector<AsyncTask> find_tasks(TypeTable& types, const ObjectView& values,
                                   const std::vector<PyInterpreter>& interpreters,
-                                  const std::vector<ThreadView>& threads, Health& health);
+                                  const std::vector<ThreadView>& threads, ReadErrors& health);
 
 }  // namespace heapglass

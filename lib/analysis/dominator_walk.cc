@@ -18,7 +18,7 @@ DominatorWalk::DominatorWalk(const HeapGraph& graph, const Dominators& dominator
   for (std::uint32_t i = 0; i < n; ++i) kept_[next[holder(i)]++] = NodeId{i};
 }
 
-std::vector<NodeId> DominatorWalk::kept_by(NodeId n) const {
+std::vector<NodeId> DominatorWalk::retained_by_set(NodeId n) const {
   const std::uint64_t holder = n == kNoNode ? first_.size() - 2 : index(n);
   std::vector<NodeId> out(kept_.begin() + static_cast<std::ptrdiff_t>(first_[holder]),
                           kept_.begin() + static_cast<std::ptrdiff_t>(first_[holder + 1]));
@@ -45,7 +45,7 @@ std::vector<DominatorWalk::Step> DominatorWalk::walk(const std::vector<NodeId>& 
     const Step step = todo.back();
     todo.pop_back();
     out.push_back(step);
-    if (step.node != kNoNode && step.depth < depth) put(kept_by(step.node), step.depth + 1);
+    if (step.node != kNoNode && step.depth < depth) put(retained_by_set(step.node), step.depth + 1);
   }
   return out;
 }

@@ -15,7 +15,7 @@ class DominatorWalk {
 
   // What `n` alone keeps, without what those keep in turn, most retained bytes first; of kNoNode those that
   // no single object keeps.
-  std::vector<NodeId> kept_by(NodeId n) const;
+  std::vector<NodeId> retained_by_set(NodeId n) const;
 
   struct Step {
     NodeId node{};            // kNoNode: those of the same holder that are not shown

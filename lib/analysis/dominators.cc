@@ -92,7 +92,7 @@ class SemiNca {
     for (std::uint32_t v = 0; v < semi_.size(); ++v) semi_[v] = label_[v] = v;
   }
   // Of v among those linked so far, which are all from `linked` on: the vertex of least semidominator on the
-  // way up. Ways are shortened as they are gone.
+  // way up. RootPaths are shortened as they are gone.
   std::uint32_t evaluate(std::uint32_t v, std::uint32_t linked) {
     if (ancestor_[v] < linked) return label_[v];
     do {

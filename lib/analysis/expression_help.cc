@@ -35,7 +35,7 @@ const std::vector<ExpressionMeasureName>& expression_measures() {
       {"owner", Takes::kOwner, "owner('app.cache'): bytes of what hangs in it, by the name that diff shows",
        true},
       {"entries", Takes::kOwner, "entries('app.cache'): its items", false},
-      {"pause", Takes::kNothing, "milliseconds that the process stood still for a look", false},
+      {"pause", Takes::kNothing, "the pause of a capture, in milliseconds", false},
   };
   return measures;
 }

@@ -36,7 +36,7 @@ GarbageOptions garbage_options(TypeTable& types, const HeapGraph& graph,
   const Objects& objects = types.objects();
   GarbageOptions options;
   options.collected.resize(graph.nodes());
-  Health health;
+  ReadErrors health;
   for (const PyInterpreter& interpreter : interpreters)
     each_tracked(
         objects, interpreter,

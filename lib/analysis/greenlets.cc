@@ -66,9 +66,9 @@ bool has_state_behind(TypeTable& types, Address type) {
 
 }  // namespace
 
-std::vector<SuspendedGreenlet> find_greenlets(TypeTable& types, const HeapObjects& values,
+std::vector<SuspendedGreenlet> find_greenlets(TypeTable& types, const ObjectView& values,
                                               const std::vector<PyInterpreter>& interpreters,
-                                              const Limits& limits, Health& health) {
+                                              const Limits& limits, ReadErrors& health) {
   const Objects& o = types.objects();
   TopFrames top_frames(types);
   std::unordered_map<std::uint64_t, bool> is_greenlet;  // by type

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "lib/analysis/heap_objects.h"
+#include "lib/analysis/object_view.h"
 #include "lib/base/limits.h"
 
 namespace heapglass {
@@ -17,8 +17,8 @@ struct SuspendedGreenlet {
 
 // Those that have begun and not ended; the running one's frames are its thread's. Nothing where the module is
 // not loaded. Walks the lists of the collector.
-std::vector<SuspendedGreenlet> find_greenlets(TypeTable& types, const HeapObjects& values,
+std::vector<SuspendedGreenlet> find_greenlets(TypeTable& types, const ObjectView& values,
                                               const std::vector<PyInterpreter>& interpreters,
-                                              const Limits& limits, Health& health);
+                                              const Limits& limits, ReadErrors& health);
 
 }  // namespace heapglass

@@ -21,7 +21,7 @@ std::string grouped_count(std::uint64_t n) {
 
 class Describer {
  public:
-  Describer(Labels& labels, const HeapObjects& values, NodeId node)
+  Describer(Labels& labels, const ObjectView& values, NodeId node)
       : labels_(labels),
         values_(values),
         o_(labels.types().objects()),
@@ -32,16 +32,16 @@ class Describer {
     const std::string& name = type_.name;
     for (const auto& [known, say] : kKnown)
       if (name == known) return (this->*say)();
-    if (type_.body == Body::kModule) return "module " + repr_of(a_);
+    if (type_.body == TraverseRule::kModule) return "module " + repr_of(a_);
     if (type_.flags & kTpTypeSubclass) return "class " + repr_of(a_);
-    if (type_.body == Body::kFrame) return "frame " + repr_of(a_);
+    if (type_.body == TraverseRule::kFrame) return "frame " + repr_of(a_);
     if (type_.flags & kTpBaseExcSubclass) return "exception " + name;
     if (values_.is_instance(a_, "logging.Handler")) return "logging handler " + name;
     if (values_.is_instance(a_, "builtins.weakref") || values_.is_instance(a_, "weakref.ReferenceType"))
       return "weak reference " + name;
     if (values_.is_instance(a_, "_thread._local")) return "thread local " + name;
-    if (type_.flags & (kTpListSubclass | kTpTupleSubclass | kTpDictSubclass) || type_.body == Body::kSet ||
-        type_.body == Body::kDeque) {
+    if (type_.flags & (kTpListSubclass | kTpTupleSubclass | kTpDictSubclass) ||
+        type_.body == TraverseRule::kSet || type_.body == TraverseRule::kDeque) {
       const bool own_class = type_.flags & kTpHeapType && !name.starts_with("collections.");
       const auto length = values_.length(a_);
       // Large ones are what a search for a leak is after.
@@ -110,7 +110,7 @@ class Describer {
   std::string nothing() { return {}; }
 
   Labels& labels_;
-  const HeapObjects& values_;
+  const ObjectView& values_;
   const Objects& o_;
   const Address a_;
   const TypeInfo& type_;
@@ -148,19 +148,20 @@ const std::pair<std::string_view, Describer::Say> Describer::kKnown[27] = {
 
 }  // namespace
 
-std::string describe_holder(Labels& labels, const HeapObjects& values, NodeId node) {
+std::string describe_container(Labels& labels, const ObjectView& values, NodeId node) {
   return Describer(labels, values, node).text();
 }
 
-bool is_collection(Labels& labels, NodeId node) {
+bool is_anonymous_collection(Labels& labels, NodeId node) {
   const TypeInfo& type = labels.type_of(node);
   if (type.flags & kTpDictSubclass) return !labels.is_namespace(node);
   if (type.flags & kTpListSubclass) return true;
   // A tuple of a few is a record of sorts: its places mean something.
   constexpr std::int64_t kFew = 8;
   if (type.flags & kTpTupleSubclass) return labels.types().objects().ob_size(labels.address(node)) > kFew;
-  return type.body == Body::kSet || type.body == Body::kDeque || type.body == Body::kLruCache ||
-         type.body == Body::kHamtBitmap || type.body == Body::kHamtArray || type.body == Body::kHamtCollision;
+  return type.body == TraverseRule::kSet || type.body == TraverseRule::kDeque ||
+         type.body == TraverseRule::kLruCache || type.body == TraverseRule::kHamtBitmap ||
+         type.body == TraverseRule::kHamtArray || type.body == TraverseRule::kHamtCollision;
 }
 
 }  // namespace heapglass

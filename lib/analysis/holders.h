@@ -4,16 +4,16 @@
 
 #include <string>
 
-#include "lib/analysis/heap_objects.h"
+#include "lib/analysis/object_view.h"
 #include "lib/graph/labels.h"
 
 namespace heapglass {
 
 // "lru_cache of app.load (maxsize=None, 48,211 entries)", "function app.handle", "app.Session"; empty for
 // plain containers, about which there is nothing to say but how they are called by their holder.
-std::string describe_holder(Labels& labels, const HeapObjects& values, NodeId node);
+std::string describe_container(Labels& labels, const ObjectView& values, NodeId node);
 
 // Members of it are alike and have no names: an item of a list, a value of a dict that is no namespace.
-bool is_collection(Labels& labels, NodeId node);
+bool is_anonymous_collection(Labels& labels, NodeId node);
 
 }  // namespace heapglass

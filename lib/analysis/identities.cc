@@ -4,7 +4,7 @@
 #include <unordered_map>
 
 #include "lib/base/parallel.h"
-#include "lib/graph/index_pieces.h"
+#include "lib/graph/node_chunks.h"
 #include "lib/python/content.h"
 #include "lib/python/types.h"
 
@@ -71,7 +71,7 @@ Identities identities(const HeapGraph& graph, const Objects& objects, std::strin
   }
   // Values first; then what refers to them, and once more for what an instance has in its dict.
   out.content.assign(nodes, 0);
-  each_piece(*graph.index, [&](const IndexPiece& piece) {
+  for_each_chunk(*graph.index, [&](const NodeChunk& piece) {
     piece.each([&](std::uint32_t n, Address a) {
       out.address[n] = a;
       out.size[n] = graph.size[n];

@@ -12,7 +12,7 @@ std::int32_t offset_of(const LayoutSources& sources, std::string_view names, std
 
 }  // namespace
 
-LockObjects::LockObjects(const HeapObjects& values, const Objects& objects,
+LockObjects::LockObjects(const ObjectView& values, const Objects& objects,
                          const std::vector<PyInterpreter>& interpreters)
     : o_(objects) {
   const LayoutSources sources(o_.python().sources);

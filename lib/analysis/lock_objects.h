@@ -27,7 +27,7 @@ struct LockKind {
 
 class LockObjects {
  public:
-  LockObjects(const HeapObjects& values, const Objects& objects,
+  LockObjects(const ObjectView& values, const Objects& objects,
               const std::vector<PyInterpreter>& interpreters);
 
   // The kind of this object; nullptr: it is none of them.

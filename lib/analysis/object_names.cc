@@ -64,7 +64,7 @@ std::string ObjectNames::attribute_of(Address holder, Address object) const {
   const TypeInfo* type = types_.get(o_.type_of(holder));
   if (!type || !(type->flags & kTpHeapType) || type->flags & kTpTypeSubclass) return {};
   AttributeName sink(o_, object);
-  Health scratch;
+  ReadErrors scratch;
   References(types_, scratch).visit(holder, *type, sink);
   sink.drain();
   return sink.found;

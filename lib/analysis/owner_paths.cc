@@ -14,7 +14,7 @@ constexpr std::uint64_t kSmallPart = 20'000;
 
 class PathMaker {
  public:
-  PathMaker(Labels& labels, const HeapObjects& values, const Dominators& dominators, unsigned depth)
+  PathMaker(Labels& labels, const ObjectView& values, const Dominators& dominators, unsigned depth)
       : labels_(labels), values_(values), dominators_(dominators), depth_(depth) {
     const HeapGraph& graph = labels.graph();
     for (std::uint32_t n = 0; n < graph.nodes(); ++n) total_ += graph.size[n];
@@ -78,7 +78,7 @@ class PathMaker {
     const std::string described = describe_owner(labels_, values_, n);
     const std::string what = described.empty() ? plain_type(n) : described;
     const std::string label =
-        holder == kNoNode || is_collection(labels_, holder) ? std::string() : label_in(holder, n);
+        holder == kNoNode || is_anonymous_collection(labels_, holder) ? std::string() : label_in(holder, n);
     if (label == "__dict__" || label.empty()) return intern(what);
     return intern(label + " (" + what + ")");
   }
@@ -100,7 +100,7 @@ class PathMaker {
   }
 
   Labels& labels_;
-  const HeapObjects& values_;
+  const ObjectView& values_;
   const Dominators& dominators_;
   const unsigned depth_;
   std::uint64_t total_ = 0;
@@ -114,14 +114,15 @@ class PathMaker {
 
 }  // namespace
 
-std::string describe_owner(Labels& labels, const HeapObjects& values, NodeId node) {
+std::string describe_owner(Labels& labels, const ObjectView& values, NodeId node) {
   if (labels.type_of(node).flags & kTpDictSubclass && labels.is_namespace(node))
     for (const NodeId holder : labels.referrers().of(node))
-      if (labels.type_of(holder).body == Body::kModule) return describe_holder(labels, values, holder);
-  return describe_holder(labels, values, node);
+      if (labels.type_of(holder).body == TraverseRule::kModule)
+        return describe_container(labels, values, holder);
+  return describe_container(labels, values, node);
 }
 
-OwnerPaths owner_paths(Labels& labels, const HeapObjects& values, const Dominators& dominators,
+OwnerPaths owner_paths(Labels& labels, const ObjectView& values, const Dominators& dominators,
                        unsigned depth) {
   return PathMaker(labels, values, dominators, depth).make();
 }

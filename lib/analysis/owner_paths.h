@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "lib/analysis/dominators.h"
-#include "lib/analysis/heap_objects.h"
+#include "lib/analysis/object_view.h"
 #include "lib/graph/labels.h"
 
 namespace heapglass {
@@ -23,11 +23,12 @@ struct OwnerPaths {
   std::vector<OwnerPath> paths;    // their bytes add up to those of the heap
 };
 
-// describe_holder(), and of a module's namespace the module: while its code runs the frame holds that, too.
-std::string describe_owner(Labels& labels, const HeapObjects& values, NodeId node);
+// describe_container(), and of a module's namespace the module: while its code runs the frame holds that,
+// too.
+std::string describe_owner(Labels& labels, const ObjectView& values, NodeId node);
 
 // At most `depth` names a path; what lies deeper is told at the last of them.
-OwnerPaths owner_paths(Labels& labels, const HeapObjects& values, const Dominators& dominators,
+OwnerPaths owner_paths(Labels& labels, const ObjectView& values, const Dominators& dominators,
                        unsigned depth);
 
 }  // namespace heapglass

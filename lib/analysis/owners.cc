@@ -135,7 +135,7 @@ class Finder {
       open_.push_back({n, holder.owner, holder.depth});
       return;
     }
-    const bool collection = is_collection(labels_, n);
+    const bool collection = is_anonymous_collection(labels_, n);
     const bool leaf = is_leaf(n) && !collection;
     if (label.empty() || holder.depth >= kDeepest || out_.owners.size() >= kMostOwners ||
         (leaf && graph_.size[index(n)] < kLargeLeaf) || type.name == "builtins.code")

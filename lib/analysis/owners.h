@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include "lib/analysis/heap_objects.h"
-#include "lib/analysis/ways.h"
+#include "lib/analysis/object_view.h"
+#include "lib/analysis/root_paths.h"
 #include "lib/graph/labels.h"
 
 namespace heapglass {
@@ -32,10 +32,10 @@ struct Owner {
 
 struct OwnersInput {
   // All borrowed; ways from proper modules alone, and from everywhere.
-  const Ways& from_modules;
-  const Ways& from_anywhere;
+  const RootPaths& from_modules;
+  const RootPaths& from_anywhere;
   Labels& labels;
-  const HeapObjects& values;
+  const ObjectView& values;
 };
 
 struct Owners {

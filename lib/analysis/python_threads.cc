@@ -5,13 +5,13 @@
 
 namespace heapglass {
 
-Address module_attribute(const HeapObjects& values, const Objects& o, const PyInterpreter& interpreter,
+Address module_attribute(const ObjectView& values, const Objects& o, const PyInterpreter& interpreter,
                          std::string_view module, std::string_view name) {
   const Address found = o.item(o.pointer(interpreter.state, o.layout().PyInterpreterState.modules), module);
   return is_null(found) ? Address{} : values.attribute(found, name);
 }
 
-std::vector<ThreadView> view_threads(const HeapObjects& values, const Objects& o,
+std::vector<ThreadView> view_threads(const ObjectView& values, const Objects& o,
                                      const std::vector<PyInterpreter>& interpreters,
                                      const std::vector<ThreadRegisters>& registers) {
   // pthread_t is the address of the thread's control block, which its thread pointer holds. The id of the

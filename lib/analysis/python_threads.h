@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "lib/analysis/heap_objects.h"
+#include "lib/analysis/object_view.h"
 #include "lib/python/frames.h"
 #include "lib/target/capture.h"
 
@@ -19,11 +19,11 @@ struct ThreadView {
 };
 
 // A module's attribute as sys.modules has it; null: it is not there.
-Address module_attribute(const HeapObjects& values, const Objects& objects, const PyInterpreter& interpreter,
+Address module_attribute(const ObjectView& values, const Objects& objects, const PyInterpreter& interpreter,
                          std::string_view module, std::string_view name);
 
 // In the order of the interpreters, oldest thread first. Borrows what it is given.
-std::vector<ThreadView> view_threads(const HeapObjects& values, const Objects& objects,
+std::vector<ThreadView> view_threads(const ObjectView& values, const Objects& objects,
                                      const std::vector<PyInterpreter>& interpreters,
                                      const std::vector<ThreadRegisters>& registers);
 

@@ -27,7 +27,7 @@ bool is_function(const PyFrame& frame, std::string_view name) {
 
 class WaitFinder {
  public:
-  WaitFinder(TypeTable& types, const HeapObjects& values, const std::vector<ThreadView>& threads,
+  WaitFinder(TypeTable& types, const ObjectView& values, const std::vector<ThreadView>& threads,
              const LockObjects& locks)
       : types_(types),
         o_(types.objects()),
@@ -184,7 +184,7 @@ class WaitFinder {
     if (!type) return {};
     std::optional<std::string> name;
     Address self{};
-    if (type->body == Body::kBuiltinMethod) {
+    if (type->body == TraverseRule::kBuiltinMethod) {
       name = o_.c_string(o_.pointer(o_.pointer(method, l.PyCFunctionObject.m_ml), l.PyMethodDef.ml_name), 40);
       self = o_.pointer(method, l.PyCFunctionObject.m_self);
     } else if (type->name == "builtins.method") {
@@ -273,7 +273,7 @@ class WaitFinder {
 
   TypeTable& types_;
   const Objects& o_;
-  const HeapObjects& values_;
+  const ObjectView& values_;
   const std::vector<ThreadView>& threads_;
   const LockObjects& locks_;
   const FrameContents contents_;
@@ -316,7 +316,7 @@ std::vector<std::vector<std::size_t>> find_circles(const std::vector<std::vector
   return out;
 }
 
-ThreadWaits find_waits(TypeTable& types, const HeapObjects& values, const std::vector<ThreadView>& threads,
+ThreadWaits find_waits(TypeTable& types, const ObjectView& values, const std::vector<ThreadView>& threads,
                        const std::vector<PyInterpreter>& interpreters) {
   const LockObjects locks(values, types.objects(), interpreters);
   return WaitFinder(types, values, threads, locks).find();

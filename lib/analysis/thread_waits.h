@@ -43,7 +43,7 @@ struct ThreadWaits {
   std::vector<Deadlock> deadlocks;
 };
 
-ThreadWaits find_waits(TypeTable& types, const HeapObjects& values, const std::vector<ThreadView>& threads,
+ThreadWaits find_waits(TypeTable& types, const ObjectView& values, const std::vector<ThreadView>& threads,
                        const std::vector<PyInterpreter>& interpreters);
 
 // Who waits for whom in a circle, by thread: those that it waits for.

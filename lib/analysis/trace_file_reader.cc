@@ -11,8 +11,8 @@
 namespace heapglass {
 namespace {
 
-struct Node;
-using Ref = std::shared_ptr<const Node>;
+struct PickleNode;
+using Ref = std::shared_ptr<const PickleNode>;
 struct Mark {};
 struct Items {  // a tuple or a list
   std::vector<Ref> items;
@@ -24,7 +24,7 @@ struct Object {
   std::string name;  // the class
   Ref state;
 };
-struct Node {
+struct PickleNode {
   std::variant<std::monostate, Mark, std::int64_t, std::string, Items, Attributes, Object> value;
   int depth = 0;                // nodes below one another: a file that goes deeper than traces do is none
   mutable bool inside = false;  // of another, from when on it stays as it is: no circles, no growing depth
@@ -160,18 +160,18 @@ class Machine {
   }
   template <class T>
   void push(T value) {
-    Node node{std::move(value)};
+    PickleNode node{std::move(value)};
     if (const auto* items = std::get_if<Items>(&node.value))
       for (const Ref& each : items->items) {
         node.depth = std::max(node.depth, each->depth + 1);
         each->inside = true;
       }
     check(node);
-    stack_.push_back(std::make_shared<Node>(std::move(node)));
+    stack_.push_back(std::make_shared<PickleNode>(std::move(node)));
   }
-  void check(const Node& node) const {
-    constexpr int kDeepest = 16;
-    if (node.depth > kDeepest) fail("it is nested too deeply");
+  void check(const PickleNode& node) const {
+    constexpr int kDeepestTuple = 16;
+    if (node.depth > kDeepestTuple) fail("it is nested too deeply");
   }
   const Ref& top() {
     if (stack_.empty()) fail("it takes more than it has");
@@ -198,13 +198,13 @@ class Machine {
   // What is on top, to be changed.
   template <class T>
   T& changing() {
-    Node& node = const_cast<Node&>(*top());
+    PickleNode& node = const_cast<PickleNode&>(*top());
     T* const value = std::get_if<T>(&node.value);
     if (!value || node.inside) fail("it adds to what takes nothing");
     return *value;
   }
   void deepen(const Ref& child) {
-    Node& node = const_cast<Node&>(*top());
+    PickleNode& node = const_cast<PickleNode&>(*top());
     if (child == top()) fail("something is a part of itself");
     node.depth = std::max(node.depth, child->depth + 1);
     child->inside = true;
@@ -316,7 +316,7 @@ class TraceReader {
 
   const Machine& machine_;
   TraceSnapshot out_;
-  std::map<std::pair<const Node*, std::uint32_t>, std::uint32_t> tracebacks_;
+  std::map<std::pair<const PickleNode*, std::uint32_t>, std::uint32_t> tracebacks_;
   std::unordered_map<std::string, std::uint32_t> files_;
 };
 

@@ -14,12 +14,12 @@ std::vector<TypeGrowth> type_growth(const std::vector<TypeCount>& before,
     row.type = in_before ? b->type : a->type;
     if (in_before) {
       row.count_before = b->count;
-      row.bytes_before = b->bytes + b->beyond_bytes;
+      row.bytes_before = b->bytes + b->unreported_bytes;
       ++b;
     }
     if (in_after) {
       row.count_after = a->count;
-      row.bytes_after = a->bytes + a->beyond_bytes;
+      row.bytes_after = a->bytes + a->unreported_bytes;
       ++a;
     }
     rows.push_back(std::move(row));

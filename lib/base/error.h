@@ -1,5 +1,5 @@
 // Why a command cannot go on. What could not be read of a target that can be read is not an Error: see
-// health.h.
+// read_errors.h.
 #pragma once
 
 #include <stdexcept>

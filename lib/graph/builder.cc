@@ -38,7 +38,7 @@ class Filler final : public EdgeSink {
   Filler(const AddressIndex& index, EdgeBudget& budget, Chunk& chunk)
       : index_(index), budget_(budget), chunk_(chunk) {}
   // Whether visited references count: not those of an object that has told its own.
-  void take_visited(bool yes) {
+  void skip_visited(bool yes) {
     drain();
     visited_ = yes;
   }
@@ -116,12 +116,12 @@ void merge(std::vector<Chunk>& chunks, const std::vector<std::uint64_t>& cuts, H
 
 bool unknown_references(TypeTable& types, Address object, const TypeInfo& type) {
   return type.resolution == Resolution::kUnknown ||
-         (type.body == Body::kModule && has_unknown_state(types.objects(), types, object));
+         (type.body == TraverseRule::kModule && has_unknown_state(types.objects(), types, object));
 }
 
 HeapGraph build_graph(std::shared_ptr<const Image> image, TypeTable& types,
                       const std::vector<PyInterpreter>& interpreters, const BuildOptions& options,
-                      Health& health, BuildReport& report) {
+                      ReadErrors& health, BuildReport& report) {
   HeapGraph graph;
   graph.index = std::make_unique<AddressIndex>(image);
   AddressIndex& index = *graph.index;
@@ -130,7 +130,7 @@ HeapGraph build_graph(std::shared_ptr<const Image> image, TypeTable& types,
 
   std::vector<PyRoot> roots = read_roots(types, interpreters, health);
   Resolved resolved;
-  std::optional<LooseLists> loose;
+  std::optional<GcWorkLists> loose;
   if (report.collecting) loose.emplace(image, types, options.stack_pointers);
   mark_everything(index, types, interpreters, roots, options, resolved, loose ? &*loose : nullptr, health,
                   report);
@@ -158,7 +158,7 @@ HeapGraph build_graph(std::shared_ptr<const Image> image, TypeTable& types,
     if (index.rank(b) - index.rank(cuts.back()) >= kChunkNodes) cuts.push_back(b);
   cuts.push_back(index.blocks());
   std::vector<Chunk> chunks(cuts.size() - 1);
-  Health seen_before;  // the same losses were counted while marking
+  ReadErrors seen_before;  // the same losses were counted while marking
   EdgeBudget budget(*image);
   parallel_for(chunks.size(), [&](std::size_t c, unsigned) {
     Chunk& chunk = chunks[c];
@@ -200,11 +200,11 @@ HeapGraph build_graph(std::shared_ptr<const Image> image, TypeTable& types,
         const std::size_t before = chunk.referents.size();
         if (told) {
           for (const Address a : *told) filler.add(a, EdgeKind::kUnknown, 0, EdgeClass::kVisited);
-          filler.take_visited(false);
+          filler.skip_visited(false);
         }
         references.visit(object, *type, filler);
         if (!told && (unknown || unknown_state) && options.scan) references.scan(object, *type, filler);
-        if (told) filler.take_visited(true);
+        if (told) filler.skip_visited(true);
         filler.drain();
         chunk.counts.push_back(static_cast<std::uint32_t>(chunk.referents.size() - before));
       }

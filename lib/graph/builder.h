@@ -5,7 +5,7 @@
 #include <map>
 #include <string>
 
-#include "lib/base/health.h"
+#include "lib/base/read_errors.h"
 #include "lib/graph/heap_graph.h"
 #include "lib/graph/resolver.h"
 #include "lib/python/references.h"
@@ -43,7 +43,7 @@ bool unknown_references(TypeTable& types, Address object, const TypeInfo& type);
 
 HeapGraph build_graph(std::shared_ptr<const Image> image, TypeTable& types,
                       const std::vector<PyInterpreter>& interpreters, const BuildOptions& options,
-                      Health& health, BuildReport& report);
+                      ReadErrors& health, BuildReport& report);
 
 // Those of the roots that are objects of the graph.
 std::vector<GraphRoot> graph_roots(const AddressIndex& index, std::vector<PyRoot> roots);

@@ -29,7 +29,7 @@ TEST_P(FakeHeaps, AreSound) {
   ASSERT_EQ(heap.python.self_check(*heap.image), "");
   const Objects objects(*heap.image, heap.python);
   const Limits limits;
-  Health health;
+  ReadErrors health;
   TypeTable types(objects, limits, health);
   const std::vector<PyInterpreter> interpreters = read_interpreters(objects, limits, health);
   ASSERT_EQ(interpreters.size(), 1u);
@@ -44,15 +44,15 @@ TEST_P(FakeHeaps, AreSound) {
   EXPECT_TRUE(report.lists_closed);
   for (const auto& [name, count] : report.unresolved) ADD_FAILURE() << name << " is unresolved";
   // Every body that a row of this release has is read somewhere, and tells references.
-  std::set<Body> bodies;
+  std::set<TraverseRule> bodies;
   for (const auto& [name, at] : heap.instances) {
     const NodeId node = graph.index->find(at);
     ASSERT_NE(node, kNoNode) << name;
     const TypeInfo& info = *graph.types[graph.type[index(node)]].info;
     bodies.insert(info.body);
-    const bool silent = info.body == Body::kNone || info.body == Body::kExecutor ||
-                        info.body == Body::kMemoryView ||
-                        (info.body == Body::kCapsule && heap.l().PyCapsule.traverse_func == kAbsent);
+    const bool silent = info.body == TraverseRule::kNone || info.body == TraverseRule::kExecutor ||
+                        info.body == TraverseRule::kMemoryView ||
+                        (info.body == TraverseRule::kCapsule && heap.l().PyCapsule.traverse_func == kAbsent);
     EXPECT_TRUE(silent || !graph.referents(node).empty()) << name;
   }
   EXPECT_GT(bodies.size(), 20u);
@@ -131,7 +131,7 @@ TEST_P(FakeHeaps, ASetLargerThanMemoryIsWrittenShort) {
   set_word(heap, set, heap.l().PySetObject.mask, ~std::uint64_t{0} >> 1);
   const Objects objects(*heap.image, heap.python);
   const Limits limits;
-  Health health;
+  ReadErrors health;
   TypeTable types(objects, limits, health);
   const PythonRepr repr = python_repr(types, set, 200);
   EXPECT_FALSE(repr.sure);
@@ -147,7 +147,7 @@ TEST_P(FakeHeaps, AFrameBelongsToOneThread) {
   std::memcpy(&frame, heap.at(heap.threads[0] + static_cast<std::uint64_t>(link)), 8);
   set_word(heap, heap.threads[1], link, frame);
   const Objects objects(*heap.image, heap.python);
-  Health health;
+  ReadErrors health;
   const std::vector<PyInterpreter> interpreters = read_interpreters(objects, Limits{}, health);
   std::size_t frames = 0;
   for (const PyThread& thread : interpreters.at(0).threads) frames += thread.frames.size();
@@ -163,7 +163,7 @@ TEST_P(FakeHeaps, ImpossibleSizesAreCounted) {
   set_word(heap, list, heap.l().PyListObject.allocated, std::uint64_t{1} << 42);
   const Objects objects(*heap.image, heap.python);
   const Limits limits;
-  Health health;
+  ReadErrors health;
   TypeTable types(objects, limits, health);
   BuildReport report;
   const HeapGraph graph =
@@ -180,7 +180,7 @@ struct Tracked {
 };
 Tracked tracked(const FakeHeap& heap) {
   const Objects objects(*heap.image, heap.python);
-  Health health;
+  ReadErrors health;
   Tracked out;
   const PyInterpreter interpreter = read_interpreters(objects, Limits{}, health).at(0);
   out.closed = each_tracked(

@@ -19,7 +19,7 @@ struct HeapReading {
   bool is_python = false;  // else a command would have said what is wrong, and ended
   std::uint32_t objects = 0;
   std::uint64_t references = 0;
-  std::uint64_t losses = 0;  // as Health counts them
+  std::uint64_t losses = 0;  // as ReadErrors counts them
   std::vector<Address> described;
 };
 
@@ -41,7 +41,7 @@ inline HeapReading exercise_heap(const std::shared_ptr<Image>& image, const PyRu
                                  std::uint32_t step) {
   HeapReading out;
   const Limits limits;
-  Health health;
+  ReadErrors health;
   const Objects objects(*image, python);
   if (!python.self_check(*image).empty()) return out;
   out.is_python = true;

@@ -62,7 +62,7 @@ bool Labels::is_namespace(NodeId n) {
   const Address a = address(n);
   for (const NodeId holder : referrers_.of(n)) {
     const TypeInfo& type = type_of(holder);
-    if (type.body == Body::kModule) {
+    if (type.body == TraverseRule::kModule) {
       if (o.pointer(address(holder), o.layout().PyModuleObject.md_dict) != a) continue;
     } else if (type.flags & kTpTypeSubclass) {
       if (types_.type_dict(address(holder)) != a) continue;

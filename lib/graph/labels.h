@@ -53,7 +53,7 @@ class Labels {
   TypeTable& types_;
   const HeapGraph& graph_;
   const Referrers& referrers_;
-  Health scratch_;
+  ReadErrors scratch_;
   References references_;
   // What the names of a holder's references to one referent depend on.
   struct Naming {

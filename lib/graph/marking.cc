@@ -46,7 +46,7 @@ class WorkPool {
 class Marker final : public EdgeSink {
  public:
   // `unknown` takes the objects whose references no layout tells, where that is asked for.
-  Marker(AddressIndex& index, TypeTable& types, Health& health, WorkPool& pool, EdgeBudget& budget,
+  Marker(AddressIndex& index, TypeTable& types, ReadErrors& health, WorkPool& pool, EdgeBudget& budget,
          std::vector<Address>* unknown)
       : index_(index),
         types_(types),
@@ -138,7 +138,7 @@ class Marker final : public EdgeSink {
   const Objects& objects_;
   TypeCache cache_;
   References references_;
-  Health& health_;
+  ReadErrors& health_;
   WorkPool& pool_;
   EdgeBudget& budget_;
   std::vector<Address>* const unknown_;
@@ -237,7 +237,7 @@ class GuessedObjects final : public EdgeSink {
 
 void mark_everything(AddressIndex& index, TypeTable& types, const std::vector<PyInterpreter>& interpreters,
                      const std::vector<PyRoot>& roots, const BuildOptions& options, Resolved& resolved,
-                     LooseLists* loose, Health& health, BuildReport& report) {
+                     GcWorkLists* loose, ReadErrors& health, BuildReport& report) {
   Resolver* resolver = options.resolver;
   std::atomic<bool> more{true};
   std::size_t types_marked = 0;
@@ -309,7 +309,7 @@ void mark_everything(AddressIndex& index, TypeTable& types, const std::vector<Py
     // Guesses come last: an object's type and what else is known for sure speaks for it.
     if (!new_types() && told.empty() && options.scan) {
       GuessedObjects guessed(index, types, budget);
-      Health unheard;  // the same losses are counted when the graph is filled
+      ReadErrors unheard;  // the same losses are counted when the graph is filled
       const References references(types, unheard);
       for (const Address object : guessing) {
         if (const TypeInfo* type = types.get(types.objects().type_of(object)))
@@ -328,7 +328,7 @@ void mark_everything(AddressIndex& index, TypeTable& types, const std::vector<Py
   for (const auto& [type, counts] : asked) {
     // One in a hundred may be caught half made; more, and the code does not work there.
     // Modules are told by code of their own each.
-    if (counts.failed * 100 <= counts.asked || type->body == Body::kModule) continue;
+    if (counts.failed * 100 <= counts.asked || type->body == TraverseRule::kModule) continue;
     distrusted.insert(type->index);
     report.distrusted[type->name] += counts.asked;
   }

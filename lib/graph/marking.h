@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "lib/graph/builder.h"
-#include "lib/graph/loose_lists.h"
+#include "lib/graph/gc_work_lists.h"
 
 namespace heapglass {
 
@@ -65,6 +65,6 @@ class EdgeBudget {
 // goes on.
 void mark_everything(AddressIndex& index, TypeTable& types, const std::vector<PyInterpreter>& interpreters,
                      const std::vector<PyRoot>& roots, const BuildOptions& options, Resolved& resolved,
-                     LooseLists* loose, Health& health, BuildReport& report);
+                     GcWorkLists* loose, ReadErrors& health, BuildReport& report);
 
 }  // namespace heapglass

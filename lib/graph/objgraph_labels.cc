@@ -31,8 +31,8 @@ bool is_true(TypeTable& types, Address a) {
   if (type->flags & kTpUnicodeSubclass) return o.str_length(a) != std::uint64_t{0};
   if (type->flags & kTpDictSubclass) return o.load<std::int64_t>(a, o.layout().PyDictObject.ma_used) != 0;
   if (type->flags & (kTpListSubclass | kTpTupleSubclass | kTpBytesSubclass)) return o.ob_size(a) != 0;
-  if (type->body == Body::kSet) return o.load<std::int64_t>(a, o.layout().PySetObject.used) != 0;
-  if (type->body == Body::kDeque) return o.ob_size(a) != 0;
+  if (type->body == TraverseRule::kSet) return o.load<std::int64_t>(a, o.layout().PySetObject.used) != 0;
+  if (type->body == TraverseRule::kDeque) return o.ob_size(a) != 0;
   return true;
 }
 
@@ -110,11 +110,11 @@ std::string objgraph_repr(TypeTable& types, Address object) {
   const TypeInfo* type = types.get(o.type_of(object));
   if (!type) return "(unrepresentable)";
   if (type->flags & kTpTypeSubclass) return type_short_name(types, object);
-  if (type->body == Body::kModule) {
+  if (type->body == TraverseRule::kModule) {
     const auto name = name_in(o, o.pointer(object, l.PyModuleObject.md_dict), "__name__");
     if (name) return *name;
   }
-  if (type->body == Body::kBuiltinMethod) {
+  if (type->body == TraverseRule::kBuiltinMethod) {
     const Address ml = o.pointer(object, l.PyCFunctionObject.m_ml);
     return o.c_string(o.pointer(ml, l.PyMethodDef.ml_name), kLongestName).value_or("(unrepresentable)");
   }
@@ -134,14 +134,14 @@ std::string objgraph_repr(TypeTable& types, Address object) {
     return "lambda: " + file.substr(file.rfind('/') + 1) + ":" +
            std::to_string(o.load<std::int32_t>(code, l.PyCodeObject.co_firstlineno).value_or(0));
   }
-  if (type->body == Body::kFrame) {
+  if (type->body == TraverseRule::kFrame) {
     const PyFrame frame = read_frame_object(o, object);
     return frame.file + ":" + std::to_string(frame.line);
   }
   std::optional<std::int64_t> items;
   if (type->flags & (kTpTupleSubclass | kTpListSubclass)) items = o.ob_size(object);
   if (type->flags & kTpDictSubclass) items = o.load<std::int64_t>(object, l.PyDictObject.ma_used);
-  if (type->body == Body::kSet) {
+  if (type->body == TraverseRule::kSet) {
     const Address mro = o.pointer(type->address, l.PyTypeObject.tp_mro);
     const std::int64_t n = is_null(mro) ? 0 : std::min<std::int64_t>(o.ob_size(mro), 1000);
     for (std::int64_t i = 0; i < n; ++i) {  // a frozenset is no set
@@ -174,7 +174,7 @@ ObjgraphEdgeLabel objgraph_edge_label(Labels& labels, NodeId holder, NodeId held
     func |= name == "im_func";
   }
   if (own_dict && dict_target) return {"__dict__", 10};
-  if (type.body == Body::kFrame) {
+  if (type.body == TraverseRule::kFrame) {
     if (f_locals) return {"f_locals", 10};
     if (f_globals) return {"f_globals", 10};
   }
@@ -203,7 +203,7 @@ std::vector<std::pair<std::string, std::uint64_t>> objgraph_common_types(
   std::vector<std::pair<std::string, std::uint64_t>> counts;
   std::unordered_map<std::string, std::size_t> by_name;
   std::unordered_map<std::uint64_t, std::size_t> by_type;
-  Health health;
+  ReadErrors health;
   for (const PyInterpreter& interpreter : interpreters)
     each_tracked(
         o, interpreter,

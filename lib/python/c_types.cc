@@ -60,7 +60,7 @@ constexpr CTypeRow kCTypes[] = {
                "b_base", .visits_type_since = version(3, 13)},
     {.type = "_ctypes.CThunkObject", .structure = "CThunkObject", .visits = "converters callable restype",
      .visits_type_since = version(3, 12)},
-    {.type = "_ctypes.CType_Type", .structure = "PyHeapTypeObject", .body = Body::kCTypesType,
+    {.type = "_ctypes.CType_Type", .structure = "PyHeapTypeObject", .body = TraverseRule::kCTypesType,
      .visits_type_since = version(3, 13)},
     {.type = "_ctypes.DictRemover", .structure = "DictRemoverObject", .visits = "key dict",
      .visits_type_since = version(3, 12)},
@@ -68,29 +68,29 @@ constexpr CTypeRow kCTypes[] = {
      .visits = "callable restype checker errcheck argtypes converters paramflags thunk b_objects "
                "b_base"},
     {.type = "_ctypes.PyCFuncPtrType", .until = version(3, 13), .structure = "PyHeapTypeObject",
-     .body = Body::kCTypesType},
+     .body = TraverseRule::kCTypesType},
     {.type = "_ctypes.PyCPointerType", .until = version(3, 13), .structure = "PyHeapTypeObject",
-     .body = Body::kCTypesType},
+     .body = TraverseRule::kCTypesType},
     {.type = "_ctypes.PyCStructType", .until = version(3, 13), .structure = "PyHeapTypeObject",
-     .body = Body::kCTypesType},
+     .body = TraverseRule::kCTypesType},
     {.type = "_ctypes.StructParam_Type", .structure = "StructParamObject", .visits = "keep@3.14",
      .visits_type_since = version(3, 12)},
     {.type = "_ctypes.UnionType", .until = version(3, 13), .structure = "PyHeapTypeObject",
-     .body = Body::kCTypesType},
+     .body = TraverseRule::kCTypesType},
     {.type = "_curses.window", .structure = "PyCursesWindowObject", .visits = "orig",
      .visits_type_since = version(3, 14)},
     {.type = "_curses_panel.panel", .structure = "PyCursesPanelObject", .visits = "wo",
      .visits_type_since = version(3, 13)},
     {.type = "_dbm.dbm", .structure = "dbmobject", .visits_type_since = version(3, 11)},
     {.type = "_elementtree._element_iterator", .structure = "ElementIterObject",
-     .visits = "root_element sought_tag", .body = Body::kElementIterator,
+     .visits = "root_element sought_tag", .body = TraverseRule::kElementIterator,
      .visits_type_since = version(3, 12)},
     {.type = "_hashlib.HASH", .structure = "EVPobject", .owns = "name"},
     {.type = "_hmac.HMAC", .until = version(3, 15), .structure = "HMACObject", .owns = "name",
      .visits_type_since = version(3, 14)},
     {.type = "_hmac.HMAC", .since = version(3, 15), .structure = "HMACObject", .owns = "name"},
     {.type = "_interpchannels.ChannelInfo", .since = version(3, 8), .structure = "PyStructSequence",
-     .body = Body::kStructSequence},
+     .body = TraverseRule::kStructSequence},
     {.type = "_io._BytesIOBuffer", .structure = "bytesiobuf", .visits = "source",
      .visits_type_since = version(3, 12)},
     {.type = "_io._IOBase", .structure = "iobase", .visits = "dict", .visits_type_since = version(3, 12)},
@@ -122,9 +122,9 @@ constexpr CTypeRow kCTypes[] = {
     {.type = "_lsprof.Profiler", .structure = "ProfilerObject",
      .visits = "externalTimer@3.13 missing@3.15", .visits_type_since = version(3, 10)},
     {.type = "_lsprof.profiler_entry", .since = version(3, 8), .structure = "PyStructSequence",
-     .body = Body::kStructSequence},
+     .body = TraverseRule::kStructSequence},
     {.type = "_lsprof.profiler_subentry", .since = version(3, 8), .structure = "PyStructSequence",
-     .body = Body::kStructSequence},
+     .body = TraverseRule::kStructSequence},
     {.type = "_lzma.LZMACompressor", .structure = "Compressor"},
     {.type = "_lzma.LZMADecompressor", .structure = "Decompressor", .owns = "unused_data"},
     {.type = "_md5.md5", .structure = "MD5object", .visits_type_since = version(3, 10)},
@@ -142,34 +142,34 @@ constexpr CTypeRow kCTypes[] = {
     {.type = "_pickle.Pdata", .structure = "Pdata", .visits_type_since = version(3, 12)},
     {.type = "_pickle.Pickler", .structure = "PicklerObject",
      .visits = "write pers_func persistent_id persistent_id_attr dispatch_table fast_memo "
-               "reducer_override buffer_callback", .owns = "output_buffer", .body = Body::kPickler,
+               "reducer_override buffer_callback", .owns = "output_buffer", .body = TraverseRule::kPickler,
      .visits_type_since = version(3, 12)},
     {.type = "_pickle.PicklerMemoProxy", .structure = "PicklerMemoProxyObject", .visits = "pickler",
      .visits_type_since = version(3, 12)},
     {.type = "_pickle.Unpickler", .structure = "UnpicklerObject",
      .visits = "stack pers_func memo_dict persistent_load persistent_load_attr read readinto "
-               "readline peek buffers", .owns = "buffer.obj", .body = Body::kUnpickler,
+               "readline peek buffers", .owns = "buffer.obj", .body = TraverseRule::kUnpickler,
      .visits_type_since = version(3, 12)},
     {.type = "_pickle.UnpicklerMemoProxy", .structure = "UnpicklerMemoProxyObject", .visits = "unpickler",
      .visits_type_since = version(3, 12)},
     {.type = "_queue.SimpleQueue", .structure = "simplequeueobject", .visits = "lst",
-     .body = Body::kSimpleQueue, .visits_type_since = version(3, 10)},
+     .body = TraverseRule::kSimpleQueue, .visits_type_since = version(3, 10)},
     {.type = "_remote_debugging.AwaitedInfo", .since = version(3, 8), .structure = "PyStructSequence",
-     .body = Body::kStructSequence},
+     .body = TraverseRule::kStructSequence},
     {.type = "_remote_debugging.CoroInfo", .since = version(3, 8), .structure = "PyStructSequence",
-     .body = Body::kStructSequence},
+     .body = TraverseRule::kStructSequence},
     {.type = "_remote_debugging.FrameInfo", .since = version(3, 8), .structure = "PyStructSequence",
-     .body = Body::kStructSequence},
+     .body = TraverseRule::kStructSequence},
     {.type = "_remote_debugging.GCStatsInfo", .since = version(3, 8), .structure = "PyStructSequence",
-     .body = Body::kStructSequence},
+     .body = TraverseRule::kStructSequence},
     {.type = "_remote_debugging.InterpreterInfo", .since = version(3, 8), .structure = "PyStructSequence",
-     .body = Body::kStructSequence},
+     .body = TraverseRule::kStructSequence},
     {.type = "_remote_debugging.LocationInfo", .since = version(3, 8), .structure = "PyStructSequence",
-     .body = Body::kStructSequence},
+     .body = TraverseRule::kStructSequence},
     {.type = "_remote_debugging.TaskInfo", .since = version(3, 8), .structure = "PyStructSequence",
-     .body = Body::kStructSequence},
+     .body = TraverseRule::kStructSequence},
     {.type = "_remote_debugging.ThreadInfo", .since = version(3, 8), .structure = "PyStructSequence",
-     .body = Body::kStructSequence},
+     .body = TraverseRule::kStructSequence},
     {.type = "_sha1.sha1", .structure = "SHA1object", .visits_type_since = version(3, 10)},
     {.type = "_sha2.SHA224Type", .structure = "SHA256object", .visits_type_since = version(3, 12)},
     {.type = "_sha2.SHA256Type", .structure = "SHA256object", .visits_type_since = version(3, 12)},
@@ -189,7 +189,7 @@ constexpr CTypeRow kCTypes[] = {
     {.type = "_sre.SRE_Scanner", .structure = "ScannerObject", .visits = "pattern",
      .owns = "state.string state.buffer.obj", .visits_type_since = version(3, 10)},
     {.type = "_sre.SRE_Template", .structure = "TemplateObject", .visits = "literal",
-     .body = Body::kRegexTemplate, .visits_type_since = version(3, 12)},
+     .body = TraverseRule::kRegexTemplate, .visits_type_since = version(3, 12)},
     {.type = "_ssl._SSLContext", .structure = "PySSLContext",
      .visits = "set_sni_cb msg_cb keylog_filename@3.13.18 psk_client_callback@3.13.18 "
                "psk_server_callback@3.13.18", .visits_type_since = version(3, 10)},
@@ -205,14 +205,14 @@ constexpr CTypeRow kCTypes[] = {
     {.type = "_struct.unpack_iterator", .structure = "unpackiterobject", .visits = "so buf.obj",
      .visits_type_since = version(3, 9)},
     {.type = "_thread._ExceptHookArgs", .since = version(3, 8), .structure = "PyStructSequence",
-     .body = Body::kStructSequence},
+     .body = TraverseRule::kStructSequence},
     {.type = "_thread._local", .structure = "localobject",
      .visits = "args kw dummies localdicts thread_watchdogs", .owns = "key wr_callback",
      .visits_type_since = version(3, 10)},
     {.type = "_thread._ThreadHandle", .structure = "PyThreadHandleObject",
      .visits_type_since = version(3, 13)},
     {.type = "_thread.ExceptHookArgs", .since = version(3, 8), .structure = "PyStructSequence",
-     .body = Body::kStructSequence},
+     .body = TraverseRule::kStructSequence},
     {.type = "_thread.lock", .structure = "lockobject", .visits_type_since = version(3, 10)},
     {.type = "_thread.RLock", .structure = "rlockobject", .visits_type_since = version(3, 10)},
     {.type = "_tkinter.Tcl_Obj", .structure = "PyTclObject", .owns = "string"},
@@ -234,7 +234,7 @@ constexpr CTypeRow kCTypes[] = {
     {.type = "builtins.async_generator", .structure = "PyAsyncGenObject",
      .visits = "ag_finalizer ag_origin_or_finalizer ag_frame ag_code ag_name ag_qualname "
                "ag_exc_state.exc_type ag_exc_state.exc_value ag_exc_state.exc_traceback",
-     .body = Body::kGenerator},
+     .body = TraverseRule::kGenerator},
     {.type = "builtins.async_generator_asend", .structure = "PyAsyncGenASend",
      .visits = "ags_gen ags_sendval"},
     {.type = "builtins.async_generator_athrow", .structure = "PyAsyncGenAThrow",
@@ -242,7 +242,7 @@ constexpr CTypeRow kCTypes[] = {
     {.type = "builtins.async_generator_wrapped_value", .structure = "_PyAsyncGenWrappedValue",
      .visits = "agw_val"},
     {.type = "builtins.asyncgen_hooks", .since = version(3, 8), .structure = "PyStructSequence",
-     .body = Body::kStructSequence},
+     .body = TraverseRule::kStructSequence},
     {.type = "builtins.AttributeError", .structure = "PyAttributeErrorObject",
      .visits = "obj name dict args notes traceback cause context"},
     {.type = "builtins.BaseException", .structure = "PyBaseExceptionObject",
@@ -250,7 +250,7 @@ constexpr CTypeRow kCTypes[] = {
     {.type = "builtins.BaseExceptionGroup", .structure = "PyBaseExceptionGroupObject",
      .visits = "msg excs excs_str dict args notes traceback cause context"},
     {.type = "builtins.builtin_function_or_method", .structure = "PyCFunctionObject",
-     .visits = "m_self m_module", .body = Body::kBuiltinMethod},
+     .visits = "m_self m_module", .body = TraverseRule::kBuiltinMethod},
     {.type = "builtins.bytearray", .structure = "PyByteArrayObject", .owns = "ob_bytes_object"},
     {.type = "builtins.bytearray_iterator", .structure = "bytesiterobject", .visits = "it_seq"},
     {.type = "builtins.bytes_iterator", .structure = "striterobject", .visits = "it_seq"},
@@ -264,15 +264,15 @@ constexpr CTypeRow kCTypes[] = {
     {.type = "builtins.code", .structure = "PyCodeObject",
      .owns = "co_code co_consts co_names co_varnames co_freevars co_cellvars co_exceptiontable "
                "co_localsplusnames co_localspluskinds co_filename co_name co_qualname co_lnotab "
-               "co_linetable _co_code", .body = Body::kCode},
+               "co_linetable _co_code", .body = TraverseRule::kCode},
     {.type = "builtins.Context", .structure = "PyContext", .visits = "ctx_prev ctx_vars"},
     {.type = "builtins.ContextVar", .structure = "PyContextVar", .visits = "var_name var_default"},
     {.type = "builtins.coroutine", .structure = "PyCoroObject",
      .visits = "cr_frame cr_code cr_name cr_qualname cr_exc_state.exc_type cr_exc_state.exc_value "
                "cr_exc_state.exc_traceback", .owns = "cr_origin cr_origin_or_finalizer",
-     .body = Body::kGenerator},
+     .body = TraverseRule::kGenerator},
     {.type = "builtins.coroutine_wrapper", .structure = "PyCoroWrapper", .visits = "cw_coroutine"},
-    {.type = "builtins.dict", .structure = "PyDictObject", .body = Body::kDict},
+    {.type = "builtins.dict", .structure = "PyDictObject", .body = TraverseRule::kDict},
     {.type = "builtins.dict_itemiterator", .structure = "dictiterobject", .visits = "di_dict di_result"},
     {.type = "builtins.dict_items", .structure = "_PyDictViewObject", .visits = "dv_dict"},
     {.type = "builtins.dict_keyiterator", .structure = "dictiterobject", .visits = "di_dict di_result"},
@@ -290,25 +290,25 @@ constexpr CTypeRow kCTypes[] = {
     {.type = "builtins.fieldnameiterator", .structure = "fieldnameiterobject", .owns = "str"},
     {.type = "builtins.filter", .structure = "filterobject", .visits = "it func"},
     {.type = "builtins.formatteriterator", .structure = "formatteriterobject", .owns = "str"},
-    {.type = "builtins.frame", .structure = "PyFrameObject", .body = Body::kFrame},
+    {.type = "builtins.frame", .structure = "PyFrameObject", .body = TraverseRule::kFrame},
     {.type = "builtins.FrameLocalsProxy", .structure = "PyFrameLocalsProxyObject", .visits = "frame"},
-    {.type = "builtins.frozendict", .structure = "PyFrozenDictObject", .body = Body::kDict},
-    {.type = "builtins.frozenset", .structure = "PySetObject", .body = Body::kSet},
+    {.type = "builtins.frozendict", .structure = "PyFrozenDictObject", .body = TraverseRule::kDict},
+    {.type = "builtins.frozenset", .structure = "PySetObject", .body = TraverseRule::kSet},
     {.type = "builtins.function", .structure = "PyFunctionObject",
      .visits = "func_code func_globals func_builtins func_module func_defaults func_kwdefaults "
                "func_doc func_name func_dict func_closure func_annotations func_annotate "
                "func_typeparams func_qualname"},
     {.type = "builtins.generator", .structure = "PyGenObject",
      .visits = "gi_frame gi_code gi_name gi_qualname gi_exc_state.exc_type gi_exc_state.exc_value "
-               "gi_exc_state.exc_traceback", .body = Body::kGenerator},
+               "gi_exc_state.exc_traceback", .body = TraverseRule::kGenerator},
     {.type = "builtins.generic_alias_iterator", .structure = "gaiterobject", .visits = "obj"},
     {.type = "builtins.getset_descriptor", .structure = "PyGetSetDescrObject", .visits = "d_common.d_type",
      .owns = "d_common.d_name d_common.d_qualname"},
     {.type = "builtins.hamt", .structure = "PyHamtObject", .visits = "h_root"},
-    {.type = "builtins.hamt_array_node", .structure = "PyHamtNode_Array", .body = Body::kHamtArray},
-    {.type = "builtins.hamt_bitmap_node", .structure = "PyHamtNode_Bitmap", .body = Body::kHamtBitmap},
+    {.type = "builtins.hamt_array_node", .structure = "PyHamtNode_Array", .body = TraverseRule::kHamtArray},
+    {.type = "builtins.hamt_bitmap_node", .structure = "PyHamtNode_Bitmap", .body = TraverseRule::kHamtBitmap},
     {.type = "builtins.hamt_collision_node", .structure = "PyHamtNode_Collision",
-     .body = Body::kHamtCollision},
+     .body = TraverseRule::kHamtCollision},
     {.type = "builtins.ImportError", .structure = "PyImportErrorObject",
      .visits = "msg name path name_from dict args notes traceback cause context"},
     {.type = "builtins.instancemethod", .structure = "PyInstanceMethodObject", .visits = "func"},
@@ -320,7 +320,7 @@ constexpr CTypeRow kCTypes[] = {
     {.type = "builtins.lazy_import", .structure = "PyLazyImportObject",
      .visits = "lz_builtins lz_from lz_attr lz_code"},
     {.type = "builtins.line_iterator", .structure = "lineiterator", .owns = "li_code"},
-    {.type = "builtins.list", .structure = "PyListObject", .body = Body::kList},
+    {.type = "builtins.list", .structure = "PyListObject", .body = TraverseRule::kList},
     {.type = "builtins.list_iterator", .structure = "listiterobject|_PyListIterObject", .visits = "it_seq"},
     {.type = "builtins.list_reverseiterator", .structure = "listreviterobject", .visits = "it_seq"},
     {.type = "builtins.longrange_iterator", .structure = "longrangeiterobject",
@@ -336,7 +336,7 @@ constexpr CTypeRow kCTypes[] = {
     {.type = "builtins.method-wrapper", .structure = "wrapperobject", .visits = "descr self"},
     {.type = "builtins.method_descriptor", .structure = "PyMethodDescrObject", .visits = "d_common.d_type",
      .owns = "d_common.d_name d_common.d_qualname"},
-    {.type = "builtins.module", .structure = "PyModuleObject", .body = Body::kModule},
+    {.type = "builtins.module", .structure = "PyModuleObject", .body = TraverseRule::kModule},
     {.type = "builtins.moduledef", .structure = "PyModuleDef", .owns = "m_base.m_copy"},
     {.type = "builtins.MultibyteIncrementalDecoder", .structure = "MultibyteIncrementalDecoderObject",
      .visits = "errors"},
@@ -355,17 +355,17 @@ constexpr CTypeRow kCTypes[] = {
     {.type = "builtins.positions_iterator", .structure = "positionsiterator", .owns = "pi_code"},
     {.type = "builtins.property", .structure = "propertyobject",
      .visits = "prop_get prop_set prop_del prop_doc prop_name"},
-    {.type = "builtins.PyCapsule", .structure = "PyCapsule", .body = Body::kCapsule},
+    {.type = "builtins.PyCapsule", .structure = "PyCapsule", .body = TraverseRule::kCapsule},
     {.type = "builtins.range", .structure = "rangeobject", .owns = "start stop step length"},
     {.type = "builtins.reversed", .structure = "reversedobject", .visits = "seq"},
     {.type = "builtins.sentinel", .structure = "sentinelobject", .visits = "name module repr"},
-    {.type = "builtins.set", .structure = "PySetObject", .body = Body::kSet},
+    {.type = "builtins.set", .structure = "PySetObject", .body = TraverseRule::kSet},
     {.type = "builtins.set_iterator", .structure = "setiterobject", .visits = "si_set"},
     {.type = "builtins.slice", .structure = "PySliceObject", .visits = "start stop step"},
     {.type = "builtins.sqlite3Node", .structure = "pysqlite_Node", .owns = "key data"},
     {.type = "builtins.staticmethod", .structure = "staticmethod", .visits = "sm_callable sm_dict"},
     {.type = "builtins.StgDict", .until = version(3, 13), .structure = "StgDictObject",
-     .owns = "proto argtypes converters restype checker", .body = Body::kDict},
+     .owns = "proto argtypes converters restype checker", .body = TraverseRule::kDict},
     {.type = "builtins.StopIteration", .structure = "PyStopIterationObject",
      .visits = "value dict args notes traceback cause context"},
     {.type = "builtins.str_ascii_iterator", .structure = "unicodeiterobject", .visits = "it_seq"},
@@ -384,10 +384,10 @@ constexpr CTypeRow kCTypes[] = {
     {.type = "builtins.TaskWakeupMethWrapper", .structure = "TaskWakeupMethWrapper", .visits = "ww_task"},
     {.type = "builtins.Token", .structure = "PyContextToken", .visits = "tok_ctx tok_var tok_oldval"},
     {.type = "builtins.traceback", .structure = "PyTracebackObject", .visits = "tb_next tb_frame"},
-    {.type = "builtins.tuple", .structure = "PyTupleObject", .body = Body::kTuple},
+    {.type = "builtins.tuple", .structure = "PyTupleObject", .body = TraverseRule::kTuple},
     {.type = "builtins.tuple_iterator", .structure = "tupleiterobject|_PyTupleIterObject",
      .visits = "it_seq"},
-    {.type = "builtins.type", .structure = "PyHeapTypeObject", .body = Body::kType},
+    {.type = "builtins.type", .structure = "PyHeapTypeObject", .body = TraverseRule::kType},
     {.type = "builtins.UnicodeDecodeError", .structure = "PyUnicodeErrorObject",
      .visits = "encoding object reason dict args notes traceback cause context"},
     {.type = "builtins.UnicodeEncodeError", .structure = "PyUnicodeErrorObject",
@@ -396,9 +396,9 @@ constexpr CTypeRow kCTypes[] = {
      .visits = "encoding object reason dict args notes traceback cause context"},
     {.type = "builtins.unpack_iterator", .structure = "unpackiterobject", .visits = "so buf.obj"},
     {.type = "builtins.UnraisableHookArgs", .since = version(3, 8), .structure = "PyStructSequence",
-     .body = Body::kStructSequence},
+     .body = TraverseRule::kStructSequence},
     {.type = "builtins.uop_executor", .since = version(3, 13), .structure = "_PyExecutorObject",
-     .body = Body::kExecutor},
+     .body = TraverseRule::kExecutor},
     {.type = "builtins.values", .structure = "PyHamtIterator", .visits = "hi_obj"},
     {.type = "builtins.weakcallableproxy", .structure = "PyWeakReference", .visits = "wr_callback"},
     {.type = "builtins.weakproxy", .structure = "PyWeakReference", .visits = "wr_callback"},
@@ -413,11 +413,11 @@ constexpr CTypeRow kCTypes[] = {
     {.type = "collections._tuplegetter", .structure = "_tuplegetterobject", .visits = "doc",
      .visits_type_since = version(3, 12)},
     {.type = "collections.defaultdict", .structure = "defdictobject", .visits = "default_factory",
-     .body = Body::kDict, .visits_type_since = version(3, 12)},
-    {.type = "collections.deque", .structure = "dequeobject", .body = Body::kDeque,
+     .body = TraverseRule::kDict, .visits_type_since = version(3, 12)},
+    {.type = "collections.deque", .structure = "dequeobject", .body = TraverseRule::kDeque,
      .visits_type_since = version(3, 12)},
     {.type = "collections.OrderedDict", .structure = "PyODictObject", .visits = "od_inst_dict",
-     .body = Body::kOrderedDict},
+     .body = TraverseRule::kOrderedDict},
     {.type = "compression.zstd.ZstdCompressor", .structure = "ZstdCompressor", .visits = "dict",
      .visits_type_since = version(3, 14)},
     {.type = "compression.zstd.ZstdDecompressor", .structure = "ZstdDecompressor", .visits = "dict",
@@ -427,11 +427,11 @@ constexpr CTypeRow kCTypes[] = {
     {.type = "ctypes.CField", .structure = "CFieldObject", .visits = "proto", .owns = "name",
      .visits_type_since = version(3, 14)},
     {.type = "curses.ncurses_version", .since = version(3, 8), .structure = "PyStructSequence",
-     .body = Body::kStructSequence},
-    {.type = "datetime.datetime", .structure = "PyDateTime_DateTime", .body = Body::kTimeZone},
+     .body = TraverseRule::kStructSequence},
+    {.type = "datetime.datetime", .structure = "PyDateTime_DateTime", .body = TraverseRule::kTimeZone},
     {.type = "datetime.IsoCalendarDate", .since = version(3, 13), .structure = "PyTupleObject",
-     .body = Body::kTuple, .visits_type_since = version(3, 13)},
-    {.type = "datetime.time", .structure = "PyDateTime_Time", .body = Body::kTimeZone},
+     .body = TraverseRule::kTuple, .visits_type_since = version(3, 13)},
+    {.type = "datetime.time", .structure = "PyDateTime_Time", .body = TraverseRule::kTimeZone},
     {.type = "datetime.timezone", .structure = "PyDateTime_TimeZone", .owns = "offset name"},
     {.type = "decimal.Context", .structure = "PyDecContextObject", .visits = "traps flags",
      .visits_type_since = version(3, 13)},
@@ -441,7 +441,7 @@ constexpr CTypeRow kCTypes[] = {
     {.type = "decimal.SignalDictMixin", .structure = "PyDecSignalDictObject",
      .visits_type_since = version(3, 13)},
     {.type = "functools._lru_cache_wrapper", .structure = "lru_cache_object",
-     .visits = "cache func kwd_mark lru_list_elem_type cache_info_type dict", .body = Body::kLruCache,
+     .visits = "cache func kwd_mark lru_list_elem_type cache_info_type dict", .body = TraverseRule::kLruCache,
      .visits_type_since = version(3, 10)},
     {.type = "functools._lru_list_elem", .structure = "lru_list_elem", .owns = "key result"},
     {.type = "functools._PlaceholderType", .structure = "PyObject", .visits_type_since = version(3, 14)},
@@ -450,13 +450,13 @@ constexpr CTypeRow kCTypes[] = {
     {.type = "functools.partial", .structure = "partialobject", .visits = "fn args kw dict",
      .visits_type_since = version(3, 10)},
     {.type = "grp.struct_group", .since = version(3, 8), .structure = "PyStructSequence",
-     .body = Body::kStructSequence},
+     .body = TraverseRule::kStructSequence},
     {.type = "itertools._grouper", .structure = "_grouperobject", .visits = "parent tgtkey",
      .visits_type_since = version(3, 12)},
     {.type = "itertools._tee", .structure = "teeobject", .visits = "dataobj",
      .visits_type_since = version(3, 12)},
     {.type = "itertools._tee_dataobject", .structure = "teedataobject", .visits = "it nextlink",
-     .body = Body::kTeeData, .visits_type_since = version(3, 12)},
+     .body = TraverseRule::kTeeData, .visits_type_since = version(3, 12)},
     {.type = "itertools.accumulate", .structure = "accumulateobject", .visits = "binop it total initial",
      .visits_type_since = version(3, 12)},
     {.type = "itertools.batched", .structure = "batchedobject", .visits = "it",
@@ -509,48 +509,48 @@ constexpr CTypeRow kCTypes[] = {
      .visits = "name xargs args kwds vectorcall_args vectorcall_kwnames",
      .visits_type_since = version(3, 14)},
     {.type = "os.stat_result", .since = version(3, 8), .structure = "PyStructSequence",
-     .body = Body::kStructSequence},
+     .body = TraverseRule::kStructSequence},
     {.type = "os.statvfs_result", .since = version(3, 8), .structure = "PyStructSequence",
-     .body = Body::kStructSequence},
+     .body = TraverseRule::kStructSequence},
     {.type = "os.statx_result", .since = version(3, 8), .structure = "PyStructSequence",
-     .body = Body::kStructSequence},
+     .body = TraverseRule::kStructSequence},
     {.type = "os.terminal_size", .since = version(3, 8), .structure = "PyStructSequence",
-     .body = Body::kStructSequence},
+     .body = TraverseRule::kStructSequence},
     {.type = "pickle.PickleBuffer", .structure = "PyPickleBufferObject", .visits = "view.obj"},
     {.type = "posix.DirEntry", .structure = "DirEntry", .owns = "name path stat lstat"},
     {.type = "posix.ScandirIterator", .structure = "ScandirIterator", .owns = "path.object"},
     {.type = "posix.sched_param", .since = version(3, 8), .structure = "PyStructSequence",
-     .body = Body::kStructSequence},
+     .body = TraverseRule::kStructSequence},
     {.type = "posix.times_result", .since = version(3, 8), .structure = "PyStructSequence",
-     .body = Body::kStructSequence},
+     .body = TraverseRule::kStructSequence},
     {.type = "posix.uname_result", .since = version(3, 8), .structure = "PyStructSequence",
-     .body = Body::kStructSequence},
+     .body = TraverseRule::kStructSequence},
     {.type = "posix.waitid_result", .since = version(3, 8), .structure = "PyStructSequence",
-     .body = Body::kStructSequence},
+     .body = TraverseRule::kStructSequence},
     {.type = "pwd.struct_passwd", .since = version(3, 8), .structure = "PyStructSequence",
-     .body = Body::kStructSequence},
+     .body = TraverseRule::kStructSequence},
     {.type = "pyexpat.xmlparser", .structure = "xmlparseobject", .visits = "parent", .owns = "intern",
-     .body = Body::kXmlParser, .visits_type_since = version(3, 10)},
+     .body = TraverseRule::kXmlParser, .visits_type_since = version(3, 10)},
     {.type = "re.Match", .structure = "MatchObject", .visits = "string regs pattern",
      .visits_type_since = version(3, 10)},
     {.type = "re.Pattern", .structure = "PatternObject", .visits = "groupindex indexgroup pattern",
      .visits_type_since = version(3, 10)},
     {.type = "resource.struct_rusage", .since = version(3, 8), .structure = "PyStructSequence",
-     .body = Body::kStructSequence},
+     .body = TraverseRule::kStructSequence},
     {.type = "select.poll", .structure = "pollObject", .owns = "dict"},
     {.type = "signal.struct_siginfo", .since = version(3, 8), .structure = "PyStructSequence",
-     .body = Body::kStructSequence},
+     .body = TraverseRule::kStructSequence},
     {.type = "spwd.struct_spwd", .since = version(3, 8), .structure = "PyStructSequence",
-     .body = Body::kStructSequence},
+     .body = TraverseRule::kStructSequence},
     {.type = "sqlite3.Blob", .structure = "pysqlite_Blob", .visits = "connection",
      .visits_type_since = version(3, 11)},
     {.type = "sqlite3.Cache", .structure = "pysqlite_Cache", .visits = "mapping",
-     .body = Body::kSqliteCache, .visits_type_since = version(3, 10)},
+     .body = TraverseRule::kSqliteCache, .visits_type_since = version(3, 10)},
     {.type = "sqlite3.Connection", .structure = "pysqlite_Connection",
      .visits = "isolation_level@-3.11 statement_cache statements cursors blobs row_factory "
                "text_factory function_pinboard function_pinboard_trace_callback "
                "function_pinboard_progress_handler function_pinboard_authorizer_cb collations",
-     .body = Body::kSqliteConnection, .visits_type_since = version(3, 10)},
+     .body = TraverseRule::kSqliteConnection, .visits_type_since = version(3, 10)},
     {.type = "sqlite3.Cursor", .structure = "pysqlite_Cursor",
      .visits = "connection description row_cast_map lastrowid row_factory statement next_row",
      .visits_type_since = version(3, 10)},
@@ -568,19 +568,19 @@ constexpr CTypeRow kCTypes[] = {
     {.type = "string.templatelib.TemplateIter", .structure = "templateiterobject",
      .visits = "stringsiter interpolationsiter"},
     {.type = "sys.flags", .since = version(3, 8), .structure = "PyStructSequence",
-     .body = Body::kStructSequence},
+     .body = TraverseRule::kStructSequence},
     {.type = "sys.float_info", .since = version(3, 8), .structure = "PyStructSequence",
-     .body = Body::kStructSequence},
+     .body = TraverseRule::kStructSequence},
     {.type = "sys.hash_info", .since = version(3, 8), .structure = "PyStructSequence",
-     .body = Body::kStructSequence},
+     .body = TraverseRule::kStructSequence},
     {.type = "sys.int_info", .since = version(3, 8), .structure = "PyStructSequence",
-     .body = Body::kStructSequence},
+     .body = TraverseRule::kStructSequence},
     {.type = "sys.thread_info", .since = version(3, 8), .structure = "PyStructSequence",
-     .body = Body::kStructSequence},
+     .body = TraverseRule::kStructSequence},
     {.type = "sys.version_info", .since = version(3, 8), .structure = "PyStructSequence",
-     .body = Body::kStructSequence},
+     .body = TraverseRule::kStructSequence},
     {.type = "time.struct_time", .since = version(3, 8), .structure = "PyStructSequence",
-     .body = Body::kStructSequence},
+     .body = TraverseRule::kStructSequence},
     {.type = "types.GenericAlias", .structure = "gaobject", .visits = "origin args parameters"},
     {.type = "types.SimpleNamespace", .structure = "_PyNamespaceObject", .visits = "ns_dict"},
     {.type = "types.UnionType", .structure = "unionobject", .visits = "args parameters"},
@@ -607,7 +607,7 @@ constexpr CTypeRow kCTypes[] = {
     {.type = "weakref.ProxyType", .structure = "PyWeakReference", .visits = "wr_callback"},
     {.type = "weakref.ReferenceType", .structure = "PyWeakReference", .visits = "wr_callback"},
     {.type = "xml.etree.ElementTree.Element", .structure = "ElementObject", .visits = "tag",
-     .body = Body::kElement, .visits_type_since = version(3, 12)},
+     .body = TraverseRule::kElement, .visits_type_since = version(3, 12)},
     {.type = "xml.etree.ElementTree.TreeBuilder", .structure = "TreeBuilderObject",
      .visits = "pi_event_obj comment_event_obj end_ns_event_obj start_ns_event_obj end_event_obj "
                "start_event_obj events_append root this last last_for_tail data stack pi_factory "
@@ -666,7 +666,7 @@ constexpr ModuleStateRow kModuleStates[] = {
      .visits = "PyDecContextManager_Type PyDecContext_Type PyDecSignalDictMixin_Type PyDec_Type "
                "PyDecSignalDict_Type DecimalTuple DecimalException current_context_var "
                "default_context_template basic_context_template extended_context_template Rational "
-               "SignalTuple", .body = Body::kDecimalState},
+               "SignalTuple", .body = TraverseRule::kDecimalState},
     {.module = "_elementtree", .structure = "elementtreestate",
      .visits = "parseerror_obj deepcopy_obj elementpath_obj comment_factory pi_factory "
                "Element_Type ElementIter_Type TreeBuilder_Type XMLParser_Type expat_capsule"},
@@ -746,12 +746,12 @@ constexpr ModuleStateRow kModuleStates[] = {
     {.module = "_zoneinfo", .structure = "zoneinfo_state",
      .visits = "ZoneInfoType io_open _tzpath_find_tzfile _common_mod TIMEDELTA_CACHE "
                "ZONEINFO_WEAK_CACHE NO_TTINFO.utcoff NO_TTINFO.dstoff NO_TTINFO.tzname",
-     .body = Body::kZoneInfoState},
+     .body = TraverseRule::kZoneInfoState},
     {.module = "_zstd", .structure = "_zstd_state",
      .visits = "ZstdDict_type ZstdCompressor_type ZstdDecompressor_type ZstdError CParameter_type "
                "DParameter_type"},
     {.module = "array", .structure = "array_state", .visits = "ArrayType ArrayIterType array_reconstructor"},
-    {.module = "atexit", .structure = "atexitmodule_state", .body = Body::kAtexit},
+    {.module = "atexit", .structure = "atexitmodule_state", .body = TraverseRule::kAtexit},
     {.module = "audioop", .structure = "audioop_state", .visits = "AudioopError"},
     {.module = "binascii", .structure = "binascii_state", .visits = "Error Incomplete reverse_table_cache"},
     {.module = "grp", .structure = "grpmodulestate", .visits = "StructGrpType"},
@@ -825,6 +825,60 @@ constexpr SizeRow kSizes[] = {
     {"itertools.product", SizeRule::kProduct},
     {"xml.etree.ElementTree.Element", SizeRule::kElement},
 };
+
+// Whether words of fields are well-formed: names or +offsets, each with bounds as field_use() reads them. A
+// slip would else be a field that is silently passed over.
+constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+constexpr bool is_release(std::string_view text) {
+  std::size_t dots = 0, digits = 0;
+  for (const char c : text) {
+    if (c == '.' && digits) {
+      ++dots;
+      digits = 0;
+    } else if (is_digit(c)) {
+      ++digits;
+    } else {
+      return false;
+    }
+  }
+  return digits && (dots == 1 || dots == 2);
+}
+constexpr bool is_field(std::string_view word) {
+  std::string_view path = word.substr(0, word.find('@'));
+  if (path.starts_with('+')) path.remove_prefix(1);
+  if (path.empty()) return false;
+  for (const char c : path) {
+    const bool named =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_' || c == '.' || c == '|';
+    if (!named || (word[0] == '+' && !is_digit(c))) return false;
+  }
+  for (std::size_t at = word.find('@'); at != std::string_view::npos;) {
+    const std::size_t next = word.find('@', at + 1);
+    std::string_view bound = word.substr(at + 1, next == std::string_view::npos ? next : next - at - 1);
+    if (bound.starts_with('!') || bound.starts_with('-')) bound.remove_prefix(1);
+    if (!is_release(bound)) return false;
+    at = next;
+  }
+  return true;
+}
+constexpr bool are_fields(std::string_view words) {
+  while (!words.empty()) {
+    const std::size_t space = words.find(' ');
+    if (!is_field(words.substr(0, space))) return false;
+    words = space == std::string_view::npos ? std::string_view() : words.substr(space + 1);
+  }
+  return true;
+}
+constexpr bool all_well_formed() {
+  for (const CTypeRow& row : kCTypes)
+    if (!are_fields(row.visits) || !are_fields(row.owns)) return false;
+  for (const ModuleStateRow& row : kModuleStates)
+    if (!are_fields(row.visits)) return false;
+  return true;
+}
+static_assert(all_well_formed());
+static_assert(is_field("name@3.13.10@!3.14.0") && is_field("iter.str@-3.15") && is_field("+16"));
+static_assert(!is_field("name@3") && !is_field("name@3.13@") && !is_field("+x") && !is_field("a,b"));
 
 }  // namespace
 

@@ -6,11 +6,13 @@
 #include <span>
 #include <string_view>
 
+#include "lib/python/versions.h"
+
 namespace heapglass {
 
 // What an object refers to beyond fixed fields: one reader each in references.h. All visited where nothing
 // else is said; the fields named are those of the row's structure.
-enum class Body : std::uint8_t {
+enum class TraverseRule : std::uint8_t {
   kNone,
   kTuple,           // also subclasses of tuple
   kStructSequence,  // 3.8+: a tuple whose real length is n_fields, not ob_size; 3.9+: visits its type too if
@@ -59,8 +61,9 @@ enum class Body : std::uint8_t {
   kZoneInfoState,  // key and zone of each StrongCacheNode from ZONEINFO_STRONG_CACHE by next
 };
 
+// Short, for the rows of the table.
 constexpr std::uint32_t version(unsigned major, unsigned minor, unsigned micro = 0) {
-  return major << 24 | minor << 16 | micro << 8;
+  return hexversion_of(major, minor, micro);
 }
 
 // Memory of an object that its __sizeof__ says nothing of.
@@ -79,12 +82,12 @@ enum class BufferRule : std::uint8_t {
 struct CTypeRow {
   // __module__ + "." + __qualname__, builtins spelled out. A type may have several rows, one a version.
   std::string_view type;
-  std::uint32_t since = 0;          // first hexversion this row is for, 0: any
-  std::uint32_t until = 0;          // first hexversion it is no longer for, 0: any
-  std::string_view structure = {};  // C name as the debug information has it: "partialobject"
-  std::string_view visits = {};     // what gc.get_referents gives
-  std::string_view owns = {};       // owned references that tp_traverse does not tell
-  Body body = Body::kNone;          // read after the fields
+  std::uint32_t since = 0;                  // first hexversion this row is for, 0: any
+  std::uint32_t until = 0;                  // first hexversion it is no longer for, 0: any
+  std::string_view structure = {};          // C name as the debug information has it: "partialobject"
+  std::string_view visits = {};             // what gc.get_referents gives
+  std::string_view owns = {};               // owned references that tp_traverse does not tell
+  TraverseRule body = TraverseRule::kNone;  // read after the fields
   // From this hexversion on tp_traverse visits Py_TYPE(self) too; 0: never.
   std::uint32_t visits_type_since = 0;
   BufferRule buffer = BufferRule::kNone;
@@ -98,7 +101,7 @@ struct ModuleStateRow {
   std::uint32_t until = 0;
   std::string_view structure = {};  // empty: `visits` are offsets, for structs whose name several modules use
   std::string_view visits = {};     // "+16" is the word 16 bytes from the start
-  Body body = Body::kNone;
+  TraverseRule body = TraverseRule::kNone;
   bool visits_type = false;  // m_traverse visits Py_TYPE(module) too
 };
 
@@ -137,8 +140,8 @@ enum class SizeRule : std::uint8_t {
   kStgDict,       // to 3.12: kDict + sizeof(StgDictObject) - sizeof(PyDictObject) + the parts below of
                   // StgDictObject
   kCTypesType,    // 3.13+: the metaclass's tp_basicsize + tp_itemsize * |ob_size| + the parts below of the
-                // StgInfo (see Body::kCTypesType), if initialized. The parts: format, C string: length and 1;
-                // ffi_type_pointer.elements not null: 8 * (length + 1); 8 * ndim (an int)
+                  // StgInfo (see TraverseRule::kCTypesType), if initialized. The parts: format, C string:
+                // length and 1; ffi_type_pointer.elements not null: 8 * (length + 1); 8 * ndim (an int)
 };
 
 struct SizeRow {

@@ -62,7 +62,7 @@ TEST(DebugOffsets, RefusesWhatCannotBe) {
 }
 
 TEST(Versions, EveryMinorHasItsRulesAndText) {
-  Rules rules;
+  VersionTraits rules;
   for (unsigned minor = 7; minor <= 15; ++minor)
     EXPECT_TRUE(rules_for(hexversion_of(3, minor), rules)) << minor;
   EXPECT_FALSE(rules_for(hexversion_of(3, 6, 15), rules));
@@ -84,7 +84,7 @@ TEST(Versions, EveryMinorHasItsRulesAndText) {
 
 TEST(Versions, WhatADistributionTookFromALaterReleaseGoesByTheDayOfTheBuild) {
   const auto has = [](unsigned micro, std::string_view sys_version) {
-    Rules rules;
+    VersionTraits rules;
     rules_for(hexversion_of(3, 13, micro) | 0xf0, rules);
     apply_backports(hexversion_of(3, 13, micro) | 0xf0, sys_version, rules);
     return rules.dict_visits_inline_values;

@@ -187,21 +187,21 @@ std::string short_repr(TypeTable& types, Address object, const TypeInfo& type, s
     return items(o.load<std::int64_t>(object, l.PyDictObject.ma_used).value_or(0));
   if (type.flags & (kTpListSubclass | kTpTupleSubclass)) return items(o.ob_size(object));
   switch (type.body) {
-    case Body::kSet:
+    case TraverseRule::kSet:
       return items(o.load<std::int64_t>(object, l.PySetObject.used).value_or(0));
-    case Body::kDeque:
+    case TraverseRule::kDeque:
       return items(o.ob_size(object));
-    case Body::kModule:
+    case TraverseRule::kModule:
       return text_of(l.PyModuleObject.md_name);
-    case Body::kBuiltinMethod:
+    case TraverseRule::kBuiltinMethod:
       return o.c_string(o.pointer(o.pointer(object, l.PyCFunctionObject.m_ml), l.PyMethodDef.ml_name), 200)
           .value_or(std::string());
-    case Body::kFrame: {
+    case TraverseRule::kFrame: {
       const PyFrame frame = read_frame_object(o, object);
       return frame.file.substr(frame.file.rfind('/') + 1) + ":" + std::to_string(frame.line) + " in " +
              frame.function;
     }
-    case Body::kGenerator:
+    case TraverseRule::kGenerator:
       return text_of(l.PyGenObject.gi_qualname);
     default:
       break;

@@ -170,24 +170,24 @@ void FakeHeap::make_rows(unsigned part, unsigned parts) {
   const LayoutSources sources(python.sources);
   unsigned plain = 0, kind = 0;
   for (const CTypeRow& row : c_type_rows()) {
-    if (row.since > python.hexversion || (row.until && row.until <= python.hexversion)) continue;
+    if (!is_in_range(python.hexversion, row.since, row.until)) continue;
     if (!sources.size(row.structure)) continue;
     const std::string name = tp_name_of(row.type);
     // All that have a reader of their own, and of the others enough to meet every way of naming fields.
-    if (row.body == Body::kNone && !has_sizeof(row.type) && name != "method" && name != "function" &&
+    if (row.body == TraverseRule::kNone && !has_sizeof(row.type) && name != "method" && name != "function" &&
         name != "weakref" && plain++ % 12) {
       continue;
     }
     const bool needed = name == "module" || name == "frame";  // by the heap itself
     if (types.count(name) || (kind++ % parts != part && !needed)) continue;
-    Type t{name, *sources.size(row.structure), row.body == Body::kTuple ? 8u : 0u};
-    t.traverse =
-        row.body == Body::kStructSequence ? Address{kStructseqTraverse} : Address{next_traverse_ += 16};
+    Type t{name, *sources.size(row.structure), row.body == TraverseRule::kTuple ? 8u : 0u};
+    t.traverse = row.body == TraverseRule::kStructSequence ? Address{kStructseqTraverse}
+                                                           : Address{next_traverse_ += 16};
     t.base = types["object"];
     if (has_sizeof(row.type)) t.items.push_back({str("__sizeof__"), types["__sizeof__"]});
-    if (row.body == Body::kStructSequence) t.items.push_back({str("n_fields"), integer(2)});
-    if (row.body == Body::kCTypesType || row.body == Body::kType) t.flags |= kTpTypeSubclass;
-    if (row.body == Body::kDict || row.body == Body::kOrderedDict) t.flags |= kTpDictSubclass;
+    if (row.body == TraverseRule::kStructSequence) t.items.push_back({str("n_fields"), integer(2)});
+    if (row.body == TraverseRule::kCTypesType || row.body == TraverseRule::kType) t.flags |= kTpTypeSubclass;
+    if (row.body == TraverseRule::kDict || row.body == TraverseRule::kOrderedDict) t.flags |= kTpDictSubclass;
     types[name] = type_space();
     fill_type(types[name], t);
     instances[name] = instance(row);
@@ -196,8 +196,8 @@ void FakeHeap::make_rows(unsigned part, unsigned parts) {
   // Modules whose state has a reader of its own, and one with plain fields.
   Items modules;
   for (const ModuleStateRow& row : module_state_rows()) {
-    if (row.since > python.hexversion || (row.until && row.until <= python.hexversion)) continue;
-    if (row.body == Body::kNone && row.module != "_functools" && row.module != "itertools") continue;
+    if (!is_in_range(python.hexversion, row.since, row.until)) continue;
+    if (row.body == TraverseRule::kNone && row.module != "_functools" && row.module != "itertools") continue;
     if (!sources.size(row.structure) || kind++ % parts != part) continue;
     const Address at = module(std::string(row.module), {{str("__name__"), str(row.module)}});
     const Address def = raw(static_cast<std::uint64_t>(l().PyModuleDef.size));
@@ -218,8 +218,8 @@ void FakeHeap::make_rows(unsigned part, unsigned parts) {
   }
 }
 
-void FakeHeap::fill_module_state(Address state, Body body) {
-  if (body == Body::kDecimalState) {
+void FakeHeap::fill_module_state(Address state, TraverseRule body) {
+  if (body == TraverseRule::kDecimalState) {
     const auto& e = l().DecCondMap;
     const Address map = raw(3 * static_cast<std::uint64_t>(e.size));
     for (std::int32_t i = 0; i < 2; ++i) {
@@ -228,7 +228,7 @@ void FakeHeap::fill_module_state(Address state, Body body) {
     }
     put(state, l().decimal_state.signal_map, map);
     put(state, l().decimal_state.cond_map, map);
-  } else if (body == Body::kZoneInfoState) {
+  } else if (body == TraverseRule::kZoneInfoState) {
     const auto& n = l().StrongCacheNode;
     const Address node = raw(static_cast<std::uint64_t>(n.size));
     const Address last = raw(static_cast<std::uint64_t>(n.size));
@@ -238,7 +238,7 @@ void FakeHeap::fill_module_state(Address state, Body body) {
       put(each, n.zone, other_);
     }
     put(state, l().zoneinfo_state.strong_cache, node);
-  } else if (body == Body::kAtexit) {
+  } else if (body == TraverseRule::kAtexit) {
     const auto& c = l().atexit_callback;
     const Address callback = raw(static_cast<std::uint64_t>(c.size));
     for (const std::int32_t o : {c.func, c.args, c.kwargs}) put(callback, o, some_);
@@ -252,8 +252,8 @@ void FakeHeap::fill_module_state(Address state, Body body) {
 Address FakeHeap::instance(const CTypeRow& row) {
   const LayoutSources sources(python.sources);
   const Address type = types[tp_name_of(row.type)];
-  if (row.body == Body::kFrame) return frame_object(Address{});
-  if (row.body == Body::kCTypesType || row.body == Body::kType) {
+  if (row.body == TraverseRule::kFrame) return frame_object(Address{});
+  if (row.body == TraverseRule::kCTypesType || row.body == TraverseRule::kType) {
     const Address at = type_space();
     put(at, l().PyObject.ob_type, type);
     Type t{"ctypes_made"};
@@ -262,7 +262,7 @@ Address FakeHeap::instance(const CTypeRow& row) {
     fill_body(at, row.body);
     return at;
   }
-  const bool variable = row.body == Body::kTuple || row.body == Body::kStructSequence;
+  const bool variable = row.body == TraverseRule::kTuple || row.body == TraverseRule::kStructSequence;
   const Address at = object(type, *sources.size(row.structure) + 64, variable ? 2 : 0);
   unsigned n = 0;
   for (const std::string_view fields : {row.visits, row.owns}) {
@@ -275,17 +275,17 @@ Address FakeHeap::instance(const CTypeRow& row) {
   return at;
 }
 
-void FakeHeap::fill_body(Address at, Body body) {
+void FakeHeap::fill_body(Address at, TraverseRule body) {
   auto behind = [&](std::int32_t offset) { return at + static_cast<std::uint64_t>(offset); };
   auto room = [&](std::int32_t size) { return raw(static_cast<std::uint64_t>(size) + 16); };
   switch (body) {
-    case Body::kTuple:
-    case Body::kStructSequence:
+    case TraverseRule::kTuple:
+    case TraverseRule::kStructSequence:
       return array(at, l().PyTupleObject.ob_item, {some_, other_});
-    case Body::kList:
-    case Body::kDict:
+    case TraverseRule::kList:
+    case TraverseRule::kDict:
       return fill_dict(at, {{str("k"), some_}});
-    case Body::kSet: {
+    case TraverseRule::kSet: {
       put(at, l().PySetObject.used, 2);
       put(at, l().PySetObject.mask, 7);
       put(at, l().PySetObject.table, behind(l().PySetObject.smalltable));
@@ -295,7 +295,7 @@ void FakeHeap::fill_body(Address at, Body body) {
       }
       return;
     }
-    case Body::kDeque: {
+    case TraverseRule::kDeque: {
       const auto& b = l().block;
       const Address left = room(b.size), right = room(b.size);
       const std::int64_t length = (b.rightlink - b.data) / 8;
@@ -308,7 +308,7 @@ void FakeHeap::fill_body(Address at, Body body) {
       put(at, l().dequeobject.rightindex, 1);
       return;
     }
-    case Body::kOrderedDict: {
+    case TraverseRule::kOrderedDict: {
       const Address key = str("k"), first = room(l().ODictNode.size), second = room(l().ODictNode.size);
       fill_dict(at, {{key, some_}, {str("l"), other_}});
       put(first, l().ODictNode.key, key);
@@ -318,14 +318,14 @@ void FakeHeap::fill_body(Address at, Body body) {
       put(at, l().PyODictObject.od_fast_nodes_size, 8);
       return;
     }
-    case Body::kModule:
+    case TraverseRule::kModule:
       put(at, l().PyModuleObject.md_dict, other_);
       return put(at, l().PyModuleObject.md_name, str("made_up"));
-    case Body::kGenerator:
+    case TraverseRule::kGenerator:
       if (l().PyGenObject.gi_iframe == kAbsent) return;
       put(at, l().PyGenObject.gi_frame_state, 0, 1);
       return fill_frame(behind(l().PyGenObject.gi_iframe), code_, 1);
-    case Body::kLruCache: {
+    case TraverseRule::kLruCache: {
       const auto& e = l().lru_list_elem;
       const Address root = behind(l().lru_cache_object.root);
       const Address link = object(types["object"], static_cast<std::uint64_t>(e.size));
@@ -334,14 +334,14 @@ void FakeHeap::fill_body(Address at, Body body) {
       put(link, e.key, some_);
       return put(link, e.result, other_);
     }
-    case Body::kBuiltinMethod: {
+    case TraverseRule::kBuiltinMethod: {
       const Address def = room(l().PyMethodDef.size);
       put(def, l().PyMethodDef.ml_name, c_string("method"));
       put(def, l().PyMethodDef.ml_flags, 0x200, 4);
       put(at, l().PyCFunctionObject.m_ml, def);
       return put(at, l().PyCMethodObject.mm_class, types["list"]);
     }
-    case Body::kElement: {
+    case TraverseRule::kElement: {
       const auto& e = l().ElementObjectExtra;
       const Address extra = room(e.size);
       put(at, l().ElementObject.text, value(some_) | 1);
@@ -353,10 +353,10 @@ void FakeHeap::fill_body(Address at, Body body) {
       put(extra, e.children, extra + static_cast<std::uint64_t>(e.inline_children));
       return array(extra, e.inline_children, {some_, other_});
     }
-    case Body::kTeeData:
+    case TraverseRule::kTeeData:
       put(at, l().teedataobject.numread, 2, 4);
       return array(at, l().teedataobject.values, {some_, other_});
-    case Body::kSimpleQueue: {
+    case TraverseRule::kSimpleQueue: {
       if (l().simplequeueobject.items == kAbsent) return;
       const Address ring = raw(32);
       array(ring, 0, {some_, other_, some_, other_});
@@ -365,15 +365,15 @@ void FakeHeap::fill_body(Address at, Body body) {
       put(at, l().simplequeueobject.get_idx, 3);
       return put(at, l().simplequeueobject.num_items, 2);
     }
-    case Body::kHamtBitmap:
+    case TraverseRule::kHamtBitmap:
       put(at, l().PyVarObject.ob_size, 2);
       return array(at, l().PyHamtNode_Bitmap.b_array, {some_, other_});
-    case Body::kHamtArray:
+    case TraverseRule::kHamtArray:
       return array(at, l().PyHamtNode_Array.a_array, {some_, other_});
-    case Body::kHamtCollision:
+    case TraverseRule::kHamtCollision:
       put(at, l().PyVarObject.ob_size, 2);
       return array(at, l().PyHamtNode_Collision.c_array, {some_, other_});
-    case Body::kCTypesType: {
+    case TraverseRule::kCTypesType: {
       const auto& s = l().StgInfo;
       if (s.proto == kAbsent) return;
       const Address info = at + (static_cast<std::uint64_t>(l().PyHeapTypeObject.size) + 15) / 16 * 16;
@@ -385,14 +385,14 @@ void FakeHeap::fill_body(Address at, Body body) {
       put(info, s.length, 2);
       return put(info, s.ndim, 1, 4);
     }
-    case Body::kPickler: {
+    case TraverseRule::kPickler: {
       const Address memo = room(l().PyMemoTable.size), table = room(4 * l().PyMemoEntry.size);
       put(at, l().PicklerObject.memo, memo);
       put(memo, l().PyMemoTable.mt_allocated, 4);
       put(memo, l().PyMemoTable.mt_table, table);
       return put(table, l().PyMemoEntry.size + l().PyMemoEntry.me_key, some_);
     }
-    case Body::kUnpickler: {
+    case TraverseRule::kUnpickler: {
       const auto& u = l().UnpicklerObject;
       const Address memo = raw(32);
       array(memo, 8, {some_, other_});
@@ -402,53 +402,53 @@ void FakeHeap::fill_body(Address at, Body body) {
       put(at, u.marks_size, 4);
       return put(at, u.encoding, c_string("utf-8"));
     }
-    case Body::kSqliteConnection: {
+    case TraverseRule::kSqliteConnection: {
       if (l().callback_context.callable == kAbsent) return;
       const Address context = room(l().callback_context.size);
       put(context, l().callback_context.callable, some_);
       put(context, l().callback_context.module, other_);
       return put(at, l().pysqlite_Connection.trace_ctx, context);
     }
-    case Body::kSqliteCache: {
+    case TraverseRule::kSqliteCache: {
       const Address node = object(types["object"], static_cast<std::uint64_t>(l().pysqlite_Node.size));
       return put(at, l().pysqlite_Cache.first, node);
     }
-    case Body::kXmlParser: {
+    case TraverseRule::kXmlParser: {
       const Address handlers = raw(22 * 8);
       array(handlers, 16, {some_, other_});
       return put(at, l().xmlparseobject.handlers, handlers);
     }
-    case Body::kElementIterator: {
+    case TraverseRule::kElementIterator: {
       const Address stack = raw(32);
       put(stack, 0, some_);
       put(stack, 16, other_);
       put(at, l().ElementIterObject.parent_stack, stack);
       return put(at, l().ElementIterObject.parent_stack_used, 2);
     }
-    case Body::kRegexTemplate:
+    case TraverseRule::kRegexTemplate:
       put(at, l().PyVarObject.ob_size, 2);
       put(at, l().TemplateObject.items + 8, some_);
       return put(at, l().TemplateObject.items + 24, other_);
-    case Body::kCapsule: {
+    case TraverseRule::kCapsule: {
       const Address pointer = raw(16);
       put(pointer, 0, types["list"]);
       put(at, l().PyCapsule.pointer, pointer);
       put(at, l().PyCapsule.name, c_string("_socket.CAPI"));
       return put(at, l().PyCapsule.traverse_func, next_traverse_);
     }
-    case Body::kTimeZone:
+    case TraverseRule::kTimeZone:
       put(at, l().PyDateTime_DateTime.hastzinfo, 1, 1);
       put(at, l().PyDateTime_DateTime.tzinfo, some_);
       return put(at, l().PyDateTime_Time.tzinfo, some_);
-    case Body::kExecutor:
-    case Body::kNone:
-    case Body::kType:
-    case Body::kCode:
-    case Body::kFrame:
-    case Body::kMemoryView:
-    case Body::kAtexit:
-    case Body::kDecimalState:
-    case Body::kZoneInfoState:
+    case TraverseRule::kExecutor:
+    case TraverseRule::kNone:
+    case TraverseRule::kType:
+    case TraverseRule::kCode:
+    case TraverseRule::kFrame:
+    case TraverseRule::kMemoryView:
+    case TraverseRule::kAtexit:
+    case TraverseRule::kDecimalState:
+    case TraverseRule::kZoneInfoState:
       return;
   }
 }
@@ -558,7 +558,7 @@ void FakeHeap::make_threads() {
   types["sys.version_info"] = type_space();
   Type version_info{"sys.version_info", static_cast<std::uint64_t>(l().PyTupleObject.ob_item) + 16, 8};
   // 3.7 has no traverse of their own for them.
-  version_info.traverse = python.hexversion < hexversion_of(3, 8)
+  version_info.traverse = !python.rules.structseq_has_traverse
                               ? Address{get(types["tuple"], l().PyTypeObject.tp_traverse)}
                               : Address{kStructseqTraverse};
   version_info.base = types["tuple"];

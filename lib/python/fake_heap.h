@@ -32,8 +32,8 @@ class FakeHeap : public FakeObjects {
 
  private:
   Address instance(const CTypeRow& row);
-  void fill_body(Address object, Body body);
-  void fill_module_state(Address state, Body body);
+  void fill_body(Address object, TraverseRule body);
+  void fill_module_state(Address state, TraverseRule body);
   Address module(const std::string& name, const Items& items);
   Address code();
   void fill_frame(Address frame, Address code, unsigned owner);

@@ -238,7 +238,7 @@ std::vector<Address> FrameContents::stack_room(const PyFrame& frame) const {
 
 bool FrameContents::awaits(Address generator, const PyFrame& frame) const {
   if (frame.offset < 0) return false;
-  const Rules& rules = objects_.python().rules;
+  const VersionTraits& rules = objects_.python().rules;
   auto byte = [&](Address at) { return objects_.load<std::uint8_t>(at, 0).value_or(0); };
   if (old()) {
     constexpr std::uint8_t kYieldFrom = 72;  // YIELD_FROM, Include/opcode.h of 3.7 to 3.10

@@ -10,8 +10,6 @@
 namespace heapglass {
 namespace {
 
-constexpr std::uint64_t kStackRefTag = 3;
-
 Address untag(const Objects& o, Address a) {
   return o.python().rules.tagged_stack_refs ? Address{value(a) & ~kStackRefTag} : a;
 }
@@ -80,8 +78,8 @@ std::pair<Address, Address> read_gil(const Objects& o, Address interpreter) {
 // one.
 using Seen = std::unordered_set<std::uint64_t>;
 
-void interpreter_frames(const Objects& o, Address tstate, const Limits& limits, Health& health, Seen& seen,
-                        const Incomplete& incomplete, PyThread& thread) {
+void interpreter_frames(const Objects& o, Address tstate, const Limits& limits, ReadErrors& health,
+                        Seen& seen, const Incomplete& incomplete, PyThread& thread) {
   const PyLayout& l = o.layout();
   Address frame;
   if (o.python().rules.cframe) {
@@ -106,7 +104,7 @@ void interpreter_frames(const Objects& o, Address tstate, const Limits& limits, 
   }
 }
 
-void frame_objects(const Objects& o, Address tstate, const Limits& limits, Health& health, Seen& seen,
+void frame_objects(const Objects& o, Address tstate, const Limits& limits, ReadErrors& health, Seen& seen,
                    PyThread& thread) {
   const PyLayout& l = o.layout();
   Address frame = o.pointer(tstate, l.PyThreadState.frame);
@@ -120,9 +118,9 @@ void frame_objects(const Objects& o, Address tstate, const Limits& limits, Healt
 
 }  // namespace
 
-std::vector<PyInterpreter> read_interpreters(const Objects& o, const Limits& limits, Health& health) {
+std::vector<PyInterpreter> read_interpreters(const Objects& o, const Limits& limits, ReadErrors& health) {
   const PyLayout& l = o.layout();
-  const Rules& rules = o.python().rules;
+  const VersionTraits& rules = o.python().rules;
   std::vector<PyInterpreter> all;
   Seen seen, threads, frames;
   const Incomplete incomplete(o);
@@ -200,7 +198,7 @@ PyFrame read_generator_frame(const Objects& o, Address generator) {
     const Address frame = o.pointer(generator, l.gi_frame);
     return is_null(frame) ? PyFrame{} : describe_old_frame(o, frame);
   }
-  const Rules& rules = o.python().rules;
+  const VersionTraits& rules = o.python().rules;
   const auto state = o.load<std::int8_t>(generator, l.gi_frame_state);
   if (!state ||
       (rules.gen_cleared_at_or_above ? *state >= rules.gen_frame_cleared : *state == rules.gen_frame_cleared))

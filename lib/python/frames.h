@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "lib/base/health.h"
 #include "lib/base/limits.h"
+#include "lib/base/read_errors.h"
 #include "lib/python/objects.h"
 
 namespace heapglass {
@@ -39,7 +39,8 @@ struct PyInterpreter {
 };
 
 // Every interpreter, main last as the runtime links them.
-std::vector<PyInterpreter> read_interpreters(const Objects& objects, const Limits& limits, Health& health);
+std::vector<PyInterpreter> read_interpreters(const Objects& objects, const Limits& limits,
+                                             ReadErrors& health);
 
 // What a frame object stands for, running or not.
 PyFrame read_frame_object(const Objects& objects, Address frame_object);

@@ -4,7 +4,7 @@ namespace heapglass {
 
 GeneratorState read_generator_state(const Objects& objects, Address generator) {
   const PyLayout& l = objects.layout();
-  const Rules& rules = objects.python().rules;
+  const VersionTraits& rules = objects.python().rules;
   if (rules.frames == Frames::kObjects) {
     const Address frame = objects.pointer(generator, l.PyGenObject.gi_frame);
     if (is_null(frame)) return GeneratorState::kFinished;

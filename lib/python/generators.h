@@ -14,7 +14,7 @@ enum class GeneratorState : std::uint8_t {
   kFinished,
 };
 
-// Of an object whose type has Body::kGenerator, or is one of the three up to 3.10.
+// Of an object whose type has TraverseRule::kGenerator, or is one of the three up to 3.10.
 GeneratorState read_generator_state(const Objects& objects, Address generator);
 
 // generator, coroutine, async_generator.

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "lib/base/health.h"
+#include "lib/base/read_errors.h"
 #include "lib/python/runtime.h"
 #include "lib/target/image.h"
 
@@ -35,6 +35,9 @@ constexpr std::uint32_t kTpIsGcBehindTraverse = 18 * 8;
 // 3.11 gives objects that are part of the program file this count (_PyObject_IMMORTAL_REFCNT, object.h), and
 // counts on from there.
 constexpr std::uint64_t kImmortalRefcount = 999'000'000;
+
+// The low bits of a _PyStackRef (3.14+), which are not the address's.
+constexpr std::uint64_t kStackRefTag = 3;
 
 // A PyDictKeysObject, checked: `entries` are readable up to `nentries`.
 struct DictKeys {

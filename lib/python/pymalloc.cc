@@ -16,8 +16,8 @@ struct Pool {
   Address free_block{};
 };
 
-std::uint64_t pool_size_of(const Rules& rules) { return rules.large_pools ? 16 << 10 : 4 << 10; }
-std::uint64_t arena_size_of(const Rules& rules) { return rules.large_pools ? 1 << 20 : 256 << 10; }
+std::uint64_t pool_size_of(const VersionTraits& rules) { return rules.large_pools ? 16 << 10 : 4 << 10; }
+std::uint64_t arena_size_of(const VersionTraits& rules) { return rules.large_pools ? 1 << 20 : 256 << 10; }
 
 // nullopt where the header cannot be that of a pool with blocks in use.
 std::optional<Pool> read_pool(const Objects& o, Address at) {

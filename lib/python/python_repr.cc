@@ -362,8 +362,8 @@ class Writer {
     const Address held = o_.pointer(a, l.PyWeakReference.wr_object);
     const TypeInfo* type = is_null(held) ? nullptr : types_.get(o_.type_of(held));
     if (!type || type->name == "builtins.NoneType") return put("<weakref at " + pointer_text(a) + "; dead>");
-    // From 3.13 on the whole name. A function or class has a name of its own behind it.
-    const bool whole = o_.python().hexversion >= hexversion_of(3, 13);
+    // A function or class has a name of its own behind it.
+    const bool whole = o_.python().rules.weakref_repr_has_whole_name;
     std::string named;
     if (type->name == "builtins.function") named = " (" + str_at(held, l.PyFunctionObject.func_name) + ")";
     if (type->flags & kTpTypeSubclass) named = " (" + type_short_name(types_, held) + ")";
@@ -394,15 +394,15 @@ class Writer {
             .value_or("?");
     const Address self = o_.pointer(a, l.PyCFunctionObject.m_self);
     const TypeInfo* type = is_null(self) ? nullptr : types_.get(o_.type_of(self));
-    if (!type || type->body == Body::kModule) return put("<built-in function " + name + ">");
+    if (!type || type->body == TraverseRule::kModule) return put("<built-in function " + name + ">");
     put("<built-in method " + name + " of " + tp_name(type->address) + " object at " + pointer_text(self) +
         ">");
   }
   void descriptor(Address a, const TypeInfo& type, const char* what) {
     const std::string name = str_at(a, o_.layout().PyDescrObject.d_name);
     const std::string of = tp_name(named_field(o_, a, type, "d_common.d_type"));
-    // From 3.15 on these two are made once, for all classes.
-    const bool shared = o_.python().hexversion >= hexversion_of(3, 15) && of == "object" &&
+    // These two are made once, for all classes.
+    const bool shared = o_.python().rules.shared_descriptors && of == "object" &&
                         (name == "__dict__" || name == "__weakref__");
     put("<" + std::string(what) + " '" + name + "'" + (shared ? ">" : " of '" + of + "' objects>"));
   }

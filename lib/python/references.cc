@@ -24,77 +24,78 @@ void References::visit(Address object, const TypeInfo& type, EdgeSink& sink) con
   }
   if (type.dict != InstanceDict::kNone) instance_dict(object, type, sink);
   switch (type.body) {
-    case Body::kNone:
+    case TraverseRule::kNone:
       break;
-    case Body::kTuple: {
+    case TraverseRule::kTuple: {
       const std::int64_t n = objects_.ob_size(object);
       if (n < 0) return health_.skip(Skip::kImplausibleSize, object);
       return tuple(object, static_cast<std::uint64_t>(n), sink);
     }
-    case Body::kStructSequence:
+    case TraverseRule::kStructSequence:
       return struct_sequence(object, type, sink);
-    case Body::kList:
+    case TraverseRule::kList:
       return list(object, sink);
-    case Body::kDict:
+    case TraverseRule::kDict:
       return dict(object, sink);
-    case Body::kSet:
+    case TraverseRule::kSet:
       return set(object, sink);
-    case Body::kDeque:
+    case TraverseRule::kDeque:
       return deque(object, sink);
-    case Body::kOrderedDict:
+    case TraverseRule::kOrderedDict:
       return ordered_dict(object, sink);
-    case Body::kType:
+    case TraverseRule::kType:
       return type_object(object, sink);
-    case Body::kModule:
+    case TraverseRule::kModule:
       return module(object, sink);
-    case Body::kCode:
+    case TraverseRule::kCode:
       break;
-    case Body::kFrame:
+    case TraverseRule::kFrame:
       return frame_object(object, sink);
-    case Body::kGenerator:
+    case TraverseRule::kGenerator:
       return generator(object, sink);
-    case Body::kLruCache:
+    case TraverseRule::kLruCache:
       return lru_cache(object, sink);
-    case Body::kBuiltinMethod:
+    case TraverseRule::kBuiltinMethod:
       return builtin_method(object, sink);
-    case Body::kElement:
+    case TraverseRule::kElement:
       return element(object, sink);
-    case Body::kTeeData:
+    case TraverseRule::kTeeData:
       return tee_data(object, sink);
-    case Body::kSimpleQueue:
+    case TraverseRule::kSimpleQueue:
       return simple_queue(object, sink);
-    case Body::kHamtBitmap:
-    case Body::kHamtArray:
-    case Body::kHamtCollision:
+    case TraverseRule::kHamtBitmap:
+    case TraverseRule::kHamtArray:
+    case TraverseRule::kHamtCollision:
       return hamt_node(object, type.body, sink);
-    case Body::kMemoryView:
+    case TraverseRule::kMemoryView:
       break;
-    case Body::kCTypesType:
+    case TraverseRule::kCTypesType:
       return ctypes_type(object, sink);
-    case Body::kPickler:
+    case TraverseRule::kPickler:
       return pickler_memo(object, sink);
-    case Body::kUnpickler:
+    case TraverseRule::kUnpickler:
       return unpickler_memo(object, sink);
-    case Body::kSqliteConnection:
+    case TraverseRule::kSqliteConnection:
       return sqlite_connection(object, sink);
-    case Body::kSqliteCache:
+    case TraverseRule::kSqliteCache:
       return sqlite_cache(object, sink);
-    case Body::kXmlParser:
+    case TraverseRule::kXmlParser:
       // expat's table of handlers: a slot for each event, most of them NULL.
       return pointers(objects_.pointer(object, layout_.xmlparseobject.handlers), 22, EdgeKind::kIndex, sink,
                       object);
-    case Body::kElementIterator:
+    case TraverseRule::kElementIterator:
       return element_iterator(object, sink);
-    case Body::kRegexTemplate:
+    case TraverseRule::kRegexTemplate:
       return regex_template(object, sink);
-    case Body::kCapsule:
+    case TraverseRule::kCapsule:
       return capsule(object, sink);
-    case Body::kTimeZone:
+    case TraverseRule::kTimeZone:
       return time_zone(object, type, sink);
-    case Body::kExecutor:  // machine code of the JIT: its exits hold executors, which nothing else needs
-    case Body::kAtexit:    // the rest are bodies of module states
-    case Body::kDecimalState:
-    case Body::kZoneInfoState:
+    case TraverseRule::kExecutor:  // machine code of the JIT: its exits hold executors, which nothing else
+                                   // needs
+    case TraverseRule::kAtexit:    // the rest are bodies of module states
+    case TraverseRule::kDecimalState:
+    case TraverseRule::kZoneInfoState:
       break;
   }
 }
@@ -222,7 +223,7 @@ void References::module(Address object, EdgeSink& sink) const {
   const TypeTable::ModuleState* described = types_.module_state(object);
   if (!described) return;  // listed by the builder: a module whose state nobody has described
   if (described->visits_type) sink.add(objects_.type_of(object), EdgeKind::kType, 0, EdgeClass::kVisited);
-  if (described->body != Body::kNone) module_state_body(state, described->body, sink);
+  if (described->body != TraverseRule::kNone) module_state_body(state, described->body, sink);
   for (const ObjectField& f : described->fields) {
     std::uint64_t w;
     if (!objects_.image().load(at(state, f.offset), w)) {
@@ -233,7 +234,7 @@ void References::module(Address object, EdgeSink& sink) const {
   }
 }
 
-void References::module_state_body(Address state, Body body, EdgeSink& sink) const {
+void References::module_state_body(Address state, TraverseRule body, EdgeSink& sink) const {
   static const FieldName kException{"ex"}, kKey{"key"}, kZone{"zone"}, kFunc{"func"}, kArgs{"args"},
       kKwargs{"kwargs"};
   auto field = [&](Address base, std::int32_t offset, const FieldName& name) {
@@ -241,7 +242,7 @@ void References::module_state_body(Address state, Body body, EdgeSink& sink) con
              EdgeClass::kVisited);
   };
   constexpr int kMostEntries = 100'000;
-  if (body == Body::kDecimalState) {
+  if (body == TraverseRule::kDecimalState) {
     const std::uint64_t entry = static_cast<std::uint64_t>(layout_.DecCondMap.size);
     for (const bool conditions : {false, true}) {
       Address map = objects_.pointer(
@@ -252,14 +253,14 @@ void References::module_state_body(Address state, Body body, EdgeSink& sink) con
         if (!conditions || i > 0)
           field(map, layout_.DecCondMap.ex, kException);  // the first condition is also a signal
     }
-  } else if (body == Body::kZoneInfoState) {
+  } else if (body == TraverseRule::kZoneInfoState) {
     Address node = objects_.pointer(state, layout_.zoneinfo_state.strong_cache);
     for (int i = 0; !is_null(node) && i < kMostEntries; ++i) {
       field(node, layout_.StrongCacheNode.key, kKey);
       field(node, layout_.StrongCacheNode.zone, kZone);
       node = objects_.pointer(node, layout_.StrongCacheNode.next);
     }
-  } else if (body == Body::kAtexit) {
+  } else if (body == TraverseRule::kAtexit) {
     const Address callbacks = objects_.pointer(state, layout_.atexitmodule_state.atexit_callbacks);
     const auto n = objects_.load<std::int32_t>(state, layout_.atexitmodule_state.ncallbacks).value_or(0);
     for (std::int32_t i = 0; i < n && i < kMostEntries; ++i) {

@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "lib/base/health.h"
+#include "lib/base/read_errors.h"
 #include "lib/python/edges.h"
 #include "lib/python/types.h"
 
@@ -11,7 +11,7 @@ namespace heapglass {
 
 class References {
  public:
-  References(TypeTable& types, Health& health)
+  References(TypeTable& types, ReadErrors& health)
       : types_(types), objects_(types.objects()), layout_(objects_.layout()), health_(health) {}
 
   // Adds every reference of `object` to `sink`, which keeps the last batch until it is drained. Visited
@@ -60,13 +60,13 @@ class References {
   std::optional<int> cython_function_version(const TypeInfo& type) const;
   bool is_name_or_code(Address object) const;
   void scan_module_state(Address module, EdgeSink& sink) const;
-  void module_state_body(Address state, Body body, EdgeSink& sink) const;
-  void hamt_node(Address object, Body body, EdgeSink& sink) const;
+  void module_state_body(Address state, TraverseRule body, EdgeSink& sink) const;
+  void hamt_node(Address object, TraverseRule body, EdgeSink& sink) const;
 
   TypeTable& types_;
   const Objects& objects_;
   const PyLayout& layout_;
-  Health& health_;
+  ReadErrors& health_;
 };
 
 }  // namespace heapglass

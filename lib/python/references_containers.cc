@@ -152,7 +152,7 @@ void References::lru_cache(Address object, EdgeSink& sink) const {
   if (is_null(node)) return;
   // A ring that closes at the root; no cache is as long as memory has room for links.
   const std::uint64_t most = objects_.image().heap_positions() / 32;
-  const bool type_too = objects_.python().hexversion >= version(3, 10);
+  const bool type_too = objects_.python().rules.lru_links_visit_type;
   for (std::uint64_t i = 0; node != root; ++i) {
     std::uint64_t key, result;
     if (i > most || !objects_.image().load(at(node, link.key), key) ||
@@ -194,12 +194,12 @@ void References::simple_queue(Address object, EdgeSink& sink) const {
              static_cast<std::uint64_t>(first));
 }
 
-void References::hamt_node(Address object, Body body, EdgeSink& sink) const {
+void References::hamt_node(Address object, TraverseRule body, EdgeSink& sink) const {
   const std::int64_t n = objects_.ob_size(object);
   switch (body) {
-    case Body::kHamtArray:
+    case TraverseRule::kHamtArray:
       return pointers(at(object, layout_.PyHamtNode_Array.a_array), 32, EdgeKind::kIndex, sink, object);
-    case Body::kHamtBitmap:
+    case TraverseRule::kHamtBitmap:
       if (n < 0) return health_.skip(Skip::kImplausibleSize, object);
       return pointers(at(object, layout_.PyHamtNode_Bitmap.b_array), static_cast<std::uint64_t>(n),
                       EdgeKind::kIndex, sink, object);

@@ -133,7 +133,7 @@ void References::frame_object(Address object, EdgeSink& sink) const {
 void References::generator(Address object, EdgeSink& sink) const {
   const auto& l = layout_.PyGenObject;
   if (l.gi_iframe == kAbsent) return;  // to 3.10 the frame is an object of its own, and a field
-  const Rules& rules = objects_.python().rules;
+  const VersionTraits& rules = objects_.python().rules;
   const auto state = objects_.load<std::int8_t>(object, l.gi_frame_state);
   if (!state) return health_.skip(Skip::kUnreadable, object);
   const bool cleared =

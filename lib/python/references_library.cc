@@ -7,12 +7,6 @@ namespace {
 
 std::string_view short_name(std::string_view name) { return name.substr(name.rfind('.') + 1); }
 
-// Pickler and Unpickler tell their memo from 3.11.7 and 3.12.1 on.
-bool memo_is_visited(std::uint32_t hexversion) {
-  return hexversion >= version(3, 11, 7) &&
-         !(hexversion >= version(3, 12, 0) && hexversion < version(3, 12, 1));
-}
-
 }  // namespace
 
 void References::builtin_method(Address object, EdgeSink& sink) const {
@@ -76,7 +70,7 @@ void References::ctypes_type(Address object, EdgeSink& sink) const {
 
 void References::pickler_memo(Address object, EdgeSink& sink) const {
   const EdgeClass cls =
-      memo_is_visited(objects_.python().hexversion) ? EdgeClass::kVisited : EdgeClass::kOwned;
+      objects_.python().rules.pickle_memo_is_visited ? EdgeClass::kVisited : EdgeClass::kOwned;
   const Address memo = objects_.pointer(object, layout_.PicklerObject.memo);
   if (is_null(memo)) return;
   const auto n = objects_.load<std::uint64_t>(memo, layout_.PyMemoTable.mt_allocated);
@@ -91,7 +85,7 @@ void References::pickler_memo(Address object, EdgeSink& sink) const {
 
 void References::unpickler_memo(Address object, EdgeSink& sink) const {
   const EdgeClass cls =
-      memo_is_visited(objects_.python().hexversion) ? EdgeClass::kVisited : EdgeClass::kOwned;
+      objects_.python().rules.pickle_memo_is_visited ? EdgeClass::kVisited : EdgeClass::kOwned;
   const Address memo = objects_.pointer(object, layout_.UnpicklerObject.memo);
   if (is_null(memo)) return;
   const auto n = objects_.load<std::uint64_t>(object, layout_.UnpicklerObject.memo_size);
@@ -117,7 +111,7 @@ void References::sqlite_connection(Address object, EdgeSink& sink) const {
 void References::sqlite_cache(Address object, EdgeSink& sink) const {
   // To 3.10 a chain of nodes from the most used on; they are objects of their own.
   const EdgeClass cls =
-      objects_.python().hexversion >= version(3, 10) ? EdgeClass::kVisited : EdgeClass::kOwned;
+      objects_.python().rules.sqlite_cache_is_visited ? EdgeClass::kVisited : EdgeClass::kOwned;
   Address node = objects_.pointer(object, layout_.pysqlite_Cache.first);
   for (std::uint64_t i = 0; !is_null(node) && i < 1'000'000; ++i) {
     sink.add(node, EdgeKind::kLink, i, cls);

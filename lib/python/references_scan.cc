@@ -34,7 +34,7 @@ class GuessingSink final : public EdgeSink {
 }  // namespace
 
 void References::scan(Address object, const TypeInfo& type, EdgeSink& sink) const {
-  if (type.body == Body::kModule) return scan_module_state(object, sink);
+  if (type.body == TraverseRule::kModule) return scan_module_state(object, sink);
   // tp_is_gc: a type is traversed only where it was allocated.
   if (type.flags & kTpTypeSubclass && !(objects_.type_flags(object) & kTpHeapType)) return;
   // A tp_traverse of C leaves what it inherits to that of its base. The nearest ancestor that layouts

@@ -78,7 +78,7 @@ class CollectorList {
         most_(o_.image().heap_positions() / 32 + 1) {}
 
   // False where the list does not close.
-  bool each(const std::function<void(Address)>& visit, Health& health) const {
+  bool each(const std::function<void(Address)>& visit, ReadErrors& health) const {
     // Where it broke off, and before that: an object that is just being added may be linked on one side only.
     Address last = head_, before_last = head_;
     Address node = step(head_, gc_.gc_next);
@@ -132,7 +132,7 @@ std::string base_name(const std::string& path) { return path.substr(path.rfind('
 }  // namespace
 
 std::vector<PyRoot> read_roots(TypeTable& types, const std::vector<PyInterpreter>& interpreters,
-                               Health& health) {
+                               ReadErrors& health) {
   const Objects& o = types.objects();
   const PyLayout& l = o.layout();
   const LayoutSources sources(o.python().sources);
@@ -146,8 +146,8 @@ std::vector<PyRoot> read_roots(TypeTable& types, const std::vector<PyInterpreter
     for (const std::string_view path : paths) {
       const auto field = sources.field(structure, path);
       if (!field || field->offset > 1 << 30) continue;
-      // 3.10-3.13 keep the callbacks of atexit in a C array: the field is no object.
-      if (path == "atexit.callbacks" && o.python().hexversion < hexversion_of(3, 14)) continue;
+      // Where the callbacks of atexit are in a C array the field is no object.
+      if (path == "atexit.callbacks" && !o.python().rules.atexit_list) continue;
       const Address object = o.pointer(base, static_cast<std::int32_t>(field->offset));
       if (is_null(object)) continue;
       static std::vector<std::unique_ptr<FieldName>> names;
@@ -176,7 +176,7 @@ std::vector<PyRoot> read_roots(TypeTable& types, const std::vector<PyInterpreter
   auto atexit_callbacks = [&](Address interpreter) {
     const auto array = sources.field("PyInterpreterState|_is", "atexit.callbacks");
     const auto count = sources.field("PyInterpreterState|_is", "atexit.ncallbacks");
-    if (!array || !count || o.python().hexversion >= hexversion_of(3, 14)) return;
+    if (!array || !count || o.python().rules.atexit_list) return;
     const Address callbacks = o.pointer(interpreter, static_cast<std::int32_t>(array->offset));
     const auto n = o.load<std::int32_t>(interpreter, static_cast<std::int32_t>(count->offset)).value_or(0);
     constexpr std::int32_t kMost = 100'000;
@@ -286,7 +286,7 @@ std::vector<PyRoot> read_roots(TypeTable& types, const std::vector<PyInterpreter
 }
 
 bool each_tracked(const Objects& o, const PyInterpreter& interpreter,
-                  const std::function<void(Address)>& visit, Health& health, bool frozen) {
+                  const std::function<void(Address)>& visit, ReadErrors& health, bool frozen) {
   const PyLayout& l = o.layout();
   const auto& gc = l.gc_runtime_state;
   std::vector<Address> heads;

@@ -6,12 +6,11 @@
 namespace heapglass {
 namespace {
 
-constexpr std::uint64_t kStackRefTag = 3;
 constexpr std::size_t kMostThreads = 10'000;
 
 class Reader {
  public:
-  Reader(const MemoryReader& memory, const PyLayout& layout, const Rules& rules)
+  Reader(const MemoryReader& memory, const PyLayout& layout, const VersionTraits& rules)
       : memory_(memory), l_(layout), rules_(rules) {}
 
   Address pointer(Address base, std::int32_t offset) const {
@@ -70,14 +69,15 @@ class Reader {
  private:
   const MemoryReader& memory_;
   const PyLayout& l_;
-  const Rules& rules_;
+  const VersionTraits& rules_;
   mutable bool failed_ = false;
 };
 
 }  // namespace
 
 std::vector<RunningThread> read_running_frames(const MemoryReader& memory, const PyLayout& layout,
-                                               const Rules& rules, Address runtime, std::uint64_t& torn) {
+                                               const VersionTraits& rules, Address runtime,
+                                               std::uint64_t& torn) {
   const Reader reader(memory, layout, rules);
   std::vector<RunningThread> threads;
   std::unordered_set<std::uint64_t> seen;

@@ -27,6 +27,7 @@ constexpr std::size_t kMostRunningFrames = 200;
 // thread is left out and counted in `torn`; what it leads to need not be code, which is seen when it gets its
 // name.
 std::vector<RunningThread> read_running_frames(const MemoryReader& memory, const PyLayout& layout,
-                                               const Rules& rules, Address runtime, std::uint64_t& torn);
+                                               const VersionTraits& rules, Address runtime,
+                                               std::uint64_t& torn);
 
 }  // namespace heapglass

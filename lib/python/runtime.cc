@@ -143,7 +143,7 @@ std::uint32_t hexversion_by_layouts(const MemoryReader& memory, Address runtime,
                                     bool py_debug, const StructSource* dwarf) {
   for (const Version& version : supported_versions()) {
     const std::uint32_t minor = hexversion_of(version.major, version.minor);
-    if (known ? known != minor : minor >= hexversion_of(3, 11)) continue;
+    if (known ? known != minor : version.rules.exports_version) continue;
     std::vector<const StructSource*> tries = builtin_layouts_of_minor(minor, py_debug);
     if (dwarf) tries.insert(tries.begin(), dwarf);
     for (const StructSource* source : tries) {
@@ -384,7 +384,7 @@ PyRuntime PyRuntime::find(const MemoryReader& memory, const std::vector<const Bi
   return find_runtime(memory, binaries, Reading::kFull);
 }
 
-PyRuntime PyRuntime::find_quickly(const MemoryReader& memory, const std::vector<const Binary*>& binaries) {
+PyRuntime PyRuntime::identify(const MemoryReader& memory, const std::vector<const Binary*>& binaries) {
   return find_runtime(memory, binaries, Reading::kQuick);
 }
 

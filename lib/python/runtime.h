@@ -27,11 +27,11 @@ struct PyRuntime {
   std::shared_ptr<const Binary> owned_binary;  // where no target has it
   std::string how_found;                       // "symbol _PyRuntime in .dynsym"
   PyLayout layout;
-  Rules rules;
+  VersionTraits rules;
   std::string layout_source;  // "_Py_DebugOffsets + DWARF of /usr/lib/libpython3.13.so.1.0"
   std::vector<std::shared_ptr<const StructSource>> owned_sources;
   std::vector<const StructSource*> sources;  // for the rows of c_types.cc
-  // False after find_quickly where debug information is still to be read: then nothing but which interpreter
+  // False after identify where debug information is still to be read: then nothing but which interpreter
   // it is, and where, may be relied on.
   bool settled = true;
 
@@ -42,7 +42,7 @@ struct PyRuntime {
   // The same without reading debug information, which takes longest, where the answer does not need it to
   // know that there is an interpreter to take the bytes of. Where that leaves it unsettled, find() on those
   // bytes has the last word, and may refuse.
-  static PyRuntime find_quickly(const MemoryReader& memory, const std::vector<const Binary*>& binaries);
+  static PyRuntime identify(const MemoryReader& memory, const std::vector<const Binary*>& binaries);
 
   // The first thing that a plain look at the process contradicts, or empty: the layout may be used.
   std::string self_check(const MemoryReader& memory) const;

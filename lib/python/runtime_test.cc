@@ -30,7 +30,7 @@ class Runtime : public testing::Test {
 
 TEST_F(Runtime, IsSettledAtOnceWithoutDebugInformation) {
   const FakeBinary binary(heap, nullptr);
-  const PyRuntime python = PyRuntime::find_quickly(*heap.image, {&binary});
+  const PyRuntime python = PyRuntime::identify(*heap.image, {&binary});
   EXPECT_TRUE(python.settled);
   EXPECT_EQ(python.version, "3.8.18");
   EXPECT_EQ(python.runtime, heap.python.runtime);
@@ -39,7 +39,7 @@ TEST_F(Runtime, IsSettledAtOnceWithoutDebugInformation) {
 TEST_F(Runtime, DebugInformationIsLeftForLater) {
   const OneField agrees(ma_keys);
   const FakeBinary binary(heap, &agrees);
-  EXPECT_FALSE(PyRuntime::find_quickly(*heap.image, {&binary}).settled);
+  EXPECT_FALSE(PyRuntime::identify(*heap.image, {&binary}).settled);
   EXPECT_EQ(binary.read, 0);
   const PyRuntime python = PyRuntime::find(*heap.image, {&binary});
   EXPECT_TRUE(python.settled);
@@ -50,7 +50,7 @@ TEST_F(Runtime, DebugInformationIsLeftForLater) {
 TEST_F(Runtime, ContradictionsAreRefusedInTheEnd) {
   const OneField contradicts(ma_keys + 8);
   const FakeBinary binary(heap, &contradicts);
-  EXPECT_FALSE(PyRuntime::find_quickly(*heap.image, {&binary}).settled);
+  EXPECT_FALSE(PyRuntime::identify(*heap.image, {&binary}).settled);
   try {
     PyRuntime::find(*heap.image, {&binary});
     FAIL() << "a contradiction was accepted";

@@ -180,7 +180,7 @@ class Sizer {
     return basic() + alloc;
   }
   std::uint64_t integer() {
-    const Rules& rules = o_.python().rules;
+    const VersionTraits& rules = o_.python().rules;
     std::uint64_t digits;
     if (rules.int_tag) {
       digits = get<std::uint64_t>(at_, l_.PyLongObject.lv_tag) >> 3;
@@ -373,7 +373,7 @@ ObjectSize size_of(const Objects& objects, Address object, const TypeInfo& type)
   if (type.flags & kTpTypeSubclass && !(objects.type_flags(object) & kTpHeapType) &&
       !objects.python().rules.static_types_count_gc_head) {
     const bool is_plain = objects.type_of(type.address) == type.address;  // of type itself
-    if (is_plain || objects.python().hexversion < version(3, 13, 0))
+    if (is_plain || !objects.python().rules.metaclass_counts_gc_head)
       bytes -= static_cast<std::uint64_t>(objects.layout().PyGC_Head.size);
   }
   return {bytes, impossible || sizer.unsure() || type.size_unsure, impossible};

@@ -8,9 +8,9 @@
 namespace heapglass {
 namespace {
 
-class Reader {
+class TraceReader {
  public:
-  Reader(const Objects& o, std::uint32_t max_nframe, Tracemalloc& out)
+  TraceReader(const Objects& o, std::uint32_t max_nframe, Tracemalloc& out)
       : o_(o), l_(o.layout()), max_nframe_(max_nframe), most_(o.image().heap_positions() / 12), out_(out) {}
 
   void read_traces(Address table, std::uint32_t domain) {
@@ -127,7 +127,7 @@ Tracemalloc read_tracemalloc(const Objects& o) {
   out.tables_found = !is_null(tables.traces);
   if (!out.tables_found) return out;
   constexpr std::uint32_t kMostFrames = 65535;
-  Reader reader(o, std::min(tables.max_nframe, kMostFrames), out);
+  TraceReader reader(o, std::min(tables.max_nframe, kMostFrames), out);
   reader.read_traces(tables.traces, 0);
   if (!is_null(tables.domains)) reader.read_domains(tables.domains);
   if (!tables.limit_known) {  // no less than the longest there is

@@ -6,18 +6,6 @@
 namespace heapglass {
 namespace {
 
-// "@3.10", "@3.13.5" -> hexversion
-std::uint32_t parse_version(std::string_view text) {
-  unsigned parts[3] = {0, 0, 0};
-  for (unsigned& part : parts) {
-    const char* end = text.data() + text.size();
-    const auto [rest, error] = std::from_chars(text.data(), end, part);
-    if (error != std::errc() || rest == end) break;
-    text = text.substr(static_cast<std::size_t>(rest - text.data()) + 1);
-  }
-  return version(parts[0], parts[1], parts[2]);
-}
-
 template <class Visit>
 void each_word(std::string_view words, Visit visit) {
   while (!words.empty()) {
@@ -36,7 +24,7 @@ struct TypeTable::Rows {
   std::unordered_map<std::string_view, SizeRule> size_by_owner;
 };
 
-TypeTable::TypeTable(const Objects& objects, const Limits& limits, Health& health)
+TypeTable::TypeTable(const Objects& objects, const Limits& limits, ReadErrors& health)
     : objects_(objects),
       limits_(limits),
       health_(health),
@@ -73,7 +61,7 @@ TypeTable::TypeTable(const Objects& objects, const Limits& limits, Health& healt
   rules_ = python.rules;
   apply_backports(running, objects.str(objects.item(sysdict, "version")).value_or(""), rules_);
   const Address version_info = objects.item(sysdict, "version_info");
-  if (!is_null(version_info) && running >= hexversion_of(3, 8))
+  if (!is_null(version_info) && rules_.structseq_has_traverse)
     structseq_traverse_ = objects.pointer(objects.type_of(version_info), l.PyTypeObject.tp_traverse);
 }
 
@@ -184,7 +172,7 @@ std::unique_ptr<TypeInfo> TypeTable::build(Address type) {
   info->tp_traverse = objects_.pointer(type, l.PyTypeObject.tp_traverse);
   info->base = objects_.pointer(type, l.PyTypeObject.tp_base);
   info->has_gc = (*flags & kTpHaveGc) != 0;
-  const Rules& rules = objects_.python().rules;
+  const VersionTraits& rules = objects_.python().rules;
   info->pre_header_size = (info->has_gc ? static_cast<std::uint32_t>(l.PyGC_Head.size) : 0) +
                           (*flags & rules.pre_header_flags ? 16 : 0);
   plan_references(*info);
@@ -206,25 +194,11 @@ bool TypeTable::parse_fields(std::string_view structure, std::string_view fields
   each_word(fields, [&](std::string_view word) {
     const std::size_t at = word.find('@');
     const std::string_view path = word.substr(0, at);
-    EdgeClass field_class = cls;
-    for (std::string_view bounds = at == std::string_view::npos ? std::string_view() : word.substr(at + 1);
-         !bounds.empty();) {
-      // "@3.10": visited from then on, owned before. "@-3.12": before then, nothing later. "@!3.14.0": owned
-      // in that release, whatever stands before.
-      const std::size_t next = bounds.find('@');
-      std::string_view bound = bounds.substr(0, next);
-      bounds = next == std::string_view::npos ? std::string_view() : bounds.substr(next + 1);
-      if (bound.starts_with('!')) {
-        if (objects_.python().hexversion >> 8 == parse_version(bound.substr(1)) >> 8)
-          field_class = EdgeClass::kOwned;
-        continue;
-      }
-      const bool until = bound.starts_with('-');
-      if (until) bound.remove_prefix(1);
-      const bool reached = objects_.python().hexversion >= parse_version(bound);
-      if (until && reached) return;
-      if (!until && !reached) field_class = EdgeClass::kOwned;
-    }
+    const FieldUse use = at == std::string_view::npos
+                             ? FieldUse::kVisited
+                             : field_use(word.substr(at + 1), objects_.python().hexversion);
+    if (use == FieldUse::kNone) return;
+    const EdgeClass field_class = use == FieldUse::kOwned ? EdgeClass::kOwned : cls;
     if (path.starts_with('+')) {  // an offset, where no struct has a name of its own
       std::int32_t offset = 0;
       std::from_chars(path.data() + 1, path.data() + path.size(), offset);
@@ -238,50 +212,50 @@ bool TypeTable::parse_fields(std::string_view structure, std::string_view fields
   return true;
 }
 
-bool TypeTable::can_read(Body body) const {
+bool TypeTable::can_read(TraverseRule body) const {
   const PyLayout& l = objects_.layout();
   auto known = [](std::initializer_list<std::int32_t> offsets) {
     return std::none_of(offsets.begin(), offsets.end(), [](std::int32_t o) { return o == kAbsent; });
   };
   switch (body) {
-    case Body::kDeque:
+    case TraverseRule::kDeque:
       return known(
           {l.dequeobject.leftblock, l.dequeobject.leftindex, l.block.data, l.block.rightlink, l.block.size});
-    case Body::kOrderedDict:
+    case TraverseRule::kOrderedDict:
       return known({l.PyODictObject.od_first, l.ODictNode.key, l.ODictNode.next});
-    case Body::kSet:
+    case TraverseRule::kSet:
       return known({l.PySetObject.table, l.PySetObject.mask, l.setentry.key, l.setentry.hash});
-    case Body::kLruCache:
+    case TraverseRule::kLruCache:
       return known({l.lru_cache_object.root, l.lru_list_elem.next, l.lru_list_elem.key});
-    case Body::kElement:
+    case TraverseRule::kElement:
       return known({l.ElementObject.text, l.ElementObject.extra, l.ElementObjectExtra.children});
-    case Body::kTeeData:
+    case TraverseRule::kTeeData:
       return known({l.teedataobject.numread, l.teedataobject.values, l.teedataobject.size});
-    case Body::kSimpleQueue:
+    case TraverseRule::kSimpleQueue:
       return l.simplequeueobject.items == kAbsent || known({l.simplequeueobject.get_idx});
-    case Body::kHamtBitmap:
+    case TraverseRule::kHamtBitmap:
       return known({l.PyHamtNode_Bitmap.b_array});
-    case Body::kHamtArray:
+    case TraverseRule::kHamtArray:
       return known({l.PyHamtNode_Array.a_array});
-    case Body::kHamtCollision:
+    case TraverseRule::kHamtCollision:
       return known({l.PyHamtNode_Collision.c_array});
-    case Body::kPickler:
+    case TraverseRule::kPickler:
       return known({l.PicklerObject.memo, l.PyMemoTable.mt_table, l.PyMemoEntry.size});
-    case Body::kUnpickler:
+    case TraverseRule::kUnpickler:
       return known({l.UnpicklerObject.memo, l.UnpicklerObject.memo_size});
-    case Body::kXmlParser:
+    case TraverseRule::kXmlParser:
       return known({l.xmlparseobject.handlers});
-    case Body::kElementIterator:
+    case TraverseRule::kElementIterator:
       return known({l.ElementIterObject.parent_stack});
-    case Body::kRegexTemplate:
+    case TraverseRule::kRegexTemplate:
       return known({l.TemplateObject.items});
-    case Body::kCTypesType:
+    case TraverseRule::kCTypesType:
       return known({l.StgDictObject.proto}) || known({l.StgInfo.proto});
-    case Body::kDecimalState:
+    case TraverseRule::kDecimalState:
       return known({l.decimal_state.signal_map, l.DecCondMap.ex, l.DecCondMap.size});
-    case Body::kZoneInfoState:
+    case TraverseRule::kZoneInfoState:
       return known({l.zoneinfo_state.strong_cache, l.StrongCacheNode.next});
-    case Body::kAtexit:
+    case TraverseRule::kAtexit:
       return known({l.atexitmodule_state.atexit_callbacks, l.atexit_callback.func});
     default:
       return true;  // structs without which nothing of this version is read at all
@@ -328,7 +302,7 @@ const CTypeRow* TypeTable::row_for(Address type, Address tp_traverse) const {
 
 void TypeTable::plan_references(TypeInfo& info) {
   const PyLayout& l = objects_.layout();
-  const Rules& rules = objects_.python().rules;
+  const VersionTraits& rules = objects_.python().rules;
   // subtype_traverse walks the bases up to the first with a traverse of its own, visiting the slots of each
   // (CPython Objects/typeobject.c), then the dict, then the type, then lets that base do the rest.
   Address base = info.address;
@@ -370,7 +344,7 @@ void TypeTable::plan_references(TypeInfo& info) {
       parse_fields(row->structure, row->owns, EdgeKind::kField, EdgeClass::kOwned, info.fields);
       if (can_read(row->body)) info.body = row->body;
     }
-    if (visits && row->visits_type_since && objects_.python().hexversion >= row->visits_type_since)
+    if (visits && row->visits_type_since && is_in_range(objects_.python().hexversion, row->visits_type_since))
       info.fields.push_back({l.PyObject.ob_type, EdgeKind::kType, EdgeClass::kVisited, 0});
     info.buffer = row->buffer;
     if (visits && !known) info.resolution = Resolution::kUnknown;
@@ -378,15 +352,15 @@ void TypeTable::plan_references(TypeInfo& info) {
       info.fields.push_back(
           {l.PyWeakReference.wr_object, EdgeKind::kField, EdgeClass::kWeak, field_name("wr_object")});
   } else if (visits && !is_null(structseq_traverse_) && traverse == structseq_traverse_) {
-    info.body = Body::kStructSequence;
+    info.body = TraverseRule::kStructSequence;
   } else if (visits) {
     info.resolution = Resolution::kUnknown;
   }
-  if (info.body == Body::kStructSequence && base == info.address && info.flags & kTpHeapType &&
+  if (info.body == TraverseRule::kStructSequence && base == info.address && info.flags & kTpHeapType &&
       !rules.type_edge_always)
     info.fields.push_back({l.PyObject.ob_type, EdgeKind::kType, EdgeClass::kVisited, 0});
   info.has_references = !info.fields.empty() || info.dict != InstanceDict::kNone ||
-                        info.body != Body::kNone || info.resolution == Resolution::kUnknown;
+                        info.body != TraverseRule::kNone || info.resolution == Resolution::kUnknown;
 }
 
 void TypeTable::plan_size(TypeInfo& info) {
@@ -446,7 +420,8 @@ const TypeTable::ModuleState* TypeTable::described_state(const std::string& md_n
 
 bool TypeTable::has_another_size(Address type, const CTypeRow& row) const {
   // Structs of items, and those of which only the first fields are read, are larger or smaller by rights.
-  if (row.structure.empty() || row.body == Body::kStructSequence || row.structure == "PyHeapTypeObject")
+  if (row.structure.empty() || row.body == TraverseRule::kStructSequence ||
+      row.structure == "PyHeapTypeObject")
     return false;
   if (row.type.starts_with("builtins.")) return false;  // checked against the process when it is found
   const PyLayout& l = objects_.layout();

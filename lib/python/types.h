@@ -9,8 +9,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "lib/base/health.h"
 #include "lib/base/limits.h"
+#include "lib/base/read_errors.h"
 #include "lib/python/c_types.h"
 #include "lib/python/edges.h"
 #include "lib/python/objects.h"
@@ -51,7 +51,7 @@ struct TypeInfo {
   // The plan for references: fields at fixed places, the instance's own dict or values, then the body.
   std::vector<ObjectField> fields;
   InstanceDict dict = InstanceDict::kNone;
-  Body body = Body::kNone;
+  TraverseRule body = TraverseRule::kNone;
 
   // The plan for sizes.
   SizeRule size_rule = SizeRule::kObject;
@@ -65,7 +65,7 @@ struct TypeInfo {
 
 class TypeTable {
  public:
-  TypeTable(const Objects& objects, const Limits& limits, Health& health);
+  TypeTable(const Objects& objects, const Limits& limits, ReadErrors& health);
   ~TypeTable();
 
   // nullptr where `type` is no type object that makes sense. From many threads.
@@ -81,7 +81,7 @@ class TypeTable {
   // What a module's m_traverse visits.
   struct ModuleState {
     std::vector<ObjectField> fields;  // offsets in the state
-    Body body = Body::kNone;
+    TraverseRule body = TraverseRule::kNone;
     bool visits_type = false;
     std::uint64_t size = 0;  // of the state; 0: no layout tells
   };
@@ -95,7 +95,7 @@ class TypeTable {
   Address subtype_traverse() const { return subtype_traverse_; }
   Address type_type() const { return type_type_; }
   // Those of the version, and what this build of it has of later ones.
-  const Rules& rules() const { return rules_; }
+  const VersionTraits& rules() const { return rules_; }
 
  private:
   struct Rows;
@@ -105,7 +105,7 @@ class TypeTable {
   bool parse_fields(std::string_view structure, std::string_view fields, EdgeKind kind, EdgeClass cls,
                     std::vector<ObjectField>& out);
   // Has the layout what the reader of this body needs?
-  bool can_read(Body body) const;
+  bool can_read(TraverseRule body) const;
   std::uint64_t field_name(std::string_view name);
   const ModuleState* described_state(const std::string& md_name);
   // Is a type not as large as its row's struct? Distributions put a field more into a release that they keep
@@ -118,9 +118,9 @@ class TypeTable {
 
   const Objects& objects_;
   const Limits& limits_;
-  Health& health_;
+  ReadErrors& health_;
   LayoutSources sources_;
-  Rules rules_;
+  VersionTraits rules_;
   std::unique_ptr<Rows> rows_;
   Address subtype_traverse_{};
   Address type_type_{};

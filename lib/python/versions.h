@@ -12,6 +12,20 @@ namespace heapglass {
 constexpr std::uint32_t hexversion_of(unsigned major, unsigned minor, unsigned micro = 0) {
   return major << 24 | minor << 16 | micro << 8;
 }
+// "3.10", "3.13.5"; what is not a number counts as 0.
+std::uint32_t parse_hexversion(std::string_view text);
+// Whether a release is one of [since, until); 0: no bound.
+bool is_in_range(std::uint32_t hexversion, std::uint32_t since, std::uint32_t until = 0);
+
+// What the tp_traverse of a release does with a field, by the bounds behind the field's name.
+enum class FieldUse : std::uint8_t {
+  kVisited,
+  kOwned,  // it holds a reference and does not visit it
+  kNone,   // there is no such field, or it is no object
+};
+// "3.10": visited from then on, owned before. "-3.12": before then, nothing later. "!3.14.0": owned in that
+// release, whatever stands before. Several are separated by @; none: visited in all releases.
+FieldUse field_use(std::string_view bounds, std::uint32_t hexversion);
 std::string version_text(std::uint32_t hexversion);  // "3.12.1", "3.15.0b2"
 
 // Where an instance of a Python class keeps its attributes.
@@ -28,7 +42,7 @@ enum class Frames : std::uint8_t {
   kInterpreter,  // 3.11+: _PyInterpreterFrame, an object only where somebody asked
 };
 
-struct Rules {
+struct VersionTraits {
   Values values = Values::kDictPointer;
   Frames frames = Frames::kObjects;
   bool log2_keys = false;  // 3.11+: PyDictKeysObject with dk_log2_size, dk_kind
@@ -57,19 +71,28 @@ struct Rules {
   bool tracemalloc_names_are_c = false;     // 3.15: file names of traces are char *, not str
   bool large_pools = false;                 // 3.10+: pools of 16 KiB in arenas of 1 MiB, not 4 in 256
   bool int_zero_has_digit = false;          // sizeof of 0 counts a digit (3.11.? on)
+  bool exports_version = false;             // 3.11+: the symbol Py_Version
+  bool structseq_has_traverse = false;      // 3.8+: struct sequences have a tp_traverse of their own
+  bool lru_links_visit_type = false;      // 3.10+: links of functools.lru_cache are instances of a heap type
+  bool sqlite_cache_is_visited = false;   // 3.10+: sqlite3's cache visits its nodes
+  bool pickle_memo_is_visited = false;    // Pickler and Unpickler visit their memo: 3.11.7+ and 3.12.1+
+  bool atexit_list = false;               // 3.14+: callbacks of atexit are a list, not a C array
+  bool metaclass_counts_gc_head = false;  // 3.13+: so does sys.getsizeof of a static type with a metaclass
+  bool weakref_repr_has_whole_name = false;  // 3.13+: repr of a weak reference gives the type's module too
+  bool shared_descriptors = false;           // 3.15+: object's __dict__ and __weakref__ are every class'
 };
 
 struct Version {
   std::uint8_t major, minor;
-  Rules rules;
+  VersionTraits rules;
 };
 
 // The row for a hexversion with what the micro release changes applied, or nullptr.
-bool rules_for(std::uint32_t hexversion, Rules& out);
+bool rules_for(std::uint32_t hexversion, VersionTraits& out);
 std::span<const Version> supported_versions();
 
 // A rule of a later release that a distribution has taken into an earlier one: `sys_version` is the text of
 // sys.version, whose day of build is all that tells such a build from the release as it was.
-void apply_backports(std::uint32_t hexversion, std::string_view sys_version, Rules& rules);
+void apply_backports(std::uint32_t hexversion, std::string_view sys_version, VersionTraits& rules);
 
 }  // namespace heapglass

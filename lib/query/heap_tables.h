@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "lib/analysis/heap_objects.h"
+#include "lib/analysis/object_view.h"
 #include "lib/analysis/owners.h"
 #include "lib/graph/labels.h"
 #include "lib/query/query_table.h"
@@ -29,7 +29,7 @@ struct HeapTablesInput {
   TypeTable& types;
   const HeapGraph& graph;
   const std::vector<PyInterpreter>& interpreters;
-  const HeapObjects& values;  // its `retained` is asked for the column of that name, where there is one
+  const ObjectView& values;  // its `retained` is asked for the column of that name, where there is one
   Labels& labels;
   // Each is called at most once, when its column or table is asked for.
   std::function<Owners()> owners;

@@ -1,5 +1,6 @@
 #include "lib/render/formats.h"
 
+#include "lib/base/choices.h"
 #include "lib/base/error.h"
 #include "lib/render/csv.h"
 #include "lib/render/dot.h"
@@ -29,12 +30,12 @@ constexpr Format kFormats[] = {
 std::span<const Format> formats() { return kFormats; }
 
 const Format& find_format(std::string_view name) {
-  std::string known;
+  std::vector<std::string_view> known;
   for (const Format& format : kFormats) {
     if (format.name == name) return format;
-    known += (known.empty() ? "" : ", ") + std::string(format.name);
+    known.push_back(format.name);
   }
-  throw Error(ErrorKind::kUsage, "no format is called '" + std::string(name) + "'", "choose one of " + known);
+  throw invalid_choice("--format", name, known);
 }
 
 const Format* format_of_file(std::string_view path) {

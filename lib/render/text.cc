@@ -122,9 +122,9 @@ std::vector<std::string> wrapped(const std::string& text, std::size_t width) {
   return lines;
 }
 
-class Writer {
+class TextWriter {
  public:
-  Writer(std::ostream& out, const RenderOptions& options)
+  TextWriter(std::ostream& out, const RenderOptions& options)
       : out_(out), options_(options), ellipsis_(options.unicode ? "…" : "..") {}
 
   void fields(const std::vector<Field>& fields, std::size_t indent) {
@@ -351,7 +351,7 @@ std::string text_value(const Cell& cell, Kind kind, const RenderOptions& options
 }
 
 Warnings render_text(const Document& document, const RenderOptions& options, std::ostream& out) {
-  Writer writer(out, options);
+  TextWriter writer(out, options);
   writer.fields(document.fields, 0);
   bool something = std::any_of(document.fields.begin(), document.fields.end(),
                                [](const Field& field) { return for_people(field.column); });

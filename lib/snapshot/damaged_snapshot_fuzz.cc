@@ -38,9 +38,9 @@ bool copy_column(const SnapshotFile& file, const std::string& name, PlainSection
 }
 
 std::vector<PlainSection> snapshot_of(FakeHeap& heap) {
-  const auto touched = std::make_unique<TouchedPages>(heap.image, TouchedPages::Unit::kPage);
+  const auto touched = std::make_unique<ReadRecorder>(heap.image, ReadRecorder::Unit::kPage);
   const Limits limits;
-  Health health;
+  ReadErrors health;
   const Objects objects(*heap.image, heap.python);
   TypeTable types(objects, limits, health);
   const std::vector<PyInterpreter> interpreters = read_interpreters(objects, limits, health);
@@ -49,7 +49,7 @@ std::vector<PlainSection> snapshot_of(FakeHeap& heap) {
   for (std::uint32_t n = 0; n < graph.nodes(); ++n)
     (void)python_repr(types, graph.index->address(NodeId{n}), 200);
   SnapshotWriter writer;
-  Facts facts;
+  Metadata facts;
   Capture capture;
   capture.image = heap.image;
   const FakeBinary binary(heap, nullptr);
@@ -130,11 +130,11 @@ std::string file_of(const std::vector<PlainSection>& sections) {
 std::uint32_t load(const std::string& bytes) {
   try {
     const auto file = std::make_shared<SnapshotFile>(std::as_bytes(std::span(bytes)), "fuzz");
-    const Facts facts(file);
+    const Metadata facts(file);
     const PyRuntime python = load_runtime(file, facts);
     (void)load_capture(*file, facts);
     const auto image = load_memory(file, std::uint64_t{1} << 30);
-    Health health;
+    ReadErrors health;
     const Limits limits;
     const Objects objects(*image, python);
     TypeTable types(objects, limits, health);

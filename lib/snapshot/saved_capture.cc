@@ -14,7 +14,7 @@ enum MapFlag : std::uint8_t {
   kDeleted = 16,
 };
 
-void save_residency(SnapshotWriter& writer, Facts& facts, const Residency& residency) {
+void save_residency(SnapshotWriter& writer, Metadata& facts, const Residency& residency) {
   const auto& [runs, rss, page_tables, swapped, zero_pages_apart] = residency;
   facts.set_number("residency.rss", rss);
   facts.set_number("residency.page_tables", page_tables);
@@ -27,7 +27,7 @@ void save_residency(SnapshotWriter& writer, Facts& facts, const Residency& resid
                                [&all](std::uint64_t i) { return all[i].size; });
 }
 
-Residency load_residency(const SnapshotFile& file, const Facts& facts) {
+Residency load_residency(const SnapshotFile& file, const Metadata& facts) {
   Residency residency;
   residency.rss = facts.number("residency.rss");
   residency.page_tables = facts.number("residency.page_tables");
@@ -142,24 +142,24 @@ std::vector<ThreadRegisters> load_threads(const SnapshotFile& file) {
 }  // namespace
 
 // Structs are taken apart by structured bindings: what has a new field does not compile until that is saved.
-void save_capture(SnapshotWriter& writer, Facts& facts, const Capture& capture,
+void save_capture(SnapshotWriter& writer, Metadata& facts, const Capture& capture,
                   const AddressIndex* objects_alone) {
   const auto& [image, mappings, backing, threads, residency, freeze, pause_ms, prepare_ms, bytes_copied,
-               looks, no_good_moment, was_stopped, notes] = capture;
+               looks, no_safe_point, was_stopped, notes] = capture;
   facts.set("capture.freeze", freeze);
   facts.set_real("capture.pause_ms", pause_ms);
   facts.set_real("capture.prepare_ms", prepare_ms);
   facts.set_number("capture.bytes_copied", bytes_copied);
   facts.set_number("capture.was_stopped", was_stopped);
   facts.set_number("capture.looks", looks);
-  facts.set_number("capture.no_good_moment", no_good_moment);
+  facts.set_number("capture.no_good_moment", no_safe_point);
   writer.strings("notes", notes);
   if (residency) save_residency(writer, facts, *residency);
   save_mappings(writer, mappings);
   save_threads(writer, threads, objects_alone);
 }
 
-Capture load_capture(const SnapshotFile& file, const Facts& facts) {
+Capture load_capture(const SnapshotFile& file, const Metadata& facts) {
   Capture capture;
   capture.freeze = facts.text("capture.freeze");
   capture.pause_ms = facts.real("capture.pause_ms");
@@ -167,7 +167,7 @@ Capture load_capture(const SnapshotFile& file, const Facts& facts) {
   capture.bytes_copied = facts.number("capture.bytes_copied");
   capture.was_stopped = facts.number("capture.was_stopped") != 0;
   capture.looks = static_cast<unsigned>(facts.number("capture.looks"));
-  capture.no_good_moment = facts.number("capture.no_good_moment") != 0;
+  capture.no_safe_point = facts.number("capture.no_good_moment") != 0;
   capture.notes = file.strings("notes");
 
   if (file.has("residency.start")) capture.residency = load_residency(file, facts);

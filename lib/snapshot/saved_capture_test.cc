@@ -16,7 +16,7 @@ struct Written {
   std::shared_ptr<const SnapshotFile> file;
 };
 
-Written written(SnapshotWriter& writer, const Facts& facts) {
+Written written(SnapshotWriter& writer, const Metadata& facts) {
   facts.save(writer);
   std::ostringstream out;
   writer.finish(out);
@@ -33,7 +33,7 @@ Capture example() {
   c.prepare_ms = 2.5;
   c.bytes_copied = 77;
   c.looks = 3;
-  c.no_good_moment = true;
+  c.no_safe_point = true;
   c.was_stopped = true;
   c.notes = {"first", "second"};
   c.residency = Residency{.runs = {{Address{0x1000}, 4096}, {Address{0x3000}, 8192}},
@@ -73,7 +73,7 @@ void expect_same(const Capture& a, const Capture& b) {
   EXPECT_EQ(a.prepare_ms, b.prepare_ms);
   EXPECT_EQ(a.bytes_copied, b.bytes_copied);
   EXPECT_EQ(a.looks, b.looks);
-  EXPECT_EQ(a.no_good_moment, b.no_good_moment);
+  EXPECT_EQ(a.no_safe_point, b.no_safe_point);
   EXPECT_EQ(a.was_stopped, b.was_stopped);
   EXPECT_EQ(a.notes, b.notes);
   ASSERT_TRUE(a.residency && b.residency);
@@ -109,10 +109,10 @@ void expect_same(const Capture& a, const Capture& b) {
 TEST(SavedCapture, ComesOutAsItWentIn) {
   const Capture capture = example();
   SnapshotWriter writer;
-  Facts facts;
+  Metadata facts;
   save_capture(writer, facts, capture);
   const Written made = written(writer, facts);
-  expect_same(load_capture(*made.file, Facts(made.file)), capture);
+  expect_same(load_capture(*made.file, Metadata(made.file)), capture);
 }
 
 // A register may hold a piece of a text: without values it is kept only where it leads to an object.
@@ -129,10 +129,10 @@ TEST(SavedCapture, HasOfRegistersOnlyObjectsWithoutValues) {
   Capture capture = example();
   capture.threads[0].general[5] = 0x1'0000'1011;  // tagged, as 3.14 does
   SnapshotWriter writer;
-  Facts facts;
+  Metadata facts;
   save_capture(writer, facts, capture, &objects);
   const Written made = written(writer, facts);
-  const Capture loaded = load_capture(*made.file, Facts(made.file));
+  const Capture loaded = load_capture(*made.file, Metadata(made.file));
   ASSERT_EQ(loaded.threads.size(), 2u);
   for (std::size_t i = 0; i < loaded.threads[0].general.size(); ++i)
     EXPECT_EQ(loaded.threads[0].general[i], i == 2 ? 0x1'0000'1010u : i == 5 ? 0x1'0000'1011u : 0u) << i;
@@ -143,7 +143,7 @@ TEST(SavedCapture, HasOfRegistersOnlyObjectsWithoutValues) {
 // As format 1.0 had it, two threads with less than is kept now, and `more` beside.
 Written by_hand(const std::function<void(SnapshotWriter&)>& more) {
   SnapshotWriter facts_of, writer;
-  Facts facts;
+  Metadata facts;
   save_capture(facts_of, facts, example());
   writer.strings("notes", {});
   for (const char* each : {"maps.start", "maps.end", "maps.offset", "maps.device", "maps.inode"})
@@ -159,7 +159,7 @@ Written by_hand(const std::function<void(SnapshotWriter&)>& more) {
 
 TEST(SavedCapture, OfAnOlderFileIsRead) {
   const Written made = by_hand([](SnapshotWriter&) {});
-  const Capture loaded = load_capture(*made.file, Facts(made.file));
+  const Capture loaded = load_capture(*made.file, Metadata(made.file));
   ASSERT_EQ(loaded.threads.size(), 2u);
   EXPECT_EQ(loaded.threads[1].tid, 'B');
   EXPECT_EQ(loaded.threads[1].system_call, "");
@@ -188,7 +188,7 @@ TEST(SavedCapture, ThatContradictsItselfIsRefused) {
     });
     std::string said;
     try {
-      EXPECT_EQ(load_capture(*made.file, Facts(made.file)).threads.size(), 2u);
+      EXPECT_EQ(load_capture(*made.file, Metadata(made.file)).threads.size(), 2u);
     } catch (const Error& error) {
       EXPECT_EQ(error.kind(), ErrorKind::kFile);
       said = error.what();

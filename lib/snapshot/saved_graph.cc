@@ -210,7 +210,8 @@ HeapGraph load_graph(const SnapshotFile& file, std::shared_ptr<const Image> imag
   return graph;
 }
 
-void save_report(SnapshotWriter& writer, Facts& facts, const BuildReport& report, const Health& health) {
+void save_report(SnapshotWriter& writer, Metadata& facts, const BuildReport& report,
+                 const ReadErrors& health) {
   facts.set_number("report.tracked", report.tracked);
   facts.set_number("report.lists_closed", report.lists_closed);
   facts.set_number("report.collecting", report.collecting);
@@ -236,7 +237,7 @@ void save_report(SnapshotWriter& writer, Facts& facts, const BuildReport& report
   }
 }
 
-BuildReport load_report(const SnapshotFile& file, const Facts& facts, Health& health) {
+BuildReport load_report(const SnapshotFile& file, const Metadata& facts, ReadErrors& health) {
   BuildReport report;
   report.tracked = facts.number("report.tracked");
   report.lists_closed = facts.number("report.lists_closed") != 0;

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "lib/graph/builder.h"
-#include "lib/snapshot/facts.h"
+#include "lib/snapshot/metadata.h"
 
 namespace heapglass {
 
@@ -15,8 +15,9 @@ void save_graph(SnapshotWriter& writer, TypeTable& types, const HeapGraph& graph
 // those are passed over. Throws Error kFile where the columns contradict themselves or the memory.
 HeapGraph load_graph(const SnapshotFile& file, std::shared_ptr<const Image> image, bool references);
 
-// What is not exact in the graph. Facts report.*, skipped.*, sections unresolved.*, distrusted.*.
-void save_report(SnapshotWriter& writer, Facts& facts, const BuildReport& report, const Health& health);
-BuildReport load_report(const SnapshotFile& file, const Facts& facts, Health& health);
+// What is not exact in the graph. Metadata report.*, skipped.*, sections unresolved.*, distrusted.*.
+void save_report(SnapshotWriter& writer, Metadata& facts, const BuildReport& report,
+                 const ReadErrors& health);
+BuildReport load_report(const SnapshotFile& file, const Metadata& facts, ReadErrors& health);
 
 }  // namespace heapglass

@@ -9,17 +9,17 @@
 #include "lib/base/large_array.h"
 #include "lib/base/parallel.h"
 #include "lib/python/words.h"
-#include "lib/snapshot/kept_pages.h"
 #include "lib/snapshot/object_addresses.h"
+#include "lib/snapshot/snapshot_pages.h"
 #include "lib/snapshot/word_codec.h"
 
 namespace heapglass {
 namespace {
 
-using Pages = std::vector<TouchedPages::Page>;
+using Pages = std::vector<ReadRecorder::Page>;
 
 std::shared_ptr<const Pages> save_page_numbers(SnapshotWriter& writer, const Image& image,
-                                               const TouchedPages& touched) {
+                                               const ReadRecorder& touched) {
   const auto& segments = image.segments();
   std::vector<std::uint64_t> first_page;
   std::uint64_t pages = 0;
@@ -41,7 +41,7 @@ std::shared_ptr<const Pages> save_page_numbers(SnapshotWriter& writer, const Ima
 }
 
 // A page's bytes, behind the end of its segment zeros.
-void copy_page(const Image& image, TouchedPages::Page page, std::byte* out) {
+void copy_page(const Image& image, ReadRecorder::Page page, std::byte* out) {
   const Image::Segment& s = image.segments()[page.segment];
   const std::uint64_t offset = page.page * kSnapshotPage, there = std::min(kSnapshotPage, s.size - offset);
   std::memcpy(out, s.bytes + offset, there);
@@ -49,7 +49,7 @@ void copy_page(const Image& image, TouchedPages::Page page, std::byte* out) {
 }
 
 // Where its bytes are, if it is not the last of its segment and shorter.
-const std::byte* whole_page(const Image& image, TouchedPages::Page page) {
+const std::byte* whole_page(const Image& image, ReadRecorder::Page page) {
   const Image::Segment& s = image.segments()[page.segment];
   const std::uint64_t offset = page.page * kSnapshotPage;
   return s.size - offset >= kSnapshotPage ? s.bytes + offset : nullptr;
@@ -89,11 +89,11 @@ Near objects_near(const HeapGraph& graph, Address first, Address last) {
 class CodedWords {
  public:
   // `kept` apart, all borrowed.
-  CodedWords(const Image& image, const TouchedPages& touched, const HeapGraph& graph,
+  CodedWords(const Image& image, const ReadRecorder& touched, const HeapGraph& graph,
              std::shared_ptr<const Pages> kept)
       : image_(image), touched_(touched), graph_(graph), kept_(std::move(kept)) {
     first_word_.push_back(0);
-    for (const TouchedPages::Page& page : *kept_) {
+    for (const ReadRecorder::Page& page : *kept_) {
       masks_.push_back(touched.read_of(page));
       first_word_.push_back(first_word_.back() + count_words(masks_.back()));
     }
@@ -163,7 +163,7 @@ class CodedWords {
     codec.begin_group(start_of(first));
     std::array<std::byte, kSnapshotPage> cut_short;
     for (std::size_t p = first; p < end; ++p) {
-      const TouchedPages::Page page = (*kept_)[p];
+      const ReadRecorder::Page page = (*kept_)[p];
       const Address start = start_of(p);
       const std::byte* words = whole_page(image_, page);
       if (!words) {
@@ -174,13 +174,13 @@ class CodedWords {
       each_word(masks_[p], [&](std::uint64_t w) {
         const bool hidden = blank[w / 64] >> (w % 64) & 1;
         const Address a = start + w * 8;
-        *out++ = codec.encode(a, hidden ? touched_.seen_of_blank(a, word_at(words, w)) : word_at(words, w));
+        *out++ = codec.encode(a, hidden ? touched_.redacted_value(a, word_at(words, w)) : word_at(words, w));
       });
     }
   }
 
   const Image& image_;
-  const TouchedPages& touched_;
+  const ReadRecorder& touched_;
   const HeapGraph& graph_;
   const std::shared_ptr<const Pages> kept_;
   std::vector<WordMask> masks_;            // by kept page
@@ -192,7 +192,7 @@ class CodedWords {
 
 }  // namespace
 
-void save_pages(SnapshotWriter& writer, const Image& image, const TouchedPages& touched) {
+void save_pages(SnapshotWriter& writer, const Image& image, const ReadRecorder& touched) {
   const auto kept = save_page_numbers(writer, image, touched);
   writer.add("memory.bytes", 1, Transform::kNone, kept->size() * kSnapshotPage,
              kPagesPerBlock * kSnapshotPage,
@@ -202,7 +202,7 @@ void save_pages(SnapshotWriter& writer, const Image& image, const TouchedPages& 
              });
 }
 
-void save_words(SnapshotWriter& writer, const Image& image, const TouchedPages& touched,
+void save_words(SnapshotWriter& writer, const Image& image, const ReadRecorder& touched,
                 const HeapGraph& graph) {
   const auto kept = save_page_numbers(writer, image, touched);
   const auto words = std::make_shared<CodedWords>(image, touched, graph, kept);
@@ -224,7 +224,7 @@ std::shared_ptr<Image> load_memory(std::shared_ptr<const SnapshotFile> file, std
         (all += sizes[i]) > most_bytes)
       file->fail("memory.segment", "the pieces of memory are not in order, or none that there could be");
   }
-  const auto pages = std::make_shared<const KeptPages>(file, starts, sizes);
+  const auto pages = std::make_shared<const SnapshotPages>(file, starts, sizes);
   auto image = std::make_shared<Image>();
   for (std::size_t i = 0; i < starts.size(); ++i)
     image->add(
@@ -233,7 +233,7 @@ std::shared_ptr<Image> load_memory(std::shared_ptr<const SnapshotFile> file, std
   image->seal();
   if (image->segments().size() != starts.size())
     file->fail("memory.segment", "there is a piece of memory that no process can have");
-  image->guard(KeptPages::guards(pages));
+  image->guard(SnapshotPages::guards(pages));
   return image;
 }
 

@@ -5,16 +5,16 @@
 #include <memory>
 
 #include "lib/graph/heap_graph.h"
+#include "lib/snapshot/read_recorder.h"
 #include "lib/snapshot/snapshot_file.h"
 #include "lib/snapshot/snapshot_writer.h"
-#include "lib/snapshot/touched_pages.h"
 
 namespace heapglass {
 
 // Sections memory.*: whole pages, or the words that were read. What is passed lives until the file is
 // written.
-void save_pages(SnapshotWriter& writer, const Image& image, const TouchedPages& touched);
-void save_words(SnapshotWriter& writer, const Image& image, const TouchedPages& touched,
+void save_pages(SnapshotWriter& writer, const Image& image, const ReadRecorder& touched);
+void save_words(SnapshotWriter& writer, const Image& image, const ReadRecorder& touched,
                 const HeapGraph& graph);
 
 // More than the memory of any machine that a capture could have come from, and little enough that tables for

@@ -72,7 +72,7 @@ std::map<std::string, Symbol, std::less<>> load_places(const SnapshotFile& file)
 
 }  // namespace
 
-void save_runtime(SnapshotWriter& writer, Facts& facts, const PyRuntime& python) {
+void save_runtime(SnapshotWriter& writer, Metadata& facts, const PyRuntime& python) {
   facts.set_number("python.hexversion", python.hexversion);
   facts.set("python.version", python.version);
   facts.set_number("python.py_debug", python.py_debug);
@@ -124,7 +124,7 @@ void save_runtime(SnapshotWriter& writer, Facts& facts, const PyRuntime& python)
   numbers("structs.field.bit_size", &Rows::bit_size, Transform::kNone);
 }
 
-PyRuntime load_runtime(std::shared_ptr<const SnapshotFile> file, const Facts& facts) {
+PyRuntime load_runtime(std::shared_ptr<const SnapshotFile> file, const Metadata& facts) {
   PyRuntime python;
   python.hexversion = static_cast<std::uint32_t>(facts.number("python.hexversion"));
   python.version = facts.text("python.version");

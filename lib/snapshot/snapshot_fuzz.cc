@@ -57,10 +57,10 @@ void look(std::span<const std::byte> bytes) {
       std::uint64_t word = 0;
       image->load(a, word);
     }
-    const Facts facts(file);
+    const Metadata facts(file);
     load_runtime(file, facts);
     load_capture(*file, facts);
-    Health health;
+    ReadErrors health;
     load_report(*file, facts, health);
   } catch (const Error&) {
   }

@@ -22,7 +22,7 @@ constexpr std::pair<const char*, std::uint64_t ResidentMemory::*> kResident[] = 
 
 }  // namespace
 
-void save_target(Facts& facts, const Target& target) {
+void save_target(Metadata& facts, const Target& target) {
   facts.set("target.name", target.name());
   facts.set_number("target.pid", static_cast<std::uint64_t>(target.pid()));
   facts.set("target.command_line", target.command_line());
@@ -73,7 +73,7 @@ std::optional<ResidentMemory> SnapshotTarget::resident_memory() const {
 
 std::vector<const Binary*> SnapshotTarget::binaries() { return {python_.binary}; }
 
-Capture SnapshotTarget::capture(const GoodMoment&) {
+Capture SnapshotTarget::capture(const SafePoint&) {
   Capture capture = load_capture(*file_, facts_);
   capture.image = image_;
   return capture;

@@ -11,8 +11,8 @@ namespace heapglass {
 
 class SnapshotWriter;
 
-// Facts target.*: what the target says of itself.
-void save_target(Facts& facts, const Target& target);
+// Metadata target.*: what the target says of itself.
+void save_target(Metadata& facts, const Target& target);
 // Sections states.*: all that is told of the process, of the kernel's and of the interpreter's word.
 void save_states(SnapshotWriter& writer, const std::vector<TargetState>& states);
 
@@ -36,19 +36,19 @@ class SnapshotTarget final : public Target {
   const MemoryReader& memory() const override { return *image_; }
   std::vector<const Binary*> binaries() override;
   void prepare() override {}
-  Capture capture(const GoodMoment& moment) override;
+  Capture capture(const SafePoint& moment) override;
   std::vector<TargetState> states() const override;
   void check() const override {}
 
   const SnapshotFile& file() const { return *file_; }
-  const Facts& facts() const { return facts_; }
+  const Metadata& facts() const { return facts_; }
   const PyRuntime& python() const { return python_; }
   HeapGraph graph(bool references) const { return load_graph(*file_, image_, references); }
 
  private:
   const std::shared_ptr<const SnapshotFile> file_;
   const bool owned_;
-  const Facts facts_;
+  const Metadata facts_;
   const PyRuntime python_;
   const std::shared_ptr<Image> image_;
 };

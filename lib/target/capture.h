@@ -56,7 +56,7 @@ struct Capture {
   double prepare_ms = 0;
   std::uint64_t bytes_copied = 0;
   unsigned looks = 1;              // how often it was held to see whether the moment was good
-  bool no_good_moment = false;     // none came: it was taken at a bad one
+  bool no_safe_point = false;      // none came: it was taken at a bad one
   bool was_stopped = false;        // by job control, and is so again
   std::vector<std::string> notes;  // for people: what of the target's memory is not there
 };

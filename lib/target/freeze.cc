@@ -1,5 +1,8 @@
 #include "lib/target/freeze.h"
 
+#include <vector>
+
+#include "lib/base/choices.h"
 #include "lib/base/error.h"
 
 namespace heapglass {
@@ -15,19 +18,18 @@ constexpr Mode kModes[] = {
     {FreezeMode::kPrecopy, "precopy", "copied while it runs, stopped for what it wrote meanwhile"},
     {FreezeMode::kFork, "fork", "stopped while it makes a child that is a copy of it, which is read"},
     {FreezeMode::kNone, "none", "not stopped, so that what changes meanwhile is torn: left out, and counted"},
-    {FreezeMode::kAuto, "auto", "whichever of those that stop it holds it shortest here, and is safe"},
+    {FreezeMode::kAuto, "auto", "the mode with the shortest estimated pause that is safe here"},
 };
 
 }  // namespace
 
 FreezeMode parse_freeze_mode(const std::string& name) {
-  std::string names;
+  std::vector<std::string_view> names;
   for (const Mode& m : kModes) {
     if (m.name == name) return m.mode;
-    const bool last = &m == std::end(kModes) - 1;
-    names += (names.empty() ? "" : last ? " or " : ", ") + std::string(m.name);
+    names.push_back(m.name);
   }
-  throw Error(ErrorKind::kUsage, "there is no freeze mode '" + name + "'", "it is " + names);
+  throw invalid_choice("--freeze", name, names);
 }
 
 std::string_view name_of(FreezeMode mode) {

@@ -11,7 +11,7 @@
 #include "lib/target/binary.h"
 #include "lib/target/capture.h"
 #include "lib/target/memory_reader.h"
-#include "lib/target/moment.h"
+#include "lib/target/safe_point.h"
 
 namespace heapglass {
 
@@ -65,7 +65,7 @@ class Target {
   // Everything of a capture that needs no stopped target; from any thread, before capture().
   virtual void prepare() = 0;
   // Takes the bytes, at a good moment where one comes; again for a later moment. Throws Error kUnreachable.
-  virtual Capture capture(const GoodMoment& moment) = 0;
+  virtual Capture capture(const SafePoint& moment) = 0;
   // Of the last capture: what the kernel tells of its state.
   virtual std::vector<TargetState> states() const { return {}; }
   // After something contradicted itself: throws Error kUnreachable where that is because the target is going

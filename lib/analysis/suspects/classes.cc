@@ -42,8 +42,9 @@ std::string common_base(const LeakSearch& search, const std::vector<NodeId>& cla
 }
 
 Suspect suspect_of(const LeakSearch& search, const LeakSearch::Group& group) {
-  Suspect s{
-      .node = group.owner, .bytes = search.kept_by(group.members).bytes, .objects = group.members.size()};
+  Suspect s{.node = group.owner,
+            .bytes = search.retained_by_set(group.members).bytes,
+            .objects = group.members.size()};
   s.examples.assign(group.members.begin(),
                     group.members.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(s.objects, 3)));
   return s;
@@ -71,7 +72,7 @@ void find_classes(const LeakSearch& search, Suspects& found) {
     if (!together) s.owner = name;
     // A few dozen may have been made when modules were imported.
     s.certainty = 0.9 * std::min(1.0, static_cast<double>(classes.size()) / 200);
-    s.evidence = in_words(classes.size()) + " classes have the name " + name +
+    s.evidence = format_count(classes.size()) + " classes have the name " + name +
                  ": the same class statement, or a call of type() or namedtuple(), runs again and again";
     s.cure =
         "Make the class once, at module level, or remember it by what it depends on; an object's own data "
@@ -86,9 +87,9 @@ void find_classes(const LeakSearch& search, Suspects& found) {
     s.pattern = "class-registry";
     s.certainty = 0.8;
     const std::string base = common_base(search, group.members);
-    s.evidence = search.type_name(group.owner) + " of " + in_words(entries, "entry", "entries") + " with " +
-                 in_words(group.members.size()) + " classes that were made while the program ran, as " +
-                 class_name(search, group.members[0]);
+    s.evidence = search.type_name(group.owner) + " of " + format_count(entries, "entry", "entries") +
+                 " with " + format_count(group.members.size()) +
+                 " classes that were made while the program ran, as " + class_name(search, group.members[0]);
     if (!base.empty())
       s.evidence += "; they are derived from " + base + ", whose __subclasses__() has them too";
     s.cure =

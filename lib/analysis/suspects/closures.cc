@@ -35,17 +35,19 @@ Variable largest_variable(const LeakSearch& search, NodeId closure) {
   return largest;
 }
 
-void accuse(const LeakSearch& search, const LeakSearch::Group& group, const std::vector<NodeId>& closures,
-            Suspects& found) {
+void add_suspect(const LeakSearch& search, const LeakSearch::Group& group,
+                 const std::vector<NodeId>& closures, Suspects& found) {
   const NodeId function = group.members[0];
   const Variable variable = largest_variable(search, closures[0]);
   if (variable.content == kNoNode || group.owner == kNoNode) return;
   const TypeInfo& content = search.type_of(variable.content);
   // One function that remembers in its closure is a cache.
   if (group.members.size() == 1 && content.flags & (kTpDictSubclass | kTpTypeSubclass)) return;
-  if (group.members.size() == 1 && (content.body == Body::kSet || content.body == Body::kLruCache)) return;
+  if (group.members.size() == 1 &&
+      (content.body == TraverseRule::kSet || content.body == TraverseRule::kLruCache))
+    return;
   Suspect s{.pattern = "closure-capture", .node = group.owner};
-  s.bytes = search.kept_by(group.members).bytes;
+  s.bytes = search.retained_by_set(group.members).bytes;
   s.objects = group.members.size();
   s.certainty = group.members.size() >= kManyAlike ? 0.9 : 0.6;
   if (search.origin_of(search.way_to(group.owner)) == Origin::kStandard) s.certainty *= 0.2;
@@ -54,7 +56,7 @@ void accuse(const LeakSearch& search, const LeakSearch::Group& group, const std:
                            search.type_name(variable.content) + ")";
   s.evidence = s.objects == 1
                    ? "the closure of function " + called + " keeps data alive, most of it " + what
-                   : in_words(s.objects) + " functions " + called +
+                   : format_count(s.objects) + " functions " + called +
                          ", each with a closure of its own that keeps data alive, most of it " + what;
   s.cure =
       "Give the inner function only what it needs, not the whole object (take the one value out first), "
@@ -83,10 +85,10 @@ void find_closures(const LeakSearch& search, Suspects& found) {
     for (const LeakSearch::Group& group : search.group_by_owner(functions)) {
       std::vector<NodeId> closures;
       for (const NodeId n : group.members) closures.push_back(closure_of[index(n)]);
-      const std::uint64_t kept = search.kept_by(closures).bytes;
+      const std::uint64_t kept = search.retained_by_set(closures).bytes;
       const bool many = group.members.size() >= kManyAlike;
       if (kept < much || (!many && kept < kMuchAlone)) continue;
-      accuse(search, group, closures, found);
+      add_suspect(search, group, closures, found);
     }
 }
 

@@ -23,8 +23,9 @@ struct ValuesOfVariable {
 void find_context_variables(const LeakSearch& search, Suspects& found) {
   std::map<std::uint32_t, ValuesOfVariable> by_variable;
   // A leaf of the tree that a context is has the variable, and its value behind it.
-  for (const NodeId n : search.nodes_of(
-           [](const TypeInfo& t) { return t.body == Body::kHamtBitmap || t.body == Body::kHamtCollision; })) {
+  for (const NodeId n : search.nodes_of([](const TypeInfo& t) {
+         return t.body == TraverseRule::kHamtBitmap || t.body == TraverseRule::kHamtCollision;
+       })) {
     const auto inside = search.graph().referents(n);
     for (std::size_t i = 0; i + 1 < inside.size(); ++i) {
       if (!is_variable(search.type_of(inside[i]))) continue;
@@ -35,7 +36,7 @@ void find_context_variables(const LeakSearch& search, Suspects& found) {
   }
   const std::uint64_t much = std::max<std::uint64_t>(32'768, search.heap_bytes() / 200);
   for (auto& [variable, v] : by_variable) {
-    const LeakSearch::Kept kept = search.kept_by(v.nodes);
+    const LeakSearch::Kept kept = search.retained_by_set(v.nodes);
     if (kept.bytes < much) continue;
     const NodeId n{variable};
     std::sort(v.nodes.begin(), v.nodes.end());
@@ -46,20 +47,20 @@ void find_context_variables(const LeakSearch& search, Suspects& found) {
     // One that only contexts have has no better name than its own.
     const std::vector<NodeId> way = search.way_to(n);
     const Address name = named_field(search.objects(), search.address(n), search.type_of(n), "var_name");
-    if (way.empty() ||
-        (search.type_of(way[0]).body != Body::kModule && !(search.type_of(way[0]).flags & kTpTypeSubclass)))
+    if (way.empty() || (search.type_of(way[0]).body != TraverseRule::kModule &&
+                        !(search.type_of(way[0]).flags & kTpTypeSubclass)))
       s.owner = "context variable " + search.repr(name);
     s.evidence = "context variable " + search.repr(name) + " has " +
-                 in_words(v.nodes.size(), "value", "values") + " (" + search.type_name(v.nodes[0]) + ") in " +
-                 in_words(v.contexts, "place", "places") + " of contexts that are alive";
+                 format_count(v.nodes.size(), "value", "values") + " (" + search.type_name(v.nodes[0]) +
+                 ") in " + format_count(v.contexts, "place", "places") + " of contexts that are alive";
     if (const auto length = search.values().length(search.address(v.nodes[0])); length && v.nodes.size() == 1)
-      s.evidence += ", of " + in_words(*length, "item", "items");
+      s.evidence += ", of " + format_count(*length, "item", "items");
     s.cure =
         "reset() it with the token that set() gave when the request ends, hold little in it (an id, not the "
         "object), and look who keeps the contexts: tasks, callbacks of the loop, threads.";
     s.examples.assign(v.nodes.begin(),
                       v.nodes.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(3, s.objects)));
-    s.explains = v.nodes;
+    s.covers = v.nodes;
     found.push_back(std::move(s));
   }
 }

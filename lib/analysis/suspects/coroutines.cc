@@ -30,10 +30,10 @@ bool is_pending(const LeakSearch& search, NodeId task) {
   return !is_null(state) && o.str(state) == "PENDING";
 }
 
-void accuse(const LeakSearch& search, Suspect s, const std::vector<NodeId>& members, const std::string& what,
-            Suspects& found) {
+void add_suspect(const LeakSearch& search, Suspect s, const std::vector<NodeId>& members,
+                 const std::string& what, Suspects& found) {
   const auto groups = search.group_by_owner(members);
-  s.bytes = search.kept_by(members).bytes;
+  s.bytes = search.retained_by_set(members).bytes;
   s.objects = members.size();
   s.node = groups[0].owner != kNoNode ? groups[0].owner : members[0];
   if (groups[0].owner == kNoNode) {
@@ -63,18 +63,18 @@ void find_tasks(const LeakSearch& search, std::vector<bool>& of_a_task, Suspects
   for (const auto& [name, tasks] : pending) {
     if (tasks.size() < kManyAlike) continue;
     Suspect s{.pattern = "pending-task", .certainty = tasks.size() >= 100 ? 0.85 : 0.5};
-    s.evidence = in_words(tasks.size()) + " asyncio tasks of coroutine " + name + " are not finished";
+    s.evidence = format_count(tasks.size()) + " asyncio tasks of coroutine " + name + " are not finished";
     std::map<std::string, std::size_t> waits;
     for (const NodeId t : tasks)
       if (const NodeId w = search.node(
               named_field(search.objects(), search.address(t), search.type_of(t), "task_fut_waiter"));
           w != kNoNode)
         ++waits[search.type_name(w)];
-    for (const auto& [type, count] : waits) s.evidence += "; " + in_words(count) + " wait for a " + type;
+    for (const auto& [type, count] : waits) s.evidence += "; " + format_count(count) + " wait for a " + type;
     s.cure =
         "Await or cancel what was started (asyncio.TaskGroup, asyncio.timeout, task.cancel()), and bound how "
         "many there may be with a Semaphore or a Queue with maxsize.";
-    accuse(search, std::move(s), tasks, "tasks of " + name, found);
+    add_suspect(search, std::move(s), tasks, "tasks of " + name, found);
   }
 }
 
@@ -82,7 +82,7 @@ void find_tasks(const LeakSearch& search, std::vector<bool>& of_a_task, Suspects
 bool is_in_use(const LeakSearch& search, NodeId n) {
   for (const NodeId holder : search.labels().referrers().of(n)) {
     const TypeInfo& type = search.type_of(holder);
-    if (is_generator_type(type.name) || type.body == Body::kFrame ||
+    if (is_generator_type(type.name) || type.body == TraverseRule::kFrame ||
         type.name == "builtins.coroutine_wrapper")
       return true;
   }
@@ -109,22 +109,22 @@ void find_coroutines(const LeakSearch& search, Suspects& found) {
   for (const auto& [name, coroutines] : never_awaited) {
     if (coroutines.size() < kManyAlike) continue;
     Suspect s{.pattern = "never-awaited-coroutine", .certainty = 0.95};
-    s.evidence = in_words(coroutines.size()) + " coroutines of " + name +
+    s.evidence = format_count(coroutines.size()) + " coroutines of " + name +
                  " were made and never awaited: their code has not begun, their arguments are kept";
     s.cure =
         "Put `await` before the call, or hand it to asyncio.create_task(); where it is not to run after all, "
         "close() it.";
-    accuse(search, std::move(s), coroutines, "coroutines of " + name, found);
+    add_suspect(search, std::move(s), coroutines, "coroutines of " + name, found);
   }
   for (const auto& [name, generators] : unfinished) {
     if (generators.size() < kManyAlike) continue;
     Suspect s{.pattern = "unfinished-generator", .certainty = 0.85};
-    s.evidence = in_words(generators.size()) + " objects " + name +
+    s.evidence = format_count(generators.size()) + " objects " + name +
                  " stand in the middle: each keeps its frame and local variables";
     s.cure =
         "Run them to their end, close() them (contextlib.closing), or make a list of what is wanted and drop "
         "the generator.";
-    accuse(search, std::move(s), generators, name, found);
+    add_suspect(search, std::move(s), generators, name, found);
   }
 }
 

@@ -49,7 +49,7 @@ void find_cycles_with_del(const LeakSearch& search, Suspects& found) {
     s.bytes = row.bytes;
     s.objects = row.objects;
     s.certainty = enabled ? 0.8 : 0.95;
-    s.evidence = in_words(row.objects, "object", "objects") + " of " + name +
+    s.evidence = format_count(row.objects, "object", "objects") + " of " + name +
                  ", which has a __del__, in cycles that nothing from outside leads to; " + gc;
     s.cure =
         "Break the cycle (hold the way back as weakref.ref), or do the cleaning up in close() or a with "
@@ -64,7 +64,8 @@ void find_cycles_with_del(const LeakSearch& search, Suspects& found) {
   s.bytes = others.bytes;
   s.objects = others.objects;
   s.certainty = enabled ? 0.3 : 0.9;
-  s.evidence = in_words(others.objects, "object", "objects") + " that nothing from outside leads to; " + gc;
+  s.evidence =
+      format_count(others.objects, "object", "objects") + " that nothing from outside leads to; " + gc;
   s.cure = enabled ? "Nothing, if it goes with the next full collection; else look why that does not come: "
                      "gc.freeze(), or a "
                      "gc.set_threshold() that is too high. heapglass garbage shows what it is."

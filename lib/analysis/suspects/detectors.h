@@ -1,6 +1,6 @@
 // One function for each pattern, or for patterns that one look finds. Each adds what it suspects; owner and
 // path are filled in from the node where it leaves them empty. `claimed` are those that were found before:
-// what a more particular pattern explains is not accused again by a general one.
+// what a more particular pattern covers is not accused again by a general one.
 #pragma once
 
 #include <vector>
@@ -33,6 +33,6 @@ void find_sparse_containers(const LeakSearch& search, Suspects& found);
 void find_missing_slots(const LeakSearch& search, Suspects& found);
 void find_native_references(const LeakSearch& search, Suspects& found);
 
-bool is_claimed(const Suspects& found, NodeId node);
+bool is_already_reported(const Suspects& found, NodeId node);
 
 }  // namespace heapglass

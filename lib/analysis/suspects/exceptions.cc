@@ -68,7 +68,7 @@ void find_exceptions(const LeakSearch& search, Suspects& found) {
   const std::uint64_t much = std::max<std::uint64_t>(32'768, search.heap_bytes() / 300);
   for (const LeakSearch::Group& group : search.group_by_owner(holders)) {
     if (group.owner == kNoNode) continue;
-    const LeakSearch::Kept kept = search.kept_by(group.members);
+    const LeakSearch::Kept kept = search.retained_by_set(group.members);
     if (kept.bytes < much && group.members.size() < kManyAlike) continue;
     const NodeId first = group.members[0];
     const NodeId traceback = is_traceback(search.type_of(first))
@@ -80,9 +80,9 @@ void find_exceptions(const LeakSearch& search, Suspects& found) {
     Suspect s{.pattern = "exception-traceback", .node = group.owner, .bytes = kept.bytes};
     s.objects = group.members.size();
     s.certainty = 0.9;
-    s.evidence = (s.objects == 1 ? "a kept " : in_words(s.objects) + " kept ") + search.type_name(first) +
+    s.evidence = (s.objects == 1 ? "a kept " : format_count(s.objects) + " kept ") + search.type_name(first) +
                  ", raised at " + search.repr(search.address(frames.last), 100) + "; its traceback keeps " +
-                 in_words(frames.count, "frame", "frames") + " and all local variables";
+                 format_count(frames.count, "frame", "frames") + " and all local variables";
     if (const std::string local = largest_local(search, frames.largest); !local.empty())
       s.evidence += ", most of it " + local + " of " + search.repr(search.address(frames.largest), 100);
     s.cure =

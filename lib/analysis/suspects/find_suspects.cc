@@ -26,9 +26,9 @@ double weight(const Suspect& s, std::uint64_t heap_bytes) {
 
 }  // namespace
 
-bool is_claimed(const Suspects& found, NodeId node) {
+bool is_already_reported(const Suspects& found, NodeId node) {
   return std::any_of(found.begin(), found.end(), [&](const Suspect& s) {
-    return s.node == node || std::find(s.explains.begin(), s.explains.end(), node) != s.explains.end();
+    return s.node == node || std::find(s.covers.begin(), s.covers.end(), node) != s.covers.end();
   });
 }
 

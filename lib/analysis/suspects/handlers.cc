@@ -103,13 +103,14 @@ Suspect suspect_of(const LeakSearch& search, const Handlers& h, std::vector<Node
   all.insert(all.end(), h.wrappers.begin(), h.wrappers.end());
   // The objects whose methods they are go with them, as far as nobody else needs them.
   if (owners.size() >= kFewestHandlers) all.insert(all.end(), owners.begin(), owners.end());
-  Suspect s{.pattern = "handlers-not-removed", .bytes = search.kept_by(all).bytes, .objects = h.count};
+  Suspect s{
+      .pattern = "handlers-not-removed", .bytes = search.retained_by_set(all).bytes, .objects = h.count};
   s.certainty = 0.95;
-  s.evidence = where + ", " + in_words(h.count) + " of them " +
+  s.evidence = where + ", " + format_count(h.count) + " of them " +
                (h.wrappers.empty() ? "" : search.type_name(h.wrappers[0]) + " with ") + "the " +
                name_of(search, h.nodes[0]);
   if (!owners.empty())
-    s.evidence += " of " + in_words(owners.size()) + " different " + search.type_name(owners[0]) +
+    s.evidence += " of " + format_count(owners.size()) + " different " + search.type_name(owners[0]) +
                   " objects, which it keeps alive";
   s.cure =
       !h.wrappers.empty()
@@ -142,7 +143,7 @@ void add_handlers(const LeakSearch& search, NodeId n, Suspects& found) {
   }
   if (search.way_to(n).empty()) return;
   found.push_back(
-      suspect_of(search, h, {n}, search.type_name(n) + " of " + in_words(entries, "entry", "entries")));
+      suspect_of(search, h, {n}, search.type_name(n) + " of " + format_count(entries, "entry", "entries")));
   found.back().node = n;
 }
 
@@ -166,7 +167,7 @@ void look_at_exit(const LeakSearch& search, Suspects& found) {
   found.push_back(suspect_of(search, h, registered, "atexit.register() was called again and again"));
   found.back().node = list;
   found.back().owner = "atexit";
-  found.back().explains = h.nodes;
+  found.back().covers = h.nodes;
   found.back().cure =
       "Register one function once, or atexit.unregister() what is no longer wanted; weakref.finalize() calls "
       "one when its object goes, and does not keep it.";
@@ -191,7 +192,7 @@ void find_handlers(const LeakSearch& search, Suspects& found) {
       }
   look_at_exit(search, found);
   for (const NodeId n : containers)
-    if (!is_claimed(found, n) && !search.labels().is_namespace(n)) add_handlers(search, n, found);
+    if (!is_already_reported(found, n) && !search.labels().is_namespace(n)) add_handlers(search, n, found);
 }
 
 }  // namespace heapglass

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "lib/analysis/holders.h"
-#include "lib/analysis/way_text.h"
+#include "lib/analysis/path_text.h"
 #include "lib/python/describe.h"
 #include "lib/python/python_repr.h"
 
@@ -33,8 +33,8 @@ LeakSearch::LeakSearch(LeakClues clues)
   for (const NodeId n : clues_.garbage.freed) garbage_[index(n)] = true;
   for (std::uint32_t n = 0; n < graph().nodes(); ++n) heap_bytes_ += graph().size[n];
   group_by_type();
-  for (const NodeId n : nodes_of([](const TypeInfo& t) { return t.body == Body::kModule; })) {
-    if (!values_.is_proper_module(address(n))) continue;
+  for (const NodeId n : nodes_of([](const TypeInfo& t) { return t.body == TraverseRule::kModule; })) {
+    if (!values_.is_in_sys_modules(address(n))) continue;
     modules_.emplace(module_name(n), n);
   }
   const Address os = modules_.count("os") ? address(modules_.at("os")) : Address{};
@@ -65,7 +65,7 @@ std::vector<NodeId> LeakSearch::nodes_of(std::string_view type_name) const {
   return nodes_of([&](const TypeInfo& t) { return t.name == type_name; });
 }
 
-LeakSearch::Kept LeakSearch::kept_by(std::span<const NodeId> members) const {
+LeakSearch::Kept LeakSearch::retained_by_set(std::span<const NodeId> members) const {
   ++question_;
   for (const NodeId n : members) stamp_[index(n)] = question_;
   // Members that hang from other members in a long chain are counted twice: rather that than walk it for
@@ -93,8 +93,8 @@ std::string LeakSearch::module_name(NodeId module) const {
 NodeId LeakSearch::module_of_dict(NodeId dict) const {
   const std::int32_t md_dict = objects().layout().PyModuleObject.md_dict;
   for (const NodeId n : labels_.referrers().of(dict))
-    if (type_of(n).body == Body::kModule && objects().pointer(address(n), md_dict) == address(dict) &&
-        values_.is_proper_module(address(n)))
+    if (type_of(n).body == TraverseRule::kModule && objects().pointer(address(n), md_dict) == address(dict) &&
+        values_.is_in_sys_modules(address(n)))
       return n;
   return kNoNode;
 }
@@ -117,7 +117,8 @@ std::string LeakSearch::home_of(NodeId n) const {
 std::vector<NodeId> LeakSearch::way_to(NodeId n) const {
   std::vector<NodeId> way = ways_.shortest(n);
   // Module, its dict, the object: another module may have been as near.
-  if (way.size() < 3 || type_of(way[0]).body != Body::kModule || module_of_dict(way[1]) != way[0]) return way;
+  if (way.size() < 3 || type_of(way[0]).body != TraverseRule::kModule || module_of_dict(way[1]) != way[0])
+    return way;
   const std::string home = home_of(way[2]);
   const bool is_main = module_name(way[0]) == "__main__";
   if (module_name(way[0]) == home) return way;
@@ -136,14 +137,14 @@ std::vector<NodeId> LeakSearch::way_to(NodeId n) const {
 }
 
 std::string LeakSearch::path_of(const std::vector<NodeId>& way) const {
-  return way.empty() ? std::string() : WayTeller(labels_, values_).tell(way).text;
+  return way.empty() ? std::string() : PathFormatter(labels_, values_).tell(way).text;
 }
 
 std::string LeakSearch::owner_of(const std::vector<NodeId>& way) const {
   if (way.empty()) return {};
-  const WayText told = WayTeller(labels_, values_).tell(way);
+  const PathText told = PathFormatter(labels_, values_).tell(way);
   std::string text = told.start;
-  if (type_of(way[0]).body == Body::kModule && values_.is_proper_module(address(way[0])))
+  if (type_of(way[0]).body == TraverseRule::kModule && values_.is_in_sys_modules(address(way[0])))
     text = module_name(way[0]);
   else if (type_of(way[0]).flags & kTpTypeSubclass && told.steps[0].label.empty())
     text = labels_.types().get(address(way[0]))->name;
@@ -177,7 +178,7 @@ std::string LeakSearch::owner_of(const std::vector<NodeId>& way) const {
 }
 
 bool LeakSearch::is_large_collection(NodeId n) const {
-  if (graph().referents(n).size() <= kFewMembers || !is_collection(labels_, n)) return false;
+  if (graph().referents(n).size() <= kFewMembers || !is_anonymous_collection(labels_, n)) return false;
   // That of all modules stands before what they have, and is nobody's collection.
   for (const PyInterpreter& interpreter : clues_.interpreters)
     if (objects().pointer(interpreter.state, objects().layout().PyInterpreterState.modules) == address(n))
@@ -231,7 +232,7 @@ Origin LeakSearch::origin_of_file(const std::string& file) const {
 Origin LeakSearch::origin_of(const std::vector<NodeId>& way) const {
   if (way.empty()) return Origin::kApplication;
   NodeId module = way[0];
-  if (type_of(module).body != Body::kModule) {
+  if (type_of(module).body != TraverseRule::kModule) {
     if (type_of(module).flags & kTpTypeSubclass) return origin_of_class(address(module));
     for (const GraphRoot& root : graph().roots)
       if (root.node == module && root.kind == RootKind::kFrame) return Origin::kApplication;
@@ -275,14 +276,14 @@ NodeId LeakSearch::module(const std::string& name) const {
   return at == modules_.end() ? kNoNode : at->second;
 }
 
-std::string in_words(std::uint64_t n) {
+std::string format_count(std::uint64_t n) {
   std::string text = std::to_string(n);
   for (std::size_t at = text.size(); at > 3; at -= 3) text.insert(at - 3, ",");
   return text;
 }
 
-std::string in_words(std::uint64_t n, std::string_view one, std::string_view several) {
-  return in_words(n) + " " + std::string(n == 1 ? one : several);
+std::string format_count(std::uint64_t n, std::string_view one, std::string_view several) {
+  return format_count(n) + " " + std::string(n == 1 ? one : several);
 }
 
 }  // namespace heapglass

@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "lib/analysis/dominators.h"
+#include "lib/analysis/external_roots.h"
 #include "lib/analysis/garbage.h"
-#include "lib/analysis/heap_objects.h"
-#include "lib/analysis/held_from_outside.h"
-#include "lib/analysis/ways.h"
+#include "lib/analysis/object_view.h"
+#include "lib/analysis/root_paths.h"
 #include "lib/graph/labels.h"
 
 namespace heapglass {
@@ -26,10 +26,10 @@ enum class Origin : std::uint8_t {
 // What is known of a heap when the search begins. All borrowed.
 struct LeakClues {
   Labels& labels;  // of a graph with references
-  const HeapObjects& values;
-  const Ways& ways;
+  const ObjectView& values;
+  const RootPaths& ways;
   const Dominators& dominators;
-  const HeldFromOutside& held;
+  const ExternalRoots& held;
   const Garbage& garbage;
   const std::vector<PyInterpreter>& interpreters;
   // What the system says of a file descriptor of the process: "socket:[81726]"; empty: nothing.
@@ -43,7 +43,7 @@ class LeakSearch {
   explicit LeakSearch(LeakClues clues);
 
   Labels& labels() const { return labels_; }
-  const HeapObjects& values() const { return values_; }
+  const ObjectView& values() const { return values_; }
   const HeapGraph& graph() const { return labels_.graph(); }
   const Objects& objects() const { return labels_.types().objects(); }
   const Dominators& dominators() const { return dominators_; }
@@ -70,7 +70,7 @@ class LeakSearch {
   };
   // What would be freed if all of `members` went, whoever else holds each: what one keeps by another of them
   // is counted once. A member may stand there several times.
-  Kept kept_by(std::span<const NodeId> members) const;
+  Kept retained_by_set(std::span<const NodeId> members) const;
 
   // The shortest way from outside. A function or class is reached from the module that defines it, where that
   // has it under a name, whichever others imported it. Empty: there is none.
@@ -114,8 +114,8 @@ class LeakSearch {
 
   const LeakClues clues_;
   Labels& labels_;
-  const HeapObjects& values_;
-  const Ways& ways_;
+  const ObjectView& values_;
+  const RootPaths& ways_;
   const Dominators& dominators_;
   std::vector<bool> garbage_;  // by node
   std::uint64_t heap_bytes_ = 0;
@@ -130,7 +130,7 @@ class LeakSearch {
 };
 
 // "1,234"; "1 entry", "1,234 entries" with the words for one and for several.
-std::string in_words(std::uint64_t n);
-std::string in_words(std::uint64_t n, std::string_view one, std::string_view several);
+std::string format_count(std::uint64_t n);
+std::string format_count(std::uint64_t n, std::string_view one, std::string_view several);
 
 }  // namespace heapglass

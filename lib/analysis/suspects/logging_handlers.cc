@@ -26,12 +26,12 @@ void add_logger(const LeakSearch& search, NodeId logger, Suspects& found) {
     if (alike.size() < kManyHandlers) continue;
     std::vector<NodeId> all = alike;
     all.push_back(list);
-    Suspect s{.pattern = "logging-handlers", .node = list, .bytes = search.kept_by(all).bytes};
+    Suspect s{.pattern = "logging-handlers", .node = list, .bytes = search.retained_by_set(all).bytes};
     s.objects = alike.size();
     s.certainty = 0.95;
     // Each line is written so many times: worse than the bytes.
     s.share_of_limit = std::min(1.0, static_cast<double>(alike.size()) / 1000);
-    s.evidence = "logger '" + name_of_logger(search, logger) + "' has " + in_words(alike.size()) +
+    s.evidence = "logger '" + name_of_logger(search, logger) + "' has " + format_count(alike.size()) +
                  " handlers " + name + ": every message is written so many times";
     s.cure =
         "Add handlers once, when the program starts (logging.config, or `if not logger.handlers`), and "
@@ -56,8 +56,9 @@ void find_logging(const LeakSearch& search, Suspects& found) {
     if (name != "root" && search.module(name) == kNoNode && search.is_reached(n)) by_chance.push_back(n);
   }
   if (by_chance.size() < kManyLoggers) return;
-  Suspect s{
-      .pattern = "logging-handlers", .bytes = search.kept_by(by_chance).bytes, .objects = by_chance.size()};
+  Suspect s{.pattern = "logging-handlers",
+            .bytes = search.retained_by_set(by_chance).bytes,
+            .objects = by_chance.size()};
   const NodeId logging = search.module("logging");
   const Address manager = logging == kNoNode
                               ? Address{}
@@ -66,7 +67,7 @@ void find_logging(const LeakSearch& search, Suspects& found) {
   if (!is_null(manager)) s.node = search.node(search.values().attribute(manager, "loggerDict"));
   if (s.node != kNoNode) s.owner = "logging.Logger.manager.loggerDict";
   s.certainty = 0.8;
-  s.evidence = in_words(by_chance.size()) + " loggers have names that are no module's, as '" +
+  s.evidence = format_count(by_chance.size()) + " loggers have names that are no module's, as '" +
                name_of_logger(search, by_chance.back()) + "': logging keeps every logger for ever";
   s.cure =
       "Use one logger for each module and put what changes into the message, `extra` or a LoggerAdapter.";

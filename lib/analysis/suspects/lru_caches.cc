@@ -65,7 +65,7 @@ void add_cache(const LeakSearch& search, NodeId n, Suspects& found) {
     if (search.type_of(m).flags & kTpTupleSubclass)
       for (const NodeId argument : search.graph().referents(m))
         if (search.type_of(argument).flags & kTpHeapType) members.push_back(argument);
-  const LeakSearch::Kept kept = search.kept_by(members);
+  const LeakSearch::Kept kept = search.retained_by_set(members);
 
   const Address function = named_field(o, a, type, "func");
   const TypeInfo* of = is_null(function) ? nullptr : search.labels().types().get(o.type_of(function));
@@ -85,10 +85,10 @@ void add_cache(const LeakSearch& search, NodeId n, Suspects& found) {
   // One whose arguments are few kinds is full some day: those of libraries mostly.
   if (search.origin_of(search.way_to(n)) == Origin::kStandard) s.certainty *= 0.2;
   s.evidence = "lru_cache of " + qualname + " with maxsize=" +
-               (bounded ? in_words(static_cast<std::uint64_t>(maxsize)) : std::string("None")) + " has " +
-               in_words(entries, "entry", "entries");
+               (bounded ? format_count(static_cast<std::uint64_t>(maxsize)) : std::string("None")) + " has " +
+               format_count(entries, "entry", "entries");
   if (pinned)
-    s.evidence += "; it is a method: its keys keep " + in_words(pinned, "instance of ", "instances of ") +
+    s.evidence += "; it is a method: its keys keep " + format_count(pinned, "instance of ", "instances of ") +
                   pinned_class + " alive";
   s.cure =
       pinned ? "Cache on the instance (functools.cached_property, or a dict in __init__), so that it goes "

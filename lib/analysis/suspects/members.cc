@@ -26,7 +26,8 @@ std::string commonest(const std::map<std::string, std::size_t>& counts) {
 }
 
 bool is_code(const TypeInfo& type) {
-  return type.flags & kTpTypeSubclass || type.body == Body::kModule || type.name == "builtins.function";
+  return type.flags & kTpTypeSubclass || type.body == TraverseRule::kModule ||
+         type.name == "builtins.function";
 }
 
 bool says_bound(const std::string& name) {
@@ -40,8 +41,8 @@ bool says_bound(const std::string& name) {
 
 bool is_growing_container(const TypeInfo& type) {
   if (type.flags & (kTpDictSubclass | kTpListSubclass)) return true;
-  return type.body == Body::kDeque ||
-         (type.body == Body::kSet && type.name.find("frozenset") == std::string::npos);
+  return type.body == TraverseRule::kDeque ||
+         (type.body == TraverseRule::kSet && type.name.find("frozenset") == std::string::npos);
 }
 
 std::vector<NodeId> members_of(const LeakSearch& search, NodeId container) {
@@ -89,14 +90,14 @@ LeakSearch::Kept kept_by_contents(const LeakSearch& search, NodeId container,
   all.erase(std::unique(all.begin() + 1, all.end()), all.end());
   const auto entries = search.values().length(search.address(container)).value_or(members.size());
   if (all.size() - 1 < entries / 2) all.resize(1);
-  return search.kept_by(all);
+  return search.retained_by_set(all);
 }
 
 std::optional<std::uint64_t> bound_of(const LeakSearch& search, NodeId container,
                                       const std::vector<NodeId>& way) {
   const Objects& o = search.objects();
   const std::uint64_t entries = search.values().length(search.address(container)).value_or(0);
-  if (search.type_of(container).body == Body::kDeque) {
+  if (search.type_of(container).body == TraverseRule::kDeque) {
     const auto maxlen = o.load<std::int64_t>(search.address(container), o.layout().dequeobject.maxlen);
     if (maxlen && *maxlen >= 0) return static_cast<std::uint64_t>(*maxlen);
   }
@@ -107,7 +108,7 @@ std::optional<std::uint64_t> bound_of(const LeakSearch& search, NodeId container
   for (std::size_t i = way.size(); i-- > 0 && holders.size() < 3;)
     if (way[i] != container && !labels.is_namespace(way[i])) holders.push_back(way[i]);
   for (const NodeId holder : holders) {
-    if (search.type_of(holder).body == Body::kModule || !(search.type_of(holder).flags & kTpHeapType))
+    if (search.type_of(holder).body == TraverseRule::kModule || !(search.type_of(holder).flags & kTpHeapType))
       continue;
     std::optional<std::uint64_t> bound;
     auto look = [&](const std::string& name, Address value) {

@@ -66,8 +66,8 @@ std::string descriptors_in_words(const LeakSearch& search, const std::vector<Ope
   return text + (open.size() > kMost ? ", ..." : "");
 }
 
-void accuse(const LeakSearch& search, const LeakSearch::Group& group, const std::map<std::uint32_t, int>& fds,
-            bool sockets, Suspects& found) {
+void add_suspect(const LeakSearch& search, const LeakSearch::Group& group,
+                 const std::map<std::uint32_t, int>& fds, bool sockets, Suspects& found) {
   std::vector<Open> open;
   std::vector<NodeId> all;
   std::set<int> seen;
@@ -84,7 +84,7 @@ void accuse(const LeakSearch& search, const LeakSearch::Group& group, const std:
   if (open.size() < (garbage ? 1 : kManyAlike)) return;
   const std::string what = sockets ? "socket" : "file";
   Suspect s{.pattern = sockets ? "unclosed-socket" : "unclosed-file", .node = group.owner};
-  s.bytes = search.kept_by(all).bytes;
+  s.bytes = search.retained_by_set(all).bytes;
   s.objects = open.size();
   // What an event loop watches are the connections that there are.
   const std::vector<NodeId> way = garbage ? std::vector<NodeId>() : search.way_to(group.owner);
@@ -97,12 +97,12 @@ void accuse(const LeakSearch& search, const LeakSearch::Group& group, const std:
   const std::uint64_t limit = search.clues().most_open_files;
   s.share_of_limit = static_cast<double>(open.size()) /
                      static_cast<double>(limit ? std::min(limit, kUsualLimit) : kUsualLimit);
-  s.evidence = in_words(open.size(), "open " + what, "open " + what + "s") +
+  s.evidence = format_count(open.size(), "open " + what, "open " + what + "s") +
                (garbage ? " that only garbage holds" : "") + ", descriptors " +
                descriptors_in_words(search, open);
-  if (limit) s.evidence += "; the process may have " + in_words(limit);
+  if (limit) s.evidence += "; the process may have " + format_count(limit);
   if (known < open.size() && known > 0)
-    s.evidence += "; " + in_words(open.size() - known) + " of them the system does not know any more";
+    s.evidence += "; " + format_count(open.size() - known) + " of them the system does not know any more";
   s.cure = "close() each when it is done with, best by `with`" +
            std::string(sockets ? "; a socket in CLOSE_WAIT was closed by the other side long ago." : ".");
   for (std::size_t i = 0; i < std::min<std::size_t>(3, open.size()); ++i) s.examples.push_back(open[i].node);
@@ -121,7 +121,7 @@ void find_kind(const LeakSearch& search, const std::vector<NodeId>& nodes, std::
     open.push_back(n);
   }
   for (const LeakSearch::Group& group : search.group_by_owner(open))
-    accuse(search, group, fds, sockets, found);
+    add_suspect(search, group, fds, sockets, found);
 }
 
 }  // namespace

@@ -32,8 +32,8 @@ struct Suspect {
   // Of what is limited beside memory, open files: which part of the limit is used, 0 to 1.
   double share_of_limit = 0;
   std::vector<NodeId> examples;  // a few of `objects`
-  // Containers and other objects that this explains: patterns behind it in the table leave them alone.
-  std::vector<NodeId> explains;
+  // Containers and other objects that this covers: patterns behind it in the table leave them alone.
+  std::vector<NodeId> covers;
   std::optional<SuspectGrowth> growth;  // where there was a look before
   std::string path;                     // the way to `node` as `path` tells it; filled in with the owner
 };

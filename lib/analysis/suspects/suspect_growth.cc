@@ -14,7 +14,7 @@ const Suspect* find_same(const std::vector<Suspect>& look, const Suspect& s) {
 
 }  // namespace
 
-void tell_growth(std::vector<Suspect>& last, const std::vector<std::vector<Suspect>>& before) {
+void annotate_growth(std::vector<Suspect>& last, const std::vector<std::vector<Suspect>>& before) {
   if (before.empty()) return;
   for (Suspect& s : last) {
     SuspectGrowth growth{.looks = static_cast<int>(before.size())};

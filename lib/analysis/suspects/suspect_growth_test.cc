@@ -12,9 +12,9 @@ Suspect suspect(const char* owner, std::uint64_t bytes, std::uint64_t objects) {
 TEST(SuspectGrowth, WhatGrowsComesFirst) {
   std::vector<Suspect> last{suspect("app.table", 900, 90), suspect("app.cache", 300, 30),
                             suspect("app.new", 50, 5)};
-  tell_growth(last,
-              {{suspect("app.table", 900, 90), suspect("app.cache", 100, 10)},
-               {suspect("app.table", 900, 90), suspect("app.cache", 100, 10), suspect("app.new", 40, 4)}});
+  annotate_growth(
+      last, {{suspect("app.table", 900, 90), suspect("app.cache", 100, 10)},
+             {suspect("app.table", 900, 90), suspect("app.cache", 100, 10), suspect("app.new", 40, 4)}});
   ASSERT_EQ(last.size(), 3u);
   EXPECT_EQ(last[0].owner, "app.cache");
   EXPECT_EQ(last[0].growth->bytes, 200);
@@ -30,7 +30,7 @@ TEST(SuspectGrowth, WhatGrowsComesFirst) {
 
 TEST(SuspectGrowth, OneLookTellsNone) {
   std::vector<Suspect> last{suspect("app.table", 900, 90)};
-  tell_growth(last, {});
+  annotate_growth(last, {});
   EXPECT_FALSE(last[0].growth);
 }
 

@@ -39,8 +39,8 @@ Living living_threads(const LeakSearch& search) {
 }
 
 std::string dead_in_words(std::size_t entries, std::size_t dead) {
-  return "has data for " + in_words(entries, "thread", "threads") + ", " + in_words(dead) + " of which " +
-         (dead == 1 ? "is" : "are") + " no more";
+  return "has data for " + format_count(entries, "thread", "threads") + ", " + format_count(dead) +
+         " of which " + (dead == 1 ? "is" : "are") + " no more";
 }
 
 void find_dicts(const LeakSearch& search, const Living& living, std::uint64_t much, Suspects& found) {
@@ -108,7 +108,7 @@ void find_locals(const LeakSearch& search, const Living& living, std::uint64_t m
   for (const NodeId n :
        search.nodes_of([&](const TypeInfo& t) { return search.is_derived(t, "_thread._local"); })) {
     const std::vector<NodeId> dicts = dicts_of(search, n);
-    const LeakSearch::Kept kept = search.kept_by(dicts);
+    const LeakSearch::Kept kept = search.retained_by_set(dicts);
     if (kept.bytes < much) continue;
     const std::size_t dead = dicts.size() > living.count ? dicts.size() - living.count : 0;
     std::uint64_t most = 0;
@@ -123,13 +123,13 @@ void find_locals(const LeakSearch& search, const Living& living, std::uint64_t m
     Suspect s{.pattern = "thread-local", .node = n, .bytes = kept.bytes, .objects = dicts.size()};
     s.certainty = dead ? 0.95 : 0.7;
     s.evidence = dead ? "threading.local " + dead_in_words(dicts.size(), dead)
-                      : "threading.local keeps data for " + in_words(dicts.size(), "thread", "threads") +
+                      : "threading.local keeps data for " + format_count(dicts.size(), "thread", "threads") +
                             " that are alive";
     if (!largest.empty()) s.evidence += ", most of it " + largest;
     s.cure =
         "Delete what a request has put there when it ends: threads of a pool live as long as the process.";
     s.examples = {dicts[0]};
-    s.explains = dicts;
+    s.covers = dicts;
     found.push_back(std::move(s));
   }
 }

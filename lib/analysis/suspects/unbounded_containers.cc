@@ -51,7 +51,8 @@ Contents look_into(const LeakSearch& search, const std::vector<NodeId>& members)
   for (std::size_t i = 0; i < members.size(); i += step, ++c.all) {
     const TypeInfo& type = search.type_of(members[i]);
     c.atoms += is_atom(type);
-    c.code += type.flags & kTpTypeSubclass || type.body == Body::kModule || type.name == "builtins.function";
+    c.code += type.flags & kTpTypeSubclass || type.body == TraverseRule::kModule ||
+              type.name == "builtins.function";
     c.weak += type.name.starts_with("weakref.") || type.name == "builtins.weakref";
     c.of_application +=
         type.flags & kTpHeapType && search.origin_of_class(type.address) == Origin::kApplication;
@@ -71,7 +72,8 @@ double certainty_of(const LeakSearch& search, NodeId n, const std::vector<NodeId
   if (origin == Origin::kStandard) certainty *= is_of_application(c) ? 0.6 : 0.05;
   if (origin == Origin::kInstalled) certainty *= is_of_application(c) ? 0.9 : 0.4;
   // What a running function holds goes when it ends, which a main loop never does.
-  if (search.type_of(way[0]).body != Body::kModule && !(search.type_of(way[0]).flags & kTpTypeSubclass))
+  if (search.type_of(way[0]).body != TraverseRule::kModule &&
+      !(search.type_of(way[0]).flags & kTpTypeSubclass))
     certainty *= 0.6;
   return certainty;
 }
@@ -102,7 +104,7 @@ std::string cure_of(const LeakSearch& search, const std::vector<NodeId>& way, co
            "OrderedDict with popitem(last=False)), remove an entry when its user is done with it, or hold "
            "what "
            "others own in a weakref.WeakValueDictionary.";
-  if (type.body == Body::kSet)
+  if (type.body == TraverseRule::kSet)
     return "Remove from it what is done with, or hold what others own in a weakref.WeakSet.";
   return "Remove from it what is done with, or make it a collections.deque(maxlen=N) if only the newest are "
          "wanted: look who appends to " +
@@ -134,7 +136,7 @@ void find_unbounded_containers(const LeakSearch& search, Suspects& found) {
   const std::uint64_t fewest_bytes = std::max(kFewestMemberBytes, search.heap_bytes() / 2000);
   const std::size_t first = found.size();
   for (const NodeId n : search.nodes_of(is_growing_container)) {
-    if (search.graph().referents(n).size() < kFewestMembers || is_claimed(found, n)) continue;
+    if (search.graph().referents(n).size() < kFewestMembers || is_already_reported(found, n)) continue;
     const std::uint64_t entries = search.values().length(search.address(n)).value_or(0);
     if (entries < kFewestMembers) continue;
     const std::vector<NodeId> members = members_of(search, n);
@@ -145,7 +147,8 @@ void find_unbounded_containers(const LeakSearch& search, Suspects& found) {
     if (kept.bytes < fewest_bytes || is_mostly_one(search, members, kept.bytes)) continue;
     const std::vector<NodeId> way = search.way_to(n);
     if (way.empty() || search.is_one_of_many(way)) continue;
-    if (std::any_of(way.begin(), way.end(), [&](NodeId each) { return is_claimed(found, each); })) continue;
+    if (std::any_of(way.begin(), way.end(), [&](NodeId each) { return is_already_reported(found, each); }))
+      continue;
     if (bound_of(search, n, way)) continue;
     Suspect s{.pattern = "unbounded-cache", .node = n, .bytes = kept.bytes, .objects = entries};
     s.owner = search.owner_of(way);
@@ -156,7 +159,7 @@ void find_unbounded_containers(const LeakSearch& search, Suspects& found) {
     if (search.origin_of(way) == Origin::kStandard && !is_of_application(contents) &&
         kept.bytes < search.heap_bytes() / 10)
       continue;
-    s.evidence = search.type_name(n) + " of " + in_words(entries, "entry", "entries") + ", " +
+    s.evidence = search.type_name(n) + " of " + format_count(entries, "entry", "entries") + ", " +
                  contents_in_words(search, n) + "; nothing that can be seen bounds it";
     if (kept.bytes > 2 * search.dominators().retained_bytes(n))
       s.evidence += "; most of what is in it is held elsewhere too";

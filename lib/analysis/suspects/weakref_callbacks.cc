@@ -58,7 +58,7 @@ void find_weakref_callbacks(const LeakSearch& search, Suspects& found) {
       for (const NodeId n : alike.references)
         for (const NodeId holder : search.labels().referrers().of(n))
           if (search.type_of(holder).name == "weakref.finalize._Info") all.push_back(holder);
-    const LeakSearch::Kept kept = search.kept_by(all);
+    const LeakSearch::Kept kept = search.retained_by_set(all);
     if (kept.bytes < much) continue;
     const auto groups = search.group_by_owner(alike.references);
     Suspect s{.pattern = "weakref-callbacks", .node = groups[0].owner, .bytes = kept.bytes};
@@ -70,9 +70,9 @@ void find_weakref_callbacks(const LeakSearch& search, Suspects& found) {
       const NodeId object = search.node(o.pointer(search.address(n), o.layout().PyWeakReference.wr_object));
       dead += object == kNoNode || search.type_of(object).name == "builtins.NoneType";
     }
-    s.evidence = in_words(s.objects) + " weak references have each a callback of its own (" + kind +
+    s.evidence = format_count(s.objects) + " weak references have each a callback of its own (" + kind +
                  "), which is held strongly with all that it knows";
-    if (dead) s.evidence += "; the objects of " + in_words(dead) + " of them are gone already";
+    if (dead) s.evidence += "; the objects of " + format_count(dead) + " of them are gone already";
     s.cure = finalize ? "Give weakref.finalize only what the cleaning up needs, never the object itself or "
                         "what leads to it, "
                         "and detach() it where it is not needed any more."

@@ -1,0 +1,47 @@
+// What is kept of a target's moment to be compared with another: plain values, the target and its copy may be
+// gone.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cmd/session.h"
+#include "lib/analysis/histogram.h"
+#include "lib/analysis/identities.h"
+#include "lib/analysis/owners.h"
+
+namespace heapglass {
+
+struct MomentOptions {
+  bool owners = true;      // whose each object is; with it go retained sizes by type
+  bool identities = true;  // which object is which
+};
+
+struct HeapSummary {
+  std::string target, python, command_line;
+  std::int32_t pid = 0;
+  std::int64_t time = 0;  // seconds since 1970
+  std::uint64_t objects = 0, bytes = 0;
+  std::vector<TypeCount> types;         // by name
+  std::vector<std::uint64_t> retained;  // by row of types, where asked for
+  std::vector<OwnerCount> owners;       // by path, where asked for
+  Identities identities;                // where asked for; their owners are rows of `owners`
+  std::optional<ResidentMemory> resident;
+  double pause_ms = 0;
+  bool runs = false;
+  std::vector<std::string> caveats;
+
+  const TypeCount* type(std::string_view name) const;  // by its whole name
+};
+
+// References are read where the options need them.
+std::unique_ptr<Session> open_for_moment(const CommonOptions& common, const MomentOptions& options);
+HeapSummary summarize(Session& session, const MomentOptions& options);
+HeapSummary take_summary(const CommonOptions& common, const MomentOptions& options);
+
+// Bytes of a type, those included that sys.getsizeof says nothing of.
+inline std::uint64_t all_bytes(const TypeCount& row) { return row.bytes + row.unreported_bytes; }
+
+}  // namespace heapglass
