@@ -141,7 +141,7 @@ enum class SizeRule : std::uint8_t {
                   // StgDictObject
   kCTypesType,    // 3.13+: the metaclass's tp_basicsize + tp_itemsize * |ob_size| + the parts below of the
                   // StgInfo (see TraverseRule::kCTypesType), if initialized. The parts: format, C string:
-                // length and 1; ffi_type_pointer.elements not null: 8 * (length + 1); 8 * ndim (an int)
+                  // length and 1; ffi_type_pointer.elements not null: 8 * (length + 1); 8 * ndim (an int)
 };
 
 struct SizeRow {
