@@ -7,7 +7,8 @@
 
 namespace heapglass {
 
-// The exit code of the program is the value (design: 2 command line, 3 target, 4 not a Python, 5 file).
+// The exit code of the program is the value (docs/manual.md#exit-codes: 2 command line, 3 target, 4 not a
+// Python, 5 file).
 enum class ErrorKind {
   kUsage = 2,
   kUnreachable = 3,
