@@ -131,7 +131,7 @@ void add_pauses_and_notes(const std::vector<HeapSummary>& moments, Document& doc
   for (const HeapSummary& m : moments) longest = std::max(longest, m.pause_ms);
   document.fields.push_back(
       {{"pause_ms", "longest pause", Kind::kMilliseconds, Audience::kPrograms}, longest});
-  document.notes.insert(document.notes.end(), moments.back().caveats.begin(), moments.back().caveats.end());
+  for (const Caveat& caveat : moments.back().caveats) document.add(caveat);
   const auto& first = moments.front().identities.values;
   if (std::any_of(moments.begin(), moments.end(), [&](const HeapSummary& m) {
         return !m.identities.address.empty() && m.identities.values != first;

@@ -21,12 +21,10 @@ std::string header(const Session& s) {
   text += ",\"layout_source\":" + json_string(s.python().layout_source);
   text += ",\"freeze\":" + json_string(s.capture().freeze);
   text += ",\"pause_ms\":" + json_value(s.capture().pause_ms) + ",\"notes\":[";
-  bool first_note = true;
-  for (const std::string& note : s.caveats()) {
-    text += (first_note ? "" : ",") + json_string(note);
-    first_note = false;
-  }
-  text += "]}\n";
+  Document document;
+  for (const Caveat& caveat : s.caveats()) document.add(caveat);
+  for (const std::string& note : document.notes) text += (text.back() == '[' ? "" : ",") + json_string(note);
+  text += "],\"caveats\":" + json_caveats(document.caveats) + "}\n";
   return text;
 }
 

@@ -11,6 +11,7 @@
 #include "lib/analysis/histogram.h"
 #include "lib/analysis/identities.h"
 #include "lib/analysis/owners.h"
+#include "lib/base/caveat.h"
 
 namespace heapglass {
 
@@ -31,7 +32,7 @@ struct HeapSummary {
   std::optional<ResidentMemory> resident;
   double pause_ms = 0;
   bool runs = false;
-  std::vector<std::string> caveats;
+  std::vector<Caveat> caveats;
 
   const TypeCount* type(std::string_view name) const;  // by its whole name
 };

@@ -361,20 +361,50 @@ std::uint64_t Session::torn() const {
   return count;
 }
 
-std::vector<std::string> Session::caveats() const {
-  std::vector<std::string> lines = capture_.notes;
-  for (const TargetState& state : states_) lines.push_back(state.name + ": " + state.text);
+namespace {
+
+// Some names for people and the same for programs: "a, b and 3 more".
+struct Named {
+  std::vector<std::string> examples;
+  std::size_t count = 0;
+  std::string text;
+  void add(const std::string& name, const std::string& figure = {}) {
+    constexpr std::size_t kMost = 8;
+    if (++count > kMost) return;
+    examples.push_back(name);
+    text += (text.empty() ? "" : ", ") + name + figure;
+  }
+  std::string all() const {
+    return text +
+           (count > examples.size() ? " and " + std::to_string(count - examples.size()) + " more" : "");
+  }
+};
+
+std::string in_brackets(std::uint64_t n) { return " (" + std::to_string(n) + ")"; }
+
+}  // namespace
+
+std::vector<Caveat> Session::caveats() const {
+  std::vector<Caveat> out = capture_.caveats;
+  for (const TargetState& state : states_)
+    out.push_back({"state", 0, state.name + ": " + state.text, {state.name}});
   for (const std::string& file : shrunk_files())
-    lines.push_back(file + " shrank while it was read: what the process had of it is zeros here");
+    out.push_back({"file-shrank",
+                   0,
+                   file + " shrank while it was read: what the process had of it is zeros here",
+                   {file}});
   if (reads_running()) {
     const std::uint64_t count = torn();
-    lines.push_back("read while it ran: " +
-                    (count ? std::to_string(count) + (count == 1 ? " object was" : " objects were") +
-                                 " torn, and left out or told in part"
-                           : std::string("no object was found torn, which does not prove that none was")));
+    out.push_back(
+        {"torn", count,
+         "read while it ran: " +
+             (count ? std::to_string(count) + (count == 1 ? " object was" : " objects were") +
+                          " torn, and left out or told in part"
+                    : std::string("no object was found torn, which does not prove that none was"))});
     if (!report_.lists_closed)
-      lines.push_back(
-          "the collector's lists changed while they were read: what only they lead to is not there");
+      out.push_back(
+          {"gc-lists-changed", 0,
+           "the collector's lists changed while they were read: what only they lead to is not there"});
   }
   if (!report_.unresolved.empty()) {
     std::uint64_t objects = 0;
@@ -384,56 +414,63 @@ std::vector<std::string> Session::caveats() const {
       by_count.emplace_back(count, name);
     }
     std::sort(by_count.rbegin(), by_count.rend());
-    std::string names;
-    for (std::size_t i = 0; i < by_count.size() && i < 8; ++i)
-      names += (i ? ", " : "") + by_count[i].second + " (" + std::to_string(by_count[i].first) + ")";
-    if (by_count.size() > 8) names += " and " + std::to_string(by_count.size() - 8) + " more";
-    lines.push_back(
-        "the references of " + std::to_string(objects) + " objects are " +
-        (resolve_ == "layout" ? "left out where no layout tells them: " : "guessed from their bytes: ") +
-        names);
+    Named types;
+    for (const auto& [count, name] : by_count) types.add(name, in_brackets(count));
+    const bool left_out = resolve_ == "layout";
+    out.push_back({left_out ? "references-left-out" : "references-guessed", objects,
+                   "the references of " + std::to_string(objects) + " objects are " +
+                       (left_out ? "left out where no layout tells them: " : "guessed from their bytes: ") +
+                       types.all(),
+                   types.examples});
     if (report_.guessed)
-      lines.push_back(std::to_string(report_.guessed) + " objects are known by these guesses alone");
-    if (!why_not_run_.empty()) lines.push_back("not asked by running their code: " + why_not_run_);
+      out.push_back({"objects-guessed", report_.guessed,
+                     std::to_string(report_.guessed) + " objects are known by these guesses alone"});
+    if (!why_not_run_.empty())
+      out.push_back({"not-run", 0, "not asked by running their code: " + why_not_run_});
   }
-  std::string distrusted;
-  std::size_t distrusted_types = 0;
-  for (const auto& [name, count] : report_.distrusted)
-    if (++distrusted_types <= 8)
-      distrusted += (distrusted.empty() ? "" : ", ") + name + " (" + std::to_string(count) + ")";
-  if (distrusted_types > 0)
-    lines.push_back(
-        "running their code failed for more than 1 % of the objects of some types, so that none of their "
-        "answers was taken: " +
-        distrusted + (distrusted_types > 8 ? " and " + std::to_string(distrusted_types - 8) + " more" : ""));
+  Named distrusted;
+  for (const auto& [name, count] : report_.distrusted) distrusted.add(name, in_brackets(count));
+  if (distrusted.count > 0)
+    out.push_back(
+        {"types-distrusted", distrusted.count,
+         "running their code failed for more than 1 % of the objects of some types, so that none of their "
+         "answers was taken: " +
+             distrusted.all(),
+         distrusted.examples});
   if (ran_.timeouts || ran_.deaths)
-    lines.push_back("code of the target that was run in a copy did not come to an end " +
-                    std::to_string(ran_.timeouts) + " times and ended the copy " +
-                    std::to_string(ran_.deaths) + " times");
-  std::string unsure;
-  std::size_t unsure_types = 0;
+    out.push_back({"code-did-not-end", ran_.timeouts + ran_.deaths,
+                   "code of the target that was run in a copy did not come to an end " +
+                       std::to_string(ran_.timeouts) + " times and ended the copy " +
+                       std::to_string(ran_.deaths) + " times"});
+  Named unsure;
   for (const GraphType& t : graph_.types)
-    if (t.size_unsure && ++unsure_types <= 8) unsure += (unsure.empty() ? "" : ", ") + t.name;
-  if (unsure_types > 0)
-    lines.push_back("sizes are those of the bare object for types with a __sizeof__ of their own: " + unsure +
-                    (unsure_types > 8 ? " and " + std::to_string(unsure_types - 8) + " more" : ""));
+    if (t.size_unsure) unsure.add(t.name);
+  if (unsure.count > 0)
+    out.push_back(
+        {"sizes-unsure", unsure.count,
+         "sizes are those of the bare object for types with a __sizeof__ of their own: " + unsure.all(),
+         unsure.examples});
   if (report_.collecting)
-    lines.push_back("the process was in the middle of a garbage collection" +
-                    (report_.loose ? ": " + std::to_string(report_.loose) +
-                                         " objects stood on its own lists of what may be garbage"
-                                   : std::string()));
+    out.push_back({"collecting", report_.loose,
+                   "the process was in the middle of a garbage collection" +
+                       (report_.loose ? ": " + std::to_string(report_.loose) +
+                                            " objects stood on its own lists of what may be garbage"
+                                      : std::string())});
   for (unsigned i = 0; i < static_cast<unsigned>(Skip::kCount); ++i) {
     const Skip why = static_cast<Skip>(i);
     if (const std::uint64_t count = health_.count(why))
-      lines.push_back("skipped: " + std::to_string(count) + " " + std::string(describe(why)) +
-                      ", the first at " + to_hex(health_.example(why)));
+      out.push_back({"skipped",
+                     count,
+                     "skipped: " + std::to_string(count) + " " + std::string(describe(why)) +
+                         ", the first at " + to_hex(health_.example(why)),
+                     {std::string(describe(why)), to_hex(health_.example(why))}});
   }
-  return lines;
+  return out;
 }
 
 void Session::write(Document document, const CommonOptions& common, const std::string& default_format,
                     RenderOptions render) const {
-  for (std::string& line : caveats()) document.notes.push_back(std::move(line));
+  for (const Caveat& caveat : caveats()) document.add(caveat);
   const auto told = [&](std::string_view key) {
     return std::any_of(document.fields.begin(), document.fields.end(),
                        [&](const Field& field) { return field.column.key == key; });

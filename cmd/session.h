@@ -9,6 +9,7 @@
 
 #include "cmd/command.h"
 #include "cmd/run_resolver.h"
+#include "lib/base/caveat.h"
 #include "lib/base/limits.h"
 #include "lib/base/read_errors.h"
 #include "lib/graph/builder.h"
@@ -79,7 +80,7 @@ class Session {
                              const std::vector<std::string>& ids) const;
   std::vector<std::string> type_names() const;
   // A line each: what is not exact in this graph, and what was skipped. For under every report.
-  std::vector<std::string> caveats() const;
+  std::vector<Caveat> caveats() const;
   // Writes the document where the common options want it, with the caveats as notes.
   void write(Document document, const CommonOptions& common, const std::string& default_format = "text",
              RenderOptions render = {}) const;

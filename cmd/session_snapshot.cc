@@ -73,16 +73,20 @@ void Session::load(const SnapshotTarget& snapshot, const SessionOptions& options
   resolve_ = facts.text("session.resolve");
   why_not_run_ = facts.text("session.why_not_run");
   values_ = facts.text("values");
+  const bool without = values_ == "none";
   if (values_ != "kept")
-    capture_.notes.push_back(
-        std::string(values_ == "none" ? "this snapshot has no values"
-                                      : "this snapshot has hashes in place of values") +
-        ": texts, numbers and bytes are not shown, and a condition on one holds for no object" +
-        (values_ == "none" ? "; equal ones are not looked for" : ""));
+    capture_.caveats.push_back(
+        {without ? "no-values" : "hashed-values", 0,
+         std::string(without ? "this snapshot has no values"
+                             : "this snapshot has hashes in place of values") +
+             ": texts, numbers and bytes are not shown, and a condition on one holds for no object" +
+             (without ? "; equal ones are not looked for" : "")});
   constexpr std::uint64_t kLookedAt = 1 << 20;  // of a value, by conditions
   if (facts.has("values.longest") && facts.number("values.longest") < kLookedAt)
-    capture_.notes.push_back("this snapshot has the first " + std::to_string(facts.number("values.longest")) +
-                             " bytes of longer values: a condition on the whole of one holds for no object");
+    capture_.caveats.push_back(
+        {"cut-values", facts.number("values.longest"),
+         "this snapshot has the first " + std::to_string(facts.number("values.longest")) +
+             " bytes of longer values: a condition on the whole of one holds for no object"});
   for (const auto& [name, figure] : kRan) ran_.*figure = facts.number(name);
   ran_.ms = facts.real("ran.ms");
   if (options.graph) {

@@ -262,21 +262,28 @@ Capture CoreTarget::capture(const SafePoint&) {
   capture.bytes_copied = bytes_there_;
   auto megabytes = [](std::uint64_t n) { return std::to_string((n + 999'999) / 1'000'000) + " MB"; };
   if (core_.cut_bytes)
-    capture.notes.push_back("the core file is cut: the last " + megabytes(core_.cut_bytes) +
-                            " that its headers promise are not in it, nor are the objects there");
+    capture.caveats.push_back({"core-cut", core_.cut_bytes,
+                               "the core file is cut: the last " + megabytes(core_.cut_bytes) +
+                                   " that its headers promise are not in it, nor are the objects there"});
   if (bytes_absent_)
-    capture.notes.push_back(
-        megabytes(bytes_absent_) +
-        " of writable memory were not written to the core file (coredump_filter, MADV_DONTDUMP)");
+    capture.caveats.push_back(
+        {"core-absent", bytes_absent_,
+         megabytes(bytes_absent_) +
+             " of writable memory were not written to the core file (coredump_filter, MADV_DONTDUMP)"});
   std::string missing;
+  std::vector<std::string> paths;
   unsigned count = 0;
   for (const auto& [path, file] : held_->files)
-    if (!file.descriptor && is_code(path) && ++count <= 4)
+    if (!file.descriptor && is_code(path) && ++count <= 4) {
       missing += (missing.empty() ? "" : "; ") + path + ": " + file.why_not;
+      paths.push_back(path);
+    }
   if (count)
-    capture.notes.push_back(std::to_string(count) +
-                            " files of the core are not to be had here, what only they tell is " +
-                            "missing: " + missing + (count > 4 ? "; and more" : ""));
+    capture.caveats.push_back({"core-files", count,
+                               std::to_string(count) +
+                                   " files of the core are not to be had here, what only they tell is " +
+                                   "missing: " + missing + (count > 4 ? "; and more" : ""),
+                               paths});
   return capture;
 }
 

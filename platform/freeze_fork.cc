@@ -146,9 +146,10 @@ Capture freeze_fork(CapturePlan& prepared, const SafePoint& moment, std::optiona
     throw FreezeModeUnavailable(ErrorKind::kUnreachable,
                                 "its copy was ended while it was read" +
                                     (nothing_left ? std::string() : "; " + left_behind(process)));
-  if (!nothing_left) capture.notes.push_back(left_behind(process));
+  if (!nothing_left) capture.caveats.push_back({"left-behind", 0, left_behind(process)});
   if (const std::uint64_t bytes = kept_from_children(mappings, process.mappings(), capture.mappings))
-    capture.notes.push_back(as_mb(bytes) + " are not there: the process keeps them from its children");
+    capture.caveats.push_back({"kept-from-children", bytes,
+                               as_mb(bytes) + " are not there: the process keeps them from its children"});
   prepared.finish(capture);
   return capture;
 }

@@ -91,8 +91,11 @@ Capture capture_with(CapturePlan& prepared, const FreezeRequest& request, const 
     }
   }
   take(way_of(FreezeMode::kCopy));
-  capture.notes.push_back("held by copy, as --freeze=" + std::string(name_of(way->mode)) +
-                          " cannot be used here: " + reason);
+  capture.caveats.push_back(
+      {"freeze-mode",
+       0,
+       "captured by copy, as --freeze=" + std::string(name_of(way->mode)) + " cannot be used here: " + reason,
+       {std::string(name_of(way->mode))}});
   return capture;
 }
 

@@ -55,11 +55,14 @@ void CapturePlan::finish(Capture& capture) const {
   capture.bytes_copied = copier_->bytes_copied();
   capture.image = std::make_shared<Image>();
   copier_->build(capture, copier_);
-  if (std::string note = copier_->page_out_again(); !note.empty()) capture.notes.push_back(std::move(note));
+  if (std::string note = copier_->page_out_again(); !note.empty())
+    capture.caveats.push_back({"swap", 0, std::move(note)});
   if (!copier_->sees_pages())
-    capture.notes.push_back(
-        "/proc/PID/pagemap of the process cannot be read by this user (CAP_DAC_READ_SEARCH would do): all of "
-        "its memory was read, and it may have got page tables for what it had not touched");
+    capture.caveats.push_back(
+        {"no-pagemap", 0,
+         "/proc/PID/pagemap of the process cannot be read by this user (CAP_DAC_READ_SEARCH would do): all "
+         "of "
+         "its memory was read, and it may have got page tables for what it had not touched"});
 }
 
 }  // namespace heapglass

@@ -222,6 +222,15 @@ std::string json_string(std::string_view text) {
 
 std::string json_value(const Cell& cell) { return std::visit(ValueWriter(), cell); }
 
+std::string json_caveats(const std::vector<Caveat>& caveats) {
+  List list;
+  for (const Caveat& caveat : caveats)
+    list.push_back(Record{{{"kind"}, caveat.kind},
+                          {{"count"}, caveat.count ? Cell(caveat.count) : Cell()},
+                          {{"examples"}, List(caveat.examples.begin(), caveat.examples.end())}});
+  return json_value(list);
+}
+
 Warnings render_json(const Document& document, const RenderOptions& options, std::ostream& out) {
   Writer writer(out, options.one_line);
   out << '{';
@@ -236,6 +245,10 @@ Warnings render_json(const Document& document, const RenderOptions& options, std
   if (!document.notes.empty()) {
     writer.member("notes");
     out << json_value(List(document.notes.begin(), document.notes.end()));
+  }
+  if (!document.caveats.empty()) {
+    writer.member("caveats");
+    out << json_caveats(document.caveats);
   }
   out << (options.one_line ? "}\n" : "\n}\n");
   return {};

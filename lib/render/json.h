@@ -16,5 +16,7 @@ Warnings render_json(const Document&, const RenderOptions&, std::ostream&);
 std::string json_string(std::string_view text);
 // One value on one line.
 std::string json_value(const Cell&);
+// [{"kind": "torn", "count": 3, "examples": []}]
+std::string json_caveats(const std::vector<Caveat>& caveats);
 
 }  // namespace heapglass

@@ -31,6 +31,18 @@ TEST(Json, HistogramHasStableKeys) {
             "}\n");
 }
 
+TEST(Json, CaveatsAreNotesForPeopleAndKindsForPrograms) {
+  Document document;
+  document.add(Caveat{"torn", 3, "3 objects were torn"});
+  document.add(Caveat{"state", 0, "stopped: by a signal", {"stopped"}});
+  EXPECT_EQ(rendered(document),
+            "{\n"
+            "  \"notes\": [\"3 objects were torn\", \"stopped: by a signal\"],\n"
+            "  \"caveats\": [{\"kind\": \"torn\", \"count\": 3, \"examples\": []}, "
+            "{\"kind\": \"state\", \"count\": null, \"examples\": [\"stopped\"]}]\n"
+            "}\n");
+}
+
 TEST(Json, OneLineIsOneLine) {
   RenderOptions options;
   options.one_line = true;

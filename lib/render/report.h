@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "lib/base/address.h"
+#include "lib/base/caveat.h"
 
 namespace heapglass {
 
@@ -149,11 +150,17 @@ struct Profile {
 using Section = std::variant<Table, Picture, Profile>;
 
 // What a command answers. In JSON one object: the fields, then every table's rows under the table's key and a
-// picture as "graph": {"nodes", "edges"}, then "notes".
+// picture as "graph": {"nodes", "edges"}, then "notes" and "caveats".
 struct Document {
   std::vector<Field> fields;
   std::vector<Section> sections;
   std::vector<std::string> notes;
+  std::vector<Caveat> caveats;  // for programs; their texts are among the notes
+
+  void add(const Caveat& caveat) {
+    notes.push_back(caveat.text);
+    caveats.push_back(caveat);
+  }
 };
 
 }  // namespace heapglass

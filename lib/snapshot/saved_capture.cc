@@ -139,13 +139,55 @@ std::vector<ThreadRegisters> load_threads(const SnapshotFile& file) {
   return threads;
 }
 
+void save_caveats(SnapshotWriter& writer, const std::vector<Caveat>& caveats) {
+  std::vector<std::string> kinds, texts, examples;
+  std::vector<std::uint64_t> counts, of;
+  for (std::size_t i = 0; i < caveats.size(); ++i) {
+    const auto& [kind, count, text, some] = caveats[i];
+    kinds.push_back(kind);
+    counts.push_back(count);
+    texts.push_back(text);
+    for (const std::string& each : some) {
+      of.push_back(i);
+      examples.push_back(each);
+    }
+  }
+  writer.strings("notes", texts);
+  writer.strings("notes.kind", kinds);
+  writer.column<std::uint64_t>("notes.count", counts.size(), Transform::kNone,
+                               [counts](std::uint64_t i) { return counts[i]; });
+  writer.strings("notes.example", examples);
+  writer.column<std::uint64_t>("notes.example.of", of.size(), Transform::kNone,
+                               [of](std::uint64_t i) { return of[i]; });
+}
+
+std::vector<Caveat> load_caveats(const SnapshotFile& file) {
+  std::vector<Caveat> caveats;
+  for (std::string& text : file.strings("notes")) caveats.push_back({"capture", 0, std::move(text)});
+  if (!file.has("notes.count")) return caveats;  // of an older version, which had the texts alone
+  const auto kinds = file.strings("notes.kind");
+  const auto counts = file.column<std::uint64_t>("notes.count", caveats.size());
+  const auto examples = file.strings("notes.example");
+  const auto of = file.column<std::uint64_t>("notes.example.of", examples.size());
+  if (kinds.size() != caveats.size()) file.fail("notes.kind", "it has not as many rows as those beside it");
+  for (std::size_t i = 0; i < caveats.size(); ++i) {
+    caveats[i].kind = kinds[i];
+    caveats[i].count = counts[i];
+  }
+  for (std::size_t i = 0; i < examples.size(); ++i) {
+    if (of[i] >= caveats.size()) file.fail("notes.example.of", "there is no such note");
+    caveats[of[i]].examples.push_back(examples[i]);
+  }
+  return caveats;
+}
+
 }  // namespace
 
 // Structs are taken apart by structured bindings: what has a new field does not compile until that is saved.
 void save_capture(SnapshotWriter& writer, Metadata& facts, const Capture& capture,
                   const AddressIndex* objects_alone) {
   const auto& [image, mappings, backing, threads, residency, freeze, pause_ms, prepare_ms, bytes_copied,
-               looks, no_safe_point, was_stopped, notes] = capture;
+               looks, no_safe_point, was_stopped, caveats] = capture;
   facts.set("capture.freeze", freeze);
   facts.set_real("capture.pause_ms", pause_ms);
   facts.set_real("capture.prepare_ms", prepare_ms);
@@ -153,7 +195,7 @@ void save_capture(SnapshotWriter& writer, Metadata& facts, const Capture& captur
   facts.set_number("capture.was_stopped", was_stopped);
   facts.set_number("capture.looks", looks);
   facts.set_number("capture.no_good_moment", no_safe_point);
-  writer.strings("notes", notes);
+  save_caveats(writer, caveats);
   if (residency) save_residency(writer, facts, *residency);
   save_mappings(writer, mappings);
   save_threads(writer, threads, objects_alone);
@@ -168,7 +210,7 @@ Capture load_capture(const SnapshotFile& file, const Metadata& facts) {
   capture.was_stopped = facts.number("capture.was_stopped") != 0;
   capture.looks = static_cast<unsigned>(facts.number("capture.looks"));
   capture.no_safe_point = facts.number("capture.no_good_moment") != 0;
-  capture.notes = file.strings("notes");
+  capture.caveats = load_caveats(file);
 
   if (file.has("residency.start")) capture.residency = load_residency(file, facts);
 

@@ -35,7 +35,7 @@ Capture example() {
   c.looks = 3;
   c.no_safe_point = true;
   c.was_stopped = true;
-  c.notes = {"first", "second"};
+  c.caveats = {{"cut", 3, "first", {"a", "b"}}, {"other", 0, "second"}, {"third", 1, "third", {"c"}}};
   c.residency = Residency{.runs = {{Address{0x1000}, 4096}, {Address{0x3000}, 8192}},
                           .rss = 11,
                           .page_tables = 12,
@@ -75,7 +75,7 @@ void expect_same(const Capture& a, const Capture& b) {
   EXPECT_EQ(a.looks, b.looks);
   EXPECT_EQ(a.no_safe_point, b.no_safe_point);
   EXPECT_EQ(a.was_stopped, b.was_stopped);
-  EXPECT_EQ(a.notes, b.notes);
+  EXPECT_EQ(a.caveats, b.caveats);
   ASSERT_TRUE(a.residency && b.residency);
   EXPECT_EQ(a.residency->rss, b.residency->rss);
   EXPECT_EQ(a.residency->page_tables, b.residency->page_tables);
@@ -145,7 +145,7 @@ Written by_hand(const std::function<void(SnapshotWriter&)>& more) {
   SnapshotWriter facts_of, writer;
   Metadata facts;
   save_capture(facts_of, facts, example());
-  writer.strings("notes", {});
+  writer.strings("notes", {"a note"});
   for (const char* each : {"maps.start", "maps.end", "maps.offset", "maps.device", "maps.inode"})
     writer.column<std::uint64_t>(each, 0, Transform::kDelta, [](std::uint64_t) { return 0; });
   writer.column<std::uint8_t>("maps.flags", 0, Transform::kNone, [](std::uint64_t) { return 0; });
@@ -160,6 +160,7 @@ Written by_hand(const std::function<void(SnapshotWriter&)>& more) {
 TEST(SavedCapture, OfAnOlderFileIsRead) {
   const Written made = by_hand([](SnapshotWriter&) {});
   const Capture loaded = load_capture(*made.file, Metadata(made.file));
+  EXPECT_EQ(loaded.caveats, (std::vector<Caveat>{{"capture", 0, "a note"}}));
   ASSERT_EQ(loaded.threads.size(), 2u);
   EXPECT_EQ(loaded.threads[1].tid, 'B');
   EXPECT_EQ(loaded.threads[1].system_call, "");

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "lib/base/address.h"
+#include "lib/base/caveat.h"
 #include "lib/target/image.h"
 #include "lib/target/mappings.h"
 #include "lib/target/residency.h"
@@ -55,10 +56,10 @@ struct Capture {
   double pause_ms = 0;                 // from the first thread asked to stop until the last was let go
   double prepare_ms = 0;
   std::uint64_t bytes_copied = 0;
-  unsigned looks = 1;              // how often it was held to see whether the moment was good
-  bool no_safe_point = false;      // none came: it was taken at a bad one
-  bool was_stopped = false;        // by job control, and is so again
-  std::vector<std::string> notes;  // for people: what of the target's memory is not there
+  unsigned looks = 1;           // how often it was held to see whether the moment was good
+  bool no_safe_point = false;   // none came: it was taken at a bad one
+  bool was_stopped = false;     // by job control, and is so again
+  std::vector<Caveat> caveats;  // what of the target's memory is not there
 };
 
 }  // namespace heapglass
