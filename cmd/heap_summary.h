@@ -1,4 +1,4 @@
-// What is kept of a target's moment to be compared with another: plain values, the target and its copy may be
+// What of a capture is compared with another: plain values, so that the target and its copy may be
 // gone.
 #pragma once
 

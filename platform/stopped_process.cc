@@ -7,7 +7,6 @@
 #include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -303,10 +302,7 @@ double while_stopped(pid_t pid, const StopOptions& options,
     if (!cannot) return longest;
     if (StopClock::now() + deadline > began + options.budget) std::rethrow_exception(cannot);
     // It runs for as long as it stood, and more.
-    const auto pause =
-        std::chrono::duration_cast<std::chrono::nanoseconds>(deadline + std::chrono::milliseconds(20));
-    const timespec time{pause.count() / 1'000'000'000, pause.count() % 1'000'000'000};
-    nanosleep(&time, nullptr);
+    nap(deadline + std::chrono::milliseconds(20));
     deadline = std::min(2 * deadline, options.longest_try);
   }
 }

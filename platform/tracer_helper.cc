@@ -1,7 +1,6 @@
 #include "platform/tracer_helper.h"
 
 #include <sys/resource.h>
-#include <time.h>
 
 #include <algorithm>
 #include <optional>
@@ -9,6 +8,7 @@
 #include "lib/base/elapsed.h"
 #include "platform/held_thread.h"
 #include "platform/safe_point_wait.h"
+#include "platform/threads.h"
 
 namespace heapglass {
 namespace {
@@ -118,10 +118,8 @@ std::unique_ptr<StoppedProcess> hold(const Process& process, const SyscallGadget
     const bool all_let_go = stopped->resume();
     report.pause_ms = std::max(report.pause_ms, ms_since(since));
     if (good) return stopped;
-    while (!all_let_go && !stopped->detach_stragglers() && !HelperProcess::asked_to_end()) {
-      const timespec nap{0, 1'000'000};
-      nanosleep(&nap, nullptr);
-    }
+    while (!all_let_go && !stopped->detach_stragglers() && !HelperProcess::asked_to_end())
+      nap(std::chrono::milliseconds(1));
   }
 }
 
@@ -201,10 +199,7 @@ TracerHelper::TracerHelper(const Process& process, const SyscallGadgets& sites, 
     if (StopClock::now() + deadline > began + options.budget)
       throw CannotStop(ErrorKind::kUnreachable, report_.what, report_.hint);
     // It runs for as long as it stood, and more.
-    const auto pause =
-        std::chrono::duration_cast<std::chrono::nanoseconds>(deadline + std::chrono::milliseconds(20));
-    const timespec time{pause.count() / 1'000'000'000, pause.count() % 1'000'000'000};
-    nanosleep(&time, nullptr);
+    nap(deadline + std::chrono::milliseconds(20));
     deadline = std::min(2 * deadline, options.longest_try);
   }
 }
