@@ -3,71 +3,68 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "cmd/allocation_sites.h"
-#include "cmd/graph_drawer.h"
-#include "cmd/retained_sizes.h"
-#include "cmd/session.h"
-#include "lib/analysis/objgraph_walk.h"
+#include "cmd/command.h"
 #include "lib/base/choices.h"
 #include "lib/base/error.h"
+#include "lib/heap/objgraph_walk.h"
+#include "lib/open/open_heap.h"
 #include "lib/render/formats.h"
+#include "lib/report/graph_drawer.h"
+#include "lib/report/write_answer.h"
+#include "lib/tracemalloc/allocation_sites.h"
 
 namespace heapglass {
 namespace {
 
 struct GraphOptions {
-  std::vector<std::string> types, ids, ignored;
-  std::string max_depth = "3", too_many = "10", limit = "3", max_nodes, style = "default";
-  std::string filter, highlight, stop_at, extra_info;
+  std::vector<std::string> types;
+  std::vector<Address> ids, ignored;
+  int max_depth = 3;
+  std::size_t too_many = 10, limit = 3;
+  std::optional<std::size_t> max_nodes;
+  std::optional<Expression> filter, highlight, stop_at;
+  PictureStyle style = PictureStyle::kDefault;
+  std::string extra_info;
   bool force = false, refcounts = false, short_names = false, long_names = false;
 };
 
 void declare(CommandLine& line, GraphOptions& o, bool holders) {
-  auto add = line.own().add_options();
-  add("type", options::value(&o.types)->value_name("NAME"),
-      "start at objects of this type, module.qualname or the bare name; can be repeated");
-  add("id", options::value(&o.ids)->value_name("ADDRESS"),
-      "start at the object at this address; can be repeated");
-  add("limit,n", options::value(&o.limit)->value_name("N"), "start at N objects of each type (default 3)");
-  add("max-depth", options::value(&o.max_depth)->value_name("N"),
-      "follow N references from each start (default 3)");
-  add("too-many", options::value(&o.too_many)->value_name("N"),
-      "draw N neighbours of an object and count the others (default 10)");
-  add("max-nodes", options::value(&o.max_nodes)->value_name("N"),
-      "draw at most N objects and count the others (default 200; no limit in objgraph's style)");
-  add("filter", options::value(&o.filter)->value_name("EXPR"),
-      "draw only objects for which EXPR is true: see heapglass help expressions");
-  add("extra-ignore", options::value(&o.ignored)->value_name("ADDRESS"),
-      "leave out the object at this address; can be repeated");
-  add("highlight", options::value(&o.highlight)->value_name("EXPR"),
-      "mark the objects for which EXPR is true");
-  add("stop-at", options::value(&o.stop_at)->value_name("EXPR"),
-      holders ? "do not follow objects for which EXPR is true (default: proper_module, modules that "
-                "sys.modules has)"
-              : "do not follow objects for which EXPR is true");
-  add("extra-info", options::value(&o.extra_info)->value_name("WHAT,..."),
+  line.option("type", &o.types, "NAME",
+              "start at objects of this type, module.qualname or the bare name; can be repeated");
+  line.option("id", &o.ids, "start at the object at this address; can be repeated");
+  line.count("limit,n", &o.limit, 1, 1'000'000, "start at N objects of each type (default 3)");
+  line.count("max-depth", &o.max_depth, 0, 1000, "follow N references from each start (default 3)");
+  line.count("too-many", &o.too_many, 0, 1'000'000,
+             "draw N neighbours of an object and count the others (default 10)");
+  line.count("max-nodes", &o.max_nodes, 1, 1'000'000,
+             "draw at most N objects and count the others (default 200; no limit in objgraph's style)");
+  line.option("filter", &o.filter,
+              "draw only objects for which EXPR is true: see heapglass help expressions");
+  line.option("extra-ignore", &o.ignored, "leave out the object at this address; can be repeated");
+  line.option("highlight", &o.highlight, "mark the objects for which EXPR is true");
+  line.option("stop-at", &o.stop_at,
+              holders ? "do not follow objects for which EXPR is true (default: proper_module, modules that "
+                        "sys.modules has)"
+                      : "do not follow objects for which EXPR is true");
+  line.option(
+      "extra-info", &o.extra_info, "WHAT,...",
       "print in each node its size, retained size, refcount, id, length, or the site that allocated it (site "
       "needs a target that traces with tracemalloc)");
-  add("refcounts", options::bool_switch(&o.refcounts), "print each object's reference count behind its type");
-  add("shortnames", options::bool_switch(&o.short_names), "print types without their module");
-  add("longnames", options::bool_switch(&o.long_names), "print types with their module");
-  add("style", options::value(&o.style)->value_name("NAME"),
+  line.flag("refcounts", &o.refcounts, "print each object's reference count behind its type");
+  line.flag("shortnames", &o.short_names, "print types without their module");
+  line.flag("longnames", &o.long_names, "print types with their module");
+  line.choice<PictureStyle>(
+      "style", &o.style, {{"default", PictureStyle::kDefault}, {"objgraph", PictureStyle::kObjgraph}}, "NAME",
       "default, or objgraph: the nodes, edges, labels and colours that objgraph would draw");
-  add("force", options::bool_switch(&o.force), "draw even a picture that is too large to read");
-}
-
-PictureStyle parse_style(const std::string& text) {
-  return parse_choice("--style", text, {"default", "objgraph"}) ? PictureStyle::kObjgraph
-                                                                : PictureStyle::kDefault;
+  line.flag("force", &o.force, "draw even a picture that is too large to read");
 }
 
 // The first N of each type asked for, and all that were asked for by id.
-std::vector<NodeId> starts_of(const Session& session, const GraphOptions& o,
-                              std::vector<std::string>& notes) {
-  const auto most = static_cast<std::size_t>(parse_count("--limit", o.limit, 1, 1'000'000));
-  std::vector<NodeId> starts = session.select({}, o.ids);
+std::vector<NodeId> starts_of(const Heap& heap, const GraphOptions& o, std::vector<std::string>& notes) {
+  const std::size_t most = o.limit;
+  std::vector<NodeId> starts = heap.select({}, o.ids);
   for (const std::string& type : o.types) {
-    const std::vector<NodeId> found = session.select({type}, {});
+    const std::vector<NodeId> found = heap.select({type}, {});
     starts.insert(starts.end(), found.begin(),
                   found.begin() + static_cast<std::ptrdiff_t>(std::min(most, found.size())));
     if (found.size() > most)
@@ -90,7 +87,7 @@ auto rank_by_module(const Labels& labels) {
   };
 }
 
-std::vector<std::uint32_t> collector_order(Session& s) {
+std::vector<std::uint32_t> collector_order(const Heap& s) {
   std::vector<std::uint32_t> order(s.graph().nodes(), CollectorNeighbours::kNotListed);
   std::uint32_t next = 0;
   ReadErrors health;
@@ -105,16 +102,15 @@ std::vector<std::uint32_t> collector_order(Session& s) {
   return order;
 }
 
-std::string title_of(const Session& session, const GraphOptions& o, bool holders) {
+std::string title_of(const Heap& heap, const GraphOptions& o, bool holders) {
   std::string what;
   auto add = [&](const std::string& name) { what += (what.empty() ? "" : ", ") + name; };
   for (const std::string& type : o.types) add(type);
-  for (const std::string& id : o.ids) {
-    const HeapGraph& graph = session.graph();
-    const Address a = parse_address(id);
+  for (const Address a : o.ids) {
+    const HeapGraph& graph = heap.graph();
     add(graph.types[graph.type[index(graph.index->find(a))]].name + " " + to_hex(a));
   }
-  return (holders ? "Who holds " : "What is held by ") + what + " in " + session.target().name();
+  return (holders ? "Who holds " : "What is held by ") + what + " in " + heap.target().name();
 }
 
 int run_graph(const std::vector<std::string>& arguments, bool holders) {
@@ -122,6 +118,7 @@ int run_graph(const std::vector<std::string>& arguments, bool holders) {
                    holders ? "who holds some objects, as a graph" : "whom some objects hold, as a graph");
   GraphOptions o;
   declare(line, o, holders);
+  if (holders) o.stop_at.emplace(Expression::parse("proper_module", "--stop-at"));
   if (!line.parse(arguments)) return kExitDone;
   if (o.types.empty() && o.ids.empty())
     throw Error(ErrorKind::kUsage,
@@ -135,36 +132,25 @@ int run_graph(const std::vector<std::string>& arguments, bool holders) {
       !format_of_file(common.output)) {
     find_format(common.output.substr(common.output.rfind('.') + 1));  // throws, and lists what there is
   }
-  const PictureStyle style = parse_style(o.style);
+  const PictureStyle style = o.style;
   const bool objgraph = style == PictureStyle::kObjgraph;
-  NeighbourhoodOptions how{.referrers = holders};
-  how.max_depth = static_cast<int>(parse_count("--max-depth", o.max_depth, 0, 1000));
-  how.too_many = static_cast<std::size_t>(parse_count("--too-many", o.too_many, 0, 1'000'000));
+  NeighbourhoodOptions how{.referrers = holders, .max_depth = o.max_depth, .too_many = o.too_many};
   if (o.force || objgraph) how.most_nodes = 1'000'000;
-  if (!o.max_nodes.empty())
-    how.most_nodes = static_cast<std::size_t>(parse_count("--max-nodes", o.max_nodes, 1, 1'000'000));
-  const auto filter = parse_expression(o.filter, "--filter"),
-             highlight = parse_expression(o.highlight, "--highlight");
-  const auto stop_at =
-      parse_expression(o.stop_at.empty() && holders ? "proper_module" : o.stop_at, "--stop-at");
-  std::unordered_set<std::uint64_t> ignored;
-  for (const std::string& id : o.ignored) ignored.insert(value(parse_address(id)));
+  if (o.max_nodes) how.most_nodes = *o.max_nodes;
+  const std::optional<Expression>&filter = o.filter, &highlight = o.highlight, &stop_at = o.stop_at;
+  const std::unordered_set<Address> ignored(o.ignored.begin(), o.ignored.end());
   DrawOptions looks{.style = style, .refcounts = o.refcounts, .extra_info = parse_extra_info(o.extra_info)};
   looks.long_names = objgraph ? o.long_names : !o.short_names;
 
-  const auto session = Session::open(common, {});
+  const auto heap = open_heap(common, {});
   std::vector<std::string> notes;
-  const std::vector<NodeId> starts = starts_of(*session, o, notes);
-  const Referrers referrers = reverse(session->graph());
-  Labels labels(session->types(), session->graph(), referrers);
-  ObjectView values(session->types(), session->graph(), session->interpreters());
+  const std::vector<NodeId> starts = starts_of(*heap, o, notes);
+  Labels& labels = heap->labels();
+  const ObjectView& values = heap->view();
   const auto& extra = looks.extra_info;
-  if (uses_retained({&filter, &highlight, &stop_at}) ||
-      std::find(extra.begin(), extra.end(), ExtraInfo::kRetained) != extra.end())
-    enable_retained_sizes(values, *session);
   std::optional<AllocationSites> sites;
   if (std::find(extra.begin(), extra.end(), ExtraInfo::kSite) != extra.end()) {
-    sites.emplace(*session);
+    sites.emplace(*heap);
     if (const std::string why = sites->why_none(); !why.empty()) notes.push_back(why);
     looks.site = [&](NodeId n) { return sites->line_of(n); };
   }
@@ -179,24 +165,24 @@ int run_graph(const std::vector<std::string>& arguments, bool holders) {
       if (no_empty_tuple && labels.type_of(n).name == "builtins.tuple" &&
           values.length(labels.address(n)) == 0)
         return true;
-      return ignored.count(value(labels.address(n))) > 0 || (filter && !matches(filter, n));
+      return ignored.count(labels.address(n)) > 0 || (filter && !matches(filter, n));
     };
   if (highlight) looks.highlight = [&](NodeId n) { return matches(highlight, n); };
   if (holders && !objgraph) how.rank = rank_by_module(labels);
 
   const Neighbourhood around =
-      objgraph ? objgraph_walk(CollectorNeighbours(session->graph(), referrers, collector_order(*session)),
+      objgraph ? objgraph_walk(CollectorNeighbours(heap->graph(), heap->referrers(), collector_order(*heap)),
                                starts, how)
-               : neighbourhood(session->graph(), referrers, starts, how);
-  GraphDrawer maker(*session, labels, values, looks);
-  Picture picture = maker.draw(around, title_of(*session, o, holders), holders, how.max_depth);
+               : neighbourhood(heap->graph(), heap->referrers(), starts, how);
+  GraphDrawer maker(*heap, looks);
+  Picture picture = maker.draw(around, title_of(*heap, o, holders), holders, how.max_depth);
   picture.notes = std::move(notes);
   Document document;
   document.sections.push_back(std::move(picture));
   RenderOptions render;
   render.style = style;
   render.force = o.force;
-  session->write(std::move(document), common, common.output == "-" ? "dot" : "text", render);
+  write_answer(*heap, std::move(document), common, common.output == "-" ? "dot" : "text", render);
   return kExitDone;
 }
 

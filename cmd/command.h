@@ -1,93 +1,103 @@
 // What a command is. To add one: its file with a run function, and a row in commands.cc.
 #pragma once
 
-#include <boost/program_options.hpp>
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
-#include "lib/analysis/expression.h"
-#include "lib/render/output.h"
-#include "lib/render/output_keeper.h"
-#include "lib/render/report.h"
-#include "lib/target/freeze.h"
+#include "lib/base/address.h"
+#include "lib/expression/expression.h"
+#include "lib/open/open_heap.h"
+#include "lib/report/metrics.h"
 
 namespace heapglass {
-
-namespace options = boost::program_options;
 
 // Exit codes: 0, 1, 130 and those of ErrorKind.
 constexpr int kExitDone = 0;
 constexpr int kExitExceeded = 1;  // a threshold of --fail-if, or --timeout of query
 
-// What every command that looks at a target takes.
-struct CommonOptions {
-  std::string target;
-  std::string format;
-  std::string output;
-  FileMode mode;  // of the files that are written
-  FreezeRequest freeze;
-  std::string resolve = "auto";
-  std::string sysroot;
-  int nice = 10;  // steps that decoding comes behind others
-  bool verbose = false;
-  bool exact_bytes = false;
-  bool csv_raw = false;
-  // Set by commands. After the last look heapglass gives up all rights, so that only `output` and these files
-  // can be written, and only these deeds be done: see OutputKeeper.
-  bool more_follow = false;
-  std::vector<OutputKeeper::File> extra_outputs;
-  std::vector<std::function<void()>> deeds;
-  std::function<void()> at_end;
-};
+// --limit of a table that can be long.
+constexpr long long kMostRows = 1'000'000'000;
 
-// The options of one command: common ones, its own, and TARGET. Numbers are parsed as signed and checked, so
-// that -3 is an error and not 4294967293.
+// Throws Error kUsage naming the option where `text` is no whole number or outside of [least, most].
+long long parse_count(std::string_view option, const std::string& text, long long least, long long most);
+// "10s", "500ms", "2m", "1h", "10": seconds where no unit is given. Throws Error kUsage naming the option.
+std::chrono::milliseconds parse_time(std::string_view option, const std::string& text);
+
+// The options of one command: common ones, its own, and TARGET. An option is declared with the variable that
+// takes its value, typed; what it is not given keeps what is in that. A value that is none is an Error kUsage
+// before anything is stopped.
 class CommandLine {
  public:
   CommandLine(std::string_view command, std::string_view summary, bool takes_target = true);
+  ~CommandLine();
 
-  options::options_description& own() { return own_; }
-  CommonOptions& common() { return common_; }
+  // `name` may have a short form behind a comma: "limit,n".
+  void flag(const char* name, bool* value, std::string help);
+  void option(const char* name, std::string* value, const char* takes, std::string help);
+  // Can be repeated.
+  void option(const char* name, std::vector<std::string>* values, const char* takes, std::string help);
+  void option(const char* name, std::vector<Address>* addresses, std::string help);
+  void option(const char* name, std::optional<Expression>* condition, std::string help);
+  void option(const char* name, std::optional<std::chrono::milliseconds>* time, std::string help);
+  // A whole number in [least, most].
+  template <class N>
+  void count(const char* name, N* value, long long least, long long most, std::string help,
+             const char* takes = "N") {
+    add_count(name, takes, least, most, std::move(help),
+              [value](long long n) { *value = static_cast<N>(n); });
+  }
+  template <class N>
+  void count(const char* name, std::optional<N>* value, long long least, long long most, std::string help,
+             const char* takes = "N") {
+    add_count(name, takes, least, most, std::move(help),
+              [value](long long n) { *value = static_cast<N>(n); });
+  }
+  // One of a few words.
+  template <class T>
+  void choice(const char* name, T* value, std::vector<std::pair<std::string_view, T>> choices,
+              const char* takes, std::string help) {
+    std::vector<std::string_view> words;
+    for (const auto& each : choices) words.push_back(each.first);
+    add_choice(name, words, takes, std::move(help),
+               [value, choices = std::move(choices)](std::size_t i) { *value = choices[i].second; });
+  }
+  // --openmetrics, --service and --metrics-top.
+  void metrics(MetricsOptions* options);
 
   // A second word behind TARGET, which may be left out.
-  void takes_also(std::string name, std::string* value) {
-    also_name_ = std::move(name);
-    also_ = value;
-  }
+  void takes_also(std::string name, std::string* value);
   // Further targets behind TARGET.
-  void takes_more_targets(std::vector<std::string>* targets) { more_ = targets; }
+  void takes_more_targets(std::vector<std::string>* targets);
+
   // False: --help was asked for and has been printed. Throws Error kUsage with "did you mean".
   bool parse(const std::vector<std::string>& arguments);
-  std::string help() const;
-  // Every option, for manuals and completions.
-  std::vector<const options::option_description*> all() const;
+  CommonOptions& common() { return common_; }
 
  private:
+  using Set = std::function<void(const std::string& text)>;
+  struct Declared;
+  void add(const char* name, const char* takes, std::string help, bool repeated, Set set);
+  void add_count(const char* name, const char* takes, long long least, long long most, std::string help,
+                 std::function<void(long long)> set);
+  void add_choice(const char* name, const std::vector<std::string_view>& words, const char* takes,
+                  std::string help, std::function<void(std::size_t)> set);
+  void add_common();
+
   std::string command_, summary_;
   bool takes_target_;
   std::string also_name_;
   std::string* also_ = nullptr;
   std::vector<std::string>* more_ = nullptr;
   CommonOptions common_;
-  std::string freeze_ = "copy", max_pause_, mode_, nice_ = "10";  // as written
-  options::options_description own_;
-  options::options_description shared_;
+  std::unique_ptr<Declared> declared_;
 };
-
-// "0644", "640" -> what a file may be read and written by. Throws Error kUsage.
-FileMode parse_file_mode(const std::string& text);
-// Throws Error kUsage naming the option where `text` is no whole number or below `least`.
-long long parse_count(std::string_view option, const std::string& text, long long least, long long most);
-// Of an option's value; nullopt where it is empty. Throws Error kUsage that points at the wrong place, and
-// where it asks for what no command computes yet.
-std::optional<Expression> parse_expression(const std::string& text, std::string_view option);
-// "0x7f31c0de", "139872341" -> address. Throws Error kUsage.
-Address parse_address(const std::string& text);
 
 struct Command {
   std::string_view name;

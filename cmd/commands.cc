@@ -1,3 +1,4 @@
+
 #include "cmd/command.h"
 
 namespace heapglass {

@@ -5,17 +5,18 @@
 #include <map>
 #include <thread>
 
-#include "cmd/diff_report.h"
-#include "cmd/growth_style.h"
-#include "cmd/heap_summary.h"
-#include "cmd/keep_right_to_write.h"
-#include "cmd/metrics.h"
-#include "cmd/thresholds.h"
-#include "cmd/time_text.h"
+#include "cmd/command.h"
 #include "lib/base/choices.h"
 #include "lib/base/error.h"
+#include "lib/compare/heap_summary.h"
+#include "lib/open/open_heap.h"
+#include "lib/open/output_rights.h"
 #include "lib/render/output.h"
 #include "lib/render/write_report.h"
+#include "lib/report/diff_report.h"
+#include "lib/report/growth_style.h"
+#include "lib/report/metrics.h"
+#include "lib/report/thresholds.h"
 
 namespace heapglass {
 namespace {
@@ -24,7 +25,6 @@ struct DiffOptions {
   std::vector<std::string> targets;  // the first one included
   std::chrono::milliseconds interval{};
   long long looks = 2;  // at a single target
-  std::size_t limit = 0;
   bool growth = false, long_names = false, survivors = false;
   DiffReportOptions report;
   MetricsOptions metrics;
@@ -57,12 +57,12 @@ class Looks {
 
 int print_growth_style(const CommonOptions& common, const DiffOptions& options) {
   Output output(common.output, common.mode);
-  GrowthStyle growth(options.long_names, options.limit);
+  GrowthStyle growth(options.long_names, options.report.limit);
   const Looks looks(common, options);
   for (std::size_t i = 0; i < looks.count(); ++i) {
     const CommonOptions at = looks.at(i);
     if (i > 0 && output.is_terminal()) output.stream() << '\n';
-    growth.take(at, output.stream());
+    growth.take(*open_heap(at, {.graph = false}), output.stream());
   }
   output.commit();
   return kExitDone;
@@ -77,13 +77,13 @@ std::vector<HeapSummary> take_moments(const CommonOptions& common, const DiffOpt
   for (std::size_t i = 0; i < moments.size(); ++i) {
     const bool ends = i == 0 || i + 1 == moments.size();
     const MomentOptions wanted{.owners = ends, .identities = ends || options.survivors};
-    std::shared_ptr<Session> session = open_for_moment(looks.at(i), wanted);
-    if (options.targets.size() == 1 && i == 0 && !session->target().runs())
+    std::shared_ptr<Heap> heap = open_heap(looks.at(i), {.references = wanted.needs_references()});
+    if (options.targets.size() == 1 && i == 0 && !heap->target().runs())
       throw Error(ErrorKind::kUsage,
-                  "there is one moment in " + session->target().name() + ": nothing to compare it with",
+                  "there is one moment in " + heap->target().name() + ": nothing to compare it with",
                   "give a later one too: heapglass diff OLD NEW");
     if (before.valid()) moments[i - 1] = before.get();
-    before = std::async(std::launch::async, [session, wanted] { return summarize(*session, wanted); });
+    before = std::async(std::launch::async, [heap, wanted] { return summarize(*heap, wanted); });
   }
   moments.back() = before.get();
   return moments;
@@ -95,38 +95,41 @@ int run_diff(const std::vector<std::string>& arguments) {
   CommandLine line("diff", "what became more between two moments, or while one watches");
   DiffOptions o;
   std::vector<std::string> more;
-  std::string every, times, limit, sort = "bytes", style = "default", fail_if;
+  std::string fail_if;
+  std::optional<std::chrono::milliseconds> every;
+  std::optional<long long> times;
+  std::optional<std::size_t> limit;
   line.takes_more_targets(&more);
-  auto add = line.own().add_options();
-  add("every", options::value(&every)->value_name("TIME"),
-      "with one target: time between two captures: 500ms, 10s (default), 2m");
-  add("times", options::value(&times)->value_name("N"),
-      "with one target: number of captures (default 2), of which the first and the last are compared");
-  add("survivors", options::bool_switch(&o.survivors),
+  line.option("every", &every, "with one target: time between two captures: 500ms, 10s (default), 2m");
+  line.count("times", &times, 2, 1'000'000,
+             "with one target: number of captures (default 2), of which the first and the last are compared");
+  line.flag(
+      "survivors", &o.survivors,
       "with three targets or more: objects that were made after the first, are in the second and still there "
       "in the last");
-  add("limit,n", options::value(&limit)->value_name("N"),
-      "print N types and owners (default 20, in growth style 10), 0: all");
-  add("sort", options::value(&sort)->value_name("KEY"), "sort by growth in bytes (default) or count");
-  add("fail-if", options::value(&fail_if)->value_name("THRESHOLD"),
+  line.count("limit,n", &limit, 0, kMostRows,
+             "print N types and owners (default 20, in growth style 10), 0: all");
+  line.choice<bool>("sort", &o.report.by_count, {{"bytes", false}, {"count", true}}, "KEY",
+                    "sort by growth in bytes (default) or count");
+  line.option(
+      "fail-if", &fail_if, "THRESHOLD",
       "exit with code 1 and the reason where THRESHOLD is exceeded, such as 'bytes(app.Session) > 10MB or "
       "growth(rss) > 5%': see heapglass help thresholds");
-  o.metrics.add_to(line.own());
-  add("style", options::value(&style)->value_name("NAME"),
+  line.metrics(&o.metrics);
+  line.choice<bool>(
+      "style", &o.growth, {{"default", false}, {"growth", true}}, "NAME",
       "default, or growth: what objgraph.show_growth prints each time, of tracked objects only");
-  add("longnames", options::bool_switch(&o.long_names), "in growth style: print types with their module");
+  line.flag("longnames", &o.long_names, "in growth style: print types with their module");
   if (!line.parse(arguments)) return kExitDone;
   const CommonOptions& common = line.common();
   o.targets = {common.target};
   o.targets.insert(o.targets.end(), more.begin(), more.end());
-  if (o.targets.size() > 1 && (!every.empty() || !times.empty()))
+  if (o.targets.size() > 1 && (every || times))
     throw Error(ErrorKind::kUsage, "--every and --times are for a single target that runs");
-  o.interval = parse_time("--every", every.empty() ? "10s" : every);
-  o.looks = parse_count("--times", times.empty() ? "2" : times, 2, 1'000'000);
-  o.growth = parse_choice("--style", style, {"default", "growth"}) == 1;
+  o.interval = every.value_or(std::chrono::seconds(10));
+  o.looks = times.value_or(2);
   if (o.long_names && !o.growth) throw Error(ErrorKind::kUsage, "--longnames requires --style growth");
-  parse_choice("--sort", sort, {"bytes", "count"});
-  if (o.growth && (sort != "bytes" || !(common.format.empty() || common.format == "text") || o.survivors ||
+  if (o.growth && (o.report.by_count || !(common.format.empty() || common.format == "text") || o.survivors ||
                    !fail_if.empty() || !o.metrics.file.empty()))
     throw Error(ErrorKind::kUsage,
                 "--style growth is a text by count: it takes no --sort, --format, --survivors, --fail-if or "
@@ -134,10 +137,8 @@ int run_diff(const std::vector<std::string>& arguments) {
   if (o.survivors && (o.targets.size() > 1 ? o.targets.size() : static_cast<std::size_t>(o.looks)) < 3)
     throw Error(ErrorKind::kUsage, "--survivors needs three moments or more",
                 "heapglass diff --survivors S1 S2 S3, or a process and --times 3");
-  if (limit.empty()) limit = o.growth ? "10" : "20";
-  o.limit = static_cast<std::size_t>(parse_count("--limit", limit, 0, 1'000'000'000));
+  o.report.limit = limit.value_or(o.growth ? 10 : 20);
   const Thresholds thresholds(fail_if);
-  o.metrics.most();  // a wrong number is told before anything is stopped
   if (!o.metrics.file.empty())
     line.common().extra_outputs.emplace_back(o.metrics.file, mode_of_metrics(line.common().mode));
   keep_right_to_write(common);  // while there are no threads, and little memory to be forked
@@ -148,7 +149,6 @@ int run_diff(const std::vector<std::string>& arguments) {
   if (!o.metrics.file.empty())
     write_metrics(gauges_of(moments.back(), &moments.front(), !reasons.empty(), o.metrics), o.metrics,
                   common.mode);
-  o.report = {.limit = o.limit, .by_count = sort == "count"};
   Document document =
       o.survivors ? survivors_report(moments, o.report) : diff_report(moments, reasons, o.report);
   RenderOptions render;

@@ -5,12 +5,14 @@
 #include <ctime>
 #include <optional>
 
-#include "cmd/export_formats.h"
-#include "cmd/keep_right_to_write.h"
-#include "cmd/metrics.h"
+#include "cmd/command.h"
 #include "lib/base/choices.h"
 #include "lib/base/error.h"
+#include "lib/export/export_formats.h"
+#include "lib/open/open_heap.h"
+#include "lib/open/output_rights.h"
 #include "lib/render/output.h"
+#include "lib/report/metrics.h"
 
 namespace heapglass {
 namespace {
@@ -36,11 +38,9 @@ int run_export(const std::vector<std::string>& arguments) {
       "export",
       "every object and reference, for other programs: as jsonl (the default), sqlite, csv or parquet");
   HeapPlace place{"", host_name(), ""};
-  auto add = line.own().add_options();
-  add("service", options::value(&place.service)->value_name("NAME"),
-      "parquet: the partition `service` (default: the name of the target's program)");
-  add("host", options::value(&place.host)->value_name("NAME"),
-      "parquet: the partition `host` (default: this host)");
+  line.option("service", &place.service, "NAME",
+              "parquet: the partition `service` (default: the name of the target's program)");
+  line.option("host", &place.host, "NAME", "parquet: the partition `host` (default: this host)");
   if (!line.parse(arguments)) return kExitDone;
   const CommonOptions& common = line.common();
   const std::string format = common.format.empty() ? "jsonl" : common.format;
@@ -48,8 +48,8 @@ int run_export(const std::vector<std::string>& arguments) {
   if (format == "jsonl") {
     keep_right_to_write(common);
     Output output(common.output, common.mode);
-    const auto session = Session::open(common, {});
-    export_jsonl(*session, output.stream());
+    const auto heap = open_heap(common, {});
+    export_jsonl(*heap, output.stream());
     output.commit();
     return kExitDone;
   }
@@ -59,12 +59,12 @@ int run_export(const std::vector<std::string>& arguments) {
                                    : "give a folder with -o: its tables are files there");
   const WriteParquet write = format == "parquet" ? load_parquet() : nullptr;
   if (format == "sqlite") {
-    export_sqlite(*Session::open(common, {}), common.output, common.mode);
+    export_sqlite(*open_heap(common, {}), common.output, common.mode);
     return kExitDone;
   }
   std::optional<TableFolder> folder;
   CommonOptions looking = common;
-  SessionOptions options;
+  HeapNeeds options;
   if (format == "csv") {
     folder = TableFolder::of_csv(common.output, common.mode);
     folder->agree(looking);
@@ -77,9 +77,9 @@ int run_export(const std::vector<std::string>& arguments) {
       folder->agree(agreed);
     };
   }
-  const auto session = Session::open(looking, options);
-  if (format == "csv") export_csv(*session, *folder, common.csv_raw ? CsvText::kRaw : CsvText::kSafe);
-  if (format == "parquet") export_parquet(*session, *folder, write);
+  const auto heap = open_heap(looking, options);
+  if (format == "csv") export_csv(*heap, *folder, common.csv_raw ? CsvText::kRaw : CsvText::kSafe);
+  if (format == "parquet") export_parquet(*heap, *folder, write);
   return kExitDone;
 }
 

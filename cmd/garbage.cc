@@ -1,18 +1,21 @@
 // heapglass garbage: what a full collection would free now.
-#include "lib/analysis/garbage.h"
+
+#include "lib/graph/garbage.h"
 
 #include <algorithm>
 #include <map>
 #include <tuple>
 #include <unordered_map>
 
-#include "cmd/graph_drawer.h"
-#include "cmd/saved_leaked_references.h"
-#include "cmd/wants_picture.h"
-#include "lib/analysis/garbage_options.h"
+#include "cmd/command.h"
 #include "lib/base/error.h"
-#include "lib/graph/objgraph_labels.h"
+#include "lib/heap/objgraph_labels.h"
+#include "lib/open/open_heap.h"
 #include "lib/python/describe.h"
+#include "lib/render/output_options.h"
+#include "lib/report/graph_drawer.h"
+#include "lib/report/write_answer.h"
+#include "lib/snapshot/saved_leaked_references.h"
 #include "lib/target/freeze.h"
 
 namespace heapglass {
@@ -43,7 +46,7 @@ std::string types_in_words(const HeapGraph& graph, const std::vector<NodeId>& no
 
 // By object of the garbage: how many weak references with a callback lead to it whose callbacks a collection
 // would call. Those that are garbage themselves are cleared before (handle_weakrefs, Modules/gcmodule.c).
-std::unordered_map<std::uint32_t, std::uint64_t> callbacks_of(Session& s, const Garbage& garbage) {
+std::unordered_map<std::uint32_t, std::uint64_t> callbacks_of(const Heap& s, const Garbage& garbage) {
   const HeapGraph& graph = s.graph();
   std::vector<bool> freed(graph.nodes());
   for (const NodeId n : garbage.freed) freed[index(n)] = true;
@@ -61,7 +64,7 @@ std::unordered_map<std::uint32_t, std::uint64_t> callbacks_of(Session& s, const 
 }
 
 // What is in gc.garbage: found unreachable once, and kept, by gc.DEBUG_SAVEALL or a tp_del of C code.
-Table uncollectable(Session& s, std::size_t most) {
+Table uncollectable(const Heap& s, std::size_t most) {
   const Objects& o = s.objects();
   const PyLayout& l = o.layout();
   Table table{.key = "gc_garbage",
@@ -92,7 +95,7 @@ struct Alike {
   std::string types;
 };
 // Those that have most first.
-std::vector<Alike> alike_groups(Session& s, const Garbage& garbage) {
+std::vector<Alike> alike_groups(const Heap& s, const Garbage& garbage) {
   const auto callbacks = callbacks_of(s, garbage);
   using Key = std::tuple<std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t, std::string>;
   std::map<Key, std::size_t> known;
@@ -116,12 +119,9 @@ std::vector<Alike> alike_groups(Session& s, const Garbage& garbage) {
   return rows;
 }
 
-Picture draw(Session& s, const Alike& alike, std::size_t number, std::size_t most) {
+Picture draw(const Heap& s, const Alike& alike, std::size_t number, std::size_t most) {
   const Garbage::Component& component = *alike.first;
-  const Referrers referrers = reverse(s.graph());
-  Labels labels(s.types(), s.graph(), referrers);
-  const ObjectView values(s.types(), s.graph(), s.interpreters());
-  GraphDrawer maker(s, labels, values, {});
+  GraphDrawer maker(s, {});
   const std::string which = number == 1 ? "The group" : "Group " + std::to_string(number);
   Picture picture{
       .title = which + " of garbage" + (number == 1 ? " that most is in, in " : " in ") + s.target().name(),
@@ -149,7 +149,7 @@ Picture draw(Session& s, const Alike& alike, std::size_t number, std::size_t mos
   return picture;
 }
 
-Document leaked_document(Session& s, std::size_t most) {
+Document leaked_document(const Heap& s, std::size_t most) {
   const HeapGraph& graph = s.graph();
   struct Lost {
     std::uint64_t objects = 0, references = 0, bytes = 0;
@@ -203,27 +203,24 @@ Document leaked_document(Session& s, std::size_t most) {
 
 int run_garbage(const std::vector<std::string>& arguments) {
   CommandLine line("garbage", "what a full garbage collection would free now (the target does not run one)");
-  std::string limit = "20", max_nodes = "200", group = "1";
+  std::size_t most = 20, most_nodes = 200, drawn = 1;
   bool leaked = false;
-  auto add = line.own().add_options();
-  add("limit,n", options::value(&limit)->value_name("N"), "print N types and groups (default 20), 0: all");
-  add("max-nodes", options::value(&max_nodes)->value_name("N"), "draw at most N objects (default 200)");
-  add("group", options::value(&group)->value_name("N"),
-      "draw the Nth group of the list (default 1, the largest)");
-  add("held-by-c", options::bool_switch(&leaked),
+  line.count("limit,n", &most, 0, kMostRows, "print N types and groups (default 20), 0: all");
+  line.count("max-nodes", &most_nodes, 1, 1'000'000, "draw at most N objects (default 200)");
+  line.count("group", &drawn, 1, kMostRows, "draw the Nth group of the list (default 1, the largest)");
+  line.flag(
+      "held-by-c", &leaked,
       "print instead the objects with more counted references than memory has pointers to them: references "
       "that C code took and never gave back");
   if (!line.parse(arguments)) return kExitDone;
-  const auto most = static_cast<std::size_t>(parse_count("--limit", limit, 0, 1'000'000'000));
-  const auto most_nodes = static_cast<std::size_t>(parse_count("--max-nodes", max_nodes, 1, 1'000'000));
-  const auto session = Session::open(line.common(), {});
-  Session& s = *session;
+  const auto heap = open_heap(line.common(), {});
+  const Heap& s = *heap;
   const HeapGraph& graph = s.graph();
   if (leaked) {
-    s.write(leaked_document(s, most), line.common());
+    write_answer(s, leaked_document(s, most), line.common());
     return kExitDone;
   }
-  const Garbage garbage = find_garbage(graph, garbage_options(s.types(), graph, s.interpreters()));
+  const Garbage& garbage = s.garbage();
 
   std::map<std::string, OfType> by_type;
   std::uint64_t bytes = 0;
@@ -243,14 +240,13 @@ int run_garbage(const std::vector<std::string>& arguments) {
   if (wants_picture(line.common())) {
     if (garbage.components.empty())
       throw Error(ErrorKind::kUsage, "there is no garbage to draw in " + s.target().name());
-    const auto drawn = static_cast<std::size_t>(parse_count("--group", group, 1, 1'000'000'000));
     const std::vector<Alike> alike = alike_groups(s, garbage);
     if (drawn > alike.size())
       throw Error(ErrorKind::kUsage, "there are " + std::to_string(alike.size()) +
                                          " kinds of groups of garbage in " + s.target().name() +
-                                         ", none is number " + group);
+                                         ", none is number " + std::to_string(drawn));
     document.sections.push_back(draw(s, alike[drawn - 1], drawn, most_nodes));
-    s.write(std::move(document), line.common());
+    write_answer(s, std::move(document), line.common());
     return kExitDone;
   }
   document.fields.push_back(
@@ -294,7 +290,7 @@ int run_garbage(const std::vector<std::string>& arguments) {
       std::to_string(garbage.unreachable.size()) +
       " of them the collector itself would find (gc.collect() returns that), the others go with "
       "them; a finalizer may keep some");
-  s.write(std::move(document), line.common());
+  write_answer(s, std::move(document), line.common());
   return kExitDone;
 }
 

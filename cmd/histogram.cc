@@ -1,29 +1,35 @@
 // heapglass histogram: objects and bytes by type.
-#include "lib/analysis/histogram.h"
+
+#include "lib/compare/histogram.h"
 
 #include <algorithm>
 #include <iostream>
 
-#include "cmd/keep_right_to_write.h"
-#include "cmd/session.h"
+#include "cmd/command.h"
 #include "lib/base/choices.h"
 #include "lib/base/edit_distance.h"
 #include "lib/base/error.h"
-#include "lib/graph/objgraph_labels.h"
+#include "lib/base/type_name.h"
+#include "lib/heap/objgraph_labels.h"
+#include "lib/open/open_heap.h"
+#include "lib/open/output_rights.h"
 #include "lib/python/text_repr.h"
 #include "lib/render/numbers.h"
 #include "lib/render/output.h"
 #include "lib/render/utf8.h"
+#include "lib/report/write_answer.h"
 
 namespace heapglass {
 namespace {
+
+enum class TypesSort { kBytes, kCount, kExternal, kMean, kType };
 
 // What objgraph.show_most_common_types prints, for scripts that read it.
 int print_like_objgraph(const CommonOptions& common, bool long_names, std::size_t limit) {
   keep_right_to_write(common);
   Output output(common.output, common.mode);
-  const auto session = Session::open(common, {.graph = false});
-  auto counts = objgraph_common_types(session->types(), session->interpreters(), long_names, limit);
+  const auto heap = open_heap(common, {.graph = false});
+  auto counts = objgraph_common_types(heap->types(), heap->interpreters(), long_names, limit);
   for (auto& [name, count] : counts) name = printable(name);
   std::size_t width = 0;
   for (const auto& [name, count] : counts) width = std::max(width, code_points(name));
@@ -37,33 +43,35 @@ int print_like_objgraph(const CommonOptions& common, bool long_names, std::size_
 
 int run_histogram(const std::vector<std::string>& arguments) {
   CommandLine line("histogram", "objects and bytes by type");
-  std::string sort = "bytes", limit, style = "default";
+  TypesSort sort = TypesSort::kBytes;
+  std::optional<std::size_t> limit;
+  bool objgraph = false;
   std::vector<std::string> types;
   bool long_names = false;
-  auto add = line.own().add_options();
-  add("sort", options::value(&sort)->value_name("KEY"),
-      "sort by bytes (default), count, external, mean or type");
-  add("limit,n", options::value(&limit)->value_name("N"),
-      "print N types (default 20, in objgraph's style 10), 0: all");
-  add("type", options::value(&types)->value_name("NAME"),
-      "only this type, module.qualname or the bare name; can be repeated");
-  add("style", options::value(&style)->value_name("NAME"),
+  line.choice<TypesSort>("sort", &sort,
+                         {{"bytes", TypesSort::kBytes},
+                          {"count", TypesSort::kCount},
+                          {"external", TypesSort::kExternal},
+                          {"mean", TypesSort::kMean},
+                          {"type", TypesSort::kType}},
+                         "KEY", "sort by bytes (default), count, external, mean or type");
+  line.count("limit,n", &limit, 0, kMostRows, "print N types (default 20, in objgraph's style 10), 0: all");
+  line.option("type", &types, "NAME", "only this type, module.qualname or the bare name; can be repeated");
+  line.choice<bool>(
+      "style", &objgraph, {{"default", false}, {"objgraph", true}}, "NAME",
       "default, or objgraph: what objgraph.show_most_common_types prints, of tracked objects only");
-  add("longnames", options::bool_switch(&long_names), "in objgraph's style: print types with their module");
+  line.flag("longnames", &long_names, "in objgraph's style: print types with their module");
   if (!line.parse(arguments)) return kExitDone;
-  const bool objgraph = parse_choice("--style", style, {"default", "objgraph"}) == 1;
-  if (objgraph && (!types.empty() || sort != "bytes" ||
+  if (objgraph && (!types.empty() || sort != TypesSort::kBytes ||
                    !(line.common().format.empty() || line.common().format == "text")))
     throw Error(ErrorKind::kUsage,
                 "--style objgraph is a text by count: it takes no --type, --sort or --format");
   if (long_names && !objgraph) throw Error(ErrorKind::kUsage, "--longnames requires --style objgraph");
-  if (limit.empty()) limit = objgraph ? "10" : "20";
-  parse_choice("--sort", sort, {"bytes", "count", "external", "mean", "type"});
-  const auto most = static_cast<std::size_t>(parse_count("--limit", limit, 0, 1'000'000'000));
+  const std::size_t most = limit.value_or(objgraph ? 10 : 20);
   if (objgraph) return print_like_objgraph(line.common(), long_names, most);
-  const auto session = Session::open(line.common(), {.references = false});
+  const auto heap = open_heap(line.common(), {.references = false});
 
-  std::vector<TypeCount> rows = histogram(session->graph(), &session->objects());
+  std::vector<TypeCount> rows = histogram(heap->graph(), &heap->objects());
   std::uint64_t objects = 0, bytes = 0, external = 0, beyond = 0;
   for (const TypeCount& r : rows) {
     objects += r.count;
@@ -76,7 +84,7 @@ int run_histogram(const std::vector<std::string>& arguments) {
     for (const std::string& wanted : types)
       if (std::none_of(rows.begin(), rows.end(),
                        [&](const TypeCount& r) { return type_matches(r.type, wanted); })) {
-        const std::string meant = did_you_mean(near_names(wanted, session->type_names(), 3));
+        const std::string meant = did_you_mean(near_names(wanted, heap->type_names(), 3));
         // On the standard error: who reads the table by a script sees it too.
         std::cerr << "heapglass: there is no object of type '" << printable(wanted) << "'"
                   << (meant.empty() ? "" : ": " + printable(meant)) << "\n";
@@ -88,10 +96,10 @@ int run_histogram(const std::vector<std::string>& arguments) {
   }
   auto mean = [](const TypeCount& r) { return static_cast<double>(r.bytes) / static_cast<double>(r.count); };
   std::stable_sort(rows.begin(), rows.end(), [&](const TypeCount& a, const TypeCount& b) {
-    if (sort == "bytes") return a.bytes + a.unreported_bytes > b.bytes + b.unreported_bytes;
-    if (sort == "external") return a.external_bytes > b.external_bytes;
-    if (sort == "count") return a.count > b.count;
-    if (sort == "mean") return mean(a) > mean(b);
+    if (sort == TypesSort::kBytes) return a.bytes + a.unreported_bytes > b.bytes + b.unreported_bytes;
+    if (sort == TypesSort::kExternal) return a.external_bytes > b.external_bytes;
+    if (sort == TypesSort::kCount) return a.count > b.count;
+    if (sort == TypesSort::kMean) return mean(a) > mean(b);
     return a.type < b.type;
   });
   const std::size_t in_all = rows.size();
@@ -124,7 +132,7 @@ int run_histogram(const std::vector<std::string>& arguments) {
   if (rows.size() < in_all)
     table.notes.push_back(std::to_string(in_all - rows.size()) + " more types: --limit 0 shows all");
   document.sections.push_back(std::move(table));
-  session->write(std::move(document), line.common());
+  write_answer(*heap, std::move(document), line.common());
   return kExitDone;
 }
 

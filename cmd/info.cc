@@ -1,12 +1,15 @@
 // heapglass info: what runs there.
-#include "cmd/session.h"
+#include "cmd/command.h"
+#include "lib/base/elapsed.h"
+#include "lib/open/open_heap.h"
+#include "lib/report/write_answer.h"
 
 namespace heapglass {
 namespace {
 
 // One word, or a list where several hold.
-Cell state_of(const Session& session) {
-  const std::vector<TargetState>& states = session.states();
+Cell state_of(const Heap& heap) {
+  const std::vector<TargetState>& states = heap.states();
   if (states.empty()) return std::string("running");
   if (states.size() == 1) return states.front().name;
   List names;
@@ -18,12 +21,13 @@ Cell state_of(const Session& session) {
 
 int run_info(const std::vector<std::string>& arguments) {
   CommandLine line("info", "what runs there: version, layout, threads, collector, sizes");
+  const auto began = std::chrono::steady_clock::now();
   bool no_heap = false;
-  line.own().add_options()("no-heap", options::bool_switch(&no_heap),
-                           "do not count objects: the answer takes milliseconds however large the heap is");
+  line.flag("no-heap", &no_heap,
+            "do not count objects: the answer takes milliseconds however large the heap is");
   if (!line.parse(arguments)) return kExitDone;
-  const auto session = Session::open(line.common(), {.graph = !no_heap, .sharing = true});
-  const Session& s = *session;
+  const auto heap = open_heap(line.common(), {.graph = !no_heap, .sharing = true});
+  const Heap& s = *heap;
   const PyRuntime& python = s.python();
 
   std::uint64_t bytes = 0;
@@ -77,8 +81,8 @@ int run_info(const std::vector<std::string>& arguments) {
   if (s.capture().freeze == name_of(FreezeMode::kNone) && !no_heap)
     add("torn", "torn objects", Kind::kCount, s.torn());
   add("pause_ms", "paused for", Kind::kMilliseconds, s.capture().pause_ms);
-  add("elapsed_ms", "looked at in", Kind::kMilliseconds, s.elapsed_ms());
-  s.write(std::move(document), line.common());
+  add("elapsed_ms", "looked at in", Kind::kMilliseconds, ms_since(began));
+  write_answer(s, std::move(document), line.common());
   return kExitDone;
 }
 

@@ -5,65 +5,47 @@
 #include <thread>
 #include <unordered_map>
 
-#include "cmd/allocation_sites.h"
-#include "cmd/graph_drawer.h"
-#include "cmd/keep_right_to_write.h"
-#include "cmd/root_paths_of.h"
-#include "cmd/time_text.h"
-#include "cmd/wants_picture.h"
-#include "cmd/ways_picture.h"
-#include "lib/analysis/garbage_options.h"
-#include "lib/analysis/suspects/find_suspects.h"
-#include "lib/analysis/suspects/suspect_growth.h"
+#include "cmd/command.h"
 #include "lib/base/error.h"
+#include "lib/heap/garbage_options.h"
+#include "lib/leaks/find_suspects.h"
+#include "lib/leaks/suspect_growth.h"
+#include "lib/open/open_heap.h"
+#include "lib/open/output_rights.h"
 #include "lib/render/numbers.h"
+#include "lib/render/output_options.h"
+#include "lib/report/graph_drawer.h"
+#include "lib/report/path_picture.h"
+#include "lib/report/write_answer.h"
+#include "lib/tracemalloc/allocation_sites.h"
 
 namespace heapglass {
 namespace {
 
-// One moment of a target, and all that the search for leaks needs to know of it.
+// The heap of one capture, and the search for leaks in it.
 class LeakContext {
  public:
   explicit LeakContext(const CommonOptions& common)
-      : session_(Session::open(common, {.open_files = true})),
-        referrers_(reverse(session_->graph())),
-        labels_(session_->types(), session_->graph(), referrers_),
-        values_(session_->types(), session_->graph(), session_->interpreters()),
-        outside_(*session_, labels_, values_),
-        ways_(outside_.ways()),
-        dominators_(session_->graph(), outside_.held().held),
-        garbage_(find_garbage(session_->graph(), garbage_options(session_->types(), session_->graph(),
-                                                                 session_->interpreters()))),
-        files_(session_->open_files()),
-        search_({.labels = labels_,
-                 .values = values_,
-                 .ways = ways_,
-                 .dominators = dominators_,
-                 .held = outside_.held(),
-                 .garbage = garbage_,
-                 .interpreters = session_->interpreters(),
+      : heap_(open_heap(common, {.open_files = true})),
+        search_({.labels = heap_->labels(),
+                 .values = heap_->view(),
+                 .ways = heap_->root_paths(),
+                 .dominators = heap_->dominators(),
+                 .held = heap_->external_roots(),
+                 .garbage = heap_->garbage(),
+                 .interpreters = heap_->interpreters(),
                  .open_file =
                      [this](int fd) {
-                       const auto at = files_.what.find(fd);
-                       return at == files_.what.end() ? std::string() : at->second;
+                       const auto at = heap_->open_files().what.find(fd);
+                       return at == heap_->open_files().what.end() ? std::string() : at->second;
                      },
-                 .most_open_files = files_.limit}) {}
+                 .most_open_files = heap_->open_files().limit}) {}
 
-  Session& session() { return *session_; }
-  const ObjectView& values() const { return values_; }
+  const Heap& heap() const { return *heap_; }
   const LeakSearch& search() const { return search_; }
-  const Dominators& dominators() const { return dominators_; }
 
  private:
-  std::unique_ptr<Session> session_;
-  const Referrers referrers_;
-  Labels labels_;
-  const ObjectView values_;
-  ExternalRootPaths outside_;
-  const RootPaths ways_;
-  const Dominators dominators_;
-  const Garbage garbage_;
-  const OpenFiles& files_;
+  const std::unique_ptr<Heap> heap_;
   const LeakSearch search_;
 };
 
@@ -79,7 +61,7 @@ std::string growth_in_words(const Suspect& s) {
 // several keep by each other is the nearest one's.
 std::vector<std::string> allocated_by_suspect(LeakContext& look, const std::vector<Suspect>& suspects,
                                               std::size_t shown, const AllocationSites& sites) {
-  const HeapGraph& graph = look.session().graph();
+  const HeapGraph& graph = look.heap().graph();
   constexpr std::uint32_t kNobodys = ~std::uint32_t{0};
   std::unordered_map<std::uint32_t, std::uint32_t> first_of;  // suspect by node
   std::vector<std::uint32_t> whose(graph.nodes(), kNobodys);
@@ -91,9 +73,9 @@ std::vector<std::string> allocated_by_suspect(LeakContext& look, const std::vect
         if (whose[index(n)] == kNobodys) whose[index(n)] = i;
   }
   std::vector<std::unordered_map<std::string, std::uint64_t>> bytes(shown);
-  for (const NodeId n : look.dominators().order()) {
+  for (const NodeId n : look.heap().dominators().order()) {
     std::uint32_t& suspect = whose[index(n)];
-    const NodeId keeper = look.dominators().dominator(n);
+    const NodeId keeper = look.heap().dominators().dominator(n);
     if (suspect == kNobodys && keeper != kNoNode) suspect = whose[index(keeper)];
     if (suspect == kNobodys) continue;
     if (const std::string line = sites.line_of(n); !line.empty())
@@ -116,7 +98,7 @@ std::vector<std::string> allocated_by_suspect(LeakContext& look, const std::vect
 
 // Objects that were made before it traced have no line.
 void add_allocation_lines(LeakContext& look, const std::vector<Suspect>& suspects, Table& table) {
-  const AllocationSites sites(look.session());
+  const AllocationSites sites(look.heap());
   if (!sites.why_none().empty()) return;
   table.columns.push_back({"allocated_at", "allocated at", Kind::kSentence});
   const auto lines = allocated_by_suspect(look, suspects, table.rows.size(), sites);
@@ -166,9 +148,9 @@ Table table_of(const std::vector<Suspect>& suspects, std::size_t shown, const Le
 
 // Who holds the suspects, and a few of what each holds.
 Picture draw(LeakContext& look, const std::vector<Suspect>& suspects, std::size_t shown, std::size_t most) {
-  Session& s = look.session();
+  const Heap& s = look.heap();
   const LeakSearch& search = look.search();
-  GraphDrawer maker(s, search.labels(), look.values(), {});
+  GraphDrawer maker(s, {});
   std::vector<std::vector<NodeId>> ways;
   for (std::size_t i = 0; i < shown; ++i) {
     const Suspect& suspect = suspects[i];
@@ -188,26 +170,25 @@ Picture draw(LeakContext& look, const std::vector<Suspect>& suspects, std::size_
 
 int run_leaks(const std::vector<std::string>& arguments) {
   CommandLine line("leaks", "leak suspects: what keeps them alive, and the usual cure");
-  std::string limit, max_nodes = "200", every, times;
+  std::optional<std::size_t> limit;
+  std::size_t most_nodes = 200;
+  std::optional<std::chrono::milliseconds> every;
+  std::optional<long long> times;
   std::vector<std::string> more;
   line.takes_more_targets(&more);
-  auto add = line.own().add_options();
-  add("every", options::value(&every)->value_name("TIME"),
-      "capture again after this time, 500ms, 10s or 2m, and rank suspects by growth");
-  add("times", options::value(&times)->value_name("N"), "number of captures (with --every: default 2)");
-  add("limit,n", options::value(&limit)->value_name("N"),
-      "print N suspects (default 10, in a picture 3), 0: all");
-  add("max-nodes", options::value(&max_nodes)->value_name("N"), "draw at most N objects (default 200)");
+  line.option("every", &every,
+              "capture again after this time, 500ms, 10s or 2m, and rank suspects by growth");
+  line.count("times", &times, 2, 1'000'000, "number of captures (with --every: default 2)");
+  line.count("limit,n", &limit, 0, kMostRows, "print N suspects (default 10, in a picture 3), 0: all");
+  line.count("max-nodes", &most_nodes, 1, 1'000'000, "draw at most N objects (default 200)");
   if (!line.parse(arguments)) return kExitDone;
   const bool picture = wants_picture(line.common());
-  if (limit.empty()) limit = picture ? "3" : "10";
-  const auto most = static_cast<std::size_t>(parse_count("--limit", limit, 0, 1'000'000'000));
-  const auto most_nodes = static_cast<std::size_t>(parse_count("--max-nodes", max_nodes, 1, 1'000'000));
-  if (!more.empty() && !(every.empty() && times.empty()))
+  const std::size_t most = limit.value_or(picture ? 3 : 10);
+  if (!more.empty() && (every || times))
     throw Error(ErrorKind::kUsage, "--every and --times are for a single target that runs");
-  const auto interval = parse_time("--every", every.empty() ? "10s" : every);
-  const bool again = !every.empty() || !times.empty();
-  const auto looks = again ? parse_count("--times", times.empty() ? "2" : times, 2, 1'000'000) : 1;
+  const auto interval = every.value_or(std::chrono::seconds(10));
+  const bool again = every || times;
+  const auto looks = again ? times.value_or(2) : 1;
 
   std::vector<std::string> targets(static_cast<std::size_t>(looks), line.common().target);
   targets.insert(targets.end(), more.begin(), more.end());
@@ -220,9 +201,9 @@ int run_leaks(const std::vector<std::string>& arguments) {
     common.more_follow = true;
     if (again) std::this_thread::sleep_until(began + static_cast<long long>(i) * interval);
     LeakContext look(common);
-    if (again && !look.session().target().runs())
+    if (again && !look.heap().target().runs())
       throw Error(ErrorKind::kUsage,
-                  "there is one moment in " + look.session().target().name() + ": it will not grow",
+                  "there is one moment in " + look.heap().target().name() + ": it will not grow",
                   "give a later one too: heapglass leaks OLD NEW");
     before.push_back(find_suspects(look.search()));
   }
@@ -230,7 +211,7 @@ int run_leaks(const std::vector<std::string>& arguments) {
   common.target = targets.back();
   if (again) std::this_thread::sleep_until(began + (looks - 1) * interval);
   LeakContext look(common);
-  Session& s = look.session();
+  const Heap& s = look.heap();
   std::vector<Suspect> suspects = find_suspects(look.search());
   annotate_growth(suspects, before);
 
@@ -241,7 +222,7 @@ int run_leaks(const std::vector<std::string>& arguments) {
       throw Error(ErrorKind::kUsage,
                   "there is nothing to draw: nothing in " + s.target().name() + " looks like a leak");
     document.sections.push_back(draw(look, suspects, shown, most_nodes));
-    s.write(std::move(document), line.common());
+    write_answer(s, std::move(document), line.common());
     return kExitDone;
   }
   document.fields.push_back(
@@ -260,7 +241,7 @@ int run_leaks(const std::vector<std::string>& arguments) {
   if (shown < suspects.size())
     table.notes.push_back(std::to_string(suspects.size() - shown) + " more suspects: --limit 0 shows all");
   document.sections.push_back(std::move(table));
-  s.write(std::move(document), line.common());
+  write_answer(s, std::move(document), line.common());
   return kExitDone;
 }
 

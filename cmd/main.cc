@@ -4,14 +4,14 @@
 #include <iostream>
 
 #include "cmd/command.h"
-#include "cmd/cron_help.h"
 #include "cmd/failure.h"
-#include "lib/analysis/expression.h"
 #include "lib/base/edit_distance.h"
 #include "lib/base/error.h"
+#include "lib/expression/expression.h"
 #include "lib/render/output.h"
 #include "lib/render/output_keeper.h"
 #include "lib/render/unfinished.h"
+#include "lib/report/cron_help.h"
 #include "platform/file_guard.h"
 
 namespace heapglass {

@@ -1,8 +1,11 @@
 // heapglass memory: what the resident memory is, in rows that add up to it.
 #include <algorithm>
 
-#include "cmd/memory_bill_of.h"
+#include "cmd/command.h"
+#include "lib/open/open_heap.h"
 #include "lib/render/numbers.h"
+#include "lib/report/write_answer.h"
+#include "lib/snapshot/saved_bill.h"
 
 namespace heapglass {
 namespace {
@@ -84,17 +87,14 @@ Field pymalloc_of(const PymallocFigures& p) {
 
 int run_memory(const std::vector<std::string>& arguments) {
   CommandLine line("memory", "what the memory is: rows that add up to the RSS");
-  std::string limit = "8";
+  std::size_t most = 8;
   bool arenas = false;
-  auto add = line.own().add_options();
-  add("limit,n", options::value(&limit)->value_name("N"),
-      "print N rows of each kind, and the sum of the others (default 8), 0: all");
-  add("arenas", options::bool_switch(&arenas), "also print a table of malloc's arenas");
+  line.count("limit,n", &most, 0, kMostRows,
+             "print N rows of each kind, and the sum of the others (default 8), 0: all");
+  line.flag("arenas", &arenas, "also print a table of malloc's arenas");
   if (!line.parse(arguments)) return kExitDone;
-  const auto most = static_cast<std::size_t>(parse_count("--limit", limit, 0, 1'000'000'000));
-  const auto session =
-      Session::open(line.common(), {.references = false, .residency = true, .sharing = true});
-  const MemoryBill bill = memory_bill_of(*session);
+  const auto heap = open_heap(line.common(), {.references = false, .residency = true, .sharing = true});
+  const MemoryBill bill = memory_bill(*heap);
 
   Document document;
   const auto field = [&](const char* key, const char* title, Kind kind, Cell value) {
@@ -107,7 +107,7 @@ int run_memory(const std::vector<std::string>& arguments) {
   if (bill.residency_known) {
     field("page_tables", "page tables, beside", Kind::kBytes, bill.page_tables);
     field("swapped", "swapped out, beside", Kind::kBytes, bill.swapped);
-    if (const auto memory = session->target().resident_memory(); memory && memory->proportional > 0) {
+    if (const auto memory = heap->target().resident_memory(); memory && memory->proportional > 0) {
       field("pss", "its share of the RSS (Pss)", Kind::kBytes, memory->proportional);
       field("shared", "mapped by others too", Kind::kBytes, memory->mapped_by_others);
       field("shared_anonymous", "shared by forking", Kind::kBytes, memory->anonymous_mapped_by_others);
@@ -117,7 +117,7 @@ int run_memory(const std::vector<std::string>& arguments) {
   document.sections.push_back(rows_of(bill, most));
   if (arenas || !line.common().format.empty()) document.sections.push_back(arenas_of(bill));
   for (const std::string& doubt : bill.doubts) document.notes.push_back(doubt);
-  session->write(std::move(document), line.common());
+  write_answer(*heap, std::move(document), line.common());
   return kExitDone;
 }
 

@@ -1,67 +1,84 @@
 // heapglass objects: the objects of a type or that a condition holds for, one a line.
 #include <algorithm>
 
-#include "cmd/retained_sizes.h"
-#include "cmd/root_paths_of.h"
-#include "cmd/session.h"
-#include "lib/analysis/expression.h"
-#include "lib/analysis/object_view.h"
+#include "cmd/command.h"
 #include "lib/base/choices.h"
 #include "lib/base/error.h"
+#include "lib/expression/expression.h"
+#include "lib/heap/object_view.h"
+#include "lib/heap/path_text.h"
+#include "lib/open/open_heap.h"
 #include "lib/python/describe.h"
 #include "lib/python/weak_references.h"
+#include "lib/report/write_answer.h"
 
 namespace heapglass {
+namespace {
+
+enum class ObjectsSort { kSize, kRetained, kRefcount, kLength, kId };
+
+// The shortest path from a root; empty where there is none.
+Cell path_to(const Heap& heap, NodeId object) {
+  const std::vector<NodeId> path = heap.root_paths().shortest(object);
+  if (path.empty()) return {};
+  return PathFormatter(heap.labels(), heap.view()).tell(path).text;
+}
+
+}  // namespace
 
 int run_objects(const std::vector<std::string>& arguments) {
   CommandLine line("objects", "the objects of a type, or of which something is true, one a line");
-  std::vector<std::string> types, ids;
-  std::string limit = "50", sort = "size", where;
+  std::vector<std::string> types;
+  std::vector<Address> ids;
+  std::size_t most = 50;
+  ObjectsSort sort = ObjectsSort::kSize;
+  std::optional<Expression> condition;
   bool paths = false;
-  auto add = line.own().add_options();
-  add("type", options::value(&types)->value_name("NAME"),
-      "objects of this type, module.qualname or the bare name; can be repeated");
-  add("id", options::value(&ids)->value_name("ADDRESS"), "the object at this address; can be repeated");
-  add("where", options::value(&where)->value_name("EXPR"),
+  line.option("type", &types, "NAME",
+              "objects of this type, module.qualname or the bare name; can be repeated");
+  line.option("id", &ids, "the object at this address; can be repeated");
+  line.option(
+      "where", &condition,
       "only objects for which EXPR is true, such as \"size > 1MB and .user.name == 'bob'\": see heapglass "
       "help expressions");
-  add("limit,n", options::value(&limit)->value_name("N"), "print N objects (default 50), 0: all");
-  add("sort", options::value(&sort)->value_name("KEY"),
-      "sort by size (default), retained, refcount, length or id");
-  add("paths", options::bool_switch(&paths), "print the shortest root path of each object");
+  line.count("limit,n", &most, 0, kMostRows, "print N objects (default 50), 0: all");
+  line.choice<ObjectsSort>("sort", &sort,
+                           {{"size", ObjectsSort::kSize},
+                            {"retained", ObjectsSort::kRetained},
+                            {"refcount", ObjectsSort::kRefcount},
+                            {"length", ObjectsSort::kLength},
+                            {"id", ObjectsSort::kId}},
+                           "KEY", "sort by size (default), retained, refcount, length or id");
+  line.flag("paths", &paths, "print the shortest root path of each object");
   if (!line.parse(arguments)) return kExitDone;
-  parse_choice("--sort", sort, {"size", "retained", "refcount", "length", "id"});
-  const auto most = static_cast<std::size_t>(parse_count("--limit", limit, 0, 1'000'000'000));
-  const auto condition = parse_expression(where, "--where");
-  const bool retained = sort == "retained" || uses_retained({&condition});
-  const auto session = Session::open(line.common(), {.references = retained || paths});
-  const HeapGraph& graph = session->graph();
-  const Objects& objects = session->objects();
-  ObjectView values(session->types(), graph, session->interpreters());
-
-  if (retained) enable_retained_sizes(values, *session);
+  const bool retained =
+      sort == ObjectsSort::kRetained || (condition && condition->uses(ExpressionField::kRetained));
+  const auto heap = open_heap(line.common(), {.references = retained || paths});
+  const HeapGraph& graph = heap->graph();
+  const Objects& objects = heap->objects();
+  const ObjectView& values = heap->view();
 
   std::vector<NodeId> nodes;
   if (types.empty() && ids.empty()) {
     nodes.resize(graph.nodes());
     for (std::uint32_t n = 0; n < graph.nodes(); ++n) nodes[n] = NodeId{n};
   } else {
-    nodes = session->select(types, ids);
+    nodes = heap->select(types, ids);
   }
   if (condition)
     std::erase_if(nodes, [&](NodeId n) { return !condition->matches(values, graph.index->address(n)); });
 
   const std::size_t in_all = nodes.size();
   const std::size_t shown = most ? std::min(most, nodes.size()) : nodes.size();
-  if (sort != "id") {
+  if (sort != ObjectsSort::kId) {
     // The key once for each object, not once for each comparison.
     std::vector<std::pair<std::uint64_t, std::uint32_t>> keys(nodes.size());
     for (std::size_t i = 0; i < nodes.size(); ++i) {
       const Address a = graph.index->address(nodes[i]);
-      keys[i] = {sort == "size"       ? graph.size[index(nodes[i])]
-                 : sort == "retained" ? values.retained(nodes[i])
-                 : sort == "refcount" ? objects.refcount(a)
-                                      : values.length(a).value_or(0),
+      keys[i] = {sort == ObjectsSort::kSize       ? graph.size[index(nodes[i])]
+                 : sort == ObjectsSort::kRetained ? values.retained(nodes[i])
+                 : sort == ObjectsSort::kRefcount ? objects.refcount(a)
+                                                  : values.length(a).value_or(0),
                  index(nodes[i])};
     }
     std::partial_sort(keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(shown), keys.end(),
@@ -84,35 +101,26 @@ int run_objects(const std::vector<std::string>& arguments) {
                           {"gc", "gc", Kind::kText},
                           {"repr", "repr", Kind::kText}}};
   if (retained) table.columns.push_back({"retained_bytes", "retained", Kind::kBytes});
-  Referrers referrers;
-  std::optional<Labels> labels;
-  std::optional<ExternalRootPaths> outside;
-  std::optional<RootPaths> ways;
-  if (paths) {
-    table.columns.push_back({"path", "path", Kind::kSentence});
-    referrers = reverse(graph);
-    labels.emplace(session->types(), graph, referrers);
-    outside.emplace(*session, *labels, values);
-    ways.emplace(outside->ways());
-  }
+  if (paths) table.columns.push_back({"path", "path", Kind::kSentence});
   for (const NodeId n : nodes) {
     const Address a = graph.index->address(n);
     const TypeInfo& type = *graph.types[graph.type[index(n)]].info;
-    const auto length = values.length(a);
-    table.rows.push_back({a, type.name, graph.size[index(n)], objects.refcount(a),
-                          weak_reference_count(session->types(), a, type), length ? Cell(*length) : Cell(),
-                          is_tracked(objects, a, type), short_repr(session->types(), a, type)});
-    if (retained) table.rows.back().push_back(values.retained(n));
-    if (paths) {
-      const auto way = ways->shortest(n, 1);
-      table.rows.back().push_back(way.empty() ? Cell()
-                                              : Cell(PathFormatter(*labels, values).tell(way[0]).text));
-    }
+    Row row{a,
+            type.name,
+            graph.size[index(n)],
+            objects.refcount(a),
+            weak_reference_count(heap->types(), a, type),
+            values.length(a) ? Cell(*values.length(a)) : Cell(),
+            is_tracked(objects, a, type),
+            short_repr(heap->types(), a, type)};
+    if (retained) row.emplace_back(values.retained(n));
+    if (paths) row.push_back(path_to(*heap, n));
+    table.rows.push_back(std::move(row));
   }
   if (shown < in_all)
     table.notes.push_back(std::to_string(in_all - shown) + " more objects: --limit 0 shows all");
   document.sections.push_back(std::move(table));
-  session->write(std::move(document), line.common());
+  write_answer(*heap, std::move(document), line.common());
   return kExitDone;
 }
 

@@ -4,10 +4,13 @@
 #include <chrono>
 #include <iostream>
 
-#include "cmd/heap_as_tables.h"
+#include "cmd/command.h"
 #include "lib/base/error.h"
+#include "lib/open/open_heap.h"
+#include "lib/query/heap_as_tables.h"
 #include "lib/query/sqlite_query.h"
 #include "lib/render/unfinished.h"
+#include "lib/report/write_answer.h"
 
 namespace heapglass {
 namespace {
@@ -52,7 +55,7 @@ Table rows_table(const QueryResult& result) {
   return table;
 }
 
-void tell_timed_out(const std::string& seconds) {
+void tell_timed_out(long long seconds) {
   std::cerr << "heapglass: the query did not end within " << seconds
             << " s (give it longer with --timeout, or narrow it with WHERE and LIMIT)" << std::endl;
 }
@@ -61,43 +64,42 @@ void tell_timed_out(const std::string& seconds) {
 
 int run_query_command(const std::vector<std::string>& arguments) {
   CommandLine line("query", "SQL over the heap: objects, refs, types, roots, threads, frames, arenas");
-  std::string sql, limit = "1000", timeout;
+  std::string sql;
+  std::uint64_t most = 1000;
+  long long seconds = 0;
   bool tables_only = false;
   line.takes_also("sql", &sql);
-  auto add = line.own().add_options();
-  add("tables", options::bool_switch(&tables_only), "print the tables and their columns");
-  add("limit,n", options::value(&limit)->value_name("N"), "print at most N rows (default 1000), 0: all");
-  add("timeout", options::value(&timeout)->value_name("SECONDS"),
-      "end a query that takes longer, with exit code 1 and no rows (default: no limit)");
+  line.flag("tables", &tables_only, "print the tables and their columns");
+  line.count("limit,n", &most, 0, 1'000'000'000'000, "print at most N rows (default 1000), 0: all");
+  line.count("timeout", &seconds, 1, 1'000'000,
+             "end a query that takes longer, with exit code 1 and no rows (default: no limit)", "SECONDS");
   if (!line.parse(arguments)) return kExitDone;
-  const auto most = static_cast<std::uint64_t>(parse_count("--limit", limit, 0, 1'000'000'000'000));
-  const auto seconds = timeout.empty() ? 0 : parse_count("--timeout", timeout, 1, 1'000'000);
   if (sql.empty() && !tables_only)
     throw Error(
         ErrorKind::kUsage, "query needs a SELECT behind the target",
         "as in heapglass query 4711 'SELECT type, count(*) FROM objects GROUP BY type'; --tables shows "
         "what there is");
-  const auto session = Session::open(line.common(), {});
-  HeapAsTables heap(*session);
+  const auto heap = open_heap(line.common(), {});
+  const HeapAsTables tables(*heap);
   Document document;
   if (tables_only) {
-    document.sections.push_back(schema(heap.all()));
-    session->write(std::move(document), line.common());
+    document.sections.push_back(schema(tables.all()));
+    write_answer(*heap, std::move(document), line.common());
     return kExitDone;
   }
   const auto end_stuck = [&] {
-    tell_timed_out(timeout);
+    tell_timed_out(seconds);
     remove_unfinished_files();
     _exit(kExitExceeded);
   };
   const QueryResult result = run_query(
-      heap.all(), sql, {.rows = most, .time = std::chrono::seconds(seconds), .on_stuck = end_stuck});
+      tables.all(), sql, {.rows = most, .time = std::chrono::seconds(seconds), .on_stuck = end_stuck});
   if (result.timed_out) {
-    tell_timed_out(timeout);
+    tell_timed_out(seconds);
     return kExitExceeded;
   }
   document.sections.push_back(rows_table(result));
-  session->write(std::move(document), line.common());
+  write_answer(*heap, std::move(document), line.common());
   return kExitDone;
 }
 

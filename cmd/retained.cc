@@ -1,26 +1,27 @@
 // heapglass retained: which objects and types keep the most alive that nothing else does.
 #include <algorithm>
 
-#include "cmd/root_paths_of.h"
-#include "cmd/session.h"
-#include "cmd/wants_picture.h"
-#include "lib/analysis/dominator_walk.h"
-#include "lib/analysis/dominators.h"
-#include "lib/analysis/external_roots.h"
-#include "lib/analysis/owner_paths.h"
+#include "cmd/command.h"
 #include "lib/base/error.h"
+#include "lib/graph/dominator_walk.h"
+#include "lib/graph/dominators.h"
+#include "lib/heap/external_roots.h"
+#include "lib/heap/owner_paths.h"
+#include "lib/heap/path_text.h"
+#include "lib/open/open_heap.h"
 #include "lib/python/describe.h"
+#include "lib/render/output_options.h"
+#include "lib/report/write_answer.h"
 
 namespace heapglass {
 namespace {
 
 // The dominator tree from some objects down, an object a row; indented for people.
-Table tree_of(Session& s, const Dominators& dominators, const std::vector<NodeId>& chosen, unsigned depth,
-              std::size_t most) {
+Table tree_of(const Heap& s, const std::vector<NodeId>& chosen, unsigned depth, std::size_t most) {
   const HeapGraph& graph = s.graph();
-  const Referrers referrers = reverse(graph);
-  Labels labels(s.types(), graph, referrers);
-  const ObjectView values(s.types(), graph, s.interpreters());
+  const Dominators& dominators = s.dominators();
+  Labels& labels = s.labels();
+  const ObjectView& values = s.view();
   const DominatorWalk walk(graph, dominators);
   Table tree{.key = "tree",
              .title = "who alone keeps what",
@@ -60,27 +61,20 @@ Table tree_of(Session& s, const Dominators& dominators, const std::vector<NodeId
 }
 
 // By what each is reached first: "module app -> cache". Of so many that people read them.
-std::vector<Cell> paths_of(Session& s, const std::vector<NodeId>& nodes) {
+std::vector<Cell> paths_of(const Heap& s, const std::vector<NodeId>& nodes) {
   constexpr std::size_t kMost = 1000;
   std::vector<Cell> paths(nodes.size());
   if (nodes.size() > kMost) return paths;
-  const Referrers referrers = reverse(s.graph());
-  Labels labels(s.types(), s.graph(), referrers);
-  const ObjectView values(s.types(), s.graph(), s.interpreters());
-  ExternalRootPaths outside(s, labels, values);
-  const RootPaths ways = outside.ways();
+  const RootPaths& ways = s.root_paths();
   for (std::size_t i = 0; i < nodes.size(); ++i)
     if (const std::vector<NodeId> way = ways.shortest(nodes[i]); !way.empty())
-      paths[i] = PathFormatter(labels, values).tell(way).text;
+      paths[i] = PathFormatter(s.labels(), s.view()).tell(way).text;
   return paths;
 }
 
-Profile flame_graph_of(Session& s, const Dominators& dominators) {
+Profile flame_graph_of(const Heap& s) {
   constexpr unsigned kDeepest = 200;  // names of a path; browsers draw no deeper
-  const Referrers referrers = reverse(s.graph());
-  Labels labels(s.types(), s.graph(), referrers);
-  const ObjectView values(s.types(), s.graph(), s.interpreters());
-  OwnerPaths paths = owner_paths(labels, values, dominators, kDeepest);
+  OwnerPaths paths = owner_paths(s.labels(), s.view(), s.dominators(), kDeepest);
   Profile profile{
       .name = "retained bytes of " + s.target().name(), .unit = "bytes", .frames = std::move(paths.names)};
   for (OwnerPath& path : paths.paths)
@@ -92,49 +86,49 @@ Profile flame_graph_of(Session& s, const Dominators& dominators) {
 
 int run_retained(const std::vector<std::string>& arguments) {
   CommandLine line("retained", "which objects and types keep the most alive: what would be freed with each");
-  std::string limit = "20", depth = "4";
+  std::size_t most = 20;
+  unsigned levels = 4;
   bool tree = false;
-  std::vector<std::string> types, ids;
-  auto add = line.own().add_options();
-  add("type", options::value(&types)->value_name("NAME"),
-      "only objects of this type, module.qualname or the bare name; can be repeated");
-  add("id", options::value(&ids)->value_name("ADDRESS"), "only the object at this address; can be repeated");
-  add("limit,n", options::value(&limit)->value_name("N"), "print N objects and types (default 20), 0: all");
-  add("tree", options::bool_switch(&tree),
+  std::vector<std::string> types;
+  std::vector<Address> ids;
+  line.option("type", &types, "NAME",
+              "only objects of this type, module.qualname or the bare name; can be repeated");
+  line.option("id", &ids, "only the object at this address; can be repeated");
+  line.count("limit,n", &most, 0, kMostRows, "print N objects and types (default 20), 0: all");
+  line.flag(
+      "tree", &tree,
       "print the dominator tree: under each object those that it alone keeps alive, from the objects of "
       "--type or --id, else from those without a dominator; --limit is for each level");
-  add("depth", options::value(&depth)->value_name("N"), "print N levels of the tree (default 4)");
+  line.count("depth", &levels, 0, 1'000'000, "print N levels of the tree (default 4)");
   if (!line.parse(arguments)) return kExitDone;
-  const auto levels = static_cast<unsigned>(parse_count("--depth", depth, 0, 1'000'000));
-  const auto most = static_cast<std::size_t>(parse_count("--limit", limit, 0, 1'000'000'000));
-  const auto session = Session::open(line.common(), {});
-  const HeapGraph& graph = session->graph();
-  const ExternalRoots outside = find_external_roots(graph, session->objects());
-  const Dominators dominators(graph, outside.held);
+  const auto heap = open_heap(line.common(), {});
+  const HeapGraph& graph = heap->graph();
+  const ExternalRoots& outside = heap->external_roots();
+  const Dominators& dominators = heap->dominators();
 
   if (wants_profile(line.common())) {
     Document document;
-    document.sections.push_back(flame_graph_of(*session, dominators));
-    session->write(std::move(document), line.common());
+    document.sections.push_back(flame_graph_of(*heap));
+    write_answer(*heap, std::move(document), line.common());
     return kExitDone;
   }
 
   std::vector<NodeId> nodes;
   if (tree) {
-    if (!types.empty() || !ids.empty()) nodes = session->select(types, ids);
+    if (!types.empty() || !ids.empty()) nodes = heap->select(types, ids);
     std::stable_sort(nodes.begin(), nodes.end(), [&](NodeId a, NodeId b) {
       return dominators.retained_bytes(a) > dominators.retained_bytes(b);
     });
     Document document;
-    document.sections.push_back(tree_of(*session, dominators, nodes, levels, most));
-    session->write(std::move(document), line.common());
+    document.sections.push_back(tree_of(*heap, nodes, levels, most));
+    write_answer(*heap, std::move(document), line.common());
     return kExitDone;
   }
   if (types.empty() && ids.empty()) {
     nodes.resize(graph.nodes());
     for (std::uint32_t n = 0; n < graph.nodes(); ++n) nodes[n] = NodeId{n};
   } else {
-    nodes = session->select(types, ids);
+    nodes = heap->select(types, ids);
   }
   const std::size_t in_all = nodes.size();
   const std::size_t shown = most ? std::min(most, in_all) : in_all;
@@ -154,14 +148,14 @@ int run_retained(const std::vector<std::string>& arguments) {
                             {"size", "size", Kind::kBytes},
                             {"repr", "repr", Kind::kText},
                             {"path", "reached by", Kind::kText}}};
-  const std::vector<Cell> paths = paths_of(*session, nodes);
+  const std::vector<Cell> paths = paths_of(*heap, nodes);
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     const NodeId n = nodes[i];
     const Address a = graph.index->address(n);
     const GraphType& type = graph.types[graph.type[index(n)]];
     objects.rows.push_back({a, type.name, dominators.retained_bytes(n),
                             std::uint64_t{dominators.retained_objects(n)}, graph.size[index(n)],
-                            short_repr(session->types(), a, *type.info), paths[i]});
+                            short_repr(heap->types(), a, *type.info), paths[i]});
   }
   if (shown < in_all)
     objects.notes.push_back(std::to_string(in_all - shown) + " more objects: --limit 0 shows all");
@@ -175,7 +169,7 @@ int run_retained(const std::vector<std::string>& arguments) {
     document.notes.push_back(
         std::to_string(dominators.unreached()) +
         " objects are held by nothing from outside: garbage that a collection would free");
-  session->write(std::move(document), line.common());
+  write_answer(*heap, std::move(document), line.common());
   return kExitDone;
 }
 

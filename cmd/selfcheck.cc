@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <map>
 
-#include "cmd/run_resolver.h"
-#include "cmd/session.h"
+#include "cmd/command.h"
 #include "lib/base/error.h"
+#include "lib/open/open_heap.h"
+#include "lib/open/run_resolver.h"
+#include "lib/report/write_answer.h"
 #include "lib/snapshot/snapshot_target.h"
 
 namespace heapglass {
@@ -38,9 +40,9 @@ int run_selfcheck(const std::vector<std::string>& arguments) {
   if (!line.parse(arguments)) return kExitDone;
   CommonOptions common = line.common();
   common.resolve = "layout";
-  const auto session = Session::open(common, {});
-  Session& s = *session;
-  if (dynamic_cast<const SnapshotTarget*>(&s.target()))
+  const auto heap = open_heap(common, {});
+  const Heap& s = *heap;
+  if (s.snapshot())
     throw Error(ErrorKind::kUsage,
                 "'" + common.target + "' is a snapshot, and a snapshot has no code to compare with",
                 "give the process");
@@ -98,7 +100,7 @@ int run_selfcheck(const std::vector<std::string>& arguments) {
   });
 
   Document document;
-  const TraverseSandboxStats stats = resolver.stats();
+  const TraverseStats stats = resolver.stats();
   auto add = [&](const char* key, const char* title, Kind kind, Cell cell) {
     document.fields.push_back({{key, title, kind}, std::move(cell)});
   };
@@ -126,7 +128,7 @@ int run_selfcheck(const std::vector<std::string>& arguments) {
                           is_null(d.example) ? Cell{} : Cell{d.example}});
   }
   document.sections.push_back(std::move(table));
-  s.write(std::move(document), common);
+  write_answer(s, std::move(document), common);
   return same ? kExitDone : 1;
 }
 

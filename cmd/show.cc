@@ -2,15 +2,18 @@
 #include <algorithm>
 #include <map>
 
-#include "cmd/allocation_sites.h"
-#include "cmd/root_paths_of.h"
-#include "lib/analysis/dominators.h"
-#include "lib/analysis/holders.h"
+#include "cmd/command.h"
 #include "lib/base/error.h"
-#include "lib/graph/external_bytes.h"
+#include "lib/graph/dominators.h"
+#include "lib/heap/external_bytes.h"
+#include "lib/heap/holders.h"
+#include "lib/heap/path_text.h"
+#include "lib/open/open_heap.h"
 #include "lib/python/describe.h"
 #include "lib/python/python_repr.h"
 #include "lib/render/numbers.h"
+#include "lib/report/write_answer.h"
+#include "lib/tracemalloc/allocation_sites.h"
 
 namespace heapglass {
 namespace {
@@ -35,8 +38,7 @@ List bases_of(TypeTable& types, const TypeInfo& type) {
 // One line of the table of those who hold it, or whom it holds.
 class ReferenceTables {
  public:
-  ReferenceTables(Session& session, Labels& labels, const ObjectView& values)
-      : s_(session), labels_(labels), values_(values) {}
+  explicit ReferenceTables(const Heap& heap) : s_(heap), labels_(heap.labels()), values_(heap.view()) {}
 
   Table of(const std::string& key, const std::string& title, NodeId object, bool holders, std::size_t most) {
     const HeapGraph& graph = s_.graph();
@@ -72,7 +74,7 @@ class ReferenceTables {
   }
 
  private:
-  Session& s_;
+  const Heap& s_;
   Labels& labels_;
   const ObjectView& values_;
 };
@@ -101,7 +103,7 @@ std::string by_attributes(Labels& labels, NodeId node) {
   return text.empty() ? text : labels.type_of(node).name + "(" + text + ")";
 }
 
-std::string collector_state(const Session& s, Address a, const TypeInfo& type) {
+std::string collector_state(const Heap& s, Address a, const TypeInfo& type) {
   if (!type.has_gc) return "not known to the collector: its type has no references";
   return is_tracked(s.objects(), a, type) ? "tracked" : "untracked";
 }
@@ -110,21 +112,18 @@ std::string collector_state(const Session& s, Address a, const TypeInfo& type) {
 
 int run_show(const std::vector<std::string>& arguments) {
   CommandLine line("show", "one object in full: what it is, what it holds, who holds it");
-  std::vector<std::string> types, ids;
-  std::string limit = "20";
-  auto add = line.own().add_options();
-  add("id", options::value(&ids)->value_name("ADDRESS"),
-      "the object at this address, as heapglass objects prints it");
-  add("type", options::value(&types)->value_name("NAME"), "the only object of this type");
-  add("limit,n", options::value(&limit)->value_name("N"),
-      "print N referents and N referrers (default 20), 0: all");
+  std::vector<std::string> types;
+  std::vector<Address> ids;
+  std::size_t most = 20;
+  line.option("id", &ids, "the object at this address, as heapglass objects prints it");
+  line.option("type", &types, "NAME", "the only object of this type");
+  line.count("limit,n", &most, 0, kMostRows, "print N referents and N referrers (default 20), 0: all");
   if (!line.parse(arguments)) return kExitDone;
-  const auto most = static_cast<std::size_t>(parse_count("--limit", limit, 0, 1'000'000'000));
   if (ids.size() + types.size() != 1)
     throw Error(ErrorKind::kUsage, "show takes exactly one object",
                 "give --id ADDRESS; `heapglass objects` lists them");
-  const auto session = Session::open(line.common(), {});
-  Session& s = *session;
+  const auto heap = open_heap(line.common(), {});
+  const Heap& s = *heap;
   const std::vector<NodeId> nodes = s.select(types, ids);
   if (nodes.size() != 1)
     throw Error(ErrorKind::kUsage,
@@ -133,11 +132,9 @@ int run_show(const std::vector<std::string>& arguments) {
                 "give --id ADDRESS; `heapglass objects --type " + types[0] + "` lists them");
   const NodeId node = nodes[0];
   const HeapGraph& graph = s.graph();
-  const Referrers referrers = reverse(graph);
-  Labels labels(s.types(), graph, referrers);
-  const ObjectView values(s.types(), graph, s.interpreters());
-  ExternalRootPaths outside(s, labels, values);
-  const Dominators dominators(graph, outside.held().held);
+  Labels& labels = s.labels();
+  const ObjectView& values = s.view();
+  const Dominators& dominators = s.dominators();
   const Address a = labels.address(node);
   const TypeInfo& type = labels.type_of(node);
 
@@ -170,7 +167,7 @@ int run_show(const std::vector<std::string>& arguments) {
   const bool immortal = s.python().rules.immortal_objects && static_cast<std::int32_t>(count) < 0;
   std::uint64_t found = 0;
   std::map<std::uint32_t, bool> seen;
-  for (const NodeId holder : referrers.of(node)) {
+  for (const NodeId holder : s.referrers().of(node)) {
     if (!seen.emplace(index(holder), true).second) continue;
     for (std::uint64_t e = graph.first_edge[index(holder)]; e < graph.first_edge[index(holder) + 1]; ++e)
       found += graph.referent[e] == node && graph.edge_class[e] != EdgeClass::kWeak;
@@ -186,8 +183,7 @@ int run_show(const std::vector<std::string>& arguments) {
   field("gc", "collector", Kind::kText, collector_state(s, a, type));
 
   PathFormatter teller(labels, values);
-  const RootPaths ways = outside.ways();
-  const auto way = ways.shortest(node, 1);
+  const auto way = s.root_paths().shortest(node, 1);
   field("path", "path", Kind::kSentence,
         way.empty() ? std::string("nothing from outside leads there: garbage that a collection would free")
                     : teller.tell(way[0]).text);
@@ -198,10 +194,10 @@ int run_show(const std::vector<std::string>& arguments) {
           holder.name + " " + short_repr(s.types(), labels.address(dominator), holder) + " at " +
               to_hex(labels.address(dominator)) + " alone");
   }
-  ReferenceTables references(s, labels, values);
+  ReferenceTables references(s);
   document.sections.push_back(references.of("referents", "holds", node, false, most));
   document.sections.push_back(references.of("referrers", "held by", node, true, most));
-  s.write(std::move(document), line.common());
+  write_answer(s, std::move(document), line.common());
   return kExitDone;
 }
 

@@ -5,27 +5,30 @@
 #include <iostream>
 #include <optional>
 
-#include "cmd/answer_pages.h"
-#include "cmd/cut_values.h"
-#include "cmd/hash_key_file.h"
-#include "cmd/heap_summary.h"
-#include "cmd/memory_bill_of.h"
-#include "cmd/metrics.h"
-#include "cmd/redacted_pages.h"
-#include "cmd/saved_bill.h"
-#include "cmd/saved_leaked_references.h"
-#include "cmd/session.h"
-#include "cmd/snapshot_files.h"
+#include "cmd/command.h"
 #include "lib/base/error.h"
-#include "lib/python/tracemalloc.h"
+#include "lib/compare/heap_summary.h"
+#include "lib/memory/memory_account.h"
+#include "lib/open/hash_key_file.h"
+#include "lib/open/open_heap.h"
+#include "lib/open/snapshot_files.h"
 #include "lib/render/output.h"
 #include "lib/render/output_keeper.h"
+#include "lib/report/metrics.h"
+#include "lib/report/stacks.h"
+#include "lib/snapshot/answer_pages.h"
+#include "lib/snapshot/cut_values.h"
 #include "lib/snapshot/metadata.h"
+#include "lib/snapshot/redacted_pages.h"
+#include "lib/snapshot/save_heap.h"
+#include "lib/snapshot/saved_bill.h"
+#include "lib/snapshot/saved_leaked_references.h"
+#include "lib/tracemalloc/tracemalloc.h"
 
 namespace heapglass {
 namespace {
 
-constexpr long long kLongestValue = 1 << 20;  // as much as conditions look at
+constexpr std::uint64_t kLongestValue = 1 << 20;  // as much as conditions look at
 
 std::uint64_t milliseconds_since_1970() {
   using std::chrono::duration_cast, std::chrono::milliseconds, std::chrono::system_clock;
@@ -47,27 +50,31 @@ void print_section_sizes(const SnapshotWriter& writer, std::uint32_t objects) {
 
 int run_snapshot(const std::vector<std::string>& arguments) {
   CommandLine line("snapshot", "saves a capture in a file, which every command reads later");
-  std::string keep, keep_days, key_file, cut;
+  long long newest = 0, days = -1;
+  std::string key_file;
+  std::optional<std::uint64_t> cut;
   bool no_values = false;
-  auto add = line.own().add_options();
-  add("keep", options::value(&keep)->value_name("N"),
-      "remove older snapshots that -o could have named, all but the newest N, this one included");
-  add("keep-days", options::value(&keep_days)->value_name("N"), "remove those that are older than N days");
+  line.count("keep", &newest, 1, 1'000'000,
+             "remove older snapshots that -o could have named, all but the newest N, this one included");
+  line.count("keep-days", &days, 1, 100'000, "remove those that are older than N days");
   MetricsOptions metrics;
-  metrics.add_to(line.own());
-  add("no-values", options::bool_switch(&no_values),
+  line.metrics(&metrics);
+  line.flag(
+      "no-values", &no_values,
       "keep no values: no text, number or bytes of an object, only types, sizes, references and the names "
       "that the program's code has");
-  add("hash-values", options::value(&key_file)->value_name("KEYFILE"),
+  line.option(
+      "hash-values", &key_file, "KEYFILE",
       "as --no-values, with a keyed hash of each value, by which equal values are found in this snapshot and "
       "in others made with the same KEYFILE (made where it does not exist); without the key nobody can try "
       "values");
-  add("cut-values", options::value(&cut)->value_name("BYTES"),
+  line.count(
+      "cut-values", &cut, 16, 1 << 30,
       "keep the first BYTES of each value and what --no-values keeps, and nothing else: nothing behind the "
       "cut, between objects, in freed memory or on stacks; without this option whole pages are kept, with "
-      "values of up to 1048576 bytes");
+      "values of up to 1048576 bytes",
+      "BYTES");
   if (!line.parse(arguments)) return kExitDone;
-  metrics.most();  // a wrong number is told before anything is stopped
   if (!metrics.file.empty())
     line.common().extra_outputs.emplace_back(metrics.file, mode_of_metrics(line.common().mode));
   CommonOptions& common = line.common();
@@ -76,16 +83,14 @@ int run_snapshot(const std::vector<std::string>& arguments) {
                 "give one with -o: svc.hg, or svc-%Y%m%dT%H%M%S-%p.hg for one that tells when and of whom");
   if (!common.format.empty())
     throw Error(ErrorKind::kUsage, "a snapshot has one format", "`heapglass export` writes others");
-  const auto newest = keep.empty() ? 0 : parse_count("--keep", keep, 1, 1'000'000);
-  const auto days = keep_days.empty() ? -1 : parse_count("--keep-days", keep_days, 1, 100'000);
   if (no_values && !key_file.empty())
     throw Error(ErrorKind::kUsage, "--hash-values cannot be combined with --no-values",
                 "a snapshot with hashes keeps no values either");
   const bool keeps_values = !no_values && key_file.empty();
-  if (!keeps_values && !cut.empty())
+  if (!keeps_values && cut)
     throw Error(ErrorKind::kUsage, "--cut-values is for values that are kept",
                 "leave one of the options out");
-  const auto longest = cut.empty() ? kLongestValue : parse_count("--cut-values", cut, 16, 1 << 30);
+  const std::uint64_t longest = cut.value_or(kLongestValue);
   const auto key = key_file.empty() ? std::nullopt : std::optional(key_of_file(key_file));
   const SnapshotNames names(common.output);
   if (!names.is_pattern() && (newest || days >= 0))
@@ -95,38 +100,40 @@ int run_snapshot(const std::vector<std::string>& arguments) {
 
   const std::uint64_t now = milliseconds_since_1970();
   std::string file;
-  SessionOptions opening{.residency = true, .sharing = true, .to_save = keeps_values};
+  HeapNeeds opening{.residency = true, .sharing = true, .to_save = keeps_values};
   opening.agree = [&](const Target& target, CommonOptions& agreed) {
     file = names.name(static_cast<std::time_t>(now / 1000), target.pid());
     agreed.output = file;
     agreed.deeds.push_back(
         [&] { names.rotate(static_cast<std::size_t>(newest), static_cast<double>(days), file); });
   };
-  auto session = Session::open(common, opening);
+  auto heap = open_heap(common, opening);
   Output output(file, common.mode);
+  const auto read_stacks = [&](std::size_t repr) { stacks_document(*heap, {.locals = true, .repr = repr}); };
   // Beside what is read for the other answers: it looks at nothing that is noted.
-  auto account = std::async(std::launch::async, [&] { return memory_account_of(*session); });
+  auto account = std::async(std::launch::async, [&] { return memory_account(*heap); });
   if (!keeps_values) {
     if (key)
-      session->hash_values([&](std::string_view bytes) { return keyed_hash(*key, bytes); },
-                           "hashed with " + name_of_key(*key));
+      hash_values(
+          *heap, [&](std::string_view bytes) { return keyed_hash(*key, bytes); },
+          "hashed with " + name_of_key(*key));
     else
-      session->hide_values();
-    session->record_by_word();
-    record_redacted(*session, session->touched());
-  } else if (!cut.empty()) {
-    read_cut_values(*session, static_cast<std::uint64_t>(longest));
+      heap->parts().value_policy = "none";
+    record_by_word(*heap);
+    record_redacted(*heap, *heap->parts().recorder);
+  } else if (cut) {
+    read_cut_values(*heap, longest, read_stacks);
   } else {
-    record_answer_pages(*session, static_cast<std::uint64_t>(longest));
-    read_tracemalloc(session->objects());
+    record_answer_pages(*heap, longest, read_stacks);
+    read_tracemalloc(heap->objects());
   }
   Metadata facts;
   facts.set("heapglass", HEAPGLASS_VERSION);
   facts.set_number("captured_at_ms", now);
-  if (keeps_values) facts.set_number("values.longest", static_cast<std::uint64_t>(longest));
+  if (keeps_values) facts.set_number("values.longest", longest);
   SnapshotWriter writer;
-  session->save(writer, facts);
-  save_leaked_references(writer, leaked_references_of(*session));
+  save_heap(*heap, writer, facts);
+  save_leaked_references(writer, leaked_references_of(*heap));
   writer.write(output.stream());
   // Last: the bill may have taken until now.
   const MemoryAccount memory = account.get();
@@ -134,12 +141,12 @@ int run_snapshot(const std::vector<std::string>& arguments) {
   save_arenas(writer, memory.arenas);
   facts.save(writer);
   writer.finish(output.stream());
-  const std::uint32_t objects = session->graph().nodes();
+  const std::uint32_t objects = heap->graph().nodes();
   std::optional<std::vector<Gauge>> gauges;
   if (!metrics.file.empty())
-    gauges = gauges_of(summarize(*session, {.identities = false}), nullptr, false, metrics);
+    gauges = gauges_of(summarize(*heap, {.identities = false}), nullptr, false, metrics);
   // All the memory goes back to the system, which takes longer than the disk does.
-  auto let_go = std::async(std::launch::async, [&] { session.reset(); });
+  auto let_go = std::async(std::launch::async, [&] { heap.reset(); });
   output.commit();
   if (gauges) write_metrics(*gauges, metrics, common.mode);
   constexpr std::size_t kRotate = 0;

@@ -1,17 +1,20 @@
 // heapglass tracemalloc: what the target's own tracemalloc knows.
-#include "lib/python/tracemalloc.h"
+
+#include "lib/tracemalloc/tracemalloc.h"
 
 #include <fcntl.h>
 
 #include <charconv>
 #include <iostream>
 
-#include "cmd/session.h"
-#include "lib/analysis/trace_file.h"
-#include "lib/analysis/trace_statistics.h"
+#include "cmd/command.h"
 #include "lib/base/choices.h"
 #include "lib/base/error.h"
+#include "lib/open/open_heap.h"
 #include "lib/render/output.h"
+#include "lib/report/write_answer.h"
+#include "lib/tracemalloc/trace_file.h"
+#include "lib/tracemalloc/trace_statistics.h"
 #include "platform/regular_file.h"
 
 namespace heapglass {
@@ -23,17 +26,12 @@ constexpr const char* kHowToTrace =
     "it begin";
 
 struct TraceOptions {
-  std::string group = "lineno", limit = "20", compare, dump;
+  TraceGroup group = TraceGroup::kLine;
+  std::size_t most = 20;
+  std::string compare, dump;
   std::vector<std::string> include, exclude;
   bool cumulative = false, all_frames = false;
 };
-
-TraceGroup parse_group(const TraceOptions& o) {
-  if (o.group == "traceback" && o.cumulative)
-    throw Error(ErrorKind::kUsage, "--cumulative requires --group lineno or filename");
-  constexpr TraceGroup kGroups[] = {TraceGroup::kLine, TraceGroup::kFile, TraceGroup::kTraceback};
-  return kGroups[parse_choice("--group", o.group, {"lineno", "filename", "traceback"})];
-}
 
 // "*/app.py:12" -> the pattern and the line, where there is one.
 TraceFilter parse_filter(const std::string& text, bool inclusive, bool all_frames) {
@@ -56,14 +54,14 @@ std::vector<TraceFilter> parse_filters(const TraceOptions& o) {
 }
 
 // Throws where the process traces and its tables are not to be found.
-Tracemalloc read_checked(const Session& session) {
-  Tracemalloc traced = read_tracemalloc(session.objects());
+Tracemalloc read_checked(const Heap& heap) {
+  Tracemalloc traced = read_tracemalloc(heap.objects());
   if (traced.tracing && !traced.tables_found)
     throw Error(
         ErrorKind::kNotPython,
-        session.target().name() +
+        heap.target().name() +
             " is tracing, but tracemalloc's tables were not found among the variables of " +
-            session.python().binary->path(),
+            heap.python().binary->path(),
         "has it a trace at all yet? debug information of the interpreter (python3-dbg) names the tables");
   return traced;
 }
@@ -80,8 +78,8 @@ TraceSnapshot read_other(const std::string& name, CommonOptions common) {
   }
   common.target = name;
   common.more_follow = false;
-  const auto session = Session::open(common, {.graph = false});
-  Tracemalloc other = read_checked(*session);
+  const auto heap = open_heap(common, {.graph = false});
+  Tracemalloc other = read_checked(*heap);
   if (!other.tracing) throw Error(ErrorKind::kUsage, "--compare " + name + " has no traces: " + kHowToTrace);
   return std::move(other.snapshot);
 }
@@ -139,9 +137,9 @@ class Rows {
 };
 
 Table rows_of(TraceSnapshot& snapshot, const TraceOptions& o, const CommonOptions& common) {
-  const TraceGroup group = parse_group(o);
+  const TraceGroup group = o.group;
   const bool people = common.format.empty() || common.format == "text";
-  Rows rows(group, people, static_cast<std::size_t>(parse_count("--limit", o.limit, 0, 1'000'000'000)));
+  Rows rows(group, people, o.most);
   const std::vector<TraceFilter> filters = parse_filters(o);
   filter_traces(snapshot, filters);
   const auto now = trace_statistics(snapshot, group, o.cumulative);
@@ -168,28 +166,31 @@ int run_tracemalloc(const std::vector<std::string>& arguments) {
   CommandLine line("tracemalloc",
                    "what the target's own tracemalloc has recorded: which lines allocated what");
   TraceOptions o;
-  auto add = line.own().add_options();
-  add("group", options::value(&o.group)->value_name("BY"),
-      "group by lineno (default), filename or traceback");
-  add("cumulative", options::bool_switch(&o.cumulative),
-      "count a trace for every line or file of its traceback, not only for the most recent call");
-  add("compare", options::value(&o.compare)->value_name("OTHER"),
+  line.choice<TraceGroup>(
+      "group", &o.group,
+      {{"lineno", TraceGroup::kLine}, {"filename", TraceGroup::kFile}, {"traceback", TraceGroup::kTraceback}},
+      "BY", "group by lineno (default), filename or traceback");
+  line.flag("cumulative", &o.cumulative,
+            "count a trace for every line or file of its traceback, not only for the most recent call");
+  line.option(
+      "compare", &o.compare, "OTHER",
       "print what changed since OTHER: a file of --dump or tracemalloc.Snapshot.dump(), or another target");
-  add("include", options::value(&o.include)->value_name("PATTERN[:LINE]"),
-      "only traces allocated in files of such names, as in tracemalloc.Filter; can be repeated");
-  add("exclude", options::value(&o.exclude)->value_name("PATTERN[:LINE]"),
-      "no traces allocated in files of such names; can be repeated");
-  add("all-frames", options::bool_switch(&o.all_frames),
-      "--include and --exclude match every call of a traceback, not only the most recent");
-  add("limit,n", options::value(&o.limit)->value_name("N"), "print N rows (default 20), 0: all");
-  add("dump", options::value(&o.dump)->value_name("FILE"),
-      "also write all traces to FILE, for tracemalloc.Snapshot.load and --compare");
+  line.option("include", &o.include, "PATTERN[:LINE]",
+              "only traces allocated in files of such names, as in tracemalloc.Filter; can be repeated");
+  line.option("exclude", &o.exclude, "PATTERN[:LINE]",
+              "no traces allocated in files of such names; can be repeated");
+  line.flag("all-frames", &o.all_frames,
+            "--include and --exclude match every call of a traceback, not only the most recent");
+  line.count("limit,n", &o.most, 0, kMostRows, "print N rows (default 20), 0: all");
+  line.option("dump", &o.dump, "FILE",
+              "also write all traces to FILE, for tracemalloc.Snapshot.load and --compare");
   if (!line.parse(arguments)) return kExitDone;
-  parse_group(o);
+  if (o.group == TraceGroup::kTraceback && o.cumulative)
+    throw Error(ErrorKind::kUsage, "--cumulative requires --group lineno or filename");
   line.common().more_follow = !o.compare.empty();
   if (!o.dump.empty()) line.common().extra_outputs.emplace_back(o.dump, line.common().mode);
-  const auto session = Session::open(line.common(), {.graph = false});
-  Tracemalloc traced = read_checked(*session);
+  const auto heap = open_heap(line.common(), {.graph = false});
+  Tracemalloc traced = read_checked(*heap);
 
   Document document;
   const auto field = [&](const char* key, const char* title, Kind kind, Cell value) {
@@ -213,7 +214,7 @@ int run_tracemalloc(const std::vector<std::string>& arguments) {
                                " entries of its tables contradict themselves and are left out");
     document.sections.push_back(rows_of(traced.snapshot, o, line.common()));
   }
-  session->write(std::move(document), line.common());
+  write_answer(*heap, std::move(document), line.common());
   return kExitDone;
 }
 

@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <cmath>
 #include <ctime>
 #include <deque>
 #include <fstream>
@@ -10,13 +11,12 @@
 #include <sstream>
 #include <thread>
 
-#include "cmd/heap_summary.h"
-#include "cmd/line_samples.h"
-#include "cmd/metrics.h"
-#include "cmd/thresholds.h"
-#include "cmd/time_text.h"
-#include "lib/analysis/type_growth.h"
+#include "cmd/command.h"
 #include "lib/base/error.h"
+#include "lib/compare/heap_summary.h"
+#include "lib/compare/type_growth.h"
+#include "lib/open/line_samples.h"
+#include "lib/open/open_heap.h"
 #include "lib/render/csv.h"
 #include "lib/render/json.h"
 #include "lib/render/numbers.h"
@@ -24,6 +24,8 @@
 #include "lib/render/plot.h"
 #include "lib/render/utf8.h"
 #include "lib/render/write_report.h"
+#include "lib/report/metrics.h"
+#include "lib/report/thresholds.h"
 #include "platform/regular_file.h"
 
 namespace heapglass {
@@ -294,21 +296,20 @@ class Watch {
   void look(double seconds) {
     const bool owners = !options_.metrics.file.empty() || thresholds_.needs_owners();
     const MomentOptions wanted{.owners = owners, .identities = false};
-    const auto session = open_for_moment(common_, wanted);
-    if (looks_.empty() && !session->target().runs())
-      throw Error(ErrorKind::kUsage,
-                  "watch looks at a process that runs, not at " + session->target().name());
-    looks_.push_back({seconds, summarize(*session, wanted)});
+    const auto heap = open_heap(common_, {.references = wanted.needs_references()});
+    if (looks_.empty() && !heap->target().runs())
+      throw Error(ErrorKind::kUsage, "watch looks at a process that runs, not at " + heap->target().name());
+    looks_.push_back({seconds, summarize(*heap, wanted)});
     const HeapSummary& m = looks_.back().moment;
     if (looks_.size() == 1) first_ = m;
     if (m.resident) rss_.emplace_back(seconds, static_cast<double>(m.resident->rss));
     if (!options_.lines) return;
-    if (!lines_) lines_ = std::make_unique<LineSamples>(session->target().pid());
-    lines_->name(*session);
+    if (!lines_) lines_ = std::make_unique<LineSamples>(heap->target().pid());
+    lines_->name(*heap);
     for (const auto& [at, use] : lines_->lines())
-      if (!sources_.count(at)) sources_[at] = source_line(session->target().pid(), use.file, use.line);
-    layout_ = std::make_unique<PyRuntime>(session->python());
-    layout_->binary = nullptr;  // the session's own
+      if (!sources_.count(at)) sources_[at] = source_line(heap->target().pid(), use.file, use.line);
+    layout_ = std::make_unique<PyRuntime>(heap->python());
+    layout_->binary = nullptr;  // the heap's own
     layout_->sources.clear();
   }
 
@@ -365,38 +366,37 @@ class Watch {
 int run_watch(const std::vector<std::string>& arguments) {
   CommandLine line("watch", "a process over time: memory, objects, what grows, and under which lines");
   WatchOptions o;
-  std::string interval = "5", duration = "60", top = "3", most_lines = "20", fail_if;
+  std::string fail_if;
+  std::string duration = "60";
+  std::optional<std::chrono::milliseconds> interval;
   bool csv = false;
-  auto add = line.own().add_options();
-  add("interval", options::value(&interval)->value_name("TIME"),
-      "time between two samples: 500ms, 5s (default), 2m");
-  add("duration", options::value(&duration)->value_name("TIME"),
-      "how long to watch: 60s (default), 2h; 0: until the process ends or Ctrl-C");
-  add("top", options::value(&top)->value_name("N"),
-      "print the N types that grew most since the sample before (default 3)");
-  add("csv", options::bool_switch(&csv), "the same as --format csv");
-  add("plot", options::value(&o.plot)->value_name("FILE"),
+  line.option("interval", &interval, "time between two samples: 500ms, 5s (default), 2m");
+  line.option("duration", &duration, "TIME",
+              "how long to watch: 60s (default), 2h; 0: until the process ends or Ctrl-C");
+  line.count("top", &o.top, 0, 1000, "print the N types that grew most since the sample before (default 3)");
+  line.flag("csv", &csv, "the same as --format csv");
+  line.option(
+      "plot", &o.plot, "FILE",
       "also draw RSS and Python's objects over time, as mprof plot does, to a file name that ends in .svg, "
       ".png or .pdf");
-  add("lines", options::bool_switch(&o.lines),
+  line.flag(
+      "lines", &o.lines,
       "between samples read every few milliseconds, without stopping the target, which lines the threads are "
       "on, and print at the end the lines under which memory grew");
-  add("lines-limit", options::value(&most_lines)->value_name("N"), "print N lines (default 20), 0: all");
-  add("fail-if", options::value(&fail_if)->value_name("THRESHOLD"),
+  line.count("lines-limit", &o.most_lines, 0, 1'000'000, "print N lines (default 20), 0: all");
+  line.option(
+      "fail-if", &fail_if, "THRESHOLD",
       "exit with code 1 and the reason as soon as THRESHOLD is exceeded, such as 'growth(rss) > 5%': see "
       "heapglass help thresholds");
-  o.metrics.add_to(line.own());
+  line.metrics(&o.metrics);
   if (!line.parse(arguments)) return kExitDone;
   line.common().more_follow = true;  // it looks until it is ended
   o.format = csv ? "csv" : line.common().format.empty() ? "text" : line.common().format;
   if (o.format != "text" && o.format != "json" && o.format != "csv")
     throw Error(ErrorKind::kUsage, "watch prints text, json or csv, not '" + o.format + "'",
                 "--plot FILE draws a picture");
-  o.interval = parse_time("--interval", interval);
+  o.interval = interval.value_or(std::chrono::seconds(5));
   o.duration = duration == "0" ? std::chrono::milliseconds(0) : parse_time("--duration", duration);
-  o.top = static_cast<std::size_t>(parse_count("--top", top, 0, 1000));
-  o.most_lines = static_cast<std::size_t>(parse_count("--lines-limit", most_lines, 0, 1'000'000));
-  o.metrics.most();
   if (!o.metrics.file.empty())
     line.common().extra_outputs.emplace_back(o.metrics.file, mode_of_metrics(line.common().mode));
   if (!o.plot.empty()) {

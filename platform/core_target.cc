@@ -287,6 +287,8 @@ Capture CoreTarget::capture(const SafePoint&) {
   return capture;
 }
 
+std::vector<std::string> CoreTarget::shrunk_files() const { return heapglass::shrunk_files(); }
+
 void CoreTarget::check() const {
   for (const auto& [path, file] : held_->files) {
     if (file.descriptor) continue;

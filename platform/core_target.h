@@ -31,6 +31,7 @@ class CoreTarget final : public Target {
   void prepare() override {}
   Capture capture(const SafePoint& moment) override;
   // Throws Error kUnreachable where the program, or a library that may be the interpreter, is not to be had.
+  std::vector<std::string> shrunk_files() const override;
   void check() const override;
 
  private:

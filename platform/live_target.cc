@@ -3,6 +3,7 @@
 #include <chrono>
 #include <thread>
 
+#include "platform/file_guard.h"
 #include "platform/freeze_strategies.h"
 #include "platform/frozen_copy.h"
 #include "platform/mapped_binaries.h"
@@ -61,6 +62,8 @@ void LiveTarget::note_facts() {
   if (freeze_.sharing && resident_memory_) read_sharing(process_.pid(), *resident_memory_);
   owned_by_caller_ = process_.owned_by_caller();
 }
+
+std::vector<std::string> LiveTarget::shrunk_files() const { return heapglass::shrunk_files(); }
 
 // That a process is ending says more than that it cannot be read, which is what it looks like on its way out:
 // its memory goes before it is a zombie.

@@ -28,6 +28,7 @@ class LiveTarget final : public Target {
   void prepare() override;
   Capture capture(const SafePoint& moment) override;
   std::vector<TargetState> states() const override { return states_; }
+  std::vector<std::string> shrunk_files() const override;
   void check() const override;
 
  private:

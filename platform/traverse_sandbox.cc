@@ -77,7 +77,7 @@ class TraverseSandbox::Impl {
 
   void run(std::span<const Address> objects, const Take& take);
   void sizes(std::span<const Address> objects, const TakeSize& take);
-  const TraverseSandboxStats& stats() const { return stats_; }
+  const TraverseStats& stats() const { return stats_; }
 
  private:
   // How the objects of one pass are asked.
@@ -111,7 +111,7 @@ class TraverseSandbox::Impl {
   Clock::duration spent_{}, endless_{};
   std::unordered_set<std::uint64_t> distrusted_;  // types: an object of each came to no end, or ended a child
   unsigned children_ = 0;
-  TraverseSandboxStats stats_;
+  TraverseStats stats_;
 };
 
 TraverseSandbox::Impl::Impl(const Capture& capture, std::int32_t main_thread, const TraverseOffsets& offsets,
@@ -505,7 +505,7 @@ void TraverseSandbox::sizes(std::span<const Address> objects, const TakeSize& ta
   impl_->sizes(objects, take);
 }
 
-const TraverseSandboxStats& TraverseSandbox::stats() const { return impl_->stats(); }
+const TraverseStats& TraverseSandbox::stats() const { return impl_->stats(); }
 
 }  // namespace heapglass
 
@@ -528,8 +528,8 @@ void TraverseSandbox::run(std::span<const Address>, const Take&) {
 
 void TraverseSandbox::sizes(std::span<const Address>, const TakeSize&) {}
 
-const TraverseSandboxStats& TraverseSandbox::stats() const {
-  static const TraverseSandboxStats none;
+const TraverseStats& TraverseSandbox::stats() const {
+  static const TraverseStats none;
   return none;
 }
 

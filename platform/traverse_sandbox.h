@@ -12,6 +12,7 @@
 #include <string>
 
 #include "lib/target/capture.h"
+#include "lib/target/traverse_stats.h"
 
 namespace heapglass {
 
@@ -29,11 +30,6 @@ struct CopiedProcessLimits {
   std::chrono::milliseconds an_object{1000};
   std::chrono::milliseconds in_all{20'000};  // over the life of the TraverseSandbox
   unsigned children = 1000;                  // each replaces one that died
-};
-
-struct TraverseSandboxStats {
-  std::uint64_t objects = 0, referents = 0, faults = 0, timeouts = 0, deaths = 0, retried = 0, not_asked = 0;
-  double ms = 0;
 };
 
 class TraverseSandbox {
@@ -66,7 +62,7 @@ class TraverseSandbox {
   using TakeSize = std::function<void(std::size_t index, std::uint64_t bytes)>;
   void sizes(std::span<const Address> objects, const TakeSize& take);
 
-  const TraverseSandboxStats& stats() const;
+  const TraverseStats& stats() const;
 
  private:
   class Impl;

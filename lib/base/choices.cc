@@ -18,8 +18,8 @@ Error invalid_choice(std::string_view option, std::string_view value,
 }
 
 std::size_t parse_choice(std::string_view option, std::string_view value,
-                         std::initializer_list<std::string_view> choices) {
-  const auto* const at = std::find(choices.begin(), choices.end(), value);
+                         std::span<const std::string_view> choices) {
+  const auto at = std::find(choices.begin(), choices.end(), value);
   if (at == choices.end()) throw invalid_choice(option, value, choices);
   return static_cast<std::size_t>(at - choices.begin());
 }

@@ -19,6 +19,10 @@ Error invalid_choice(std::string_view option, std::string_view value,
 
 // The place of `value` among the choices. Throws the Error above.
 std::size_t parse_choice(std::string_view option, std::string_view value,
-                         std::initializer_list<std::string_view> choices);
+                         std::span<const std::string_view> choices);
+inline std::size_t parse_choice(std::string_view option, std::string_view value,
+                                std::initializer_list<std::string_view> choices) {
+  return parse_choice(option, value, std::span(choices.begin(), choices.size()));
+}
 
 }  // namespace heapglass

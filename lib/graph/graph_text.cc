@@ -37,17 +37,6 @@ NamedGraph graph_from_text(std::string_view text) {
   const std::size_t n = out.names.size();
   edges.resize(n);
 
-  // Objects 16 bytes apart in one segment.
-  constexpr std::uint64_t kStart = 0x10000;
-  auto bytes = std::make_shared<std::vector<std::byte>>(n * 16 + 16);
-  auto image = std::make_shared<Image>();
-  image->add({.start = Address{kStart}, .size = bytes->size(), .bytes = bytes->data(), .heap = true}, bytes);
-  image->seal();
-  out.graph.index = std::make_unique<AddressIndex>(image);
-  for (std::size_t i = 0; i < n; ++i)
-    out.graph.index->set(*out.graph.index->bit_of(Address{kStart + i * 16}));
-  out.graph.index->freeze();
-  out.graph.types.push_back({.name = "test.Node"});
   out.graph.type.assign(n, 0);
   out.graph.size.resize(n);
   out.graph.first_edge.push_back(0);

@@ -5,12 +5,12 @@
 #include <string_view>
 #include <vector>
 
-#include "lib/graph/heap_graph.h"
+#include "lib/graph/graph.h"
 
 namespace heapglass {
 
 struct NamedGraph {
-  HeapGraph graph;
+  Graph graph;
   std::vector<std::string> names;  // by node, in order of first mention
   NodeId node(std::string_view name) const;
   const std::string& name(NodeId n) const { return names[index(n)]; }

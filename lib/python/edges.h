@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "lib/base/address.h"
+#include "lib/graph/node.h"
 
 namespace heapglass {
 
@@ -25,14 +26,6 @@ enum class EdgeKind : std::uint8_t {
   kState,      // the C state of a module [const FieldName*]
   kLink,       // a node of a C list that holds the referent [index]
   kUnknown,    // a visit of tp_traverse that nobody can name [0]
-};
-
-// How sure, and whether the collector knows of it.
-enum class EdgeClass : std::uint8_t {
-  kVisited,  // tp_traverse visits it: gc.get_referents gives it
-  kOwned,    // a counted reference that tp_traverse does not tell
-  kWeak,     // borrowed: a weak reference's referent
-  kGuess,    // a word of the body that is a known object's address
 };
 
 struct Edge {

@@ -3,6 +3,8 @@
 #include <unordered_set>
 #include <utility>
 
+#include "lib/python/objects.h"
+
 namespace heapglass {
 namespace {
 

@@ -7,23 +7,13 @@
 #include <string>
 #include <vector>
 
-#include "lib/analysis/object_view.h"
-#include "lib/analysis/owners.h"
-#include "lib/graph/labels.h"
+#include "lib/heap/labels.h"
+#include "lib/heap/object_view.h"
+#include "lib/heap/owners.h"
+#include "lib/memory/arena_row.h"
 #include "lib/query/query_table.h"
 
 namespace heapglass {
-
-// What an allocator has of the system, as the table of them shows it. Bytes; nullopt: not known, as what
-// malloc has handed out in a core without the kernel's names of its mappings.
-struct ArenaRow {
-  std::string allocator;  // "pymalloc"
-  Address start{};
-  std::uint64_t size = 0;
-  std::optional<std::uint64_t> used;  // handed out; of pymalloc in blocks
-  std::optional<std::uint64_t> free, overhead;
-  std::optional<std::uint64_t> objects;  // that lie in it, where it is one piece of memory
-};
 
 struct HeapTablesInput {
   TypeTable& types;

@@ -3,7 +3,7 @@
 #include <numeric>
 #include <optional>
 
-#include "lib/graph/external_bytes.h"
+#include "lib/heap/external_bytes.h"
 #include "lib/python/describe.h"
 #include "lib/python/weak_references.h"
 #include "lib/query/heap_table_parts.h"

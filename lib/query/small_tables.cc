@@ -1,5 +1,5 @@
 // The tables of few rows, each made when it is first asked for.
-#include "lib/analysis/histogram.h"
+#include "lib/compare/histogram.h"
 #include "lib/python/describe.h"
 #include "lib/query/heap_table_parts.h"
 

@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <sstream>
 
-#include "lib/graph/heap_exercise.h"
+#include "lib/heap/heap_exercise.h"
 #include "lib/python/builtin_layouts.h"
 #include "lib/python/fake_binary.h"
 #include "lib/python/fake_heap.h"

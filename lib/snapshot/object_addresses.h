@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "lib/graph/address_index.h"
+#include "lib/heap/address_index.h"
 
 namespace heapglass {
 

@@ -26,16 +26,6 @@ void each_mask(std::uint64_t first, std::uint64_t last, Visit visit) {
 
 }  // namespace
 
-std::shared_ptr<Image> unrecorded_view(const std::shared_ptr<Image>& image) {
-  auto same = std::make_shared<Image>();
-  for (Image::Segment s : image->segments()) {
-    s.guard = nullptr;
-    same->add(s, image);
-  }
-  same->seal();
-  return same;
-}
-
 // A bit for each unit of the segment.
 class ReadRecorder::Guard final : public SegmentGuard {
  public:

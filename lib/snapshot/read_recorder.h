@@ -18,9 +18,6 @@ constexpr std::uint64_t kWordsOfPage = kSnapshotPage / 8;
 // A bit for each word of 8 bytes of one page.
 using WordMask = std::array<std::uint64_t, kWordsOfPage / 64>;
 
-// The same bytes, with nobody noting what is read of them.
-std::shared_ptr<Image> unrecorded_view(const std::shared_ptr<Image>& image);
-
 class ReadRecorder {
  public:
   enum class Unit { kPage, kWord };

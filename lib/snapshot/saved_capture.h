@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "lib/graph/address_index.h"
+#include "lib/heap/address_index.h"
 #include "lib/snapshot/metadata.h"
 #include "lib/target/capture.h"
 

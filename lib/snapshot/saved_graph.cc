@@ -184,7 +184,7 @@ HeapGraph load_graph(const SnapshotFile& file, std::shared_ptr<const Image> imag
     graph.index->set(*bit);
   }
   graph.index->freeze();
-  const std::uint32_t n = graph.nodes();
+  const std::uint32_t n = graph.index->count();
   graph.type = file.column<std::uint32_t>("objects.type", n);
   for (const std::uint32_t type : graph.type)
     if (type >= names.size()) file.fail("objects.type", "an object is of a type that there is not");

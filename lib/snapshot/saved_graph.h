@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "lib/graph/builder.h"
+#include "lib/heap/builder.h"
 #include "lib/snapshot/metadata.h"
 
 namespace heapglass {

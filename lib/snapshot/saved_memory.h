@@ -4,7 +4,7 @@
 
 #include <memory>
 
-#include "lib/graph/heap_graph.h"
+#include "lib/heap/heap_graph.h"
 #include "lib/snapshot/read_recorder.h"
 #include "lib/snapshot/snapshot_file.h"
 #include "lib/snapshot/snapshot_writer.h"

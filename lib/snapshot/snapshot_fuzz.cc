@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <sstream>
 
-#include "lib/graph/verify.h"
+#include "lib/heap/verify.h"
 #include "lib/snapshot/saved_capture.h"
 #include "lib/snapshot/saved_graph.h"
 #include "lib/snapshot/saved_memory.h"

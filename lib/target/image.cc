@@ -65,4 +65,14 @@ bool Image::read(Address from, std::span<std::byte> to) const {
   return true;
 }
 
+std::shared_ptr<Image> unrecorded_view(const std::shared_ptr<Image>& image) {
+  auto same = std::make_shared<Image>();
+  for (Image::Segment s : image->segments()) {
+    s.guard = nullptr;
+    same->add(s, image);
+  }
+  same->seal();
+  return same;
+}
+
 }  // namespace heapglass

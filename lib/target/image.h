@@ -103,4 +103,7 @@ class Image final : public MemoryReader {
   std::uint64_t heap_positions_ = 0;
 };
 
+// The same bytes, of which no guard notes what is read.
+std::shared_ptr<Image> unrecorded_view(const std::shared_ptr<Image>& image);
+
 }  // namespace heapglass

@@ -68,6 +68,8 @@ class Target {
   virtual Capture capture(const SafePoint& moment) = 0;
   // Of the last capture: what the kernel tells of its state.
   virtual std::vector<TargetState> states() const { return {}; }
+  // Files of the target's that became shorter while they were read: what it had of them is zeros here.
+  virtual std::vector<std::string> shrunk_files() const { return {}; }
   // After something contradicted itself: throws Error kUnreachable where that is because the target is going
   // away.
   virtual void check() const = 0;

@@ -1,0 +1,199 @@
+// The memory bill against what the kernel, sys._debugmallocstats(), mallinfo() and malloc_trim(0) say.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+
+#include "cmd/tests/python_program.h"
+
+namespace heapglass {
+namespace {
+
+// The number under a key of the document itself.
+double number_of(const std::string& json, const std::string& key) {
+  const std::size_t at = json.find("\n  \"" + key + "\": ");
+  return at == std::string::npos ? NAN : std::stod(json.substr(at + key.size() + 6));
+}
+
+std::string packages_of(const Interpreter& interpreter, const std::string& program) {
+  const std::string& version = interpreter.version;  // of 3.11.7 the 3.11
+  return HEAPGLASS_SOURCE_DIR "/.packages/" + version.substr(0, version.find('.', 2)) + "/" + program;
+}
+
+class MemoryOf {
+ public:
+  MemoryOf(const std::string& interpreter, const std::string& shape)
+      : MemoryOf(interpreter, "memory_shapes.py", shape) {}
+  MemoryOf(const std::string& interpreter, const std::string& program, const std::string& shape)
+      : target_(interpreter, program,
+                shape.empty() ? std::vector<std::string>{} : std::vector<std::string>{shape, said()}) {
+    const Outcome outcome = run_command(
+        {HEAPGLASS_PROGRAM, "memory", target_.target(), "--limit", "0", "--format", "json", "-o", answer()});
+    EXPECT_EQ(outcome.status, 0) << outcome.err;
+    std::ifstream file(answer());
+    json_.assign(std::istreambuf_iterator<char>(file), {});
+    std::printf("  %-20s RSS %6.1f MB, sum %6.1f MB, %+.2f %%\n", (shape.empty() ? program : shape).c_str(),
+                value("rss") / 1e6, value("sum") / 1e6, 100 * (value("sum") / value("rss") - 1));
+    EXPECT_TRUE(std::abs(value("sum") / value("rss") - 1) < 0.02) << json_;
+  }
+  double value(const std::string& key) const { return number_of(json_, key); }
+  bool says(const std::string& text) const { return json_.find(text) != std::string::npos; }
+  // Differences between the answer and what the process wrote, a line each, then "compared ...".
+  std::string compared() {
+    EXPECT_EQ(target_.ask(""), "WRITTEN");  // the wait ends, in which it allocates nothing
+    return run_command({"python3", kPrograms + "compare_memory.py", answer(), said()}).out;
+  }
+  // That malloc_trim(0) then takes off the RSS what was told; of a few MB a page here and there is too much.
+  void expect_trimmed(double at_least) {
+    std::istringstream words(target_.ask("trim"));
+    double before = 0, after = 0;
+    words >> before >> after;
+    const double told = value("malloc_trim_bytes"), was = before - after;
+    std::printf("  %-20s malloc_trim(0): %.2f MB told, %.2f MB given back\n", "", told / 1e6, was / 1e6);
+    EXPECT_GT(was, at_least);
+    if (std::max(told, was) > 2e6) {
+      EXPECT_NEAR(told / was, 1, 0.2);
+    }
+  }
+
+ private:
+  std::string said() const { return folder_.file("said"); }
+  std::string answer() const { return folder_.file("answer"); }
+
+  TemporaryFolder folder_;
+  PythonProgram target_;
+  std::string json_;
+};
+
+class MemoryOn : public testing::TestWithParam<Interpreter> {};
+
+TEST_P(MemoryOn, IsWhatTheAllocatorsSay) {
+  MemoryOf memory(GetParam().path, "fragmented");
+  const std::string compared = memory.compared();
+  EXPECT_EQ(compared.rfind("compared ", 0), 0u) << compared;
+  EXPECT_TRUE(memory.says("\"fragmentation: ")) << "no such verdict";
+  memory.expect_trimmed(10e6);
+}
+
+// Where the holes are in the arenas of threads, and where one large one lies below what is used.
+TEST(MemoryTrim, GivesBackWhatIsTold) {
+  for (const char* shape : {"thread_holes", "freed_below"}) {
+    SCOPED_TRACE(shape);
+    MemoryOf memory("/usr/bin/python3", shape);
+    const std::string compared = memory.compared();
+    EXPECT_EQ(compared.rfind("compared ", 0), 0u) << compared;
+    memory.expect_trimmed(5e6);
+  }
+}
+
+// Another allocator in malloc's place is named and adds up.
+TEST(MemoryPreloaded, IsTheAllocators) {
+  const std::pair<const char*, const char*> allocators[] = {{"jemalloc", "libjemalloc.so.2"},
+                                                            {"tcmalloc", "libtcmalloc_minimal.so.4"},
+                                                            {"mimalloc", "libmimalloc.so.2"}};
+  std::size_t met = 0;
+  for (const auto& [name, library] : allocators) {
+    if (!std::filesystem::exists(std::string("/usr/lib/x86_64-linux-gnu/") + library)) continue;
+    ++met;
+    setenv("LD_PRELOAD", library, 1);
+    MemoryOf memory("/usr/bin/python3", "fragmented");
+    unsetenv("LD_PRELOAD");
+    EXPECT_TRUE(memory.says(std::string("\"detail\": \"") + name)) << name;
+    // What is free there is not told as C code's.
+    EXPECT_FALSE(memory.says("belongs to C code, " + std::string(name))) << name;
+  }
+  if (met == 0) GTEST_SKIP() << "left out: apt-get install libjemalloc2 brings one";
+}
+
+INSTANTIATE_TEST_SUITE_P(Live, MemoryOn, testing::ValuesIn(interpreters_of_the_day("MemoryOn")),
+                         InterpreterName());
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(MemoryOn);
+
+struct Shape {
+  const char* name;
+  const char* verdict;  // what the sentence begins with
+  const char* row;      // a row that must be there
+};
+
+class MemoryShape : public testing::TestWithParam<std::tuple<Interpreter, Shape>> {};
+
+TEST_P(MemoryShape, AddsUpAndIsNamed) {
+  const auto& [interpreter, shape] = GetParam();
+  MemoryOf memory(interpreter.path, shape.name);
+  EXPECT_TRUE(memory.says(std::string("\"verdict\": \"") + shape.verdict));
+  EXPECT_TRUE(memory.says(shape.row)) << shape.row;
+  const std::string compared = memory.compared();
+  EXPECT_EQ(compared.rfind("compared ", 0), 0u) << compared;
+  memory.expect_trimmed(-1e6);
+}
+
+constexpr Shape kShapes[] = {
+    {"small", "files: ", "\"category\": \"code and libraries\""},
+    {"objects", "live objects: ", "\"detail\": \"builtins.float\""},
+    {"big_strings", "live objects: ", "\"detail\": \"builtins.str\""},
+    {"threads", "live objects: ", "\"category\": \"thread stacks\", \"detail\": \"thread "},
+    {"maps", "live objects: ", "\"category\": \"buffers of objects\", \"detail\": \"mmap.mmap\""},
+    {"sparse", "live objects: ", "\"detail\": \"mmap.mmap\""},
+    {"native", "native memory: ", "\"detail\": \"malloc, blocks of C code\""},
+};
+
+// How pools and chunks are read is nearly the same for every version.
+INSTANTIATE_TEST_SUITE_P(Live, MemoryShape,
+                         testing::Combine(testing::ValuesIn(few_interpreters()), testing::ValuesIn(kShapes)),
+                         [](const auto& each) {
+                           return as_identifier(std::get<0>(each.param).name + "_" +
+                                                std::get<1>(each.param).name);
+                         });
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(MemoryShape);
+
+class MemoryOfPackages : public testing::TestWithParam<Interpreter> {
+ protected:
+  // Whether what it needs is there, and PYTHONPATH is set; else the reason is told.
+  static bool has(const std::string& program, const std::string& module) {
+    const std::string packages = packages_of(GetParam(), program);
+    setenv("PYTHONPATH", (kPrograms + ":" + packages).c_str(), 1);
+    if (std::filesystem::exists(packages) &&
+        run_command({GetParam().path, "-B", "-c", "import " + module}).status == 0)
+      return true;
+    std::printf("  %s: left out, it does not load from %s\n", program.c_str(), packages.c_str());
+    return false;
+  }
+  ~MemoryOfPackages() override { unsetenv("PYTHONPATH"); }
+};
+
+// numpy's data is its arrays', small and large, some hundred MB of them; or is to be given back.
+TEST_P(MemoryOfPackages, OfArraysIsTheirs) {
+  if (!has("numpy_arrays", "numpy")) GTEST_SKIP() << "left out: scripts/fetch-packages brings numpy";
+  for (const char* shape : {"numbers", "many_numbers", "numbers_between"}) {
+    SCOPED_TRACE(shape);
+    MemoryOf memory(GetParam().path, shape);
+    EXPECT_TRUE(memory.says("most of numpy.ndarray;"));
+    const std::string compared = memory.compared();
+    EXPECT_EQ(compared.rfind("compared ", 0), 0u) << compared;
+    memory.expect_trimmed(-1e6);
+  }
+}
+
+// Programs that use real packages.
+TEST_P(MemoryOfPackages, AddsUp) {
+  const std::pair<const char*, const char*> programs[] = {
+      {"flask_app", "flask"},
+      {"lxml_trees", "lxml.etree"},
+      {"numpy_arrays", "numpy"},
+      {"pydantic_models", "pydantic_core._pydantic_core"}};
+  std::size_t met = 0;
+  for (const auto& [program, module] : programs) {
+    SCOPED_TRACE(program);
+    if (has(program, module))
+      MemoryOf(GetParam().path, std::string("registry/") + program + ".py", ""), ++met;
+  }
+  if (met == 0) GTEST_SKIP() << "left out: scripts/fetch-packages brings them";
+}
+
+INSTANTIATE_TEST_SUITE_P(Live, MemoryOfPackages, testing::ValuesIn(few_interpreters()), InterpreterName());
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(MemoryOfPackages);
+
+}  // namespace
+}  // namespace heapglass

@@ -1,0 +1,155 @@
+// What stacks says of threads, locks and tasks is what the interpreter says of itself.
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "cmd/tests/python_program.h"
+
+namespace heapglass {
+namespace {
+
+class Stacks : public testing::TestWithParam<Interpreter> {
+ protected:
+  // Asks stacks of the target and holds the answer against what the program told when it was ready.
+  void expect_told(const PythonProgram& program, const std::string& target, const std::string& compare,
+                   const std::vector<std::string>& options = {}) {
+    const std::string told = folder_.file("told"), answer = folder_.file("answer");
+    std::ofstream(told) << program.ready_line();
+    std::vector<std::string> command{HEAPGLASS_PROGRAM, "stacks", target,     "--locals", "--repr", "1000",
+                                     "--depth",         "0",      "--format", "json",     "-o",     answer};
+    command.insert(command.end(), options.begin(), options.end());
+    const Outcome outcome = run_command(command);
+    ASSERT_EQ(outcome.status, 0) << outcome.err;
+    const Outcome verdict = run_command({"python3", kPrograms + compare, told, answer});
+    EXPECT_EQ(verdict.status, 0) << verdict.out << verdict.err;
+  }
+  TemporaryFolder folder_;
+};
+
+TEST_P(Stacks, OfThreadsLocksAndDeadlocks) {
+  const PythonProgram program(GetParam().path, "stacks.py", {"--deadlock"});
+  expect_told(program, program.target(), "compare_stacks.py");
+}
+
+TEST_P(Stacks, OfTasks) {
+  const PythonProgram program(GetParam().path, "await_chains.py");
+  expect_told(program, program.target(), "compare_tasks.py");
+}
+
+INSTANTIATE_TEST_SUITE_P(Live, Stacks, testing::ValuesIn(interpreters_of_the_day("Stacks")),
+                         InterpreterName());
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Stacks);
+
+std::string packages_of(const std::string& version, const std::string& package) {
+  return HEAPGLASS_SOURCE_DIR "/.packages/" + version.substr(0, version.find('.', 2)) + "/" + package;
+}
+
+// With what scripts/fetch-packages has brought for this version, if that loads.
+class StacksOfGreenlets : public Stacks {
+ protected:
+  void expect_told_by(const std::string& program, const std::string& module) {
+    std::string tried;
+    for (const char* package : {"gevent", "sqlalchemy_orm"}) {
+      const std::string packages = packages_of(GetParam().version, package);
+      tried += " " + packages;
+      if (!std::filesystem::exists(packages + "/" + module)) continue;
+      setenv("PYTHONPATH", packages.c_str(), 1);
+      if (run_command({GetParam().path, "-B", "-c", "import " + module}).status == 0) {
+        const PythonProgram target(GetParam().path, program);
+        expect_told(target, target.target(), "compare_greenlets.py");
+        return;
+      }
+      tried += " (does not load)";  // another build of Python, an older libc
+    }
+    GTEST_SKIP() << "left out: there is no " << module << " in" << tried;
+  }
+  ~StacksOfGreenlets() override { unsetenv("PYTHONPATH"); }
+};
+
+TEST_P(StacksOfGreenlets, AreTheirs) { expect_told_by("greenlets.py", "greenlet"); }
+
+// The hub is what its thread runs; the main greenlet, those that wait and a pool's thread are beside it.
+TEST_P(StacksOfGreenlets, OfAService) { expect_told_by("gevents.py", "gevent"); }
+
+INSTANTIATE_TEST_SUITE_P(Live, StacksOfGreenlets,
+                         testing::ValuesIn(interpreters_of_the_day("StacksOfGreenlets")), InterpreterName());
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(StacksOfGreenlets);
+
+// The one of this machine, or what scripts/fetch-packages has brought for any version: it is a program.
+std::string py_spy() {
+  for (const Interpreter& each : supported_interpreters()) {
+    const std::string program = packages_of(each.version, "py_spy") + "/bin/py-spy";
+    if (access(program.c_str(), X_OK) == 0) return program;
+  }
+  return run_command({"sh", "-c", "command -v py-spy"}).status == 0 ? "py-spy" : "";
+}
+
+TEST_P(Stacks, AreThoseOfPySpy) {
+  const std::string other = py_spy();
+  if (other.empty()) GTEST_SKIP() << "left out: no py-spy; scripts/fetch-packages py_spy brings one";
+  const PythonProgram program(GetParam().path, "stacks.py", {"--deadlock"});
+  const Outcome dump = run_command({other, "dump", "--json", "--pid", program.target()});
+  // It does not know every release, nor an interpreter that a loader of its own has started.
+  if (dump.status != 0) GTEST_SKIP() << "left out: py-spy says " << dump.err.substr(0, dump.err.find('\n'));
+  const std::string theirs = folder_.file("theirs"), answer = folder_.file("answer");
+  std::ofstream(theirs) << dump.out;
+  const Outcome outcome = run_command(
+      {HEAPGLASS_PROGRAM, "stacks", program.target(), "--depth", "0", "--format", "json", "-o", answer});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  const Outcome verdict = run_command({"python3", kPrograms + "compare_py_spy.py", theirs, answer});
+  EXPECT_EQ(verdict.status, 0) << verdict.out << verdict.err;
+}
+
+// However the process is held or kept. The oldest and the newest interpreter: between them the C structs of
+// locks have changed all.
+class StacksHeld : public Stacks {};
+
+TEST_P(StacksHeld, StoppedByASignal) {
+  const PythonProgram program(GetParam().path, "stacks.py", {"--deadlock"});
+  kill(program.pid(), SIGSTOP);
+  while (program.state() != 'T') usleep(1000);
+  expect_told(program, program.target(), "compare_stacks.py");
+  EXPECT_EQ(program.state(), 'T');
+}
+
+TEST_P(StacksHeld, NotAtAll) {
+  const PythonProgram program(GetParam().path, "stacks.py", {"--deadlock"});
+  expect_told(program, program.target(), "compare_stacks.py", {"--freeze=none"});
+}
+
+TEST_P(StacksHeld, Spinning) {
+  const PythonProgram program(GetParam().path, "stacks.py", {"--spin"});
+  expect_told(program, program.target(), "compare_stacks.py");
+  const Outcome outcome = run_command({HEAPGLASS_PROGRAM, "stacks", program.target()});
+  EXPECT_NE(outcome.out.find("running, has the GIL"), std::string::npos) << outcome.out;
+}
+
+INSTANTIATE_TEST_SUITE_P(Live, StacksHeld, testing::ValuesIn(few_interpreters()), InterpreterName());
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(StacksHeld);
+
+class StacksInACore : public Stacks {};
+
+TEST_P(StacksInACore, AreThose) {
+  setenv("MALLOC_ARENA_MAX", "1", 1);  // what malloc has put by for each thread would be in the core too
+  const PythonProgram program(GetParam().path, "stacks.py", {"--deadlock"});
+  unsetenv("MALLOC_ARENA_MAX");
+  const std::string core = gcore(program, folder_);
+  if (core.empty()) GTEST_SKIP() << "gdb is not there, or may not trace";
+  expect_told(program, core, "compare_stacks.py");
+}
+
+// gcore leaves out the stacks that glibc 2.42 makes, on which the newest run.
+std::vector<Interpreter> with_stacks_in_cores() {
+  auto all = supported_interpreters();
+  std::erase_if(all,
+                [](const Interpreter& each) { return each.version >= "3.13.6" || each.version < "3.10"; });
+  if (all.size() < 2) return all;
+  return {all.front(), all.back()};
+}
+
+INSTANTIATE_TEST_SUITE_P(Live, StacksInACore, testing::ValuesIn(with_stacks_in_cores()), InterpreterName());
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(StacksInACore);
+
+}  // namespace
+}  // namespace heapglass

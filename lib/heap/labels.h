@@ -1,0 +1,75 @@
+// What the references of a graph are called: the steps of app.cache['k'].handlers[3], for pictures, paths and
+// tables. The graph's arrays say who holds whom; the names are read from the objects once more, on demand.
+#pragma once
+
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "lib/heap/heap_graph.h"
+#include "lib/python/references.h"
+
+namespace heapglass {
+
+// From one thread at a time.
+class Labels {
+ public:
+  // All borrowed. The graph has references, and `referrers` is its reverse.
+  Labels(TypeTable& types, const HeapGraph& graph, const Referrers& referrers)
+      : types_(types), graph_(graph), referrers_(referrers), references_(types, scratch_) {}
+
+  struct Label {
+    // "cache" of an attribute, slot, local variable or namespace, "['user:17']" of a dict, "[3]" of a
+    // sequence, "__dict__", "cell_contents"; empty where nobody can name it.
+    std::string text;
+    EdgeKind kind = EdgeKind::kUnknown;
+    EdgeClass cls = EdgeClass::kVisited;  // kWeak and kGuess look different
+    bool close = false;                   // part of what the holder is: its dict, a field, a name in it
+  };
+  // Every reference of `holder` to `held`, each name once, in the order that the holder has them.
+  std::vector<Label> between(NodeId holder, NodeId held);
+
+  // What its reference number `nth` (from 0) to `held` is called.
+  std::string name_of(NodeId holder, NodeId held, std::size_t nth);
+
+  // All references of `holder`, those included that only its own code has told (kUnknown). Kept.
+  const std::vector<Edge>& references_of(NodeId holder);
+  // A dict whose keys are names: of a module, a class or an instance.
+  bool is_namespace(NodeId node);
+  // Gives back the memory of what is kept; what references_of() gave is gone.
+  void forget();
+
+  const TypeInfo& type_of(NodeId n) const { return *graph_.types[graph_.type[index(n)]].info; }
+  Address address(NodeId n) const { return graph_.index->address(n); }
+  TypeTable& types() const { return types_; }
+  const HeapGraph& graph() const { return graph_; }
+  const Referrers& referrers() const { return referrers_; }
+
+ private:
+  void add_told(NodeId n, std::vector<Edge>& edges) const;
+  // The names of the cells in a function's closure; null: it is no closure.
+  Address closure_names(NodeId tuple, std::int64_t& first);
+
+  TypeTable& types_;
+  const HeapGraph& graph_;
+  const Referrers& referrers_;
+  ReadErrors scratch_;
+  References references_;
+  // What the names of a holder's references to one referent depend on.
+  struct Naming {
+    bool names = false;      // the holder is a namespace
+    Address cells{};         // names of a closure's cells, where the holder is one
+    std::int64_t first = 0;  // which of those is the first
+  };
+  Naming naming(NodeId holder, NodeId held);
+  Label label(const Edge& edge, const Naming& naming);
+  // By number in references_of(holder): how many refer to `referent`, and which is the nth of them.
+  class ReferencesTo;
+
+  std::unordered_map<std::uint32_t, std::vector<Edge>> edges_;
+  // Of holders with many: their numbers by referent, for who asks about them one by one.
+  std::unordered_map<std::uint32_t, std::vector<std::uint32_t>> by_referent_;
+  std::unordered_map<std::uint32_t, bool> namespaces_;
+};
+
+}  // namespace heapglass

@@ -1,0 +1,95 @@
+// Functions whose closures keep large data: many of one code, or a single one.
+#include <algorithm>
+#include <map>
+
+#include "lib/leaks/detectors.h"
+#include "lib/leaks/members.h"
+#include "lib/python/python_repr.h"
+
+namespace heapglass {
+namespace {
+
+constexpr std::uint64_t kMuchEach = 512;  // bytes that each of many closures keeps
+constexpr std::uint64_t kMuchAlone = 256'000;
+
+struct Variable {
+  std::string name;
+  NodeId content = kNoNode;
+  std::uint64_t bytes = 0;
+};
+
+// The variable of the closure that keeps most.
+Variable largest_variable(const LeakSearch& search, NodeId closure) {
+  Variable largest;
+  for (const NodeId cell : search.graph().referents(closure)) {
+    if (search.type_of(cell).name != "builtins.cell") continue;
+    const std::uint64_t bytes = search.dominators().retained_bytes(cell);
+    if (bytes <= largest.bytes) continue;
+    largest.bytes = bytes;
+    const auto inside = search.graph().referents(cell);
+    largest.content = inside.empty() ? kNoNode : inside[0];
+    for (const Labels::Label& label : search.labels().between(closure, cell))
+      if (const std::size_t blank = label.text.find("] "); blank != std::string::npos)
+        largest.name = label.text.substr(blank + 2);
+  }
+  return largest;
+}
+
+void add_suspect(const LeakSearch& search, const LeakSearch::Group& group,
+                 const std::vector<NodeId>& closures, Suspects& found) {
+  const NodeId function = group.members[0];
+  const Variable variable = largest_variable(search, closures[0]);
+  if (variable.content == kNoNode || group.owner == kNoNode) return;
+  const TypeInfo& content = search.type_of(variable.content);
+  // One function that remembers in its closure is a cache.
+  if (group.members.size() == 1 && content.flags & (kTpDictSubclass | kTpTypeSubclass)) return;
+  if (group.members.size() == 1 &&
+      (content.body == TraverseRule::kSet || content.body == TraverseRule::kLruCache))
+    return;
+  Suspect s{.pattern = "closure-capture", .node = group.owner};
+  s.bytes = search.retained_by_set(group.members).bytes;
+  s.objects = group.members.size();
+  s.certainty = group.members.size() >= kManyAlike ? 0.9 : 0.6;
+  if (search.origin_of(search.way_to(group.owner)) == Origin::kStandard) s.certainty *= 0.2;
+  const std::string called = search.repr(search.address(function), 100);
+  const std::string what = "its variable " + (variable.name.empty() ? "" : variable.name + " ") + "(" +
+                           search.type_name(variable.content) + ")";
+  s.evidence = s.objects == 1
+                   ? "the closure of function " + called + " keeps data alive, most of it " + what
+                   : format_count(s.objects) + " functions " + called +
+                         ", each with a closure of its own that keeps data alive, most of it " + what;
+  s.cure =
+      "Give the inner function only what it needs, not the whole object (take the one value out first), "
+      "set " +
+      (variable.name.empty() ? "the variable" : variable.name) +
+      " to None when it is done with, and drop the function itself when it was called for the last time.";
+  s.examples.assign(group.members.begin(),
+                    group.members.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(s.objects, 3)));
+  found.push_back(std::move(s));
+}
+
+}  // namespace
+
+void find_closures(const LeakSearch& search, Suspects& found) {
+  const Objects& o = search.objects();
+  std::map<std::uint64_t, std::vector<NodeId>> by_code;
+  std::map<std::uint32_t, NodeId> closure_of;
+  for (const NodeId n : search.nodes_of("builtins.function")) {
+    const NodeId closure = search.node(named_field(o, search.address(n), search.type_of(n), "func_closure"));
+    if (closure == kNoNode || search.dominators().retained_bytes(closure) < kMuchEach) continue;
+    closure_of[index(n)] = closure;
+    by_code[value(o.pointer(search.address(n), o.layout().PyFunctionObject.func_code))].push_back(n);
+  }
+  const std::uint64_t much = std::max<std::uint64_t>(32'768, search.heap_bytes() / 500);
+  for (const auto& [code, functions] : by_code)
+    for (const LeakSearch::Group& group : search.group_by_owner(functions)) {
+      std::vector<NodeId> closures;
+      for (const NodeId n : group.members) closures.push_back(closure_of[index(n)]);
+      const std::uint64_t kept = search.retained_by_set(closures).bytes;
+      const bool many = group.members.size() >= kManyAlike;
+      if (kept < much || (!many && kept < kMuchAlone)) continue;
+      add_suspect(search, group, closures, found);
+    }
+}
+
+}  // namespace heapglass

@@ -1,0 +1,77 @@
+// Garbage that is not collected: cycles with a __del__, and much garbage at all.
+#include <algorithm>
+#include <map>
+
+#include "lib/heap/objgraph_labels.h"
+#include "lib/leaks/detectors.h"
+
+namespace heapglass {
+namespace {
+
+struct OfClass {
+  std::uint64_t objects = 0, bytes = 0;
+  NodeId example = kNoNode;
+};
+
+}  // namespace
+
+void find_cycles_with_del(const LeakSearch& search, Suspects& found) {
+  bool enabled = true;
+  for (const PyInterpreter& interpreter : search.clues().interpreters) enabled &= interpreter.gc_enabled;
+  std::map<std::string, OfClass> with_del;
+  OfClass others;
+  std::map<std::uint32_t, bool> type_has_del;
+  for (const Garbage::Component& c : search.clues().garbage.components) {
+    std::string class_name;
+    NodeId example = c.nodes[0];
+    std::uint64_t finalizers = 0;
+    for (const NodeId n : c.nodes) {
+      const TypeInfo& type = search.type_of(n);
+      if (!(type.flags & kTpHeapType)) continue;
+      const auto [at, is_new] = type_has_del.try_emplace(type.index, false);
+      if (is_new) at->second = has_python_del(search.labels().types(), search.address(n));
+      if (!at->second) continue;
+      if (finalizers++ == 0) {
+        class_name = type.name;
+        example = n;
+      }
+    }
+    OfClass& row = finalizers ? with_del[class_name] : others;
+    row.objects += finalizers ? finalizers : c.nodes.size();
+    row.bytes += c.bytes;
+    if (row.example == kNoNode) row.example = example;
+  }
+  const std::string gc =
+      enabled ? "a collection that has not come yet, or was told not to look (gc.freeze()), would free them"
+              : "the cyclic collector is disabled, so nobody frees them";
+  for (const auto& [name, row] : with_del) {
+    Suspect s{.pattern = "cycle-with-del", .node = row.example, .owner = name};
+    s.bytes = row.bytes;
+    s.objects = row.objects;
+    s.certainty = enabled ? 0.8 : 0.95;
+    s.evidence = format_count(row.objects, "object", "objects") + " of " + name +
+                 ", which has a __del__, in cycles that nothing from outside leads to; " + gc;
+    s.cure =
+        "Break the cycle (hold the way back as weakref.ref), or do the cleaning up in close() or a with "
+        "block, or by weakref.finalize, and not in __del__" +
+        std::string(enabled ? "." : "; and gc.enable(), or gc.collect() at quiet moments.");
+    s.path = "nothing from outside leads there: garbage";
+    found.push_back(std::move(s));
+  }
+  if (others.bytes * 20 < search.heap_bytes() || others.example == kNoNode) return;
+  Suspect s{.pattern = "uncollected-garbage", .node = others.example};
+  s.owner = "garbage, " + search.type_name(others.example) + " and others";
+  s.bytes = others.bytes;
+  s.objects = others.objects;
+  s.certainty = enabled ? 0.3 : 0.9;
+  s.evidence =
+      format_count(others.objects, "object", "objects") + " that nothing from outside leads to; " + gc;
+  s.cure = enabled ? "Nothing, if it goes with the next full collection; else look why that does not come: "
+                     "gc.freeze(), or a "
+                     "gc.set_threshold() that is too high. heapglass garbage shows what it is."
+                   : "gc.enable(), or gc.collect() at quiet moments; heapglass garbage shows what it is.";
+  s.path = "nothing from outside leads there: garbage";
+  found.push_back(std::move(s));
+}
+
+}  // namespace heapglass

@@ -1,0 +1,30 @@
+// What is in a container, for the detectors that look into many of them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "lib/leaks/leak_search.h"
+
+namespace heapglass {
+
+// dict, list, set, deque and what is derived from them; not tuple and frozenset, which nobody adds to.
+bool is_growing_container(const TypeInfo& type);
+
+// Items, keys and values, each as often as it stands there; not the container's own class.
+std::vector<NodeId> members_of(const LeakSearch& search, NodeId container);
+
+// "str to app.Session" of a dict, "app.Session" of a list: of the first some thousand.
+std::string contents_in_words(const LeakSearch& search, NodeId container);
+
+// What would be freed if the container were emptied: what it alone keeps, and its members too where most of
+// them are held by others as well, as those that stand in a cache and in an index.
+LeakSearch::Kept kept_by_contents(const LeakSearch& search, NodeId container,
+                                  const std::vector<NodeId>& members);
+
+// maxlen of a deque, or what the object that has the container as its attribute calls so: max_size,
+// capacity, ...; nothing where there is no such number, or it is smaller than what is there.
+std::optional<std::uint64_t> bound_of(const LeakSearch& search, NodeId container,
+                                      const std::vector<NodeId>& way);
+
+}  // namespace heapglass

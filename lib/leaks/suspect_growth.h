@@ -1,0 +1,14 @@
+// What became of suspects from look to look: what grows while one watches is the leak.
+#pragma once
+
+#include <vector>
+
+#include "lib/leaks/suspect.h"
+
+namespace heapglass {
+
+// Fills in `growth` of the last look's suspects by those of the looks before, the earliest first: the same
+// pattern of the same owner is the same suspect. What grew comes first, by how much; the rest stays in order.
+void annotate_growth(std::vector<Suspect>& last, const std::vector<std::vector<Suspect>>& before);
+
+}  // namespace heapglass

@@ -1,0 +1,38 @@
+#include "lib/leaks/suspect_growth.h"
+
+#include <gtest/gtest.h>
+
+namespace heapglass {
+namespace {
+
+Suspect suspect(const char* owner, std::uint64_t bytes, std::uint64_t objects) {
+  return {.pattern = "unbounded-cache", .owner = owner, .bytes = bytes, .objects = objects};
+}
+
+TEST(SuspectGrowth, WhatGrowsComesFirst) {
+  std::vector<Suspect> last{suspect("app.table", 900, 90), suspect("app.cache", 300, 30),
+                            suspect("app.new", 50, 5)};
+  annotate_growth(
+      last, {{suspect("app.table", 900, 90), suspect("app.cache", 100, 10)},
+             {suspect("app.table", 900, 90), suspect("app.cache", 100, 10), suspect("app.new", 40, 4)}});
+  ASSERT_EQ(last.size(), 3u);
+  EXPECT_EQ(last[0].owner, "app.cache");
+  EXPECT_EQ(last[0].growth->bytes, 200);
+  EXPECT_EQ(last[0].growth->objects, 20);
+  EXPECT_EQ(last[0].growth->grew, 1);
+  EXPECT_EQ(last[1].owner, "app.new");
+  EXPECT_EQ(last[1].growth->bytes, 50);
+  EXPECT_EQ(last[1].growth->grew, 2);
+  EXPECT_EQ(last[2].owner, "app.table");
+  EXPECT_EQ(last[2].growth->grew, 0);
+  EXPECT_EQ(last[2].growth->looks, 2);
+}
+
+TEST(SuspectGrowth, OneLookTellsNone) {
+  std::vector<Suspect> last{suspect("app.table", 900, 90)};
+  annotate_growth(last, {});
+  EXPECT_FALSE(last[0].growth);
+}
+
+}  // namespace
+}  // namespace heapglass

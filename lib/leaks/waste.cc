@@ -1,0 +1,301 @@
+// Memory that the same data would not need: values that are there many times, containers that are nearly
+// empty, instances with a dict each. None of these is a leak.
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <string_view>
+#include <unordered_map>
+
+#include "lib/leaks/detectors.h"
+#include "lib/python/content.h"
+#include "lib/python/describe.h"
+
+namespace heapglass {
+namespace {
+
+constexpr std::uint64_t kFewestWastedBytes = 65'536;
+
+// Suspects of this kind come behind leaks of a fraction of their size.
+constexpr double kSaving = 0.3;
+
+std::uint64_t worth_telling(const LeakSearch& search) {
+  return std::max(kFewestWastedBytes, search.heap_bytes() / 100);
+}
+
+struct Wasted {
+  std::vector<NodeId> nodes;
+  std::uint64_t bytes = 0;
+};
+
+// By where most of them hang.
+struct ByOwner {
+  NodeId owner = kNoNode;
+  Wasted wasted;
+};
+
+std::vector<ByOwner> by_owner(const LeakSearch& search, const std::vector<NodeId>& nodes,
+                              const std::function<std::uint64_t(NodeId)>& waste) {
+  std::vector<ByOwner> out;
+  ByOwner alone;
+  for (LeakSearch::Group& group : search.group_by_owner(nodes)) {
+    ByOwner row{group.owner, {}};
+    for (const NodeId n : group.members) row.wasted.bytes += waste(n);
+    row.wasted.nodes = std::move(group.members);
+    if (row.wasted.nodes.size() > 1 && row.owner != kNoNode) {
+      out.push_back(std::move(row));
+      continue;
+    }
+    alone.wasted.bytes += row.wasted.bytes;
+    alone.wasted.nodes.insert(alone.wasted.nodes.end(), row.wasted.nodes.begin(), row.wasted.nodes.end());
+  }
+  if (!alone.wasted.nodes.empty()) out.push_back(std::move(alone));
+  return out;
+}
+
+constexpr std::uint64_t kLongestComparedText = 1 << 20;
+
+// Texts are told apart by length and a hash of 64 bits.
+struct TextKey {
+  std::uint64_t length = 0, hash = 0;
+  bool operator==(const TextKey&) const = default;
+  struct Hash {
+    std::size_t operator()(const TextKey& k) const { return k.hash ^ k.length; }
+  };
+};
+std::optional<TextKey> key_of(const LeakSearch& search, NodeId n) {
+  if (const auto& hashes = search.graph().value_hash; !hashes.empty()) {
+    const auto length = search.values().length(search.address(n));
+    return length && hashes[index(n)] ? std::optional(TextKey{*length, hashes[index(n)]}) : std::nullopt;
+  }
+  const auto text = value_bytes(search.objects(), search.address(n), search.type_of(n), kLongestComparedText);
+  if (!text) return std::nullopt;
+  return TextKey{text->size() - 1, std::hash<std::string_view>()(*text)};
+}
+std::string name_of_text(const LeakSearch& search, NodeId n) {
+  const auto& hashes = search.graph().value_hash;
+  if (hashes.empty()) return search.repr(search.address(n), 30);
+  return "one of length " + std::to_string(search.values().length(search.address(n)).value_or(0)) +
+         ", value_hash " + to_hex(Address{hashes[index(n)]}) + ",";
+}
+
+std::string everywhere() { return "in many places"; }
+
+// Tables of lines and exceptions of functions, which the compiler makes: nobody can share those.
+bool is_part_of_code(const LeakSearch& search, NodeId n) {
+  const auto holders = search.labels().referrers().of(n);
+  return !holders.empty() && std::all_of(holders.begin(), holders.end(), [&](NodeId each) {
+    return search.type_of(each).name == "builtins.code";
+  });
+}
+
+// What the object is called by who has it: "app.Session.history", or "list" where it is an item.
+std::string role_of(const LeakSearch& search, NodeId n) {
+  Labels& labels = search.labels();
+  for (const NodeId holder : labels.referrers().of(n)) {
+    NodeId object = holder;
+    if (labels.is_namespace(holder)) {
+      for (const NodeId each : labels.referrers().of(holder))
+        if (search.type_of(each).flags & kTpHeapType) object = each;
+    }
+    if (!(search.type_of(object).flags & kTpHeapType)) continue;
+    for (const Labels::Label& label : labels.between(holder, n))
+      if (!label.text.empty() && label.text[0] != '[') return search.type_name(object) + "." + label.text;
+  }
+  return search.type_name(n);
+}
+
+// Bytes of a list, dict or set beyond what its items need.
+std::uint64_t slack_of(const LeakSearch& search, NodeId n) {
+  const Objects& o = search.objects();
+  const PyLayout& l = o.layout();
+  const TypeInfo& type = search.type_of(n);
+  const Address a = search.address(n);
+  const std::uint64_t size = search.graph().size[index(n)];
+  const std::uint64_t items = search.values().length(a).value_or(0);
+  // An empty one: None would do, until there is something to put in.
+  if (items == 0) return size;
+  if (type.flags & kTpListSubclass) {
+    const std::uint64_t allocated = o.load<std::uint64_t>(a, l.PyListObject.allocated).value_or(0);
+    const std::uint64_t slack = allocated > items ? 8 * (allocated - items) : 0;
+    return slack > size ? 0 : slack > size / 2 ? slack : 0;
+  }
+  // 24 bytes an entry and a byte and some for its place in the table, two thirds of which is used; 16 and
+  // three fifths of a set.
+  const std::uint64_t needed = type.flags & kTpDictSubclass ? 100 + 40 * items : 216 + 48 * items;
+  return size > 2 * needed ? size - needed : 0;
+}
+
+}  // namespace
+
+void find_duplicates(const LeakSearch& search, Suspects& found) {
+  const HeapGraph& graph = search.graph();
+  for (const bool bytes : {false, true}) {
+    std::unordered_map<TextKey, std::uint32_t, TextKey::Hash> classes;
+    std::vector<Wasted> equal;
+    std::vector<NodeId> redundant;
+    for (const NodeId n : search.nodes_of(bytes ? "builtins.bytes" : "builtins.str")) {
+      const std::uint64_t size = graph.size[index(n)];
+      const auto key = size > kLongestComparedText ? std::nullopt : key_of(search, n);
+      if (!key || key->length < 2) continue;
+      const auto [at, is_new] = classes.try_emplace(*key, static_cast<std::uint32_t>(equal.size()));
+      if (is_new) equal.emplace_back();
+      Wasted& w = equal[at->second];
+      if (!w.nodes.empty() && !is_part_of_code(search, n)) {
+        w.bytes += size;
+        redundant.push_back(n);
+      }
+      w.nodes.push_back(n);
+    }
+    if (redundant.empty()) continue;
+    for (ByOwner& row : by_owner(search, redundant, [&](NodeId n) { return graph.size[index(n)]; })) {
+      if (row.wasted.bytes < worth_telling(search)) continue;
+      Suspect s{.pattern = "duplicate-values", .node = row.owner, .bytes = row.wasted.bytes};
+      s.retained = s.bytes;
+      s.objects = row.wasted.nodes.size();
+      s.certainty = kSaving;
+      if (row.owner == kNoNode) s.owner = everywhere();
+      std::map<std::string, std::uint64_t> counts;
+      for (const NodeId n : row.wasted.nodes) ++counts[name_of_text(search, n)];
+      std::vector<std::pair<std::uint64_t, std::string>> order;
+      for (const auto& [text, count] : counts) order.emplace_back(count, text);
+      std::sort(order.rbegin(), order.rend());
+      s.evidence =
+          format_count(s.objects) + (bytes ? " bytes objects" : " strings") + " are copies of others: ";
+      for (std::size_t i = 0; i < std::min<std::size_t>(order.size(), 3); ++i)
+        s.evidence += (i ? ", " : "") + order[i].second + " " + format_count(order[i].first) + " times";
+      s.cure =
+          bytes
+              ? "Share one object for equal values: a dict {value: value} through which all go."
+              : "sys.intern() what comes again and again from files, sockets and databases, or use an Enum.";
+      found.push_back(std::move(s));
+    }
+  }
+}
+
+void find_sparse_containers(const LeakSearch& search, Suspects& found) {
+  std::vector<NodeId> sparse;
+  std::unordered_map<std::uint32_t, std::uint64_t> slack;
+  for (const NodeId n : search.nodes_of([](const TypeInfo& t) {
+         return t.name == "builtins.list" || t.name == "builtins.dict" || t.name == "builtins.set";
+       })) {
+    const std::uint64_t bytes = slack_of(search, n);
+    // Attributes have their own pattern, and an instance's dict goes with it.
+    if (bytes == 0 || search.labels().is_namespace(n)) continue;
+    slack[index(n)] = bytes;
+    sparse.push_back(n);
+  }
+  for (ByOwner& row : by_owner(search, sparse, [&](NodeId n) { return slack[index(n)]; })) {
+    if (row.wasted.bytes < worth_telling(search)) continue;
+    std::map<std::string, Wasted> roles;
+    constexpr std::size_t kSample = 2000;
+    const std::size_t step = std::max<std::size_t>(1, row.wasted.nodes.size() / kSample);
+    std::uint64_t empty = 0;
+    for (std::size_t i = 0; i < row.wasted.nodes.size(); i += step) {
+      const NodeId n = row.wasted.nodes[i];
+      Wasted& role = roles[role_of(search, n)];
+      role.nodes.push_back(n);
+      role.bytes += slack[index(n)];
+    }
+    for (const NodeId n : row.wasted.nodes)
+      empty += search.values().length(search.address(n)) == std::uint64_t{0};
+    const auto most = std::max_element(roles.begin(), roles.end(), [](const auto& a, const auto& b) {
+      return a.second.bytes < b.second.bytes;
+    });
+    Suspect s{.pattern = "sparse-containers", .node = row.owner, .bytes = row.wasted.bytes};
+    s.retained = s.bytes;
+    s.objects = row.wasted.nodes.size();
+    s.certainty = kSaving;
+    if (row.owner == kNoNode) s.owner = everywhere();
+    s.evidence = format_count(s.objects) + " lists, dicts and sets have far more room than items, " +
+                 format_count(empty) + " of them none at all; mostly " + most->first;
+    s.cure =
+        "Make each when there is something to put in (None until then), use a tuple where it does not "
+        "change, "
+        "and copy a dict or set that was large once.";
+    found.push_back(std::move(s));
+  }
+}
+
+void find_missing_slots(const LeakSearch& search, Suspects& found) {
+  constexpr std::size_t kMany = 1000, kSample = 200;
+  const HeapGraph& graph = search.graph();
+  for (std::size_t t = 0; t < graph.types.size(); ++t) {
+    const TypeInfo* type = graph.types[t].info;
+    if (!type || !(type->flags & kTpHeapType) || type->dict == InstanceDict::kNone ||
+        type->body != TraverseRule::kNone || type->flags & (kTpTypeSubclass | kTpBaseExcSubclass))
+      continue;
+    const std::vector<NodeId> instances =
+        search.nodes_of([&](const TypeInfo& each) { return &each == type; });
+    if (instances.size() < kMany) continue;
+    // All of the sample have the same attributes, and few.
+    std::uint64_t bytes = 0, slots = 0, sampled = 0;
+    std::vector<std::string> names;
+    bool alike = true;
+    const std::size_t step = std::max<std::size_t>(1, instances.size() / kSample);
+    for (std::size_t i = 0; i < instances.size() && alike; i += step, ++sampled) {
+      std::vector<std::string> own;
+      bytes += graph.size[index(instances[i])];
+      for (const Edge& e : search.labels().references_of(instances[i])) {
+        if (e.kind == EdgeKind::kAttribute) own.push_back(edge_label(search.labels().types(), e, true));
+        if (e.kind != EdgeKind::kDict) continue;
+        if (const NodeId dict = search.node(e.referent); dict != kNoNode) bytes += graph.size[index(dict)];
+        own.clear();
+        search.objects().each_item(e.referent, [&](Address key, Address) {
+          own.push_back(search.objects().str(key, 60).value_or("?"));
+        });
+      }
+      std::sort(own.begin(), own.end());
+      if (sampled == 0) names = own;
+      alike = own == names && !own.empty() && own.size() <= 30;
+    }
+    if (!alike || sampled == 0) continue;
+    // The head, the collector's, a word for each name and for weak references.
+    slots = sampled * (16 + 16 + 8 + 8 * names.size());
+    if (bytes <= slots) continue;
+    const std::uint64_t saved = (bytes - slots) / sampled * instances.size();
+    if (saved < worth_telling(search)) continue;
+    Suspect s{.pattern = "missing-slots", .node = search.node(type->address), .bytes = saved};
+    s.retained = saved;
+    s.objects = instances.size();
+    s.certainty = kSaving;
+    s.owner = type->name;
+    std::string list;
+    for (std::size_t i = 0; i < std::min<std::size_t>(names.size(), 8); ++i)
+      list += (i ? ", '" : "'") + names[i] + "'";
+    s.evidence = format_count(s.objects) + " instances of " + type->name + " have the same " +
+                 format_count(names.size(), "attribute", "attributes") + " and a dict each, or room for one";
+    s.cure = "__slots__ = (" + list +
+             (names.size() > 8    ? ", ..."
+              : names.size() == 1 ? ","
+                                  : "") +
+             ") in class " + type->name + ", or dataclass(slots=True).";
+    found.push_back(std::move(s));
+  }
+}
+
+void find_native_references(const LeakSearch& search, Suspects& found) {
+  constexpr std::uint64_t kMany = 500;
+  for (const auto& [name, count] : search.clues().held.by_type) {
+    if (count < kMany || name == "builtins.str" || name == "builtins.type" || name == "builtins.code")
+      continue;
+    std::vector<NodeId> counted;
+    for (const NodeId n : search.nodes_of(name))
+      if (search.clues().held.held[index(n)]) counted.push_back(n);
+    const LeakSearch::Kept kept = search.retained_by_set(counted);
+    if (kept.bytes < worth_telling(search)) continue;
+    Suspect s{.pattern = "native-references", .node = counted[0], .bytes = kept.bytes, .objects = count};
+    s.owner = "C code, " + search.type_name(counted[0]);
+    s.certainty = 0.6;
+    s.evidence =
+        format_count(count) + " objects of " + name +
+        " are counted more often than references to them were found anywhere: an extension module holds "
+        "them, or forgot a Py_DECREF";
+    s.cure =
+        "Look at the extension that makes or takes them; heapglass show --id prints how many references of "
+        "one have no referrer.";
+    s.examples.assign(counted.begin(), counted.begin() + 3);
+    found.push_back(std::move(s));
+  }
+}
+
+}  // namespace heapglass

@@ -1,0 +1,87 @@
+// Weak references with a callback of their own each: the callback is not weak, and keeps what it needs.
+#include <algorithm>
+#include <map>
+
+#include "lib/leaks/detectors.h"
+#include "lib/python/python_repr.h"
+
+namespace heapglass {
+namespace {
+
+// What is the same in callbacks that are alike: the function of a method or partial, the code of a function,
+// the class of another object.
+std::string kind_of(const LeakSearch& search, NodeId callback) {
+  const TypeInfo& type = search.type_of(callback);
+  const Objects& o = search.objects();
+  const Address a = search.address(callback);
+  if (type.name == "functools.partial")
+    return "partial of " + search.repr(named_field(o, a, type, "fn"), 100);
+  if (type.name == "builtins.method") return "bound method " + search.repr(a, 100);
+  if (type.name == "builtins.function") return "function " + search.repr(a, 100);
+  return search.type_name(callback);
+}
+
+}  // namespace
+
+void find_weakref_callbacks(const LeakSearch& search, Suspects& found) {
+  const Objects& o = search.objects();
+  struct Alike {
+    std::vector<NodeId> references, callbacks;
+  };
+  std::map<std::string, Alike> by_kind;
+  std::map<std::uint32_t, std::uint32_t> uses;
+  std::vector<std::pair<NodeId, NodeId>> with_callback;
+  for (const NodeId n : search.nodes_of([&](const TypeInfo& t) {
+         return search.is_derived(t, "weakref.ReferenceType") || search.is_derived(t, "builtins.weakref") ||
+                t.name == "builtins.weakproxy" || t.name == "builtins.weakcallableproxy";
+       })) {
+    const NodeId callback = search.node(o.pointer(search.address(n), o.layout().PyWeakReference.wr_callback));
+    if (callback == kNoNode || callback == n || search.type_of(callback).name == "builtins.NoneType")
+      continue;
+    ++uses[index(callback)];
+    with_callback.emplace_back(n, callback);
+  }
+  for (const auto& [reference, callback] : with_callback) {
+    // That of a WeakValueDictionary or a WeakSet is one for all its entries.
+    if (uses[index(callback)] > 4) continue;
+    Alike& alike = by_kind[kind_of(search, callback)];
+    alike.references.push_back(reference);
+    alike.callbacks.push_back(callback);
+  }
+  const std::uint64_t much = std::max<std::uint64_t>(32'768, search.heap_bytes() / 300);
+  for (auto& [kind, alike] : by_kind) {
+    if (alike.callbacks.size() < kManyAlike) continue;
+    std::vector<NodeId> all = alike.callbacks;
+    all.insert(all.end(), alike.references.begin(), alike.references.end());
+    const bool finalize = kind == "weakref.finalize";
+    if (finalize)  // what it will call and with what stands beside the reference
+      for (const NodeId n : alike.references)
+        for (const NodeId holder : search.labels().referrers().of(n))
+          if (search.type_of(holder).name == "weakref.finalize._Info") all.push_back(holder);
+    const LeakSearch::Kept kept = search.retained_by_set(all);
+    if (kept.bytes < much) continue;
+    const auto groups = search.group_by_owner(alike.references);
+    Suspect s{.pattern = "weakref-callbacks", .node = groups[0].owner, .bytes = kept.bytes};
+    if (s.node == kNoNode) s.node = alike.references[0];
+    s.objects = alike.callbacks.size();
+    s.certainty = 0.85;
+    std::uint64_t dead = 0;
+    for (const NodeId n : alike.references) {
+      const NodeId object = search.node(o.pointer(search.address(n), o.layout().PyWeakReference.wr_object));
+      dead += object == kNoNode || search.type_of(object).name == "builtins.NoneType";
+    }
+    s.evidence = format_count(s.objects) + " weak references have each a callback of its own (" + kind +
+                 "), which is held strongly with all that it knows";
+    if (dead) s.evidence += "; the objects of " + format_count(dead) + " of them are gone already";
+    s.cure = finalize ? "Give weakref.finalize only what the cleaning up needs, never the object itself or "
+                        "what leads to it, "
+                        "and detach() it where it is not needed any more."
+                      : "Use one callback for all (as WeakValueDictionary does), which needs nothing but the "
+                        "reference, and "
+                        "drop weak references whose object is gone.";
+    s.examples.assign(alike.references.begin(), alike.references.begin() + 3);
+    found.push_back(std::move(s));
+  }
+}
+
+}  // namespace heapglass

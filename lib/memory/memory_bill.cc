@@ -1,0 +1,382 @@
+#include "lib/memory/memory_bill.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <set>
+
+#include "lib/memory/memory_verdict.h"
+#include "lib/python/sizes.h"
+
+namespace heapglass {
+namespace {
+
+std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+std::string arena_name(const MallocHeap& malloc, std::uint32_t arena) {
+  const MallocArena& a = malloc.arenas[arena];
+  return a.main ? "main arena" : "arena " + to_hex(a.address);
+}
+
+// Allocators that are a library of their own, told by its name.
+std::string other_allocator(const Mappings& mappings) {
+  for (const Mapping& m : mappings)
+    for (const char* name : {"jemalloc", "mimalloc", "tcmalloc"})
+      if (base_name(m.path).find(name) != std::string::npos ||
+          m.path.find(std::string("anon:") + name) != std::string::npos)
+        return name;
+  return {};
+}
+
+// Whose a mapping is where nothing nearer is known.
+class MappingKinds {
+ public:
+  explicit MappingKinds(const Mappings& mappings)
+      : mappings_(mappings), allocator_(other_allocator(mappings)) {
+    for (const Mapping& m : mappings)
+      if (m.executable && m.has_file()) programs_.insert(m.path);
+  }
+  struct Kind {
+    MemoryKind kind;
+    std::string detail;
+    bool anonymous = false;  // an object may lie there
+  };
+  Kind of(std::size_t i) const {
+    const Mapping& m = mappings_[i];
+    if (m.shared || m.path.starts_with("/SYSV") || m.path.starts_with("/dev/shm/") ||
+        m.path.starts_with("/memfd:")) {
+      const bool file = m.has_file() && !m.deleted && !m.path.starts_with("/dev/");
+      return {file ? MemoryKind::kFiles : MemoryKind::kShared,
+              m.path.empty() ? "shared, without a name" : m.path};
+    }
+    if (m.has_file())
+      return {programs_.count(m.path) || m.path.find(".so") != std::string::npos ? MemoryKind::kCode
+                                                                                 : MemoryKind::kFiles,
+              m.path};
+    if (m.path == "[heap]" && allocator_.empty()) return {MemoryKind::kUnknown, "the heap of brk", true};
+    if (m.path.starts_with("[stack")) return {MemoryKind::kStacks, "main thread", false};
+    if (m.path.starts_with("[v")) return {MemoryKind::kCode, m.path};
+    // What a file's variables need beyond the file lies right behind it.
+    if (i > 0 && m.path.empty() && mappings_[i - 1].end == m.start && mappings_[i - 1].has_file() &&
+        mappings_[i - 1].writable && programs_.count(mappings_[i - 1].path))
+      return {MemoryKind::kCode, mappings_[i - 1].path};
+    if (!allocator_.empty()) return {MemoryKind::kNative, allocators_row(), true};
+    return {MemoryKind::kUnknown, m.path.empty() ? "mapped by C code, without a name" : m.path, true};
+  }
+  const std::string& allocator() const { return allocator_; }
+  std::string allocators_row() const { return allocator_ + ", used or free, or mapped by C code"; }
+
+ private:
+  const Mappings& mappings_;
+  const std::string allocator_;
+  std::set<std::string> programs_;
+};
+
+class Biller {
+ public:
+  explicit Biller(const MemoryBillInput& input)
+      : in_(input),
+        parts_(divide_memory(input.graph, input.objects, input.pymalloc, input.malloc)),
+        kinds_(input.capture.mappings),
+        objects_(input.graph.types.size()),
+        buffers_(input.graph.types.size()),
+        free_(input.malloc.arenas.size()),
+        top_(input.malloc.arenas.size()) {}
+
+  MemoryBill make() {
+    MemoryBill bill;
+    std::vector<Residency::Run> runs;
+    if (in_.capture.residency) {
+      const Residency& r = *in_.capture.residency;
+      bill.residency_known = true;
+      bill.rss = r.rss;
+      bill.page_tables = r.page_tables;
+      bill.swapped = r.swapped;
+      runs = r.runs;
+      if (!r.zero_pages_apart)
+        bill.doubts.push_back(
+            "this kernel does not tell pages of zeros that were only read from others: the sum has them, RSS "
+            "has not");
+    } else {
+      for (const Image::Segment& s : in_.capture.image->segments()) runs.push_back({s.start, s.size});
+    }
+    find_maps();
+    for (const Residency::Run& run : runs) share_out(run.start, run.start + run.size);
+    add_parts();
+    if (!kinds_.allocator().empty()) take_buffers_by_size();
+    for (const auto& [key, bytes] : rows_)
+      if (bytes) bill.rows.push_back({key.first, key.second, bytes, 0});
+    add_types(bill);
+    std::stable_sort(bill.rows.begin(), bill.rows.end(), [](const MemoryRow& a, const MemoryRow& b) {
+      return a.kind != b.kind ? a.kind < b.kind : a.bytes > b.bytes;
+    });
+    for (const MemoryRow& row : bill.rows) bill.sum += row.bytes;
+    if (!bill.residency_known) bill.rss = bill.sum;
+    add_malloc(bill, runs);
+    bill.pymalloc = in_.pymalloc.figures;
+    add_doubts(bill);
+    judge(bill, kinds_.allocator());
+    return bill;
+  }
+
+ private:
+  void add(MemoryKind kind, const std::string& detail, std::uint64_t bytes) {
+    rows_[{kind, detail}] += bytes;
+  }
+
+  void share_out(Address at, Address end) {
+    while (at < end) {
+      while (part_ < parts_.parts.size() && parts_.parts[part_].end() <= at) ++part_;
+      const bool more = part_ < parts_.parts.size();
+      if (more && parts_.parts[part_].start() <= at) {
+        const Address to = std::min(end, parts_.parts[part_].end());
+        add_part(parts_.parts[part_], to - at);
+        at = to;
+      } else {
+        const Address to = more ? std::min(end, parts_.parts[part_].start()) : end;
+        share_gap(at, to);
+        at = to;
+      }
+    }
+  }
+
+  // There may be millions of parts, of a few uses.
+  void add_part(const MemoryPart& p, std::uint64_t bytes) {
+    switch (p.use()) {
+      case PartUse::kObject:
+        objects_[p.owner()] += bytes;
+        return;
+      case PartUse::kBuffer:
+        buffers_[p.owner()] += bytes;
+        return;
+      case PartUse::kMallocFree:
+        free_[p.owner()] += bytes;
+        return;
+      case PartUse::kMallocTop:
+        top_[p.owner()] += bytes;
+        return;
+      default:
+        others_[static_cast<std::size_t>(p.use())] += bytes;
+    }
+  }
+
+  void add_parts() {
+    static constexpr struct {
+      PartUse use;
+      MemoryKind kind;
+      const char* detail;
+    } kRows[] = {
+        {PartUse::kPymallocUsed, MemoryKind::kNative, "pymalloc, blocks of no known object"},
+        {PartUse::kMallocUsed, MemoryKind::kNative, "malloc, blocks of C code"},
+        {PartUse::kMappedChunk, MemoryKind::kNative, "malloc, large blocks"},
+        {PartUse::kPymallocFree, MemoryKind::kPymallocFree, "free blocks in pools"},
+        {PartUse::kPymallocFreePool, MemoryKind::kPymallocFree, "free pools in arenas"},
+        {PartUse::kPymallocOverhead, MemoryKind::kOverhead, "pymalloc, headers and rests of pools"},
+        {PartUse::kMallocCached, MemoryKind::kMallocFree, "thread caches"},
+        {PartUse::kMallocOverhead, MemoryKind::kOverhead, "malloc, its own state"},
+        {PartUse::kUncertain, MemoryKind::kUnknown, "allocators' memory that contradicts itself"},
+    };
+    for (const auto& row : kRows)
+      if (const std::uint64_t bytes = others_[static_cast<std::size_t>(row.use)])
+        add(row.kind, row.detail, bytes);
+    for (std::uint32_t arena = 0; arena < free_.size(); ++arena) {
+      add(MemoryKind::kMallocFree, arena_name(in_.malloc, arena) + ", free chunks", free_[arena]);
+      add(MemoryKind::kMallocFree, arena_name(in_.malloc, arena) + ", its end", top_[arena]);
+    }
+  }
+
+  // Resident memory of no allocator that is known: by stacks, objects, and what the mapping is.
+  void share_gap(Address at, Address end) {
+    const Mappings& mappings = in_.capture.mappings;
+    while (at < end) {
+      while (stack_ < in_.stacks.size() && in_.stacks[stack_].start + in_.stacks[stack_].size <= at) ++stack_;
+      while (mapping_ < mappings.size() && mappings[mapping_].end <= at) ++mapping_;
+      Address to = end;
+      if (stack_ < in_.stacks.size()) {
+        const MemoryRange& s = in_.stacks[stack_];
+        if (s.start <= at) {
+          to = std::min(to, s.start + s.size);
+          add(MemoryKind::kStacks, s.name, to - at);
+          at = to;
+          continue;
+        }
+        to = std::min(to, s.start);
+      }
+      if (mapping_ == mappings.size() || at < mappings[mapping_].start) {
+        if (mapping_ < mappings.size()) to = std::min(to, mappings[mapping_].start);
+        add(MemoryKind::kUnknown, "in no mapping", to - at);
+        at = to;
+        continue;
+      }
+      to = std::min(to, mappings[mapping_].end);
+      const MappingKinds::Kind kind = kinds_.of(mapping_);
+      std::uint64_t left = to - at;
+      if (kind.anonymous) left -= share_maps(at, to);
+      if (kind.anonymous) left -= share_objects(at, to, left);
+      add(kind.kind, kind.detail, left);
+      at = to;
+    }
+  }
+
+  // What mmap.mmap objects have mapped for themselves.
+  std::uint64_t share_maps(Address at, Address end) {
+    std::uint64_t bytes = 0;
+    for (; map_ < maps_.size(); ++map_) {
+      const Mapped& m = maps_[map_];
+      const Address from = std::max(m.start, at), to = std::min(m.start + m.size, end);
+      if (from < to) {
+        buffers_[m.type] += to - from;
+        bytes += to - from;
+      }
+      if (m.start + m.size > end) break;
+    }
+    return bytes;
+  }
+  // In order of address; of those that overlap, which none of a sound process do, one is left.
+  void find_maps() {
+    const std::int32_t data = in_.objects.layout().mmap_object.data;
+    std::uint32_t node = 0;
+    in_.graph.index->each_in_blocks(0, in_.graph.index->blocks(), [&](Address a) {
+      const std::uint32_t n = node++, type = in_.graph.type[n];
+      const TypeInfo* const info = in_.graph.types[type].info;
+      if (!info || info->buffer != BufferRule::kMmap) return;
+      const std::uint64_t size = external_of(in_.objects, a, *info, in_.graph.size[n]).bytes;
+      if (size) maps_.push_back({in_.objects.pointer(a, data), size, type});
+    });
+    std::sort(maps_.begin(), maps_.end(), [](const Mapped& a, const Mapped& b) { return a.start < b.start; });
+    const auto overlap = [](const Mapped& a, const Mapped& b) { return b.start < a.start + a.size; };
+    maps_.erase(std::unique(maps_.begin(), maps_.end(), overlap), maps_.end());
+  }
+
+  // Objects in memory of an allocator that is not read: they alone are known there.
+  std::uint64_t share_objects(Address at, Address end, std::uint64_t most) {
+    std::uint64_t bytes = 0;
+    for (; loose_ < parts_.elsewhere.size(); ++loose_) {
+      const NodeId n = parts_.elsewhere[loose_];
+      const Address object = in_.graph.index->address(n);
+      if (object >= end) break;
+      if (object < at) continue;
+      const GraphType& type = in_.graph.types[in_.graph.type[index(n)]];
+      std::uint64_t size = in_.graph.size[index(n)];
+      if (type.info) {
+        const ExternalBytes external = external_of(in_.objects, object, *type.info, size);
+        if (external.in_size) size -= std::min(size, external.bytes);
+      }
+      size = std::min<std::uint64_t>(size, most - bytes);
+      ++parts_.objects[in_.graph.type[index(n)]];
+      objects_[in_.graph.type[index(n)]] += size;
+      bytes += size;
+    }
+    return bytes;
+  }
+
+  // Where an allocator is not read nobody knows the blocks in it, but objects tell how large their buffers
+  // are.
+  void take_buffers_by_size() {
+    std::vector<std::uint64_t> told(buffers_.size());
+    std::uint32_t node = 0;
+    in_.graph.index->each_in_blocks(0, in_.graph.index->blocks(), [&](Address a) {
+      const std::uint32_t n = node++, type = in_.graph.type[n];
+      const TypeInfo* const info = in_.graph.types[type].info;
+      if (info && may_have_buffers(*info) && info->buffer == BufferRule::kNone)
+        told[type] += external_of(in_.objects, a, *info, in_.graph.size[n]).bytes;
+    });
+    std::uint64_t& left = rows_[{MemoryKind::kNative, kinds_.allocators_row()}];
+    for (std::size_t t = 0; t < told.size(); ++t) {
+      const std::uint64_t more = std::min(told[t] - std::min(told[t], buffers_[t]), left);
+      buffers_[t] += more;
+      left -= more;
+    }
+  }
+
+  void add_types(MemoryBill& bill) const {
+    std::map<std::string, MemoryRow> objects, buffers;  // types of one name are one row
+    for (std::size_t t = 0; t < objects_.size(); ++t) {
+      const std::string& name = in_.graph.types[t].name;
+      MemoryRow& row = objects[name];
+      row.kind = MemoryKind::kObjects;
+      row.bytes += objects_[t];
+      row.objects += parts_.objects[t];
+      MemoryRow& buffer = buffers[name];
+      buffer.kind = MemoryKind::kBuffers;
+      buffer.bytes += buffers_[t];
+    }
+    for (auto* of : {&objects, &buffers})
+      for (auto& [name, row] : *of) {
+        row.detail = name;
+        if (row.bytes) bill.rows.push_back(row);
+      }
+  }
+
+  void add_malloc(MemoryBill& bill, const std::vector<Residency::Run>& runs) const {
+    for (const MallocArena& a : in_.malloc.arenas) {
+      bill.arenas.push_back({a.address, a.main, a.sure, a.system_bytes, a.free_bytes, a.cached_bytes});
+      for (const MallocArena::Range& r : a.trimmable) {
+        auto run = std::upper_bound(runs.begin(), runs.end(), r.start,
+                                    [](Address x, const Residency::Run& y) { return x < y.start; });
+        if (run != runs.begin()) --run;
+        for (; run != runs.end() && run->start < r.start + r.size; ++run) {
+          const Address from = std::max(run->start, r.start),
+                        to = std::min(run->start + run->size, r.start + r.size);
+          if (from < to) bill.malloc_trim_bytes += to - from;
+        }
+      }
+    }
+  }
+
+  void add_doubts(MemoryBill& bill) const {
+    if (in_.malloc.name.empty() && kinds_.allocator().empty())
+      bill.doubts.push_back("no malloc that is known was found: what it has is among the unknown");
+    if (!kinds_.allocator().empty())
+      bill.doubts.push_back(kinds_.allocator() +
+                            " is loaded: what it has handed out is known by the sizes of objects, and not "
+                            "told from what it has free");
+    for (const MallocArena& a : in_.malloc.arenas)
+      if (!a.sure)
+        bill.doubts.push_back("malloc's arena at " + to_hex(a.address) +
+                              " contradicts itself, or was caught half changed: its part is not sure");
+    if (in_.pymalloc.contradictions)
+      bill.doubts.push_back(std::to_string(in_.pymalloc.contradictions) +
+                            " of pymalloc's arenas and pools contradict themselves");
+    if (in_.pymalloc.how_found.empty())
+      bill.doubts.push_back(
+          "pymalloc's arenas were not found: this Python does without, or has none of the objects in them");
+  }
+
+  struct Mapped {
+    Address start{};
+    std::uint64_t size = 0;
+    std::uint32_t type = 0;
+  };
+
+  const MemoryBillInput& in_;
+  MemoryParts parts_;
+  const MappingKinds kinds_;
+  std::vector<std::uint64_t> objects_, buffers_;  // resident bytes, by type of the graph
+  std::vector<std::uint64_t> free_, top_;         // the same, by arena of malloc
+  std::array<std::uint64_t, static_cast<std::size_t>(PartUse::kUncertain) + 1> others_{};  // by PartUse
+  std::map<std::pair<MemoryKind, std::string>, std::uint64_t> rows_;
+  std::size_t part_ = 0, stack_ = 0, mapping_ = 0, loose_ = 0, map_ = 0;
+  std::vector<Mapped> maps_;
+};
+
+}  // namespace
+
+std::string_view name_of(MemoryKind kind) {
+  constexpr std::string_view kNames[] = {
+      "python objects", "buffers of objects", "native memory", "pymalloc, free",
+      "malloc, free",   "allocators' own",    "thread stacks", "code and libraries",
+      "mapped files",   "shared memory",      "unknown"};
+  return kNames[static_cast<std::size_t>(kind)];
+}
+
+std::uint64_t bytes_of(const MemoryBill& bill, MemoryKind kind) {
+  std::uint64_t bytes = 0;
+  for (const MemoryRow& row : bill.rows)
+    if (row.kind == kind) bytes += row.bytes;
+  return bytes;
+}
+
+MemoryBill memory_bill(const MemoryBillInput& input) { return Biller(input).make(); }
+
+}  // namespace heapglass

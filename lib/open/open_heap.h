@@ -1,0 +1,44 @@
+// From the word TARGET to a Heap: find the interpreter, capture the memory, check the layout, decode. After
+// the last capture heapglass gives up its rights before anything of the target is decoded.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "lib/heap/heap.h"
+#include "lib/render/output_options.h"
+#include "lib/target/freeze.h"
+
+namespace heapglass {
+
+// What every command that captures takes.
+struct TargetOptions {
+  std::string target;  // a process id, a core, a snapshot
+  FreezeRequest freeze;
+  std::string resolve = "auto";
+  std::string sysroot;
+  int nice = 10;  // steps that decoding comes behind other processes
+  bool verbose = false;
+  // Another capture follows: heapglass keeps its rights.
+  bool more_follow = false;
+};
+
+struct CommonOptions : TargetOptions, OutputOptions {};
+
+// What of a heap the caller needs.
+struct HeapNeeds {
+  bool graph = true;  // false: no more than interpreters, threads and frames
+  bool references = true;
+  bool residency = false;   // the capture tells which pages were in memory
+  bool sharing = false;     // what other processes map too is known
+  bool to_save = false;     // records what is read of the memory: Heap::parts().recorder
+  bool open_files = false;  // those of a process that runs are read
+  // Adds to the options what it writes and does that is known only with the target.
+  std::function<void(const Target&, CommonOptions&)> agree;
+};
+
+// Captures again where the process becomes another program meanwhile. Throws Error.
+std::unique_ptr<Heap> open_heap(const CommonOptions& common, const HeapNeeds& needs);
+
+}  // namespace heapglass

@@ -1,0 +1,43 @@
+// Where an answer goes and how it looks: what every command that answers takes.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "lib/render/formats.h"
+#include "lib/render/output.h"
+#include "lib/render/output_keeper.h"
+
+namespace heapglass {
+
+struct OutputOptions {
+  std::string format;  // empty: by the file's name, else the command's own
+  std::string output;  // a file; empty and "-": the standard output
+  FileMode mode;       // of the files that are written
+  bool exact_bytes = false;
+  bool csv_raw = false;
+  // Set by commands. After the last capture heapglass gives up all rights, so that only `output` and these
+  // files can be written, and only these deeds be done: see OutputKeeper.
+  std::vector<OutputKeeper::File> extra_outputs;
+  std::vector<std::function<void()>> deeds;
+  std::function<void()> at_end;
+};
+
+// The format asked for, by its name or the file's; null: neither says.
+inline const Format* format_asked_for(const OutputOptions& options) {
+  if (!options.format.empty()) return &find_format(options.format);
+  return options.output.empty() || options.output == "-" ? nullptr : format_of_file(options.output);
+}
+
+inline bool wants_picture(const OutputOptions& options) {
+  const Format* format = format_asked_for(options);
+  return format && format->draws;
+}
+
+inline bool wants_profile(const OutputOptions& options) {
+  const Format* format = format_asked_for(options);
+  return format && format->profiles;
+}
+
+}  // namespace heapglass

@@ -1,0 +1,270 @@
+#include "lib/report/diff_report.h"
+
+#include <algorithm>
+#include <map>
+
+#include "lib/compare/type_growth.h"
+#include "lib/render/numbers.h"
+
+namespace heapglass {
+namespace {
+
+struct Fates {
+  std::uint64_t created = 0, gone = 0, survived = 0, perhaps = 0, reused = 0;
+  std::map<std::string_view, std::pair<std::uint64_t, std::uint64_t>> by_type;  // new, gone
+};
+
+Fates fates_of(const HeapSummary& first, const HeapSummary& last) {
+  const Identities &earlier = first.identities, &later = last.identities;
+  const Match matched = match(earlier, later);
+  Fates out{.reused = matched.addresses_reused};
+  for (std::size_t n = 0; n < later.address.size(); ++n) {
+    if (matched.of_later[n] == Same::kNo) {
+      ++out.created;
+      ++out.by_type[later.types[later.type[n]]].first;
+    } else {
+      ++out.survived;
+      out.perhaps += matched.of_later[n] == Same::kPerhaps;
+    }
+  }
+  for (std::size_t n = 0; n < earlier.address.size(); ++n) {
+    if (!matched.gone[n]) continue;
+    ++out.gone;
+    ++out.by_type[earlier.types[earlier.type[n]]].second;
+  }
+  return out;
+}
+
+template <class T>
+std::size_t cut(std::vector<T>& rows, std::size_t limit) {
+  const std::size_t in_all = rows.size();
+  if (limit && rows.size() > limit) rows.resize(limit);
+  return in_all - rows.size();
+}
+
+Table types_table(const std::vector<HeapSummary>& moments, const Fates& fates,
+                  const DiffReportOptions& options) {
+  const HeapSummary &first = moments.front(), &last = moments.back();
+  std::map<std::string, std::uint64_t> grew;  // how often
+  for (std::size_t i = 1; i < moments.size(); ++i)
+    for (const TypeGrowth& row : type_growth(moments[i - 1].types, moments[i].types))
+      if (row.count_delta() > 0) ++grew[row.type];
+  std::vector<TypeGrowth> rows = type_growth(first.types, last.types);
+  std::int64_t count = 0, bytes = 0;
+  for (const TypeGrowth& row : rows) {
+    count += row.count_delta();
+    bytes += row.bytes_delta();
+  }
+  std::erase_if(rows, [](const TypeGrowth& r) { return r.count_delta() == 0 && r.bytes_delta() == 0; });
+  std::stable_sort(rows.begin(), rows.end(), [&](const TypeGrowth& a, const TypeGrowth& b) {
+    return options.by_count ? a.count_delta() > b.count_delta() : a.bytes_delta() > b.bytes_delta();
+  });
+  const std::size_t left = cut(rows, options.limit);
+  auto retained = [](const HeapSummary& moment, const std::string& type) -> std::int64_t {
+    const TypeCount* const row = moment.type(type);
+    return row ? static_cast<std::int64_t>(
+                     moment.retained[static_cast<std::size_t>(row - moment.types.data())])
+               : 0;
+  };
+  Table table{
+      .key = "types",
+      .columns = {{"type", "type", Kind::kText},
+                  {"count_before", "before", Kind::kCount},
+                  {"count_after", "after", Kind::kCount},
+                  {"count_delta", "objects", Kind::kCountDelta},
+                  {"bytes_delta", "bytes", Kind::kBytesDelta},
+                  {"retained_delta", "retained", Kind::kBytesDelta},
+                  {"new", "new", Kind::kCount},
+                  {"gone", "gone", Kind::kCount},
+                  {"grew", "grew", Kind::kText, moments.size() > 2 ? Audience::kAll : Audience::kPrograms},
+                  {"bytes_before", "", Kind::kBytes, Audience::kPrograms},
+                  {"bytes_after", "", Kind::kBytes, Audience::kPrograms}}};
+  for (const TypeGrowth& r : rows) {
+    const auto fate = fates.by_type.find(r.type);
+    const auto [created, gone] =
+        fate == fates.by_type.end() ? std::pair<std::uint64_t, std::uint64_t>() : fate->second;
+    table.rows.push_back({r.type, r.count_before, r.count_after, r.count_delta(), r.bytes_delta(),
+                          retained(last, r.type) - retained(first, r.type), created, gone,
+                          std::to_string(grew[r.type]) + " of " + std::to_string(moments.size() - 1),
+                          r.bytes_before, r.bytes_after});
+  }
+  table.totals = Row{"all objects", first.objects, last.objects, count,       bytes,     Cell(),
+                     fates.created, fates.gone,    Cell(),       first.bytes, last.bytes};
+  if (left > 0) table.notes.push_back(std::to_string(left) + " more types changed: --limit 0 shows all");
+  return table;
+}
+
+Table owners_table(const HeapSummary& first, const HeapSummary& last, const DiffReportOptions& options) {
+  std::vector<OwnerGrowth> rows = owner_growth(first.owners, last.owners);
+  std::erase_if(rows, [](const OwnerGrowth& r) {
+    return r.count_delta() == 0 && r.bytes_delta() == 0 && r.entries_before == r.entries_after;
+  });
+  std::stable_sort(rows.begin(), rows.end(), [&](const OwnerGrowth& a, const OwnerGrowth& b) {
+    return options.by_count ? a.count_delta() > b.count_delta() : a.bytes_delta() > b.bytes_delta();
+  });
+  const std::size_t left = cut(rows, options.limit);
+  Table table{.key = "owners",
+              .title = "Whose they are",
+              .columns = {{"path", "owner", Kind::kText},
+                          {"what", "what it is", Kind::kText},
+                          {"entries_delta", "entries", Kind::kCountDelta},
+                          {"count_delta", "objects", Kind::kCountDelta},
+                          {"bytes_delta", "bytes", Kind::kBytesDelta},
+                          {"entries_before", "", Kind::kCount, Audience::kPrograms},
+                          {"entries_after", "", Kind::kCount, Audience::kPrograms},
+                          {"bytes_before", "", Kind::kBytes, Audience::kPrograms},
+                          {"bytes_after", "", Kind::kBytes, Audience::kPrograms}}};
+  auto cell = [](std::optional<std::uint64_t> n) { return n ? Cell(*n) : Cell(); };
+  for (const OwnerGrowth& r : rows) {
+    Cell entries;
+    if (r.entries_before || r.entries_after)
+      entries = static_cast<std::int64_t>(r.entries_after.value_or(0) - r.entries_before.value_or(0));
+    table.rows.push_back({r.path, r.what, entries, r.count_delta(), r.bytes_delta(), cell(r.entries_before),
+                          cell(r.entries_after), r.bytes_before, r.bytes_after});
+  }
+  if (left > 0) table.notes.push_back(std::to_string(left) + " more owners changed: --limit 0 shows all");
+  return table;
+}
+
+void add_pauses_and_notes(const std::vector<HeapSummary>& moments, Document& document) {
+  double longest = 0;
+  for (const HeapSummary& m : moments) longest = std::max(longest, m.pause_ms);
+  document.fields.push_back(
+      {{"pause_ms", "longest pause", Kind::kMilliseconds, Audience::kPrograms}, longest});
+  for (const Caveat& caveat : moments.back().caveats) document.add(caveat);
+  const auto& first = moments.front().identities.values;
+  if (std::any_of(moments.begin(), moments.end(), [&](const HeapSummary& m) {
+        return !m.identities.address.empty() && m.identities.values != first;
+      }))
+    document.notes.push_back(
+        "the snapshots do not have values of one kind (kept, none, or hashed with one key): an object that "
+        "lies "
+        "where another of its type lay counts as that one");
+}
+
+}  // namespace
+
+Document diff_report(const std::vector<HeapSummary>& moments, const std::vector<std::string>& reasons,
+                     const DiffReportOptions& options) {
+  const HeapSummary &first = moments.front(), &last = moments.back();
+  const Fates fates = fates_of(first, last);
+  Document document;
+  document.fields.push_back(
+      {{"total", "", Kind::kText, Audience::kPrograms},
+       Record{
+           {{"count_delta", "", Kind::kCountDelta}, static_cast<std::int64_t>(last.objects - first.objects)},
+           {{"bytes_delta", "", Kind::kBytesDelta}, static_cast<std::int64_t>(last.bytes - first.bytes)}}});
+  document.fields.push_back({{"identity", "", Kind::kText, Audience::kPrograms},
+                             Record{{{"new", "", Kind::kCount}, fates.created},
+                                    {{"gone", "", Kind::kCount}, fates.gone},
+                                    {{"survived", "", Kind::kCount}, fates.survived},
+                                    {{"survived_changed", "", Kind::kCount}, fates.perhaps},
+                                    {{"addresses_reused", "", Kind::kCount}, fates.reused}}});
+  List exceeded;
+  for (const std::string& reason : reasons) exceeded.push_back(reason);
+  document.fields.push_back({{"exceeded", "", Kind::kText, Audience::kPrograms}, std::move(exceeded)});
+  if (first.resident && last.resident)
+    document.fields.push_back({{"rss", "", Kind::kText, Audience::kPrograms},
+                               Record{{{"before", "", Kind::kBytes}, first.resident->rss},
+                                      {{"after", "", Kind::kBytes}, last.resident->rss}}});
+  document.sections.push_back(types_table(moments, fates, options));
+  document.sections.push_back(owners_table(first, last, options));
+  std::string told = grouped(fates.created) + " objects are new, " + grouped(fates.gone) + " are gone, " +
+                     grouped(fates.survived) + " are still there";
+  if (fates.perhaps)
+    told += " (" + grouped(fates.perhaps) +
+            " of them by address and type alone: what they hold first has changed)";
+  if (fates.reused) told += "; at " + grouped(fates.reused) + " addresses others are now";
+  document.notes.push_back(told);
+  if (first.resident && last.resident)
+    document.notes.push_back("RSS " + human_bytes(first.resident->rss) + " -> " +
+                             human_bytes(last.resident->rss));
+  add_pauses_and_notes(moments, document);
+  return document;
+}
+
+Document survivors_report(const std::vector<HeapSummary>& moments, const DiffReportOptions& options) {
+  // By object of the moment at hand: made after the first, there in the second and in all since.
+  std::vector<bool> chosen;
+  for (const Same same : match(moments[0].identities, moments[1].identities).of_later)
+    chosen.push_back(same == Same::kNo);
+  const std::uint64_t created = static_cast<std::uint64_t>(std::count(chosen.begin(), chosen.end(), true));
+  std::uint64_t unsure = 0;
+  for (std::size_t i = 2; i < moments.size(); ++i) {
+    const Identities &earlier = moments[i - 1].identities, &later = moments[i].identities;
+    const Match matched = match(earlier, later);
+    std::vector<bool> next(later.address.size());
+    std::size_t e = 0;
+    for (std::size_t n = 0; n < next.size(); ++n) {
+      if (matched.of_later[n] == Same::kNo) continue;
+      while (earlier.address[e] < later.address[n]) ++e;  // it is there: it was matched
+      next[n] = chosen[e] && matched.of_later[n] == Same::kYes;
+      unsure += chosen[e] && matched.of_later[n] == Same::kPerhaps;
+    }
+    chosen = std::move(next);
+  }
+  const HeapSummary& last = moments.back();
+  const Identities& objects = last.identities;
+  struct Sum {
+    std::string name, what;
+    std::uint64_t count = 0, bytes = 0;
+  };
+  std::map<std::string, Sum> types, owners;
+  Sum all;
+  for (std::size_t n = 0; n < chosen.size(); ++n) {
+    if (!chosen[n]) continue;
+    const std::string& type = objects.types[objects.type[n]];
+    const OwnerCount& owner = last.owners[objects.owner[n]];
+    for (Sum* sum : {&types[type], &owners[owner.path], &all}) {
+      ++sum->count;
+      sum->bytes += objects.size[n];
+    }
+    types[type].name = type;
+    owners[owner.path].name = owner.path;
+    owners[owner.path].what = owner.what;
+  }
+  auto sorted = [&](const std::map<std::string, Sum>& sums) {
+    std::vector<Sum> rows;
+    for (const auto& [name, sum] : sums) rows.push_back(sum);
+    std::stable_sort(rows.begin(), rows.end(), [&](const Sum& a, const Sum& b) {
+      return options.by_count ? a.count > b.count : a.bytes > b.bytes;
+    });
+    return rows;
+  };
+  Document document;
+  document.fields.push_back({{"survivors", "", Kind::kText, Audience::kPrograms},
+                             Record{{{"new", "", Kind::kCount}, created},
+                                    {{"survived", "", Kind::kCount}, all.count},
+                                    {{"bytes", "", Kind::kBytes}, all.bytes},
+                                    {{"unsure", "", Kind::kCount}, unsure}}});
+  Table by_type{.key = "types",
+                .columns = {{"type", "type", Kind::kText},
+                            {"count", "objects", Kind::kCount},
+                            {"bytes", "bytes", Kind::kBytes}}};
+  std::vector<Sum> rows = sorted(types);
+  if (const std::size_t left = cut(rows, options.limit))
+    by_type.notes.push_back(std::to_string(left) + " more types: --limit 0 shows all");
+  for (const Sum& r : rows) by_type.rows.push_back({r.name, r.count, r.bytes});
+  by_type.totals = Row{"all survivors", all.count, all.bytes};
+  Table by_owner{.key = "owners",
+                 .title = "Whose they are",
+                 .columns = {{"path", "owner", Kind::kText},
+                             {"what", "what it is", Kind::kText},
+                             {"count", "objects", Kind::kCount},
+                             {"bytes", "bytes", Kind::kBytes}}};
+  rows = sorted(owners);
+  if (const std::size_t left = cut(rows, options.limit))
+    by_owner.notes.push_back(std::to_string(left) + " more owners: --limit 0 shows all");
+  for (const Sum& r : rows) by_owner.rows.push_back({r.name, r.what, r.count, r.bytes});
+  document.sections = {std::move(by_type), std::move(by_owner)};
+  document.notes.push_back("made after the first moment, in the second: " + grouped(created) +
+                           " objects; still there in the last: " + grouped(all.count));
+  if (unsure)
+    document.notes.push_back(grouped(unsure) +
+                             " more are at the same address and of the same type, but hold other things: "
+                             "changed, or freed and made again");
+  add_pauses_and_notes(moments, document);
+  return document;
+}
+
+}  // namespace heapglass

@@ -1,0 +1,23 @@
+// What diff answers, as tables.
+#pragma once
+
+#include <vector>
+
+#include "lib/compare/heap_summary.h"
+#include "lib/render/report.h"
+
+namespace heapglass {
+
+struct DiffReportOptions {
+  std::size_t limit = 20;  // of each table; 0: all rows
+  bool by_count = false;
+};
+
+// From the first moment to the last, which have owners and identities. `reasons`: exceeded thresholds.
+Document diff_report(const std::vector<HeapSummary>& moments, const std::vector<std::string>& reasons,
+                     const DiffReportOptions& options);
+
+// What is in the second moment and not in the first, and in all that follow. All have identities.
+Document survivors_report(const std::vector<HeapSummary>& moments, const DiffReportOptions& options);
+
+}  // namespace heapglass

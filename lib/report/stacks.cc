@@ -1,0 +1,253 @@
+#include "lib/report/stacks.h"
+
+#include <algorithm>
+
+#include "lib/python/python_repr.h"
+#include "lib/render/numbers.h"
+#include "lib/threads/await_chains.h"
+#include "lib/threads/greenlets.h"
+#include "lib/threads/thread_waits.h"
+
+namespace heapglass {
+namespace {
+
+std::string place_of(const PyFrame& frame) {
+  const std::string line = frame.line ? std::to_string(frame.line) : "?";
+  return frame.function + " (" + frame.file + ":" + line + ")";
+}
+
+// "4711 (worker)"
+std::string who(const ThreadView& thread) {
+  const std::string id =
+      std::to_string(thread.python->native_id ? thread.python->native_id : thread.python->thread_id);
+  return thread.name.empty() ? id : id + " (" + thread.name + ")";
+}
+
+Cell id_of(const ThreadView& thread) {
+  return thread.python->native_id ? Cell(thread.python->native_id) : Cell();
+}
+
+class Stacks {
+ public:
+  Stacks(const Heap& heap, const StackOptions& options)
+      : s_(heap),
+        options_(options),
+        contents_(heap.types()),
+        values_(heap.types(), heap.graph(), heap.interpreters()),
+        threads_(view_threads(values_, heap.objects(), heap.interpreters(), heap.capture().threads)),
+        waits_(find_waits(heap.types(), values_, threads_, heap.interpreters())) {}
+
+  Document document() {
+    Document document;
+    auto add = [&](const char* key, const char* title, Kind kind, Cell value) {
+      document.fields.push_back({{key, title, kind}, std::move(value)});
+    };
+    add("pid", "process", Kind::kPlainNumber, std::uint64_t(s_.target().pid()));
+    add("command", "command", Kind::kText, s_.target().command_line());
+    add("python", "Python", Kind::kText, s_.python().version);
+    if (s_.capture().was_stopped) add("stopped", "stopped by a signal", Kind::kText, true);
+    bool collecting = false;
+    for (const PyInterpreter& i : s_.interpreters()) collecting |= i.collecting;
+    add("collecting", "collecting now", Kind::kText, collecting);
+    List deadlocks, texts;
+    for (const Deadlock& d : waits_.deadlocks) {
+      List ids;
+      for (const std::size_t t : d.threads) ids.push_back(id_of(threads_[t]));
+      deadlocks.push_back(std::move(ids));
+      texts.push_back(tell(d));
+    }
+    document.fields.push_back({{"deadlocks", "", Kind::kText, Audience::kPrograms}, std::move(deadlocks)});
+    for (const Cell& text : texts)
+      document.fields.push_back({{"deadlock", "deadlock", Kind::kSentence, Audience::kPeople}, text});
+    document.fields.push_back({{"deadlock_texts", "", Kind::kText, Audience::kPrograms}, std::move(texts)});
+    document.sections.push_back(thread_table());
+    if (Table tasks = task_table(); !tasks.rows.empty()) document.sections.push_back(std::move(tasks));
+    if (Table greenlets = greenlet_table(); !greenlets.rows.empty())
+      document.sections.push_back(std::move(greenlets));
+    return document;
+  }
+
+ private:
+  std::string where_it_waits(std::size_t t) const {
+    const auto& frames = threads_[t].python->frames;
+    return frames.empty() ? "?" : place_of(frames[std::min(waits_.waits[t].frame, frames.size() - 1)]);
+  }
+
+  std::string tell(const Deadlock& d) const {
+    std::string text = d.sure ? "" : "perhaps (who has a lock is guessed here, it does not tell): ";
+    for (std::size_t i = 0; i < d.threads.size(); ++i) {
+      const std::size_t t = d.threads[i], next = d.threads[(i + 1) % d.threads.size()];
+      text += (i ? "; " : "") + std::string("thread ") + who(threads_[t]) + " waits in " + where_it_waits(t) +
+              " for " + waits_.waits[t].text;
+      if (t == next)
+        text += ", which it has itself";
+      else if (waits_.waits[t].what == ThreadWait::For::kLock)
+        text += ", which thread " + who(threads_[next]) + " has";
+    }
+    return text;
+  }
+
+  std::string state_of(std::size_t t) const {
+    const ThreadView& thread = threads_[t];
+    const ThreadWait& wait = waits_.waits[t];
+    const bool holds = thread.interpreter->gil_holder == thread.python->tstate;
+    if (holds) return thread.interpreter->collecting ? "collecting" : "running";
+    if (wait.what != ThreadWait::For::kNothing) return "waiting";
+    if (!thread.registers || thread.python->frames.empty()) return "unknown";
+    if (!thread.registers->system_call.empty()) return "in " + thread.registers->system_call;
+    return thread.registers->state == 'R' ? "running without the GIL" : "unknown";
+  }
+
+  Cell waits_for(std::size_t t) const {
+    const ThreadWait& wait = waits_.waits[t];
+    if (wait.what == ThreadWait::For::kNothing) return {};
+    List holders;
+    for (const std::size_t h : wait.holders) holders.push_back(id_of(threads_[h]));
+    static constexpr const char* kNames[] = {"", "gil", "lock", "notice", "thread"};
+    return Record{{{"kind"}, kNames[static_cast<int>(wait.what)]},
+                  {{"text"}, wait.text},
+                  {{"id"}, is_null(wait.object) ? Cell() : Cell(wait.object)},
+                  {{"sure"}, wait.sure},
+                  {{"held_by"}, std::move(holders)},
+                  {{"holder_sure"}, wait.holder_sure}};
+  }
+
+  std::string state_in_words(std::size_t t) const {
+    const ThreadWait& wait = waits_.waits[t];
+    const ThreadView& thread = threads_[t];
+    std::string text = state_of(t);
+    if (thread.interpreter->gil_holder == thread.python->tstate) return text + ", has the GIL";
+    if (wait.what == ThreadWait::For::kNothing) return text;
+    text += " for " + wait.text + (wait.sure ? "" : " (unsure: it has that on its stack)");
+    if (wait.what == ThreadWait::For::kThread || wait.holders.empty()) return text;
+    if (wait.holders[0] == t && wait.holders.size() == 1) return text + ", which it has itself";
+    text += wait.holder_sure ? ", which thread " : ", which may be with thread ";
+    for (std::size_t i = 0; i < wait.holders.size(); ++i)
+      text += (i ? " or " : "") + who(threads_[wait.holders[i]]);
+    return text + (wait.holder_sure ? " has" : " (unsure: it refers to it)");
+  }
+
+  Record locals_of(const PyFrame& frame) {
+    Record out;
+    for (const PyLocal& local : contents_.locals(frame)) {
+      PythonRepr repr = python_repr(s_.types(), local.value, options_.repr);
+      out.push_back({{local.name}, std::move(repr.text)});
+    }
+    return out;
+  }
+
+  // One table for programs and one for people, of the same frames.
+  struct Told {
+    Table programs{.columns = {{"file"}, {"line", "", Kind::kPlainNumber}, {"function"}}};
+    Table people;
+  };
+  Told tell(const std::vector<PyFrame>& frames, const char* title) {
+    Told out;
+    out.people.columns = {{"line", title}};
+    if (options_.locals) out.programs.columns.push_back({"locals"});
+    std::size_t shown = 0;
+    for (const PyFrame& frame : frames) {
+      if (frame.incomplete) continue;
+      if (options_.most_frames && shown == options_.most_frames) {
+        out.people.rows.push_back({std::to_string(frames.size() - shown) + " more: --depth 0 shows all"});
+        break;
+      }
+      ++shown;
+      out.people.rows.push_back({place_of(frame)});
+      Row row{frame.file, frame.line ? Cell(frame.line) : Cell(), frame.function};
+      if (options_.locals) {
+        Record locals = locals_of(frame);
+        for (const Field& local : locals)
+          out.people.rows.push_back({"    " + local.column.key + " = " + std::get<std::string>(local.value)});
+        row.push_back(std::move(locals));
+      }
+      out.programs.rows.push_back(std::move(row));
+    }
+    return out;
+  }
+
+  Table thread_table() {
+    Table table{.key = "threads",
+                .title = "threads",
+                .columns = {{"tid", "thread", Kind::kPlainNumber},
+                            {"name", "name"},
+                            {"gil", "", Kind::kText, Audience::kPrograms},
+                            {"state", "", Kind::kText, Audience::kPrograms},
+                            {"doing", "state", Kind::kSentence, Audience::kPeople},
+                            {"waits_for", "", Kind::kText, Audience::kPrograms},
+                            {"interpreter", "", Kind::kPlainNumber, Audience::kPrograms},
+                            {"thread_id", "", Kind::kPlainNumber, Audience::kPrograms},
+                            {"frames", "", Kind::kText, Audience::kPrograms},
+                            {"stack", "stack", Kind::kText, Audience::kPeople}},
+                .layout = Table::Layout::kBlocks};
+    for (std::size_t t = 0; t < threads_.size(); ++t) {
+      const ThreadView& thread = threads_[t];
+      Told told = tell(thread.python->frames, "most recent call first");
+      table.rows.push_back({id_of(thread), thread.name.empty() ? Cell() : Cell(thread.name),
+                            thread.interpreter->gil_holder == thread.python->tstate, state_of(t),
+                            state_in_words(t), waits_for(t), thread.interpreter->id, thread.python->thread_id,
+                            Tables{std::move(told.programs)}, Tables{std::move(told.people)}});
+    }
+    return table;
+  }
+
+  Table task_table() {
+    const std::vector<AsyncTask> tasks =
+        find_tasks(s_.types(), values_, s_.interpreters(), threads_, scratch_);
+    Table table{.key = "tasks",
+                .title = "asyncio tasks",
+                .columns = {{"id", "task", Kind::kAddress},
+                            {"name", "name"},
+                            {"tid", "thread", Kind::kPlainNumber},
+                            {"state", "state"},
+                            {"waits_for", "waits for"},
+                            {"waits_for_id", "", Kind::kAddress, Audience::kPrograms},
+                            {"frames", "", Kind::kText, Audience::kPrograms},
+                            {"stack", "stack", Kind::kText, Audience::kPeople}},
+                .layout = Table::Layout::kBlocks};
+    for (const AsyncTask& task : tasks) {
+      // As in a thread's stack, what was called last comes first.
+      Told told = tell({task.chain.rbegin(), task.chain.rend()}, "innermost await first");
+      table.rows.push_back({task.object, task.name.empty() ? Cell() : Cell(task.name),
+                            task.thread ? id_of(threads_[*task.thread]) : Cell(),
+                            task.running ? "running" : "pending",
+                            task.waits_for.empty() ? Cell() : Cell(task.waits_for),
+                            is_null(task.awaited) ? Cell() : Cell(task.awaited),
+                            Tables{std::move(told.programs)}, Tables{std::move(told.people)}});
+    }
+    return table;
+  }
+
+  Table greenlet_table() {
+    Table table{.key = "greenlets",
+                .title = "greenlets that do not run now",
+                .columns = {{"id", "greenlet", Kind::kAddress},
+                            {"type", "type"},
+                            {"frames", "", Kind::kText, Audience::kPrograms},
+                            {"stack", "stack", Kind::kText, Audience::kPeople}},
+                .layout = Table::Layout::kBlocks};
+    for (const SuspendedGreenlet& each :
+         find_greenlets(s_.types(), values_, s_.interpreters(), Limits{}, scratch_)) {
+      Told told = tell(each.frames, "most recent call first");
+      table.rows.push_back(
+          {each.object, each.type, Tables{std::move(told.programs)}, Tables{std::move(told.people)}});
+    }
+    return table;
+  }
+
+  const Heap& s_;
+  const StackOptions options_;
+  const FrameContents contents_;
+  const ObjectView values_;
+  const std::vector<ThreadView> threads_;
+  const ThreadWaits waits_;
+  ReadErrors scratch_;
+};
+
+}  // namespace
+
+Document stacks_document(const Heap& heap, const StackOptions& options) {
+  return Stacks(heap, options).document();
+}
+
+}  // namespace heapglass

@@ -1,0 +1,17 @@
+// Where every thread, task and greenlet stands, and what it waits for.
+#pragma once
+
+#include "lib/heap/heap.h"
+#include "lib/render/report.h"
+
+namespace heapglass {
+
+struct StackOptions {
+  bool locals = false;
+  std::size_t most_frames = 0;  // of one stack; 0: all
+  std::size_t repr = 0;         // characters of a value
+};
+
+Document stacks_document(const Heap& heap, const StackOptions& options);
+
+}  // namespace heapglass

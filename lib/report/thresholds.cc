@@ -1,0 +1,89 @@
+#include "lib/report/thresholds.h"
+
+#include <algorithm>
+#include <iostream>
+#include <set>
+
+#include "lib/base/type_name.h"
+#include "lib/render/utf8.h"
+
+namespace heapglass {
+namespace {
+
+class Between final : public ExpressionMoment {
+ public:
+  Between(const HeapSummary& first, const HeapSummary& last) : first_(first), last_(last) {}
+
+  std::optional<double> measure(const ExpressionMeasure& m) const override {
+    const auto now = of(last_, m);
+    if (!now || !m.growth) return now;
+    const auto then = of(first_, m);
+    if (!then) return std::nullopt;
+    if (!m.relative) return *now - *then;
+    // From nothing to something is more than any percentage.
+    if (*then == 0) return *now == 0 ? 0.0 : 1e9;
+    return (*now - *then) / *then;
+  }
+
+ private:
+  static std::optional<double> number(std::optional<std::uint64_t> n) {
+    return n ? std::optional(static_cast<double>(*n)) : std::nullopt;
+  }
+
+  static std::optional<double> of(const HeapSummary& moment, const ExpressionMeasure& m) {
+    if (m.name == "rss" || m.name == "peak") {
+      if (!moment.resident) return std::nullopt;
+      return number(m.name == "rss" ? moment.resident->rss : moment.resident->peak);
+    }
+    if (m.name == "objects") return number(moment.objects);
+    if (m.name == "pause") return moment.pause_ms;
+    if (m.name == "bytes" && m.argument.empty()) return number(moment.bytes);
+    std::uint64_t sum = 0;
+    if (m.name == "owner" || m.name == "entries") {
+      for (const OwnerCount& row : moment.owners)
+        if (row.path == m.argument) sum += m.name == "owner" ? row.bytes : row.entries.value_or(0);
+      return number(sum);
+    }
+    if (m.name == "retained" && moment.retained.empty()) return std::nullopt;
+    for (std::size_t i = 0; i < moment.types.size(); ++i) {
+      const TypeCount& row = moment.types[i];
+      if (type_matches(row.type, m.argument))
+        sum += m.name == "count" ? row.count : m.name == "bytes" ? all_bytes(row) : moment.retained[i];
+    }
+    return number(sum);
+  }
+
+  const HeapSummary &first_, &last_;
+};
+
+}  // namespace
+
+Thresholds::Thresholds(const std::string& text) {
+  if (!text.empty()) expression_ = Expression::parse_threshold(text, "--fail-if");
+}
+
+bool Thresholds::needs_owners() const {
+  if (!expression_) return false;
+  const auto measures = expression_->measures();
+  return std::any_of(measures.begin(), measures.end(), [](const ExpressionMeasure& m) {
+    return m.name == "owner" || m.name == "entries" || m.name == "retained";
+  });
+}
+
+std::vector<std::string> Thresholds::exceeded(const HeapSummary& first, const HeapSummary& last) const {
+  if (!expression_) return {};
+  const Between between(first, last);
+  std::set<std::string> unknown;
+  for (const ExpressionMeasure& m : expression_->measures())
+    if (!between.measure(m)) unknown.insert(m.name);
+  for (const std::string& name : unknown)
+    std::cerr << "heapglass: --fail-if: nobody knows " << name << " of " << printable(last.target)
+              << ": it exceeds nothing\n";
+  const std::vector<std::string> reasons = expression_->exceeded(between);
+  for (const std::string& reason : reasons)
+    std::cerr << "heapglass: " << printable(last.target) << ": threshold exceeded: " << printable(reason)
+              << "\n";
+  return reasons;
+}
+
+}  // namespace heapglass

@@ -1,0 +1,29 @@
+#include "lib/report/write_answer.h"
+
+#include <algorithm>
+#include <iostream>
+
+#include "lib/render/write_report.h"
+
+namespace heapglass {
+
+void write_answer(const Heap& heap, Document document, const OutputOptions& options,
+                  const std::string& default_format, RenderOptions render) {
+  for (const Caveat& caveat : heap.caveats()) document.add(caveat);
+  const auto has = [&](std::string_view key) {
+    return std::any_of(document.fields.begin(), document.fields.end(),
+                       [&](const Field& field) { return field.column.key == key; });
+  };
+  auto add = [&](const char* key, Kind kind, Cell value) {
+    if (!has(key)) document.fields.push_back({{key, "", kind, Audience::kPrograms}, std::move(value)});
+  };
+  add("freeze", Kind::kText, heap.capture().freeze);
+  add("pause_ms", Kind::kMilliseconds, heap.capture().pause_ms);
+  render.exact_bytes = options.exact_bytes;
+  render.csv_raw = options.csv_raw;
+  for (const std::string& warning :
+       write_report(document, {options.output, options.format, default_format, options.mode}, render))
+    std::cerr << "heapglass: " << warning << "\n";
+}
+
+}  // namespace heapglass
