@@ -20,13 +20,13 @@ std::string text_of(const std::filesystem::path& path) {
 std::set<std::string> kinds_in_code() {
   std::set<std::string> kinds;
   const std::regex made("(?:caveats|out)\\.push_back\\(\\s*\\{([^,]*),"), literal("\"([a-z-]+)\"");
-  for (const char* folder : {"cmd", "lib/snapshot", "platform"})
+  for (const char* folder : {"lib", "platform"})
     for (const auto& entry :
-         std::filesystem::directory_iterator(std::filesystem::path(HEAPGLASS_SOURCE_DIR) / folder)) {
+         std::filesystem::recursive_directory_iterator(std::filesystem::path(HEAPGLASS_SOURCE_DIR) / folder)) {
       const std::string name = entry.path().filename();
       if (!name.ends_with(".cc") || name.ends_with("_test.cc")) continue;
       const std::string text = text_of(entry.path());
-      if (text.find("lib/base/caveat.h") == std::string::npos &&
+      if (text.find("std::vector<Caveat>") == std::string::npos &&
           text.find("caveats.push_back") == std::string::npos)
         continue;
       for (std::sregex_iterator at(text.begin(), text.end(), made), end; at != end; ++at) {
@@ -35,12 +35,6 @@ std::set<std::string> kinds_in_code() {
           kinds.insert((*word)[1]);
       }
     }
-  const std::string session = text_of(std::filesystem::path(HEAPGLASS_SOURCE_DIR) / "cmd/session.cc");
-  for (std::sregex_iterator at(session.begin(), session.end(), made), end; at != end; ++at) {
-    const std::string first = (*at)[1];
-    for (std::sregex_iterator word(first.begin(), first.end(), literal); word != end; ++word)
-      kinds.insert((*word)[1]);
-  }
   return kinds;
 }
 

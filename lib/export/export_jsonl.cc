@@ -1,8 +1,9 @@
 // One JSON object a line: a header, then every object with its references.
 #include <charconv>
 
-#include "lib/export/export_formats.h"
+#include "lib/export/exporter.h"
 #include "lib/render/json.h"
+#include "lib/render/output.h"
 
 namespace heapglass {
 namespace {
@@ -28,9 +29,7 @@ std::string header(const Heap& s) {
   return text;
 }
 
-}  // namespace
-
-void export_jsonl(const Heap& s, std::ostream& out) {
+void write_jsonl(const Heap& s, std::ostream& out) {
   const HeapGraph& graph = s.graph();
   const Objects& objects = s.objects();
   std::string text = header(s);
@@ -72,6 +71,25 @@ void export_jsonl(const Heap& s, std::ostream& out) {
     }
   }
   out.write(text.data(), static_cast<std::streamsize>(text.size()));
+}
+
+class JsonlExporter final : public Exporter {
+ public:
+  explicit JsonlExporter(const OutputOptions& options) : options_(options) {}
+  void write(const Heap& heap) override {
+    Output output(options_.output, options_.mode);
+    write_jsonl(heap, output.stream());
+    output.commit();
+  }
+
+ private:
+  const OutputOptions& options_;
+};
+
+}  // namespace
+
+std::unique_ptr<Exporter> jsonl_exporter(const ExportRequest& request) {
+  return std::make_unique<JsonlExporter>(request.output);
 }
 
 }  // namespace heapglass

@@ -1,40 +1,64 @@
 // The tables of `query` as files.
 #include <dlfcn.h>
 
+#include <ctime>
 #include <filesystem>
+#include <optional>
 
 #include "lib/base/error.h"
-#include "lib/export/export_formats.h"
+#include "lib/export/exporter.h"
 #include "lib/query/heap_as_tables.h"
 #include "lib/query/sqlite_file.h"
 #include "lib/render/output.h"
+#include "lib/render/parquet_module.h"
 #include "lib/render/table_csv.h"
 #include "lib/render/utf8.h"
+#include "lib/report/service_name.h"
 
 namespace heapglass {
 namespace {
 
 namespace fs = std::filesystem;
 
-}  // namespace
+// One database. Needs a file that can be written anywhere in it.
+class SqliteExporter final : public Exporter {
+ public:
+  explicit SqliteExporter(const OutputOptions& options) : options_(options) {}
+  void write(const Heap& heap) override {
+    Output output(options_.output, options_.mode);
+    if (!output.is_file())
+      throw Error(ErrorKind::kUsage, "a database cannot be written to " + output.name(),
+                  "name a file with -o");
+    const HeapAsTables tables(heap);
+    save_as_sqlite(tables.all(), output.descriptor(), output.name(), valid_utf8);
+    output.commit();
+  }
 
-void export_sqlite(const Heap& heap, const std::string& path, FileMode mode) {
-  Output output(path, mode);
-  if (!output.is_file())
-    throw Error(ErrorKind::kUsage, "a database cannot be written to " + output.name(), "name a file with -o");
-  const HeapAsTables tables(heap);
-  save_as_sqlite(tables.all(), output.descriptor(), output.name(), valid_utf8);
-  output.commit();
-}
+ private:
+  const OutputOptions& options_;
+};
 
-void export_csv(const Heap& heap, const TableFolder& folder, CsvText text) {
-  folder.make();
-  const HeapAsTables tables(heap);
-  for (QueryTable* const table : tables.all())
-    folder.add(table->name(), [&](std::ostream& out) { write_table_csv(*table, text, out); });
-  folder.commit();
-}
+// A file for each table, objects.csv and so on.
+class CsvExporter final : public Exporter {
+ public:
+  explicit CsvExporter(const OutputOptions& options)
+      : folder_(TableFolder::of_csv(options.output, options.mode)),
+        text_(options.csv_raw ? CsvText::kRaw : CsvText::kSafe) {}
+  void agree(const Target*, OutputOptions& options) override { folder_.agree(options); }
+  void write(const Heap& heap) override {
+    folder_.make();
+    const HeapAsTables tables(heap);
+    for (QueryTable* const table : tables.all())
+      folder_.add(table->name(), [&](std::ostream& out) { write_table_csv(*table, text_, out); });
+    folder_.commit();
+  }
 
+ private:
+  TableFolder folder_;
+  const CsvText text_;
+};
+
+// Throws Error kUsage that says what to install where this build has no Parquet.
 WriteParquet load_parquet() {
   const fs::path beside = fs::read_symlink("/proc/self/exe").parent_path();
   std::string why;
@@ -51,15 +75,59 @@ WriteParquet load_parquet() {
       "build it again");
 }
 
-void export_parquet(const Heap& heap, const TableFolder& folder, WriteParquet write) {
-  folder.make();
-  const HeapAsTables tables(heap);
-  for (QueryTable* const table : tables.all())
-    folder.add(table->name(), [&](std::ostream& out) {
-      if (const std::string why = write(*table, out); !why.empty())
-        throw Error(ErrorKind::kFile, "cannot write " + std::string(table->name()) + ".parquet: " + why);
-    });
-  folder.commit();
+// Of the moment that is shown, UTC: 20261121T134507Z.
+std::string time_of(const Target& target) {
+  const std::time_t moment = target.shown_moment().value_or(std::time(nullptr));
+  std::tm parts{};
+  char text[32] = {};
+  if (gmtime_r(&moment, &parts)) std::strftime(text, sizeof text, "%Y%m%dT%H%M%SZ", &parts);
+  return text;
+}
+
+// FOLDER/service=.../host=.../time=.../objects.parquet and so on.
+class ParquetExporter final : public Exporter {
+ public:
+  // Loads the module: later nothing more is loaded.
+  explicit ParquetExporter(const ExportRequest& request)
+      : options_(request.output), place_{request.service, request.host, ""}, write_(load_parquet()) {}
+  bool is_named_by_target() const override { return true; }
+  void agree(const Target* target, OutputOptions& options) override {
+    if (folder_) return;  // a process that became another program is opened again
+    if (place_.service.empty()) place_.service = service_of(target->command_line());
+    place_.time = time_of(*target);
+    folder_ = TableFolder::of_parquet(options_.output, place_, options_.mode);
+    folder_->agree(options);
+  }
+  void write(const Heap& heap) override {
+    folder_->make();
+    const HeapAsTables tables(heap);
+    for (QueryTable* const table : tables.all())
+      folder_->add(table->name(), [&](std::ostream& out) {
+        if (const std::string why = write_(*table, out); !why.empty())
+          throw Error(ErrorKind::kFile, "cannot write " + std::string(table->name()) + ".parquet: " + why);
+      });
+    folder_->commit();
+  }
+
+ private:
+  const OutputOptions& options_;
+  HeapPlace place_;
+  const WriteParquet write_;
+  std::optional<TableFolder> folder_;
+};
+
+}  // namespace
+
+std::unique_ptr<Exporter> sqlite_exporter(const ExportRequest& request) {
+  return std::make_unique<SqliteExporter>(request.output);
+}
+
+std::unique_ptr<Exporter> csv_exporter(const ExportRequest& request) {
+  return std::make_unique<CsvExporter>(request.output);
+}
+
+std::unique_ptr<Exporter> parquet_exporter(const ExportRequest& request) {
+  return std::make_unique<ParquetExporter>(request);
 }
 
 }  // namespace heapglass

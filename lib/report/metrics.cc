@@ -6,6 +6,7 @@
 
 #include "lib/compare/type_growth.h"
 #include "lib/render/output.h"
+#include "lib/report/service_name.h"
 
 namespace heapglass {
 namespace {
@@ -86,26 +87,6 @@ void add_growth(Gauges& g, const HeapSummary& first, const HeapSummary& last, st
 }
 
 }  // namespace
-
-std::string service_of(const std::string& command_line) {
-  std::istringstream words(command_line);
-  std::string program, word;
-  words >> program;
-  std::string name = program;
-  while (words >> word) {
-    if (word == "-m" && words >> word) {
-      name = word;
-      break;
-    }
-    if ((word == "-W" || word == "-X") && words >> word) continue;
-    if (word.starts_with('-')) continue;
-    name = word;
-    break;
-  }
-  name = name.substr(name.rfind('/') + 1);
-  if (name.ends_with(".py")) name.resize(name.size() - 3);
-  return name.empty() ? "python" : name;
-}
 
 std::vector<Gauge> gauges_of(const HeapSummary& last, const HeapSummary* first, bool exceeded,
                              const MetricsOptions& options) {

@@ -18,11 +18,6 @@ struct MetricsOptions {
   std::size_t top = 20;  // types, and owners; 0: all
 };
 
-// What a service is called that nobody named: the program that runs. "/usr/bin/python3 -u /srv/shop/app.py
-// --port 80"
-// -> "app"; of `python -m shop.web` "shop.web".
-std::string service_of(const std::string& command_line);
-
 // Of the last moment; with `first`, also what became more since, and whether a threshold was exceeded.
 std::vector<Gauge> gauges_of(const HeapSummary& last, const HeapSummary* first, bool exceeded,
                              const MetricsOptions& options);

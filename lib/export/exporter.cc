@@ -1,0 +1,29 @@
+#include "lib/export/exporter.h"
+
+#include <vector>
+
+#include "lib/base/choices.h"
+
+namespace heapglass {
+namespace {
+
+constexpr ExportFormat kExportFormats[] = {
+    {"jsonl", "one JSON object per line", "", jsonl_exporter},
+    {"sqlite", "a database with the tables of query", "give a file with -o: heap.db", sqlite_exporter},
+    {"csv", "a folder with a file for each table", "give a folder with -o: its tables are files there",
+     csv_exporter},
+    {"parquet", "a partitioned data set", "give a folder with -o: its tables are files there",
+     parquet_exporter},
+};
+
+}  // namespace
+
+std::span<const ExportFormat> export_formats() { return kExportFormats; }
+
+const ExportFormat& find_export_format(std::string_view name) {
+  std::vector<std::string_view> names;
+  for (const ExportFormat& format : kExportFormats) names.push_back(format.name);
+  return kExportFormats[parse_choice("--format", name, std::span<const std::string_view>(names))];
+}
+
+}  // namespace heapglass
