@@ -220,10 +220,13 @@ class PythonProgram {
 };
 
 // gdb's core of a living process, a file of that folder; empty: gdb is not there, or may not trace.
-inline std::string gcore(const PythonProgram& target, const TemporaryFolder& folder) {
+inline std::string gcore(const std::string& pid, const TemporaryFolder& folder) {
   const std::string file = folder.file("core");
-  run_command({"gdb", "-nx", "-batch", "-p", target.target(), "-ex", "generate-core-file " + file});
+  run_command({"gdb", "-nx", "-batch", "-p", pid, "-ex", "generate-core-file " + file});
   return access(file.c_str(), F_OK) == 0 ? file : "";
+}
+inline std::string gcore(const PythonProgram& target, const TemporaryFolder& folder) {
+  return gcore(target.target(), folder);
 }
 
 }  // namespace heapglass

@@ -60,6 +60,41 @@ std::string without_times(const std::string& text) {
   return std::regex_replace(text.substr(0, top), times, "") + text.substr(top);
 }
 
+// What a core does not have by nature: how it was captured, what the kernel says of a process (its state, its
+// arguments beyond 80 bytes, the system call of each thread, what is resident), and its name.
+std::string without_what_cores_lack(const std::string& text) {
+  static const std::regex lines(
+      "\"(freeze|pause_ms|state|stopped|command|rss|peak_rss|rss_anon|pss|shared|shared_anonymous|swapped|"
+      "elapsed_ms|page_tables|doing)\": ?[^,}]*,?|"
+      "\"(caveats|notes)\": ?.*|"
+      "^ *(state|stopped by a signal|command|resident memory|RSS|its peak|its share|mapped by others|"
+      "shared by forking|looked at in|paused for|held by|copied) .*|"
+      "stopped: it is stopped by a signal");
+  static const std::regex name("core file [^ ]* of process"), spaces(" +");
+  // std::regex recurses over what it is given and is slow: line by line, and only those with one of these
+  // words.
+  static const char* const kWords[] = {
+      "freeze", "pause",   "state",       "stopped",   "command",    "rss",      "RSS",      "pss",
+      "shared", "elapsed", "page_tables", "doing",     "caveats",    "notes",    "its ",     "mapped",
+      "looked", "copied",  "held by",     "core file", "collecting", "resident", "process ", "Python "};
+  std::istringstream in(text);
+  std::string out, line;
+  while (std::getline(in, line)) {
+    const bool has_word =
+        line.size() < 4000 && std::any_of(std::begin(kWords), std::end(kWords),
+                                          [&](const char* w) { return line.find(w) != std::string::npos; });
+    if (has_word) {
+      line = std::regex_replace(line, name, "process");
+      line = std::regex_replace(std::regex_replace(line, lines, ""), spaces, " ");
+    }
+    if (line.find_first_not_of(" \t],\"") == std::string::npos) continue;
+    // The last field of an object has a comma behind it where others follow.
+    while (!line.empty() && (line.back() == ',' || line.back() == ' ')) line.pop_back();
+    out += line + "\n";
+  }
+  return out;
+}
+
 using Command = std::vector<std::string>;
 
 // A program, and what it is asked. "ID OF TYPE" is replaced with the address of an object of that type,
@@ -159,13 +194,18 @@ std::string joined(const Command& command) {
   return text;
 }
 
-void expect_same_answer(const std::string& process, const std::string& file, const Command& command) {
+using Normal = std::string (*)(const std::string& text);
+
+void expect_same_answer(const std::string& process, const std::string& file, const Command& command,
+                        Normal normal = without_times) {
   const Outcome live = heapglass_on(process, command), saved = heapglass_on(file, command);
   const bool no_object = command.back() == "0x10";
   EXPECT_EQ(live.status, no_object ? 2 : 0) << joined(command) << live.err;
   EXPECT_EQ(saved.status, live.status) << joined(command) << saved.err;
-  EXPECT_EQ(saved.err, live.err) << joined(command);
-  const std::string one = without_times(live.out), other = without_times(saved.out);
+  if (normal == without_times) {
+    EXPECT_EQ(saved.err, live.err) << joined(command);
+  }
+  const std::string one = normal(live.out), other = normal(saved.out);
   if (one == other) return;
   const auto at = std::mismatch(one.begin(), one.end(), other.begin(), other.end());
   const auto place = static_cast<std::size_t>(at.first - one.begin());
@@ -199,6 +239,38 @@ TEST_P(SnapshotOf, EveryCommandAnswersAsOfTheProcess) {
   }
 }
 
+// What is resident is not in a core, and the allocators' sums are of what is: memory_test has those.
+bool depends_on_residency(const Command& command) {
+  return command.front() == "memory" || joined(command).find("FROM arenas") != std::string::npos;
+}
+
+// gdb 13 writes zeros in place of the last pages of a mapping of a megabyte and a page, which the stacks of
+// threads are with some interpreters: seen by comparing its core with /proc/PID/mem. So only programs with
+// one thread are asked.
+bool has_threads(const Asked& asked) {
+  return asked.program.front() == "stacks.py" || asked.program.front() == "await_chains.py";
+}
+
+TEST_P(SnapshotOf, EveryCommandAnswersOfACoreAsOfTheProcess) {
+  for (const Asked& asked : kAsked) {
+    if (has_threads(asked)) continue;
+    const TemporaryFolder folder;
+    std::vector<std::string> arguments(asked.program.begin() + 1, asked.program.end());
+    for (std::string& each : arguments)
+      if (each == "FOLDER") each = folder.path();
+    SCOPED_TRACE(joined(asked.program));
+    const Stopped target(GetParam().path, asked.program.front(), arguments);
+    const std::string core = gcore(target.target(), folder), file = folder.file("moment.hg");
+    if (core.empty()) GTEST_SKIP() << "gdb is not there, or may not trace";
+    ASSERT_NO_FATAL_FAILURE(expect_snapshot(target.target(), file));
+    for (const Command& command : asked.commands)
+      if (!depends_on_residency(command)) {
+        Command filled = filled_in(command, file);
+        expect_same_answer(target.target(), core, filled, without_what_cores_lack);
+      }
+  }
+}
+
 // A command that is new has a row above, too.
 TEST(SnapshotOfAProcess, IsAskedByEveryCommand) {
   const Outcome help = run_command({HEAPGLASS_PROGRAM, "--help"});
@@ -210,6 +282,7 @@ TEST(SnapshotOfAProcess, IsAskedByEveryCommand) {
   for (const Asked& each : kAsked)
     for (const Command& command : each.commands) asked.insert(command.front());
   for (const Refused& each : kRefused) asked.insert(each.command.front());
+  asked.insert("ps");  // takes no target
   EXPECT_EQ(asked, commands);
 }
 
