@@ -170,6 +170,13 @@ void CommandLine::add_choice(const char* name, const std::vector<std::string_vie
       });
 }
 
+void CommandLine::thresholds(ThresholdOptions* thresholds, const std::string& when) {
+  option("fail-if", &thresholds->text, "THRESHOLD",
+         "exit with code 1 and the reason " + when + ": see heapglass help thresholds");
+  flag("missing-ok", &thresholds->missing_ok,
+       "with --fail-if: take a type or owner that is not there as 0, rather than exit with code 2");
+}
+
 void CommandLine::metrics(MetricsOptions* metrics) {
   option(
       "openmetrics", &metrics->file, "FILE",
@@ -191,6 +198,11 @@ void CommandLine::add_common() {
   flag("csv-raw", &common_.csv_raw,
        "CSV with the target's text as it is: no apostrophe before what a spreadsheet would compute, control "
        "characters not escaped");
+  if (!takes_target_) {
+    flag("exact-bytes", &common_.exact_bytes, "print sizes to the byte: 12,345,678 instead of 12.3 MB");
+    declared_->adds_to->add_options()("help,h", "print this help");
+    return;
+  }
   add("freeze", "MODE", "how the target is stopped while its memory is captured. " + freeze_help(), false,
       [this](const std::string& text) { common_.freeze.mode = parse_freeze_mode(text); });
   count("max-pause", &common_.freeze.max_pause_ms, 1, 3'600'000,

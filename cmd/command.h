@@ -15,6 +15,7 @@
 #include "lib/expression/expression.h"
 #include "lib/open/open_heap.h"
 #include "lib/report/metrics.h"
+#include "lib/report/thresholds.h"
 
 namespace heapglass {
 
@@ -68,6 +69,8 @@ class CommandLine {
     add_choice(name, words, takes, std::move(help),
                [value, choices = std::move(choices)](std::size_t i) { *value = choices[i].second; });
   }
+  // --fail-if and --missing-ok; `when`: "where THRESHOLD is exceeded".
+  void thresholds(ThresholdOptions* options, const std::string& when);
   // --openmetrics, --service and --metrics-top.
   void metrics(MetricsOptions* options);
 
@@ -117,6 +120,7 @@ int run_diff(const std::vector<std::string>& arguments);
 int run_watch(const std::vector<std::string>& arguments);
 int run_garbage(const std::vector<std::string>& arguments);
 int run_leaks(const std::vector<std::string>& arguments);
+int run_ps(const std::vector<std::string>& arguments);
 int run_query_command(const std::vector<std::string>& arguments);
 int run_show(const std::vector<std::string>& arguments);
 int run_path(const std::vector<std::string>& arguments);

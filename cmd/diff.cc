@@ -95,7 +95,7 @@ int run_diff(const std::vector<std::string>& arguments) {
   CommandLine line("diff", "what became more between two moments, or while one watches");
   DiffOptions o;
   std::vector<std::string> more;
-  std::string fail_if;
+  ThresholdOptions fail_if;
   std::optional<std::chrono::milliseconds> every;
   std::optional<long long> times;
   std::optional<std::size_t> limit;
@@ -111,10 +111,8 @@ int run_diff(const std::vector<std::string>& arguments) {
              "print N types and owners (default 20, in growth style 10), 0: all");
   line.choice<bool>("sort", &o.report.by_count, {{"bytes", false}, {"count", true}}, "KEY",
                     "sort by growth in bytes (default) or count");
-  line.option(
-      "fail-if", &fail_if, "THRESHOLD",
-      "exit with code 1 and the reason where THRESHOLD is exceeded, such as 'bytes(app.Session) > 10MB or "
-      "growth(rss) > 5%': see heapglass help thresholds");
+  line.thresholds(&fail_if,
+                  "where THRESHOLD is exceeded, such as 'bytes(app.Session) > 10MB or growth(rss) > 5%'");
   line.metrics(&o.metrics);
   line.choice<bool>(
       "style", &o.growth, {{"default", false}, {"growth", true}}, "NAME",
@@ -130,7 +128,7 @@ int run_diff(const std::vector<std::string>& arguments) {
   o.looks = times.value_or(2);
   if (o.long_names && !o.growth) throw Error(ErrorKind::kUsage, "--longnames requires --style growth");
   if (o.growth && (o.report.by_count || !(common.format.empty() || common.format == "text") || o.survivors ||
-                   !fail_if.empty() || !o.metrics.file.empty()))
+                   !fail_if.text.empty() || !o.metrics.file.empty()))
     throw Error(ErrorKind::kUsage,
                 "--style growth is a text by count: it takes no --sort, --format, --survivors, --fail-if or "
                 "--openmetrics");

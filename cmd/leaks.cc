@@ -180,6 +180,10 @@ int run_leaks(const std::vector<std::string>& arguments) {
               "capture again after this time, 500ms, 10s or 2m, and rank suspects by growth");
   line.count("times", &times, 2, 1'000'000, "number of captures (with --every: default 2)");
   line.count("limit,n", &limit, 0, kMostRows, "print N suspects (default 10, in a picture 3), 0: all");
+  ThresholdOptions fail_if;
+  line.thresholds(
+      &fail_if,
+      "where THRESHOLD is exceeded, between the first capture and the last where there are several");
   line.count("max-nodes", &most_nodes, 1, 1'000'000, "draw at most N objects (default 200)");
   if (!line.parse(arguments)) return kExitDone;
   const bool picture = wants_picture(line.common());
@@ -190,10 +194,14 @@ int run_leaks(const std::vector<std::string>& arguments) {
   const bool again = every || times;
   const auto looks = again ? times.value_or(2) : 1;
 
+  const Thresholds thresholds(fail_if);
+  if (!again && more.empty()) thresholds.need_one_moment();
+
   std::vector<std::string> targets(static_cast<std::size_t>(looks), line.common().target);
   targets.insert(targets.end(), more.begin(), more.end());
   keep_right_to_write(line.common());  // while there is little memory to be forked
   std::vector<std::vector<Suspect>> before;
+  std::optional<HeapSummary> first;
   const auto began = std::chrono::steady_clock::now();
   for (std::size_t i = 0; i + 1 < targets.size(); ++i) {
     CommonOptions common = line.common();
@@ -206,6 +214,7 @@ int run_leaks(const std::vector<std::string>& arguments) {
                   "there is one moment in " + look.heap().target().name() + ": it will not grow",
                   "give a later one too: heapglass leaks OLD NEW");
     before.push_back(find_suspects(look.search()));
+    if (thresholds && i == 0) first = summarize(look.heap(), {.identities = false});
   }
   CommonOptions common = line.common();
   common.target = targets.back();
@@ -215,6 +224,12 @@ int run_leaks(const std::vector<std::string>& arguments) {
   std::vector<Suspect> suspects = find_suspects(look.search());
   annotate_growth(suspects, before);
 
+  std::vector<std::string> reasons;
+  if (thresholds) {
+    const HeapSummary last = summarize(s, {.identities = false});
+    reasons = thresholds.exceeded(first ? *first : last, last);
+  }
+  const int code = reasons.empty() ? kExitDone : kExitExceeded;
   Document document;
   const std::size_t shown = most ? std::min(most, suspects.size()) : suspects.size();
   if (picture) {
@@ -223,7 +238,12 @@ int run_leaks(const std::vector<std::string>& arguments) {
                   "there is nothing to draw: nothing in " + s.target().name() + " looks like a leak");
     document.sections.push_back(draw(look, suspects, shown, most_nodes));
     write_answer(s, std::move(document), line.common());
-    return kExitDone;
+    return code;
+  }
+  if (thresholds) {
+    List told;
+    for (const std::string& reason : reasons) told.push_back(reason);
+    document.fields.push_back({{"exceeded", "", Kind::kText, Audience::kPrograms}, std::move(told)});
   }
   document.fields.push_back(
       {{"heap_bytes", "", Kind::kBytes, Audience::kPrograms}, look.search().heap_bytes()});
@@ -242,7 +262,7 @@ int run_leaks(const std::vector<std::string>& arguments) {
     table.notes.push_back(std::to_string(suspects.size() - shown) + " more suspects: --limit 0 shows all");
   document.sections.push_back(std::move(table));
   write_answer(s, std::move(document), line.common());
-  return kExitDone;
+  return code;
 }
 
 }  // namespace heapglass

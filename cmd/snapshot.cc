@@ -59,6 +59,8 @@ int run_snapshot(const std::vector<std::string>& arguments) {
   line.count("keep-days", &days, 1, 100'000, "remove those that are older than N days");
   MetricsOptions metrics;
   line.metrics(&metrics);
+  ThresholdOptions fail_if;
+  line.thresholds(&fail_if, "where THRESHOLD is exceeded, once the snapshot is written, such as 'rss > 2GB'");
   line.flag(
       "no-values", &no_values,
       "keep no values: no text, number or bytes of an object, only types, sizes, references and the names "
@@ -92,6 +94,8 @@ int run_snapshot(const std::vector<std::string>& arguments) {
                 "leave one of the options out");
   const std::uint64_t longest = cut.value_or(kLongestValue);
   const auto key = key_file.empty() ? std::nullopt : std::optional(key_of_file(key_file));
+  const Thresholds thresholds(fail_if);
+  thresholds.need_one_moment();
   const SnapshotNames names(common.output);
   if (!names.is_pattern() && (newest || days >= 0))
     throw Error(ErrorKind::kUsage, "--keep and --keep-days go with a name that tells the time",
@@ -143,17 +147,20 @@ int run_snapshot(const std::vector<std::string>& arguments) {
   writer.finish(output.stream());
   const std::uint32_t objects = heap->graph().nodes();
   std::optional<std::vector<Gauge>> gauges;
-  if (!metrics.file.empty())
-    gauges = gauges_of(summarize(*heap, {.identities = false}), nullptr, false, metrics);
+  std::optional<HeapSummary> summary;
+  if (!metrics.file.empty() || thresholds) summary = summarize(*heap, {.identities = false});
   // All the memory goes back to the system, which takes longer than the disk does.
   auto let_go = std::async(std::launch::async, [&] { heap.reset(); });
   output.commit();
+  const std::vector<std::string> reasons =
+      summary ? thresholds.exceeded(*summary, *summary) : std::vector<std::string>();
+  if (!metrics.file.empty()) gauges = gauges_of(*summary, nullptr, !reasons.empty(), metrics);
   if (gauges) write_metrics(*gauges, metrics, common.mode);
   constexpr std::size_t kRotate = 0;
   if (newest || days >= 0) OutputKeeper::active()->perform(kRotate);
   let_go.get();
   if (common.verbose) print_section_sizes(writer, objects);
-  return kExitDone;
+  return reasons.empty() ? kExitDone : kExitExceeded;
 }
 
 }  // namespace heapglass

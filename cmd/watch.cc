@@ -366,7 +366,7 @@ class Watch {
 int run_watch(const std::vector<std::string>& arguments) {
   CommandLine line("watch", "a process over time: memory, objects, what grows, and under which lines");
   WatchOptions o;
-  std::string fail_if;
+  ThresholdOptions fail_if;
   std::string duration = "60";
   std::optional<std::chrono::milliseconds> interval;
   bool csv = false;
@@ -384,10 +384,7 @@ int run_watch(const std::vector<std::string>& arguments) {
       "between samples read every few milliseconds, without stopping the target, which lines the threads are "
       "on, and print at the end the lines under which memory grew");
   line.count("lines-limit", &o.most_lines, 0, 1'000'000, "print N lines (default 20), 0: all");
-  line.option(
-      "fail-if", &fail_if, "THRESHOLD",
-      "exit with code 1 and the reason as soon as THRESHOLD is exceeded, such as 'growth(rss) > 5%': see "
-      "heapglass help thresholds");
+  line.thresholds(&fail_if, "as soon as THRESHOLD is exceeded, such as 'growth(rss) > 5%'");
   line.metrics(&o.metrics);
   if (!line.parse(arguments)) return kExitDone;
   line.common().more_follow = true;  // it looks until it is ended

@@ -21,8 +21,8 @@ std::set<std::string> kinds_in_code() {
   std::set<std::string> kinds;
   const std::regex made("(?:caveats|out)\\.push_back\\(\\s*\\{([^,]*),"), literal("\"([a-z-]+)\"");
   for (const char* folder : {"lib", "platform"})
-    for (const auto& entry :
-         std::filesystem::recursive_directory_iterator(std::filesystem::path(HEAPGLASS_SOURCE_DIR) / folder)) {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(
+             std::filesystem::path(HEAPGLASS_SOURCE_DIR) / folder)) {
       const std::string name = entry.path().filename();
       if (!name.ends_with(".cc") || name.ends_with("_test.cc")) continue;
       const std::string text = text_of(entry.path());

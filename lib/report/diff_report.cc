@@ -42,6 +42,24 @@ std::size_t cut(std::vector<T>& rows, std::size_t limit) {
   return in_all - rows.size();
 }
 
+// The words that two command lines have of the program: of one that is cut, as snapshots without values have
+// them, what is left.
+bool are_one_program(const HeapSummary& first, const HeapSummary& last) {
+  constexpr std::string_view kCut = " ...";
+  std::string_view a = first.command_line, b = last.command_line;
+  for (std::string_view* each : {&a, &b})
+    if (each->ends_with(kCut)) each->remove_suffix(kCut.size());
+  return a.starts_with(b) || b.starts_with(a);
+}
+
+// Said first: what follows compares things that have nothing to do with each other.
+void add_other_program(const HeapSummary& first, const HeapSummary& last, Document& document) {
+  if (are_one_program(first, last)) return;
+  document.fields.push_back({{"other_program", "not the same program", Kind::kSentence},
+                             "'" + first.command_line + "' (" + first.target + ") and '" + last.command_line +
+                                 "' (" + last.target + "): growth between them says nothing of either"});
+}
+
 Table types_table(const std::vector<HeapSummary>& moments, const Fates& fates,
                   const DiffReportOptions& options) {
   const HeapSummary &first = moments.front(), &last = moments.back();
@@ -149,6 +167,7 @@ Document diff_report(const std::vector<HeapSummary>& moments, const std::vector<
   const HeapSummary &first = moments.front(), &last = moments.back();
   const Fates fates = fates_of(first, last);
   Document document;
+  add_other_program(moments.front(), moments.back(), document);
   document.fields.push_back(
       {{"total", "", Kind::kText, Audience::kPrograms},
        Record{
@@ -232,6 +251,7 @@ Document survivors_report(const std::vector<HeapSummary>& moments, const DiffRep
     return rows;
   };
   Document document;
+  add_other_program(moments.front(), moments.back(), document);
   document.fields.push_back({{"survivors", "", Kind::kText, Audience::kPrograms},
                              Record{{{"new", "", Kind::kCount}, created},
                                     {{"survived", "", Kind::kCount}, all.count},

@@ -4,6 +4,8 @@
 #include <iostream>
 #include <set>
 
+#include "lib/base/edit_distance.h"
+#include "lib/base/error.h"
 #include "lib/base/type_name.h"
 #include "lib/render/utf8.h"
 
@@ -56,10 +58,44 @@ class Between final : public ExpressionMoment {
   const HeapSummary &first_, &last_;
 };
 
+bool names_an_owner(const ExpressionMeasure& m) { return m.name == "owner" || m.name == "entries"; }
+
+bool has_what_it_names(const HeapSummary& moment, const ExpressionMeasure& m) {
+  if (names_an_owner(m))
+    return std::any_of(moment.owners.begin(), moment.owners.end(),
+                       [&](const OwnerCount& row) { return row.path == m.argument; });
+  return std::any_of(moment.types.begin(), moment.types.end(),
+                     [&](const TypeCount& row) { return type_matches(row.type, m.argument); });
+}
+
+void require_known(const ExpressionMeasure& m, const HeapSummary& first, const HeapSummary& last) {
+  if (m.argument.empty() || has_what_it_names(first, m) || has_what_it_names(last, m)) return;
+  std::vector<std::string> names;
+  for (const HeapSummary* moment : {&first, &last}) {
+    for (const OwnerCount& row : moment->owners)
+      if (names_an_owner(m)) names.push_back(row.path);
+    for (const TypeCount& row : moment->types)
+      if (!names_an_owner(m)) names.push_back(row.type);
+  }
+  const std::string near = did_you_mean(near_names(m.argument, names, 3));
+  throw Error(ErrorKind::kUsage,
+              std::string("--fail-if: there is no ") + (names_an_owner(m) ? "owner" : "type") + " '" +
+                  m.argument + "' in " + last.target,
+              (near.empty() ? "" : near + "; ") + "--missing-ok takes it as 0");
+}
+
 }  // namespace
 
-Thresholds::Thresholds(const std::string& text) {
-  if (!text.empty()) expression_ = Expression::parse_threshold(text, "--fail-if");
+Thresholds::Thresholds(const ThresholdOptions& options) : missing_ok_(options.missing_ok) {
+  if (!options.text.empty()) expression_ = Expression::parse_threshold(options.text, "--fail-if");
+}
+
+void Thresholds::need_one_moment() const {
+  if (!expression_) return;
+  for (const ExpressionMeasure& m : expression_->measures())
+    if (m.growth)
+      throw Error(ErrorKind::kUsage, "--fail-if: growth(...) is between two captures, and here is one",
+                  "use heapglass diff OLD NEW, or watch");
 }
 
 bool Thresholds::needs_owners() const {
@@ -72,6 +108,8 @@ bool Thresholds::needs_owners() const {
 
 std::vector<std::string> Thresholds::exceeded(const HeapSummary& first, const HeapSummary& last) const {
   if (!expression_) return {};
+  if (!missing_ok_)
+    for (const ExpressionMeasure& m : expression_->measures()) require_known(m, first, last);
   const Between between(first, last);
   std::set<std::string> unknown;
   for (const ExpressionMeasure& m : expression_->measures())
