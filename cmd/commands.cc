@@ -5,6 +5,7 @@ namespace heapglass {
 namespace {
 
 constexpr Command kCommands[] = {
+    {"ps", "the Python processes of this machine, embedded ones too", run_ps},
     {"info", "version, layout, threads, garbage collector and sizes", run_info},
     {"memory", "what the memory is used for: rows that add up to the RSS", run_memory},
     {"histogram", "objects and bytes by type", run_histogram},

@@ -25,7 +25,8 @@ std::string usage() {
   std::string text =
       "heapglass COMMAND TARGET [options]\n\nReads the heap of a running CPython process from outside. "
       "Nothing is installed "
-      "there, and by default no code runs in it.\nTARGET is a process id, a core file or a snapshot.\n\n";
+      "there, and by default no code runs in it.\nTARGET is a process id, @NAME for the only process with "
+      "NAME in its command, a core file or a snapshot.\n\n";
   for (const Command& c : commands())
     text += "  " + std::string(c.name) + std::string(12 - c.name.size(), ' ') + std::string(c.summary) + "\n";
   text +=

@@ -15,6 +15,7 @@
 #include "lib/base/error.h"
 #include "lib/heap/verify.h"
 #include "lib/open/output_rights.h"
+#include "lib/open/python_processes.h"
 #include "lib/open/run_resolver.h"
 #include "lib/python/collecting.h"
 #include "lib/python/runtime_stage.h"
@@ -75,9 +76,10 @@ OpenedTarget open_snapshot(const std::string& path, const std::function<void()>&
   return {std::move(snapshot), is_one};
 }
 
-// TARGET says what it is: digits are a process id, whatever files there are.
+// TARGET says what it is: digits are a process id and @NAME names a process, whatever files there are.
 OpenedTarget open_target(const CommonOptions& common, const HeapNeeds& needs) {
-  const std::string& target = common.target;
+  const std::string target =
+      common.target.starts_with('@') ? std::to_string(process_named(common.target.substr(1))) : common.target;
   pid_t pid = 0;
   const auto [end, error] = std::from_chars(target.data(), target.data() + target.size(), pid);
   if (end != target.data() && end == target.data() + target.size()) {
@@ -234,7 +236,11 @@ class Opening {
     } catch (const Error& error) {
       prepared_.wait();
       target.check();
-      throw with_name(error, target.name());
+      const std::string relatives =
+          error.kind() == ErrorKind::kNotPython && target.runs() ? python_relatives(target.pid()) : "";
+      const Error named = with_name(error, target.name());
+      if (relatives.empty()) throw named;
+      throw Error(named.kind(), named.what(), relatives, named.detail());
     }
     find_ms_ = ms_since(began_);
   }

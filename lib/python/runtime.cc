@@ -10,6 +10,7 @@
 #include "lib/python/builtin_layouts.h"
 #include "lib/python/c_types.h"
 #include "lib/python/debug_offsets.h"
+#include "lib/python/python_name.h"
 #include "lib/python/runtime_stage.h"
 
 namespace heapglass {
@@ -57,25 +58,6 @@ std::vector<Found> candidates(const std::vector<const Binary*>& binaries) {
     if (const auto symbol = binary->symbols().find("_PyRuntime"))
       found.push_back({binary, symbol->address, "symbol _PyRuntime"});
   return found;
-}
-
-// 3.11+ export the version as a number.
-std::optional<std::uint32_t> exported_version(const MemoryReader& memory, const Binary& binary) {
-  const auto symbol = binary.symbols().find_exported("Py_Version");
-  if (!symbol) return std::nullopt;
-  const auto version = read_as<std::uint64_t>(memory, symbol->address);  // unsigned long
-  if (!version || *version >> 24 != 3) return std::nullopt;
-  return static_cast<std::uint32_t>(*version);
-}
-
-// "libpython3.8.so.1.0", "python3.8" -> 3.8, for versions that do not export it.
-std::optional<std::uint32_t> version_in_name(const std::string& path) {
-  const std::string file = path.substr(path.rfind('/') + 1);
-  const std::size_t at = file.find("python");
-  unsigned major = 0, minor = 0;
-  if (at == std::string::npos || std::sscanf(file.c_str() + at, "python%u.%u", &major, &minor) != 2)
-    return std::nullopt;
-  return hexversion_of(major, minor);
 }
 
 std::string supported_text() {
@@ -172,45 +154,11 @@ enum class Reading { kQuick, kFull };
       "see the README for the versions that it reads");
 }
 
-// The release that a text of the file's constants ends with: PY_VERSION, whose text the linker may have made
-// the end of another that ends alike. `known` is major and minor, or 0.
-std::optional<std::uint32_t> version_in_text(const MemoryReader& memory, const Binary& binary,
-                                             std::uint32_t known) {
-  constexpr std::uint64_t kMost = 64 << 20;
-  const auto constants = binary.section(".rodata");
-  if (!constants || constants->size > kMost) return std::nullopt;
-  std::string text(constants->size, '\0');
-  if (!memory.read(constants->address, std::as_writable_bytes(std::span(text)))) return std::nullopt;
-  const auto part_of_word = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '.'; };
-  for (std::size_t end = 0; (end = text.find('\0', end + 1)) != std::string::npos;) {
-    std::size_t start = end;
-    while (start > 0 && end - start < 10 && part_of_word(text[start - 1])) --start;
-    unsigned major = 0, minor = 0, micro = 0;
-    int read = 0;
-    const std::string word = text.substr(start, end - start);
-    if (std::sscanf(word.c_str(), "%1u.%2u.%2u%n", &major, &minor, &micro, &read) != 3 ||
-        static_cast<std::size_t>(read) != word.size() || (major != 2 && major != 3))
-      continue;
-    const std::uint32_t version = hexversion_of(major, minor, micro);
-    // Two is the major version of much else, expat's for one.
-    if (known ? version >> 16 == known >> 16 : major == 3 || minor >= 6) return version;
-  }
-  return std::nullopt;
-}
-
-// A Python that has no _PyRuntime, by what it exports: its name, or nothing.
+// A Python that has no _PyRuntime: its name, or nothing.
 std::string other_python(const MemoryReader& memory, const std::vector<const Binary*>& binaries) {
-  for (const Binary* binary : binaries) {
-    const std::string file = binary->path().substr(binary->path().rfind('/') + 1);
-    if (binary->symbols().find_exported("rpython_startup_code") || file.starts_with("libpypy") ||
-        file.starts_with("pypy"))
-      return "PyPy";
-    if (!binary->symbols().find_exported("Py_GetVersion")) continue;
-    const std::uint32_t named = version_in_name(binary->path()).value_or(0);
-    const std::uint32_t version = version_in_text(memory, *binary, named).value_or(named);
-    return version == 0 ? "a CPython older than 3.7" : "CPython " + version_text(version);
-  }
-  return "";
+  const PythonName name = name_python(memory, binaries);
+  if (name.implementation != "CPython") return name.implementation;
+  return name.version.empty() ? "a CPython older than 3.7" : "CPython " + name.version;
 }
 
 struct Fit {
