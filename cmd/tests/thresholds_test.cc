@@ -35,8 +35,7 @@ TEST_F(FailIf, OfASnapshotEndsWithCode1AfterTheFileIsWritten) {
 TEST_F(FailIf, OfATypeThatIsNotThereIsAnError) {
   for (const std::string command : {"snapshot", "leaks"}) {
     const std::string file = folder_.file(command);
-    const Outcome typo =
-        run({command, program_->target(), "-o", file, "--fail-if", "count(functoin) > 1"});
+    const Outcome typo = run({command, program_->target(), "-o", file, "--fail-if", "count(functoin) > 1"});
     EXPECT_EQ(typo.status, 2) << command << typo.err;
     EXPECT_NE(typo.err.find("there is no type 'functoin' in"), std::string::npos) << typo.err;
     EXPECT_NE(typo.err.find("function"), std::string::npos) << typo.err;
