@@ -5,6 +5,7 @@
 
 #include "cmd/command.h"
 #include "lib/base/error.h"
+#include "lib/heap/marking.h"
 #include "lib/open/open_heap.h"
 #include "lib/open/run_resolver.h"
 #include "lib/report/write_answer.h"

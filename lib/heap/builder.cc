@@ -11,25 +11,12 @@
 namespace heapglass {
 namespace {
 
-// A module whose C state is visited by an m_traverse that no row describes.
-bool has_unknown_state(const Objects& o, TypeTable& types, Address module) {
-  const auto& l = o.layout().PyModuleObject;
-  if (l.md_def == kAbsent) {
-    if (is_null(o.pointer(module, l.md_state_traverse))) return false;
-  } else {
-    const Address def = o.pointer(module, l.md_def);
-    if (is_null(def) || is_null(o.pointer(def, o.layout().PyModuleDef.m_traverse))) return false;
-  }
-  if (is_null(o.pointer(module, l.md_state))) return false;
-  return !types.module_state(module);
-}
-
 struct Chunk {
   std::vector<std::uint32_t> counts;  // edges by node
   std::vector<NodeId> referents;
   std::vector<EdgeClass> classes;
   std::vector<std::pair<std::uint32_t, std::uint64_t>> large;  // node, bytes
-  std::vector<std::pair<std::uint32_t, Address>> unsized;      // their own code alone knows their size
+  std::vector<std::pair<std::uint32_t, Address>> unsized;      // only their own code knows their size
   std::map<std::string, std::uint64_t> unresolved;
 };
 
@@ -37,10 +24,10 @@ class Filler final : public EdgeSink {
  public:
   Filler(const AddressIndex& index, EdgeBudget& budget, Chunk& chunk)
       : index_(index), budget_(budget), chunk_(chunk) {}
-  // Whether visited references count: not those of an object that has told its own.
+  // Whether visited references are passed over: for an object of which the resolver gave them.
   void skip_visited(bool yes) {
     drain();
-    visited_ = yes;
+    skip_visited_ = yes;
   }
 
  private:
@@ -51,7 +38,7 @@ class Filler final : public EdgeSink {
       if (bits_[i] != ~std::uint64_t{0}) index_.prefetch(bits_[i]);
     }
     for (std::size_t i = 0; i < count; ++i) {
-      if (bits_[i] == ~std::uint64_t{0} || (!visited_ && edges[i].cls == EdgeClass::kVisited)) continue;
+      if (bits_[i] == ~std::uint64_t{0} || (skip_visited_ && edges[i].cls == EdgeClass::kVisited)) continue;
       const NodeId id = index_.find_bit(bits_[i]);
       if (id == kNoNode) continue;
       chunk_.referents.push_back(id);
@@ -61,11 +48,11 @@ class Filler final : public EdgeSink {
   const AddressIndex& index_;
   EdgeBudget& budget_;
   Chunk& chunk_;
-  bool visited_ = true;
+  bool skip_visited_ = false;
   std::uint64_t bits_[256];
 };
 
-// Objects whose __sizeof__ is C code that no rule describes: that code tells.
+// Objects whose __sizeof__ is C code that no size rule describes: the resolver runs that code.
 void ask_sizes(Resolver* resolver, const std::vector<Chunk>& chunks, HeapGraph& graph) {
   std::vector<Address> objects;
   std::vector<std::uint32_t> nodes;
@@ -76,9 +63,9 @@ void ask_sizes(Resolver* resolver, const std::vector<Chunk>& chunks, HeapGraph& 
     }
   }
   if (objects.empty()) return;
-  std::vector<bool> told(objects.size());
+  std::vector<bool> answered(objects.size());
   resolver->sizes(objects, [&](std::size_t i, std::uint64_t bytes) {
-    told[i] = true;
+    answered[i] = true;
     if (bytes < SizeColumn::kLarge) {
       graph.size.set_small(nodes[i], static_cast<std::uint32_t>(bytes));
     } else {
@@ -87,7 +74,7 @@ void ask_sizes(Resolver* resolver, const std::vector<Chunk>& chunks, HeapGraph& 
   });
   std::vector<bool> sure(graph.types.size(), true);
   for (std::size_t i = 0; i < nodes.size(); ++i)
-    if (!told[i]) sure[graph.type[nodes[i]]] = false;
+    if (!answered[i]) sure[graph.type[nodes[i]]] = false;
   for (const std::uint32_t node : nodes)
     if (sure[graph.type[node]]) graph.types[graph.type[node]].size_unsure = false;
 }
@@ -112,112 +99,155 @@ void merge(std::vector<Chunk>& chunks, const std::vector<std::uint64_t>& cuts, H
   });
 }
 
-}  // namespace
+// Writes a marked heap down: types, sizes and references, chunk by chunk on all cores.
+class Fill {
+ public:
+  Fill(HeapGraph& graph, TypeTable& types, const Marking& marking, const BuildOptions& options,
+       ReadErrors& errors)
+      : graph_(graph),
+        index_(*graph.index),
+        types_(types),
+        objects_(types.objects()),
+        marking_(marking),
+        options_(options),
+        errors_(errors),
+        budget_(objects_.image()) {}
 
-bool unknown_references(TypeTable& types, Address object, const TypeInfo& type) {
-  return type.resolution == Resolution::kUnknown ||
-         (type.body == TraverseRule::kModule && has_unknown_state(types.objects(), types, object));
-}
+  void run() {
+    order_types();
+    cut_into_chunks();
+    graph_.type.resize(index_.count());
+    if (options_.sizes) graph_.size.resize(index_.count());
+    parallel_for(chunks_.size(), [&](std::size_t c, unsigned) { fill_chunk(c); });
+    for (const Chunk& chunk : chunks_) {
+      for (const auto& [node, bytes] : chunk.large) graph_.size.set_large(node, bytes);
+      for (const auto& [name, count] : chunk.unresolved) unresolved_[name] += count;
+    }
+    ask_sizes(options_.resolver, chunks_, graph_);
+    if (options_.references) merge(chunks_, cuts_, graph_);
+  }
+  // How many objects have unknown references, by type or module.
+  const std::map<std::string, std::uint64_t>& unresolved() const { return unresolved_; }
+
+ private:
+  // Types in an order that does not depend on which worker met them first.
+  void order_types() {
+    std::vector<const TypeInfo*> found = types_.all();
+    graph_type_.resize(found.size());
+    std::sort(found.begin(), found.end(), [](const TypeInfo* a, const TypeInfo* b) {
+      return a->name != b->name ? a->name < b->name : value(a->address) < value(b->address);
+    });
+    for (std::uint32_t i = 0; i < found.size(); ++i) {
+      graph_type_[found[i]->index] = i;
+      graph_.types.push_back(
+          {found[i]->name, found[i]->address, found[i]->resolution, found[i]->size_unsure, found[i]});
+    }
+  }
+
+  // Chunks of about as many nodes each. A cut is between blocks, since only blocks know their first node.
+  void cut_into_chunks() {
+    constexpr std::uint32_t kChunkNodes = 1 << 16;
+    for (std::uint64_t b = 1; b < index_.blocks(); ++b)
+      if (index_.rank(b) - index_.rank(cuts_.back()) >= kChunkNodes) cuts_.push_back(b);
+    cuts_.push_back(index_.blocks());
+    chunks_.resize(cuts_.size() - 1);
+  }
+
+  void fill_chunk(std::size_t c) {
+    Chunk& chunk = chunks_[c];
+    TypeCache cache(types_);
+    const References references(types_, counted_before_);
+    std::uint32_t node = index_.rank(cuts_[c]);
+    if (options_.references) {
+      // Most heaps have two references an object: growing a list by doubling touches twice the memory.
+      const std::size_t nodes = index_.rank(cuts_[c + 1]) - node;
+      chunk.counts.reserve(nodes);
+      chunk.referents.reserve(2 * nodes);
+      chunk.classes.reserve(2 * nodes);
+    }
+    Filler filler(index_, budget_, chunk);
+    index_.each_in_blocks(cuts_[c], cuts_[c + 1], [&](Address object) {
+      const TypeInfo& type = *cache.get(objects_.type_of(object));
+      graph_.type[node] = graph_type_[type.index];
+      if (options_.sizes) fill_size(node, object, type, chunk);
+      const ReferenceSource source = marking_.references_of(object, type);
+      if (source.by == ReferenceSource::By::kScan || source.by == ReferenceSource::By::kNothing)
+        ++chunk.unresolved[name_of_unresolved(object, type)];
+      if (options_.references) {
+        const std::size_t before = chunk.referents.size();
+        fill_references(references, object, type, source, filler);
+        chunk.counts.push_back(static_cast<std::uint32_t>(chunk.referents.size() - before));
+      }
+      ++node;
+    });
+  }
+
+  void fill_size(std::uint32_t node, Address object, const TypeInfo& type, Chunk& chunk) {
+    if (type.size_by_c && options_.resolver) chunk.unsized.emplace_back(node, object);
+    const ObjectSize size = size_of(objects_, object, type);
+    if (size.impossible) errors_.skip(Skip::kImplausibleSize, object);
+    if (size.bytes < SizeColumn::kLarge) {
+      graph_.size.set_small(node, static_cast<std::uint32_t>(size.bytes));
+    } else {
+      chunk.large.emplace_back(node, size.bytes);
+    }
+  }
+
+  static void fill_references(const References& references, Address object, const TypeInfo& type,
+                              const ReferenceSource& source, Filler& filler) {
+    const bool resolved = source.by == ReferenceSource::By::kResolver;
+    if (resolved) {
+      for (const Address a : source.visited) filler.add(a, EdgeKind::kUnknown, 0, EdgeClass::kVisited);
+      filler.skip_visited(true);
+    }
+    references.visit(object, type, filler);
+    if (source.by == ReferenceSource::By::kScan) references.scan(object, type, filler);
+    if (resolved) filler.skip_visited(false);
+    filler.drain();
+  }
+
+  // The type, or the module with its name where its C state alone is unknown.
+  std::string name_of_unresolved(Address object, const TypeInfo& type) const {
+    if (type.resolution != Resolution::kExact) return type.name;
+    const Address name = objects_.pointer(object, objects_.layout().PyModuleObject.md_name);
+    return "C state of module " + objects_.str(name, 200).value_or("?");
+  }
+
+  HeapGraph& graph_;
+  const AddressIndex& index_;
+  TypeTable& types_;
+  const Objects& objects_;
+  const Marking& marking_;
+  const BuildOptions& options_;
+  ReadErrors& errors_;
+  ReadErrors counted_before_;  // takes the losses that marking has counted
+  EdgeBudget budget_;
+  std::vector<std::uint32_t> graph_type_;  // by TypeInfo::index
+  std::vector<std::uint64_t> cuts_{0};     // blocks: chunk c has those from cuts_[c] to cuts_[c + 1]
+  std::vector<Chunk> chunks_;
+  std::map<std::string, std::uint64_t> unresolved_;
+};
+
+}  // namespace
 
 HeapGraph build_graph(std::shared_ptr<const Image> image, TypeTable& types,
                       const std::vector<PyInterpreter>& interpreters, const BuildOptions& options,
                       ReadErrors& health, BuildReport& report) {
   HeapGraph graph;
   graph.index = std::make_unique<AddressIndex>(image);
-  AddressIndex& index = *graph.index;
-  const Objects& objects = types.objects();
   for (const PyInterpreter& i : interpreters) report.collecting |= i.collecting;
 
   std::vector<PyRoot> roots = read_roots(types, interpreters, health);
-  Resolved resolved;
-  std::optional<GcWorkLists> loose;
-  if (report.collecting) loose.emplace(image, types, options.stack_pointers);
-  mark_everything(index, types, interpreters, roots, options, resolved, loose ? &*loose : nullptr, health,
-                  report);
-  index.freeze();
+  std::optional<GcWorkLists> work_lists;
+  if (report.collecting) work_lists.emplace(image, types, options.stack_pointers);
+  Marking marking(*graph.index, types, options, health, report);
+  marking.run(interpreters, roots, work_lists ? &*work_lists : nullptr);
+  graph.index->freeze();
 
-  // Types in an order that does not depend on which worker came first.
-  std::vector<const TypeInfo*> found = types.all();
-  std::vector<std::uint32_t> graph_type(found.size());
-  std::sort(found.begin(), found.end(), [](const TypeInfo* a, const TypeInfo* b) {
-    return a->name != b->name ? a->name < b->name : value(a->address) < value(b->address);
-  });
-  for (std::uint32_t i = 0; i < found.size(); ++i) {
-    graph_type[found[i]->index] = i;
-    graph.types.push_back(
-        {found[i]->name, found[i]->address, found[i]->resolution, found[i]->size_unsure, found[i]});
-  }
-
-  const std::uint32_t n = index.count();
-  graph.type.resize(n);
-  if (options.sizes) graph.size.resize(n);
-  // Chunks of about as many nodes: by blocks, since only those know their first node.
-  constexpr std::uint32_t kChunkNodes = 1 << 16;
-  std::vector<std::uint64_t> cuts{0};
-  for (std::uint64_t b = 1; b < index.blocks(); ++b)
-    if (index.rank(b) - index.rank(cuts.back()) >= kChunkNodes) cuts.push_back(b);
-  cuts.push_back(index.blocks());
-  std::vector<Chunk> chunks(cuts.size() - 1);
-  ReadErrors seen_before;  // the same losses were counted while marking
-  EdgeBudget budget(*image);
-  parallel_for(chunks.size(), [&](std::size_t c, unsigned) {
-    Chunk& chunk = chunks[c];
-    TypeCache cache(types);
-    const References references(types, seen_before);
-    std::uint32_t node = index.rank(cuts[c]);
-    if (options.references) {
-      // Most heaps have two references an object: growing a list by doubling touches twice the memory.
-      const std::size_t nodes = index.rank(cuts[c + 1]) - node;
-      chunk.counts.reserve(nodes);
-      chunk.referents.reserve(2 * nodes);
-      chunk.classes.reserve(2 * nodes);
-    }
-    Filler filler(index, budget, chunk);
-    index.each_in_blocks(cuts[c], cuts[c + 1], [&](Address object) {
-      const TypeInfo* type = cache.get(objects.type_of(object));
-      graph.type[node] = graph_type[type->index];
-      if (options.sizes) {
-        if (type->size_by_c && options.resolver) chunk.unsized.emplace_back(node, object);
-        const ObjectSize size = size_of(objects, object, *type);
-        if (size.impossible) health.skip(Skip::kImplausibleSize, object);
-        const std::uint64_t bytes = size.bytes;
-        if (bytes < SizeColumn::kLarge) {
-          graph.size.set_small(node, static_cast<std::uint32_t>(bytes));
-        } else {
-          chunk.large.emplace_back(node, bytes);
-        }
-      }
-      const bool unknown = type->resolution != Resolution::kExact;
-      const bool unknown_state = !unknown && unknown_references(types, object, *type);
-      std::optional<std::span<const Address>> told;
-      if (unknown || unknown_state) told = resolved.find(object);
-      if (!told && unknown) ++chunk.unresolved[type->name];
-      if (!told && unknown_state)
-        ++chunk.unresolved["C state of module " +
-                           objects.str(objects.pointer(object, objects.layout().PyModuleObject.md_name), 200)
-                               .value_or("?")];
-      if (options.references) {
-        const std::size_t before = chunk.referents.size();
-        if (told) {
-          for (const Address a : *told) filler.add(a, EdgeKind::kUnknown, 0, EdgeClass::kVisited);
-          filler.skip_visited(false);
-        }
-        references.visit(object, *type, filler);
-        if (!told && (unknown || unknown_state) && options.scan) references.scan(object, *type, filler);
-        if (told) filler.skip_visited(true);
-        filler.drain();
-        chunk.counts.push_back(static_cast<std::uint32_t>(chunk.referents.size() - before));
-      }
-      ++node;
-    });
-  });
-  for (Chunk& chunk : chunks) {
-    for (const auto& [node, bytes] : chunk.large) graph.size.set_large(node, bytes);
-    for (const auto& [name, count] : chunk.unresolved) report.unresolved[name] += count;
-  }
-  ask_sizes(options.resolver, chunks, graph);
-  if (options.references) merge(chunks, cuts, graph);
-  graph.roots = graph_roots(index, std::move(roots));
+  Fill fill(graph, types, marking, options, health);
+  fill.run();
+  for (const auto& [name, count] : fill.unresolved()) report.unresolved[name] += count;
+  graph.roots = graph_roots(*graph.index, std::move(roots));
   return graph;
 }
 

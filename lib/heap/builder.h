@@ -37,10 +37,6 @@ struct BuildReport {
   std::map<std::string, std::uint64_t> distrusted;
 };
 
-// Does no layout tell what this object refers to? Its type's tp_traverse, or the module's m_traverse, is not
-// described.
-bool unknown_references(TypeTable& types, Address object, const TypeInfo& type);
-
 HeapGraph build_graph(std::shared_ptr<const Image> image, TypeTable& types,
                       const std::vector<PyInterpreter>& interpreters, const BuildOptions& options,
                       ReadErrors& health, BuildReport& report);

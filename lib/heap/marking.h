@@ -1,70 +1,99 @@
-// Finds every object that references, lists of the collector, or what asking and guessing tell lead to.
+// Finds every object of a heap, and decides for each where its references come from.
 #pragma once
 
-#include <algorithm>
-#include <atomic>
+#include <cstddef>
 #include <cstdint>
-#include <optional>
+#include <functional>
+#include <map>
 #include <span>
-#include <unordered_set>
 #include <vector>
 
 #include "lib/heap/builder.h"
+#include "lib/heap/edge_budget.h"
 #include "lib/heap/gc_work_lists.h"
+#include "lib/heap/resolved_references.h"
 
 namespace heapglass {
 
-// What the resolver told, by object.
-class Resolved {
- public:
-  void add(Address object, std::uint32_t type, std::vector<Address>::size_type before) {
-    entries_.push_back({object, before, static_cast<std::uint32_t>(referents.size() - before), type});
-  }
-  // In order of address, without the types that `distrusted` holds.
-  void sort(const std::unordered_set<std::uint32_t>& distrusted) {
-    std::erase_if(entries_, [&](const Entry& e) { return distrusted.count(e.type) > 0; });
-    std::sort(entries_.begin(), entries_.end(),
-              [](const Entry& a, const Entry& b) { return value(a.object) < value(b.object); });
-  }
-  std::optional<std::span<const Address>> find(Address object) const {
-    const auto at = std::lower_bound(entries_.begin(), entries_.end(), object,
-                                     [](const Entry& e, Address a) { return value(e.object) < value(a); });
-    if (at == entries_.end() || at->object != object) return std::nullopt;
-    return std::span(referents).subspan(at->first, at->count);
-  }
-  std::size_t size() const { return entries_.size(); }
-  std::vector<Address> referents;
+class Marker;
 
- private:
-  struct Entry {
-    Address object{};
-    std::uint64_t first = 0;
-    std::uint32_t count = 0, type = 0;
+// A module whose C state is visited by an m_traverse that no row describes.
+bool has_unknown_state(TypeTable& types, Address module);
+
+// Does no layout describe what this object refers to? Its type's tp_traverse, or the module's m_traverse, has
+// no traverse rule.
+inline bool unknown_references(TypeTable& types, Address object, const TypeInfo& type) {
+  return type.resolution == Resolution::kUnknown ||
+         (type.body == TraverseRule::kModule && has_unknown_state(types, object));
+}
+
+// Where the references of one object come from.
+struct ReferenceSource {
+  enum class By : std::uint8_t {
+    kLayout,    // traverse rules describe all of them
+    kResolver,  // those that tp_traverse visits are `visited`; the layout adds the others
+    kScan,      // the layout describes some, and each further word of the body is a guess
+    kNothing,   // the layout describes some, and what else there is stays unknown
   };
-  std::vector<Entry> entries_;
+  By by = By::kLayout;
+  std::span<const Address> visited;
 };
 
-// A word of memory refers once, so that there are no more references than words, but for those that a
-// resolver tells. Lists whose damaged sizes make each of them claim all of memory would be as many as their
-// product.
-class EdgeBudget {
+class Marking {
  public:
-  explicit EdgeBudget(const Image& image)
-      : left_(static_cast<std::int64_t>(image.heap_positions() / 8 * kTimes + kTimes * 4096)) {}
-  // False: no more.
-  bool spend(std::size_t edges) {
-    return left_.fetch_sub(static_cast<std::int64_t>(edges), std::memory_order_relaxed) > 0;
+  // All are borrowed for as long as the marking lives. The bits of `index` are set.
+  Marking(AddressIndex& index, TypeTable& types, const BuildOptions& options, ReadErrors& errors,
+          BuildReport& report);
+
+  // Marks every object that the roots, the collector's lists, the types, the resolver and guesses lead to.
+  // `work_lists` is there while a collection is under way. Once.
+  void run(const std::vector<PyInterpreter>& interpreters, const std::vector<PyRoot>& roots,
+           GcWorkLists* work_lists);
+
+  // Of a marked object, after run(). From many threads.
+  ReferenceSource references_of(Address object, const TypeInfo& type) const {
+    if (!unknown_references(types_, object, type)) return {};
+    const auto visited = resolved_.find(object);
+    if (visited) return {ReferenceSource::By::kResolver, *visited};
+    return {options_.scan ? ReferenceSource::By::kScan : ReferenceSource::By::kNothing, {}};
   }
 
  private:
-  static constexpr std::uint64_t kTimes = 4;  // two readers may tell one word; the rest is for doubt
-  std::atomic<std::int64_t> left_;
-};
+  struct Asked {
+    std::uint64_t objects = 0, failed = 0;
+  };
 
-// Sets the bits of `index`. Fills in what `resolved` and `report` say; `loose` is there while a collection
-// goes on.
-void mark_everything(AddressIndex& index, TypeTable& types, const std::vector<PyInterpreter>& interpreters,
-                     const std::vector<PyRoot>& roots, const BuildOptions& options, Resolved& resolved,
-                     GcWorkLists* loose, ReadErrors& health, BuildReport& report);
+  // One round: worker 0 marks what `first` gives it, and all workers follow the references from there.
+  void mark_all_from(const std::function<void(Marker&)>& first);
+
+  // The sources of objects. The first four mark; the others need all workers to stand, and add to found_.
+  void mark_roots(Marker& marker, const std::vector<PyRoot>& roots);
+  void mark_collector_lists(Marker& marker, const std::vector<PyInterpreter>& interpreters,
+                            GcWorkLists* work_lists);
+  void mark_new_types(Marker& marker);
+  void mark_found(Marker& marker);
+  void ask_resolver();
+  void search_work_lists(GcWorkLists& work_lists);
+  void guess();
+
+  bool anything_to_mark() const { return !found_.empty() || has_new_types(); }
+  bool has_new_types() const { return types_.all().size() > types_marked_; }
+  std::vector<Address> take_unknown();
+  void judge_resolver();
+
+  AddressIndex& index_;
+  TypeTable& types_;
+  const BuildOptions& options_;
+  ReadErrors& errors_;
+  BuildReport& report_;
+  Resolver* resolver_;  // nullptr: there is none, or none any more
+  EdgeBudget budget_;
+  std::size_t types_marked_ = 0;
+  std::vector<std::vector<Address>> unknown_;  // by worker: marked objects with unknown references
+  std::vector<Address> unresolved_;            // of those: not resolved, and not scanned yet
+  std::vector<Address> found_;                 // to be marked in the next round
+  std::map<const TypeInfo*, Asked> asked_;
+  ResolvedReferences resolved_;
+};
 
 }  // namespace heapglass
