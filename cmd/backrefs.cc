@@ -8,6 +8,7 @@
 #include "lib/base/error.h"
 #include "lib/heap/objgraph_walk.h"
 #include "lib/open/open_heap.h"
+#include "lib/python/collector_lists.h"
 #include "lib/render/formats.h"
 #include "lib/report/graph_drawer.h"
 #include "lib/report/write_answer.h"

@@ -8,6 +8,7 @@
 #include "lib/heap/object_view.h"
 #include "lib/heap/path_text.h"
 #include "lib/open/open_heap.h"
+#include "lib/python/collector_lists.h"
 #include "lib/python/describe.h"
 #include "lib/python/weak_references.h"
 #include "lib/report/write_answer.h"

@@ -9,6 +9,7 @@
 #include "lib/heap/holders.h"
 #include "lib/heap/path_text.h"
 #include "lib/open/open_heap.h"
+#include "lib/python/collector_lists.h"
 #include "lib/python/describe.h"
 #include "lib/python/python_repr.h"
 #include "lib/render/numbers.h"

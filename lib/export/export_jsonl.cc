@@ -2,6 +2,7 @@
 #include <charconv>
 
 #include "lib/export/exporter.h"
+#include "lib/python/collector_lists.h"
 #include "lib/render/json.h"
 #include "lib/render/output.h"
 

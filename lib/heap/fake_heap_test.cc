@@ -9,6 +9,7 @@
 #include <set>
 
 #include "lib/heap/heap_exercise.h"
+#include "lib/python/collector_lists.h"
 
 namespace heapglass {
 namespace {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "lib/python/collector_lists.h"
+
 namespace heapglass {
 namespace {
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "lib/python/roots.h"
+#include "lib/python/collector_lists.h"
 
 namespace heapglass {
 namespace {

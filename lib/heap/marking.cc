@@ -5,6 +5,7 @@
 
 #include "lib/base/parallel.h"
 #include "lib/heap/marker.h"
+#include "lib/python/collector_lists.h"
 
 namespace heapglass {
 namespace {

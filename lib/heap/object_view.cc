@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lib/base/type_name.h"
+#include "lib/python/collector_lists.h"
 #include "lib/python/describe.h"
 
 namespace heapglass {

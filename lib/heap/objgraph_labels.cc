@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include "lib/python/collector_lists.h"
 #include "lib/python/frames.h"
 #include "lib/python/python_repr.h"
-#include "lib/python/roots.h"
 
 namespace heapglass {
 namespace {

@@ -1,320 +1,300 @@
 #include "lib/python/roots.h"
 
 #include <algorithm>
+#include <span>
 
 namespace heapglass {
 namespace {
 
-// Pointer fields of PyInterpreterState that hold a reference, by their names over the versions.
-constexpr std::string_view kInterpreterFields[] = {"modules|imports.modules",
-                                                   "modules_by_index|imports.modules_by_index",
-                                                   "sysdict",
-                                                   "builtins",
-                                                   "importlib|imports.importlib",
-                                                   "import_func|imports.import_func",
-                                                   "codec_search_path|codecs.search_path",
-                                                   "codec_search_cache|codecs.search_cache",
-                                                   "codec_error_registry|codecs.error_registry",
-                                                   "dict",
-                                                   "builtins_copy",
-                                                   "sysdict_copy",
-                                                   "before_forkers",
-                                                   "after_forkers_parent",
-                                                   "after_forkers_child",
-                                                   "audit_hooks",
-                                                   "warnings.filters",
-                                                   "warnings.once_registry",
-                                                   "warnings.default_action",
-                                                   "warnings.context",
-                                                   "gc.garbage",
-                                                   "gc.callbacks",
-                                                   "pyexitmodule",
-                                                   "cached_objects.interned_strings",
-                                                   "cached_objects.str_replace_inf",
-                                                   "imports.lazy_import_func",
-                                                   "imports.lazy_imports_filter",
-                                                   "imports.lazy_modules",
-                                                   "imports.lazy_pending_submodules",
-                                                   "atexit.callbacks"};
-
-constexpr std::string_view kThreadFields[] = {"dict",
-                                              "async_exc",
-                                              "current_exception",
-                                              "curexc_type",
-                                              "curexc_value",
-                                              "curexc_traceback",
-                                              "exc_state.exc_type",
-                                              "exc_state.exc_value",
-                                              "exc_state.exc_traceback",
-                                              "context",
-                                              "async_gen_firstiter",
-                                              "async_gen_finalizer",
-                                              "c_profileobj",
-                                              "c_traceobj"};
-
 constexpr std::uint64_t kSignals = 65;  // Py_NSIG on Linux
+constexpr std::uint64_t kMostOffset = 1 << 30;
 
+// A C struct of the target that has roots.
+struct RootOwner {
+  Address address{};
+  RootKind kind = RootKind::kInterpreter;
+  std::string name;  // PyRoot::holder
+};
+
+struct RootSource;
+
+class RootReader {
+ public:
+  RootReader(TypeTable& types, ReadErrors& errors)
+      : types_(types),
+        o_(types.objects()),
+        l_(o_.layout()),
+        traits_(o_.python().rules),
+        sources_(o_.python().sources),
+        references_(types, errors),
+        errors_(errors),
+        words_left_(o_.image().heap_positions() / 8 + 1) {}
+
+  std::vector<PyRoot> read(const std::vector<PyInterpreter>& interpreters);
+
+  // Readers of a RootSource.
+  void reference(const RootOwner& owner, const RootSource& source, const FieldLayout& field);
+  void atexit_array(const RootOwner& owner, const RootSource& source, const FieldLayout& field);
+  void signal_handlers(const RootOwner& owner, const RootSource& source, const FieldLayout& field);
+
+ private:
+  void read_sources(std::string_view structure, std::span<const RootSource> table, const RootOwner& owner);
+  void read_frames(const PyThread& thread, const std::string& thread_name);
+  void read_interpreter_frame(const PyFrame& frame, const std::string& name);
+  void read_executing_frame(const PyFrame& frame, const std::string& name);
+  void read_static_types();
+  bool is_executing(Address frame) const;
+  Address stack_word(Address frame, std::int32_t i) const;
+  void add_item(const std::string& owner, Address object, std::uint64_t i);
+
+  TypeTable& types_;
+  const Objects& o_;
+  const PyLayout& l_;
+  const VersionTraits& traits_;
+  const LayoutSources sources_;
+  const References references_;
+  ReadErrors& errors_;
+  std::vector<PyRoot> roots_;
+  // Each word of memory is a local or stack entry of one frame at most.
+  std::uint64_t words_left_;
+};
+
+// One field that has roots, of one struct.
+struct RootSource {
+  std::string_view path;  // alternatives by '|', as the versions name it; the first is the root's name
+  void (RootReader::*read)(const RootOwner&, const RootSource&, const FieldLayout&) = &RootReader::reference;
+  bool (*applies)(const VersionTraits& traits) = nullptr;  // nullptr: wherever the layout has the field
+};
+
+// atexit_callback*[ncallbacks] of 3.10 to 3.13. Before, the state of the module atexit has the callbacks;
+// later they are a list.
+bool has_atexit_array(const VersionTraits& traits) { return !traits.atexit_list; }
+bool has_atexit_list(const VersionTraits& traits) { return traits.atexit_list; }
+
+// The order of the tables is that of the roots, by which one of several equally short paths is chosen.
+constexpr RootSource kRuntimeSources[] = {{"signals", &RootReader::signal_handlers}};
+
+constexpr RootSource kInterpreterSources[] = {
+    {"atexit.callbacks", &RootReader::atexit_array, has_atexit_array},
+    {"modules|imports.modules"},
+    {"modules_by_index|imports.modules_by_index"},
+    {"sysdict"},
+    {"builtins"},
+    {"importlib|imports.importlib"},
+    {"import_func|imports.import_func"},
+    {"codec_search_path|codecs.search_path"},
+    {"codec_search_cache|codecs.search_cache"},
+    {"codec_error_registry|codecs.error_registry"},
+    {"dict"},
+    {"builtins_copy"},
+    {"sysdict_copy"},
+    {"before_forkers"},
+    {"after_forkers_parent"},
+    {"after_forkers_child"},
+    {"audit_hooks"},
+    {"warnings.filters"},
+    {"warnings.once_registry"},
+    {"warnings.default_action"},
+    {"warnings.context"},
+    {"gc.garbage"},
+    {"gc.callbacks"},
+    {"pyexitmodule"},
+    {"cached_objects.interned_strings"},
+    {"cached_objects.str_replace_inf"},
+    {"imports.lazy_import_func"},
+    {"imports.lazy_imports_filter"},
+    {"imports.lazy_modules"},
+    {"imports.lazy_pending_submodules"},
+    {"atexit.callbacks", &RootReader::reference, has_atexit_list}};
+
+constexpr RootSource kThreadSources[] = {{"dict"},
+                                         {"async_exc"},
+                                         {"current_exception"},
+                                         {"curexc_type"},
+                                         {"curexc_value"},
+                                         {"curexc_traceback"},
+                                         {"exc_state.exc_type"},
+                                         {"exc_state.exc_value"},
+                                         {"exc_state.exc_traceback"},
+                                         {"context"},
+                                         {"async_gen_firstiter"},
+                                         {"async_gen_finalizer"},
+                                         {"c_profileobj"},
+                                         {"c_traceobj"}};
+
+// Takes the references of one frame as roots.
 class FrameRoots final : public EdgeSink {
  public:
-  FrameRoots(std::vector<PyRoot>& roots, std::string holder) : roots_(roots), holder_(std::move(holder)) {}
+  FrameRoots(std::vector<PyRoot>& roots, const std::string& frame) : roots_(roots), frame_(frame) {}
 
  private:
   void take(const Edge* edges, std::size_t count) override {
-    for (std::size_t i = 0; i < count; ++i)
-      roots_.push_back({edges[i].referent, RootKind::kFrame, holder_, edges[i], false});
+    for (const Edge& edge : std::span(edges, count))
+      roots_.push_back({edge.referent, RootKind::kFrame, frame_, edge, false});
   }
   std::vector<PyRoot>& roots_;
-  std::string holder_;
+  const std::string& frame_;
 };
 
-// A ring of GC heads, one of which belongs to no object.
-class CollectorList {
- public:
-  // A list longer than the memory has room for goes in circles.
-  CollectorList(const Objects& objects, Address head)
-      : o_(objects),
-        gc_(objects.layout().PyGC_Head),
-        head_(head),
-        most_(o_.image().heap_positions() / 32 + 1) {}
+std::string name_of_frame(const std::string& thread, const PyFrame& frame) {
+  return thread + ": " + frame.file.substr(frame.file.rfind('/') + 1) + ":" + std::to_string(frame.line) +
+         " in " + frame.function;
+}
 
-  // False where the list does not close.
-  bool each(const std::function<void(Address)>& visit, ReadErrors& health) const {
-    // Where it broke off, and before that: an object that is just being added may be linked on one side only.
-    Address last = head_, before_last = head_;
-    Address node = step(head_, gc_.gc_next);
-    for (std::uint64_t n = 0; node != head_; ++n) {
-      const std::optional<std::uint64_t> next =
-          is_null(node) || n > most_ ? std::nullopt : o_.load<std::uint64_t>(node, gc_.gc_next);
-      if (!next) {
-        if (back_to(last, before_last, visit) && n <= most_) break;
-        health.skip(Skip::kBrokenList, node);
-        return false;
-      }
-      visit(object_of(node));
-      before_last = last;
-      last = node;
-      node = Address{*next & ~kMarks};
+std::vector<PyRoot> RootReader::read(const std::vector<PyInterpreter>& interpreters) {
+  read_sources("_PyRuntimeState|pyruntimestate", kRuntimeSources,
+               {o_.python().runtime, RootKind::kInterpreter, "signal handlers"});
+  for (const PyInterpreter& interpreter : interpreters) {
+    read_sources(
+        "PyInterpreterState|_is", kInterpreterSources,
+        {interpreter.state, RootKind::kInterpreter, "interpreter " + std::to_string(interpreter.id)});
+    for (const PyThread& thread : interpreter.threads) {
+      const std::string name =
+          "thread " + std::to_string(thread.native_id ? thread.native_id : thread.thread_id);
+      read_sources("PyThreadState|_ts", kThreadSources, {thread.tstate, RootKind::kThreadState, name});
+      read_frames(thread, name);
     }
-    return true;
   }
+  if (!interpreters.empty()) read_static_types();
+  return std::move(roots_);
+}
 
- private:
-  // An object comes onto a list in four writes (_PyObject_GC_TRACK, pycore_object.h), and the process may
-  // stand between any two of them; _gc_prev still tells what there is beyond. False where it leads to neither
-  // of both.
-  bool back_to(Address last, Address before_last, const std::function<void(Address)>& visit) const {
-    if (gc_.gc_prev == kAbsent) return false;
-    Address node = step(head_, gc_.gc_prev);
-    for (std::uint64_t n = 0; node != last && node != before_last; ++n) {
-      if (node == head_ || is_null(node) || n > most_ || !o_.load<std::uint64_t>(node, gc_.gc_prev))
-        return false;
-      visit(object_of(node));
-      node = step(node, gc_.gc_prev);
+void RootReader::read_sources(std::string_view structure, std::span<const RootSource> table,
+                              const RootOwner& owner) {
+  for (const RootSource& source : table) {
+    if (source.applies && !source.applies(traits_)) continue;
+    const auto field = sources_.field(structure, source.path);
+    if (field && field->offset <= kMostOffset) (this->*source.read)(owner, source, *field);
+  }
+}
+
+// A PyObject*.
+void RootReader::reference(const RootOwner& owner, const RootSource& source, const FieldLayout& field) {
+  const Address object = o_.pointer(owner.address, static_cast<std::int32_t>(field.offset));
+  if (is_null(object)) return;
+  const std::uint64_t name = types_.field_name(source.path.substr(0, source.path.find('|')));
+  roots_.push_back(
+      {object, owner.kind, owner.name, {object, name, EdgeKind::kField, EdgeClass::kOwned}, false});
+}
+
+// atexit_callback*[ncallbacks] of {func, args, kwargs} (Modules/atexitmodule.c).
+void RootReader::atexit_array(const RootOwner& owner, const RootSource&, const FieldLayout& field) {
+  constexpr std::int32_t kMost = 100'000;
+  const auto count = sources_.field("PyInterpreterState|_is", "atexit.ncallbacks");
+  if (!count || count->offset > kMostOffset) return;
+  const Address callbacks = o_.pointer(owner.address, static_cast<std::int32_t>(field.offset));
+  const auto n = o_.load<std::int32_t>(owner.address, static_cast<std::int32_t>(count->offset)).value_or(0);
+  for (std::int32_t i = 0; i < std::min(n, kMost); ++i) {
+    const Address callback = o_.pointer(callbacks, 8 * i);
+    if (is_null(callback)) continue;
+    for (const std::int32_t member : {0, 8, 16})
+      add_item("atexit", o_.pointer(callback, member), static_cast<std::uint64_t>(i));
+  }
+}
+
+// _signals_runtime_state.handlers, by signal: {tripped, func} (pycore_signal.h), 3.12 and later. Before, a
+// static array of Modules/signalmodule.c has them.
+void RootReader::signal_handlers(const RootOwner& owner, const RootSource&, const FieldLayout& field) {
+  constexpr std::uint64_t kHandler = 16;
+  if (field.size < kSignals * kHandler) return;
+  for (std::uint64_t i = 1; i < kSignals; ++i)
+    add_item(owner.name, o_.pointer(owner.address + field.offset + i * kHandler, 8), i);
+}
+
+// A word that C code may have left as it was: it is a root where it leads to an object.
+void RootReader::add_item(const std::string& owner, Address object, std::uint64_t i) {
+  if (is_null(object) || !types_.get(o_.type_of(object))) return;
+  roots_.push_back(
+      {object, RootKind::kInterpreter, owner, {object, i, EdgeKind::kIndex, EdgeClass::kOwned}, false});
+}
+
+void RootReader::read_frames(const PyThread& thread, const std::string& thread_name) {
+  const bool objects = traits_.frames == Frames::kObjects;
+  for (const PyFrame& frame : thread.frames) {
+    const std::string name = name_of_frame(thread_name, frame);
+    if (!objects) {
+      read_interpreter_frame(frame, name);
+      continue;
     }
-    return true;
+    // Each frame refers to the one that called it. All the same each is a root, so that a path starts at the
+    // frame that it leaves.
+    const Edge edge{frame.frame, 0, EdgeKind::kUnknown, EdgeClass::kOwned};
+    roots_.push_back({frame.frame, RootKind::kFrame, name, edge, false});
   }
-  // The low bits of _gc_next and _gc_prev are the collector's marks.
-  Address step(Address node, std::int32_t link) const {
-    return Address{value(o_.pointer(node, link)) & ~kMarks};
+}
+
+void RootReader::read_interpreter_frame(const PyFrame& frame, const std::string& name) {
+  FrameRoots sink(roots_, name);
+  references_.visit_interpreter_frame(frame.frame, sink);
+  sink.drain();
+  if (is_executing(frame.frame)) read_executing_frame(frame, name);
+}
+
+bool RootReader::is_executing(Address frame) const {
+  const auto& f = l_.PyInterpreterFrame;
+  if (f.stacktop != kAbsent) return o_.load<std::int32_t>(frame, f.stacktop).value_or(0) < 0;
+  return is_null(o_.pointer(frame, f.stackpointer));
+}
+
+// While a frame executes, only a register has the depth of its value stack, and with it the end of the
+// locals. The locals are read by the count of the code object, and the words of the whole stack as guesses.
+void RootReader::read_executing_frame(const PyFrame& frame, const std::string& name) {
+  constexpr std::int32_t kMost = 1 << 20;
+  const auto locals = o_.load<std::int32_t>(frame.code, l_.PyCodeObject.co_nlocalsplus).value_or(0);
+  const auto stack = o_.load<std::int32_t>(frame.code, l_.PyCodeObject.co_stacksize).value_or(0);
+  if (locals < 0 || stack < 0 || locals > kMost || stack > kMost)
+    return errors_.skip(Skip::kImplausibleSize, frame.frame);
+  const std::uint64_t words = static_cast<std::uint64_t>(locals) + static_cast<std::uint64_t>(stack);
+  const Address first = frame.frame + static_cast<std::uint64_t>(l_.PyInterpreterFrame.localsplus);
+  if (words > words_left_) return errors_.skip(Skip::kTooMany, frame.frame);
+  if (words && !o_.image().at(first, words * 8)) return errors_.skip(Skip::kUnreadable, frame.frame);
+  words_left_ -= words;
+
+  const Address names = o_.pointer(frame.code, l_.PyCodeObject.co_localsplusnames);
+  const std::int64_t name_count = is_null(names) ? 0 : o_.ob_size(names);
+  for (std::int32_t i = 0; i < locals + stack; ++i) {
+    const Address object = stack_word(frame.frame, i);
+    if (is_null(object)) continue;
+    Edge edge{object, 0, EdgeKind::kLocal, EdgeClass::kOwned};
+    const bool local = i < locals;
+    if (!local) {
+      edge.kind = EdgeKind::kStack;
+      edge.payload = static_cast<std::uint64_t>(i - locals);
+    } else if (i < name_count) {
+      edge.payload = value(o_.pointer(names, l_.PyTupleObject.ob_item + 8 * i));
+    }
+    roots_.push_back({object, RootKind::kFrame, name, edge, !local});
   }
-  Address object_of(Address node) const { return node + static_cast<std::uint64_t>(gc_.size); }
+}
 
-  static constexpr std::uint64_t kMarks = 3;
+Address RootReader::stack_word(Address frame, std::int32_t i) const {
+  const std::uint64_t word = value(o_.pointer(frame, l_.PyInterpreterFrame.localsplus + 8 * i));
+  if (!traits_.tagged_stack_refs) return Address{word};
+  return (word & 3) >= 2 ? Address{} : Address{word & ~std::uint64_t{3}};
+}
 
-  const Objects& o_;
-  const decltype(PyLayout::PyGC_Head)& gc_;
-  const Address head_;
-  const std::uint64_t most_;
-};
-
-std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+// Static builtin types of the interpreter's own table: they are alive whether an instance exists or not.
+void RootReader::read_static_types() {
+  if (!traits_.static_type_state) return;
+  const Address main = o_.pointer(o_.python().runtime, l_.PyRuntimeState.interpreters_main);
+  for (const auto& [offset, count] : {std::pair{l_.PyInterpreterState.static_types, 200},
+                                      std::pair{l_.PyInterpreterState.extension_types, 10}}) {
+    if (offset == kAbsent) continue;
+    for (int i = 0; i < count; ++i) {
+      const Address type =
+          o_.pointer(main, offset + i * l_.static_type_state.size + l_.static_type_state.type);
+      if (is_null(type) || !types_.get(o_.type_of(type))) continue;
+      const Edge edge{type, 0, EdgeKind::kUnknown, EdgeClass::kOwned};
+      roots_.push_back({type, RootKind::kStaticType, "static type", edge, false});
+    }
+  }
+}
 
 }  // namespace
 
 std::vector<PyRoot> read_roots(TypeTable& types, const std::vector<PyInterpreter>& interpreters,
-                               ReadErrors& health) {
-  const Objects& o = types.objects();
-  const PyLayout& l = o.layout();
-  const LayoutSources sources(o.python().sources);
-  const References references(types, health);
-  std::vector<PyRoot> roots;
-  // Each word of memory is a local or stack entry of one frame at most.
-  std::uint64_t words_left = o.image().heap_positions() / 8 + 1;
-
-  auto fields_of = [&](Address base, std::string_view structure, auto& paths, RootKind kind,
-                       const std::string& holder) {
-    for (const std::string_view path : paths) {
-      const auto field = sources.field(structure, path);
-      if (!field || field->offset > 1 << 30) continue;
-      // Where the callbacks of atexit are in a C array the field is no object.
-      if (path == "atexit.callbacks" && !o.python().rules.atexit_list) continue;
-      const Address object = o.pointer(base, static_cast<std::int32_t>(field->offset));
-      if (is_null(object)) continue;
-      static std::vector<std::unique_ptr<FieldName>> names;
-      const std::string name(path.substr(0, path.find('|')));
-      auto known = std::find_if(names.begin(), names.end(), [&](const auto& n) { return n->name == name; });
-      if (known == names.end()) {
-        names.push_back(std::make_unique<FieldName>(FieldName{name}));
-        known = std::prev(names.end());
-      }
-      roots.push_back(
-          {object,
-           kind,
-           holder,
-           {object, reinterpret_cast<std::uint64_t>(known->get()), EdgeKind::kField, EdgeClass::kOwned},
-           false});
-    }
-  };
-
-  auto add_item = [&](Address object, const std::string& holder, std::uint64_t i) {
-    if (!is_null(object) && types.get(o.type_of(object)))
-      roots.push_back(
-          {object, RootKind::kInterpreter, holder, {object, i, EdgeKind::kIndex, EdgeClass::kOwned}, false});
-  };
-  // atexit_callback*[ncallbacks] of {func, args, kwargs} (Modules/atexitmodule.c), 3.10 to 3.13; before, the
-  // module's state has them, later a list.
-  auto atexit_callbacks = [&](Address interpreter) {
-    const auto array = sources.field("PyInterpreterState|_is", "atexit.callbacks");
-    const auto count = sources.field("PyInterpreterState|_is", "atexit.ncallbacks");
-    if (!array || !count || o.python().rules.atexit_list) return;
-    const Address callbacks = o.pointer(interpreter, static_cast<std::int32_t>(array->offset));
-    const auto n = o.load<std::int32_t>(interpreter, static_cast<std::int32_t>(count->offset)).value_or(0);
-    constexpr std::int32_t kMost = 100'000;
-    for (std::int32_t i = 0; i < std::min(n, kMost); ++i) {
-      const Address callback = o.pointer(callbacks, 8 * i);
-      for (const std::int32_t field : {0, 8, 16})
-        if (!is_null(callback)) add_item(o.pointer(callback, field), "atexit", static_cast<std::uint64_t>(i));
-    }
-  };
-  // _signals_runtime_state.handlers, by signal: {tripped, func} (pycore_signal.h), 3.12+; before, a static
-  // array of Modules/signalmodule.c has them.
-  auto signal_handlers = [&] {
-    const auto signals = sources.field("_PyRuntimeState|pyruntimestate", "signals");
-    constexpr std::uint64_t kHandler = 16;
-    if (!signals || signals->size < kSignals * kHandler) return;
-    for (std::uint64_t i = 1; i < kSignals; ++i)
-      add_item(o.pointer(o.python().runtime + signals->offset + i * kHandler, 8), "signal handlers", i);
-  };
-  signal_handlers();
-
-  for (const PyInterpreter& interpreter : interpreters) {
-    atexit_callbacks(interpreter.state);
-    const std::string holder = "interpreter " + std::to_string(interpreter.id);
-    fields_of(interpreter.state, "PyInterpreterState|_is", kInterpreterFields, RootKind::kInterpreter,
-              holder);
-    for (const PyThread& thread : interpreter.threads) {
-      const std::string thread_name =
-          "thread " + std::to_string(thread.native_id ? thread.native_id : thread.thread_id);
-      fields_of(thread.tstate, "PyThreadState|_ts", kThreadFields, RootKind::kThreadState, thread_name);
-      if (o.python().rules.frames == Frames::kObjects) {
-        // Each frame keeps the one that called it; a way is best told from the frame that it leaves.
-        for (const PyFrame& frame : thread.frames)
-          roots.push_back({frame.frame,
-                           RootKind::kFrame,
-                           thread_name + ": " + base_name(frame.file) + ":" + std::to_string(frame.line) +
-                               " in " + frame.function,
-                           {frame.frame, 0, EdgeKind::kUnknown, EdgeClass::kOwned},
-                           false});
-        continue;
-      }
-      for (const PyFrame& frame : thread.frames) {
-        FrameRoots sink(roots, thread_name + ": " + base_name(frame.file) + ":" + std::to_string(frame.line) +
-                                   " in " + frame.function);
-        references.visit_interpreter_frame(frame.frame, sink);
-        sink.drain();
-        // While a frame executes, how deep its value stack is stands in a register only, and so do the
-        // locals' bounds: locals are read by the code's count, the stack's words as guesses.
-        const bool has_top = l.PyInterpreterFrame.stacktop != kAbsent;
-        const bool executing =
-            has_top ? o.load<std::int32_t>(frame.frame, l.PyInterpreterFrame.stacktop).value_or(0) < 0
-                    : is_null(o.pointer(frame.frame, l.PyInterpreterFrame.stackpointer));
-        if (!executing) continue;
-        const auto locals = o.load<std::int32_t>(frame.code, l.PyCodeObject.co_nlocalsplus).value_or(0);
-        const auto stack = o.load<std::int32_t>(frame.code, l.PyCodeObject.co_stacksize).value_or(0);
-        if (locals < 0 || stack < 0 || locals > 1 << 20 || stack > 1 << 20) {
-          health.skip(Skip::kImplausibleSize, frame.frame);
-          continue;
-        }
-        const std::uint64_t words = static_cast<std::uint64_t>(locals) + static_cast<std::uint64_t>(stack);
-        const Address first = frame.frame + static_cast<std::uint64_t>(l.PyInterpreterFrame.localsplus);
-        if (words > words_left || (words && !o.image().at(first, words * 8))) {
-          health.skip(words > words_left ? Skip::kTooMany : Skip::kUnreadable, frame.frame);
-          continue;
-        }
-        words_left -= words;
-        const Address names = o.pointer(frame.code, l.PyCodeObject.co_localsplusnames);
-        const std::int64_t name_count = is_null(names) ? 0 : o.ob_size(names);
-        const std::string where = thread_name + ": " + base_name(frame.file) + ":" +
-                                  std::to_string(frame.line) + " in " + frame.function;
-        for (std::int32_t i = 0; i < locals + stack; ++i) {
-          std::uint64_t word = value(o.pointer(frame.frame, l.PyInterpreterFrame.localsplus + 8 * i));
-          if (o.python().rules.tagged_stack_refs) word = (word & 3) >= 2 ? 0 : word & ~std::uint64_t{3};
-          const Address object{word};
-          if (is_null(object)) continue;
-          const bool local = i < locals;
-          const Address name =
-              local && i < name_count ? o.pointer(names, l.PyTupleObject.ob_item + 8 * i) : Address{};
-          roots.push_back({object,
-                           RootKind::kFrame,
-                           where,
-                           {object, local ? value(name) : static_cast<std::uint64_t>(i - locals),
-                            local ? EdgeKind::kLocal : EdgeKind::kStack, EdgeClass::kOwned},
-                           !local});
-        }
-      }
-    }
-  }
-  // Static builtin types of the interpreter's own table: alive whether an instance exists or not.
-  if (o.python().rules.static_type_state && !interpreters.empty()) {
-    const Address main = o.pointer(o.python().runtime, l.PyRuntimeState.interpreters_main);
-    for (const auto& [offset, count] : {std::pair{l.PyInterpreterState.static_types, 200},
-                                        std::pair{l.PyInterpreterState.extension_types, 10}}) {
-      if (offset == kAbsent) continue;
-      for (int i = 0; i < count; ++i) {
-        const Address type =
-            o.pointer(main, offset + i * l.static_type_state.size + l.static_type_state.type);
-        if (!is_null(type) && types.get(o.type_of(type)))
-          roots.push_back({type,
-                           RootKind::kStaticType,
-                           "static type",
-                           {type, 0, EdgeKind::kUnknown, EdgeClass::kOwned},
-                           false});
-      }
-    }
-  }
-  return roots;
-}
-
-bool each_tracked(const Objects& o, const PyInterpreter& interpreter,
-                  const std::function<void(Address)>& visit, ReadErrors& health, bool frozen) {
-  const PyLayout& l = o.layout();
-  const auto& gc = l.gc_runtime_state;
-  std::vector<Address> heads;
-  // generation0 points at the first head: it says where the array is better than any offset (3.13.0
-  // and 3.13.18 differ by four bytes).
-  Address generations = gc.generation0 != kAbsent ? o.pointer(interpreter.gc, gc.generation0) : Address{};
-  if (is_null(generations) && gc.generations != kAbsent)
-    generations = interpreter.gc + static_cast<std::uint64_t>(gc.generations);
-  if (!is_null(generations))
-    for (std::uint64_t i = 0; i < 3; ++i)
-      heads.push_back(generations + i * static_cast<std::uint64_t>(l.gc_generation.size));
-  if (frozen && gc.permanent_generation != kAbsent)
-    heads.push_back(interpreter.gc + static_cast<std::uint64_t>(gc.permanent_generation));
-  bool closed = true;
-  for (const Address head : heads) closed &= CollectorList(o, head).each(visit, health);
-  return closed;
-}
-
-bool is_tracked(const Objects& o, Address object, const TypeInfo& type) {
-  if (!type.has_gc) return false;
-  if (type.flags & kTpTypeSubclass && !(o.type_flags(object) & kTpHeapType)) return false;
-  const PyLayout& l = o.layout();
-  const Address head = object - static_cast<std::uint64_t>(l.PyGC_Head.size);
-  if (l.PyGC_Head.gc_refs != kAbsent) {  // 3.7: _PyGC_REFS_UNTRACKED is -2
-    const auto refs = o.load<std::int64_t>(head, l.PyGC_Head.gc_refs);
-    return refs && *refs >> 1 != -2;
-  }
-  return o.load<std::uint64_t>(head, l.PyGC_Head.gc_next).value_or(0) != 0;
+                               ReadErrors& errors) {
+  return RootReader(types, errors).read(interpreters);
 }
 
 }  // namespace heapglass

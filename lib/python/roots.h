@@ -1,7 +1,6 @@
-// Where reachability starts, and the objects that the collector tracks.
+// Where reachability starts.
 #pragma once
 
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -14,7 +13,7 @@ enum class RootKind : std::uint8_t {
   kInterpreter,  // a field of PyInterpreterState
   kThreadState,  // a field of PyThreadState
   kFrame,        // a local or stack entry of a running frame
-  kStaticType,   // a type that nobody frees
+  kStaticType,   // a type that is never freed
 };
 
 struct PyRoot {
@@ -25,18 +24,9 @@ struct PyRoot {
   bool guess = false;  // a word on a value stack whose depth is not known: may be stale
 };
 
-// The strong references that interpreters, thread states and running frames hold.
+// The strong references of interpreters, thread states and running frames. The payload of a field's edge is a
+// name of `types`.
 std::vector<PyRoot> read_roots(TypeTable& types, const std::vector<PyInterpreter>& interpreters,
-                               ReadErrors& health);
-
-// Calls visit for every object on the collector's lists, youngest generation first, and `frozen` ones last
-// (gc.get_objects leaves those out). Where a list breaks off, the rest comes from its other end; no object
-// comes twice. False where both ends do not meet: then what they reach was delivered, some of it perhaps
-// twice, and the objects between them have to be found by references.
-bool each_tracked(const Objects& objects, const PyInterpreter& interpreter,
-                  const std::function<void(Address)>& visit, ReadErrors& health, bool frozen = true);
-
-// Is the object on a list of the collector? (gc.is_tracked)
-bool is_tracked(const Objects& objects, Address object, const TypeInfo& type);
+                               ReadErrors& errors);
 
 }  // namespace heapglass

@@ -87,6 +87,8 @@ class TypeTable {
   };
   // nullptr: not known, also where the state is not as large as the layout's.
   const ModuleState* module_state(Address module);
+  // The FieldName of this name, as an edge's payload. From many threads.
+  std::uint64_t field_name(std::string_view name);
   // The PyMemberDefs of a heap type that hold objects.
   void add_slots(Address type, std::vector<ObjectField>& out) const;
   // To 3.10: is a table looked up by this function one for keys of every kind? Then tp_traverse visits its
@@ -106,7 +108,6 @@ class TypeTable {
                     std::vector<ObjectField>& out);
   // Has the layout what the reader of this body needs?
   bool can_read(TraverseRule body) const;
-  std::uint64_t field_name(std::string_view name);
   const ModuleState* described_state(const std::string& md_name);
   // Is a type not as large as its row's struct? Distributions put a field more into a release that they keep
   // (Ubuntu's 3.12.3 has pyexpat's of 3.12.12), and no layout table can know.

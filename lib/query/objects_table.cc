@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "lib/heap/external_bytes.h"
+#include "lib/python/collector_lists.h"
 #include "lib/python/describe.h"
 #include "lib/python/weak_references.h"
 #include "lib/query/heap_table_parts.h"

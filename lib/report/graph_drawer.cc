@@ -7,6 +7,7 @@
 #include "lib/base/choices.h"
 #include "lib/base/error.h"
 #include "lib/heap/objgraph_labels.h"
+#include "lib/python/collector_lists.h"
 #include "lib/python/describe.h"
 #include "lib/render/numbers.h"
 

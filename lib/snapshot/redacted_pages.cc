@@ -8,6 +8,7 @@
 #include "lib/base/parallel.h"
 #include "lib/heap/node_chunks.h"
 #include "lib/heap/object_view.h"
+#include "lib/python/collector_lists.h"
 #include "lib/python/describe.h"
 #include "lib/python/own_dict.h"
 #include "lib/python/python_repr.h"

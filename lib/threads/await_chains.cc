@@ -4,9 +4,9 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "lib/python/collector_lists.h"
 #include "lib/python/describe.h"
 #include "lib/python/python_repr.h"
-#include "lib/python/roots.h"
 
 namespace heapglass {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <unordered_map>
 
+#include "lib/python/collector_lists.h"
 #include "lib/python/frame_chains.h"
-#include "lib/python/roots.h"
 
 namespace heapglass {
 namespace {
