@@ -13,84 +13,91 @@
 namespace heapglass {
 namespace {
 
-struct Header {  // of a report on the channel; texts and threads follow
-  HoldReport::End end;
-  std::uint32_t looks, what, hint, threads;
-  bool no_safe_point, was_stopped;
-  double pause_ms;
-  long result;
+// A HoldReport on the channel; its texts and threads follow.
+struct WireReport {
+  HoldResult result;
+  std::uint32_t what = 0, hint = 0, threads = 0;  // bytes, bytes, WireThreads
 };
+static_assert(std::is_trivially_copyable_v<WireReport>);
+constexpr std::uint32_t kMostReportText = 1 << 20, kMostReportThreads = 1 << 22;  // Linux has no more threads
 
-struct Thread {  // ThreadRegisters on the channel
+// ThreadRegisters on the channel, without the general registers.
+struct WireThread {
   std::int32_t tid;
   char state;
   char system_call[43];  // cut where it is longer; none is
   Address stack_pointer, instruction_pointer, thread_pointer, futex;
 };
+static_assert(std::is_trivially_copyable_v<WireThread>);
 
-Thread packed(const ThreadRegisters& r) {
-  Thread t{};
-  t.tid = r.tid;
-  t.state = r.state;
-  r.system_call.copy(t.system_call, sizeof t.system_call - 1);
-  t.stack_pointer = r.stack_pointer;
-  t.instruction_pointer = r.instruction_pointer;
-  t.thread_pointer = r.thread_pointer;
-  t.futex = r.futex;
-  return t;
+WireThread to_wire(const ThreadRegisters& registers) {
+  // All fields are named, so that a new one does not compile until it is sent or left out here.
+  const auto& [tid, state, stack_pointer, instruction_pointer, thread_pointer, system_call, futex, general] =
+      registers;
+  (void)general;
+  WireThread wire{};
+  wire.tid = tid;
+  wire.state = state;
+  system_call.copy(wire.system_call, sizeof wire.system_call - 1);
+  wire.stack_pointer = stack_pointer;
+  wire.instruction_pointer = instruction_pointer;
+  wire.thread_pointer = thread_pointer;
+  wire.futex = futex;
+  return wire;
 }
 
-ThreadRegisters unpacked(const Thread& t) {
-  return {.tid = t.tid,
-          .state = t.state,
-          .stack_pointer = t.stack_pointer,
-          .instruction_pointer = t.instruction_pointer,
-          .thread_pointer = t.thread_pointer,
-          .system_call = t.system_call,
-          .futex = t.futex};
+ThreadRegisters from_wire(const WireThread& wire) {
+  return {.tid = wire.tid,
+          .state = wire.state,
+          .stack_pointer = wire.stack_pointer,
+          .instruction_pointer = wire.instruction_pointer,
+          .thread_pointer = wire.thread_pointer,
+          .system_call = wire.system_call,
+          .futex = wire.futex};
 }
 
-template <class T>
-std::span<const std::byte> bytes_of(const T& value) {
-  return std::as_bytes(std::span(&value, 1));
+template <class Container>
+std::span<const std::byte> bytes_of(const Container& container) {
+  return std::as_bytes(std::span(container));
 }
 
-bool send_report(const Channel& channel, const HoldReport& r) {
-  Header header{};
-  header.end = r.end;
-  header.looks = r.looks;
-  header.what = static_cast<std::uint32_t>(r.what.size());
-  header.hint = static_cast<std::uint32_t>(r.hint.size());
-  header.threads = static_cast<std::uint32_t>(r.threads.size());
-  header.no_safe_point = r.no_safe_point;
-  header.was_stopped = r.was_stopped;
-  header.pause_ms = r.pause_ms;
-  header.result = r.result;
-  std::vector<Thread> threads;
-  for (const ThreadRegisters& each : r.threads) threads.push_back(packed(each));
-  return channel.send(bytes_of(header)) && channel.send(std::as_bytes(std::span(r.what))) &&
-         channel.send(std::as_bytes(std::span(r.hint))) && channel.send(std::as_bytes(std::span(threads)));
+template <class Container>
+bool receive_into(const Channel& channel, Container& container) {
+  return channel.receive(std::as_writable_bytes(std::span(container)));
 }
 
+bool send_report(const Channel& channel, const HoldReport& report) {
+  std::vector<WireThread> threads;
+  for (const ThreadRegisters& each : report.threads) threads.push_back(to_wire(each));
+  const WireReport wire[1] = {{.result = report,
+                               .what = static_cast<std::uint32_t>(report.what.size()),
+                               .hint = static_cast<std::uint32_t>(report.hint.size()),
+                               .threads = static_cast<std::uint32_t>(threads.size())}};
+  return channel.send(bytes_of(wire)) && channel.send(bytes_of(report.what)) &&
+         channel.send(bytes_of(report.hint)) && channel.send(bytes_of(threads));
+}
+
+// A report of kHelperGone where the helper ends before all of it is sent.
 HoldReport receive_report(const Channel& channel) {
-  Header header{};
-  HoldReport r;
-  if (!channel.receive(std::as_writable_bytes(std::span(&header, 1)))) return HoldReport();
-  r.what.resize(header.what);
-  r.hint.resize(header.hint);
-  std::vector<Thread> threads(header.threads);
-  if (!channel.receive(std::as_writable_bytes(std::span(r.what))) ||
-      !channel.receive(std::as_writable_bytes(std::span(r.hint))) ||
-      !channel.receive(std::as_writable_bytes(std::span(threads))))
-    return HoldReport();
-  for (const Thread& each : threads) r.threads.push_back(unpacked(each));
-  r.end = header.end;
-  r.looks = header.looks;
-  r.no_safe_point = header.no_safe_point;
-  r.was_stopped = header.was_stopped;
-  r.pause_ms = header.pause_ms;
-  r.result = header.result;
-  return r;
+  WireReport wire[1];
+  if (!receive_into(channel, wire)) return {};
+  const auto& [result, what, hint, thread_count] = wire[0];
+  if (what > kMostReportText || hint > kMostReportText || thread_count > kMostReportThreads) return {};
+  HoldReport report{result, std::string(what, '\0'), std::string(hint, '\0'), {}};
+  std::vector<WireThread> threads(thread_count);
+  if (!receive_into(channel, report.what) || !receive_into(channel, report.hint) ||
+      !receive_into(channel, threads))
+    return {};
+  for (const WireThread& each : threads) report.threads.push_back(from_wire(each));
+  return report;
+}
+
+HoldReport failed(HoldReport::End end, const Error& error) {
+  HoldReport report;
+  report.end = end;
+  report.what = error.what();
+  report.hint = error.hint();
+  return report;
 }
 
 // In the helper: one hold. What it still holds comes back, for `then`.
@@ -156,11 +163,11 @@ void work_of_helper(const Process& process, const SyscallGadgets& sites, const S
     }
     report.end = HoldReport::End::kDone;
   } catch (const CannotInject& cannot) {
-    report = {.end = HoldReport::End::kCannotInject, .what = cannot.what()};
+    report = failed(HoldReport::End::kCannotInject, cannot);
   } catch (const CannotStop& cannot) {
-    report = {.end = HoldReport::End::kCannotStop, .what = cannot.what(), .hint = cannot.hint()};
+    report = failed(HoldReport::End::kCannotStop, cannot);
   } catch (const Error& error) {
-    report = {.end = HoldReport::End::kFailed, .what = error.what(), .hint = error.hint()};
+    report = failed(HoldReport::End::kFailed, error);
   }
   send_report(channel, report);  // where nobody is there to be told, the rest is to be done all the same
   if (report.end == HoldReport::End::kDone)

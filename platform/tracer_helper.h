@@ -1,10 +1,12 @@
 // A process held, and used for system calls, from a helper of ours that outlives us where it must.
 #pragma once
 
-#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
+#include <type_traits>
+#include <vector>
 
 #include "platform/freeze_strategy.h"
 #include "platform/helper_process.h"
@@ -13,15 +15,19 @@
 
 namespace heapglass {
 
-// What a helper tells when it has let go.
-struct HoldReport {
+// What a helper reports when it has detached: as it is on the channel.
+struct HoldResult {
   enum class End : std::int32_t { kDone, kCannotInject, kCannotStop, kFailed, kHelperGone };
   End end = End::kHelperGone;
-  std::string what, hint;  // of everything but kDone
-  double pause_ms = 0;     // the longest that the process was held
   std::uint32_t looks = 0;
   bool no_safe_point = false, was_stopped = false;
-  long result = 0;  // of what was done in the stop
+  double pause_ms = 0;  // the longest time that the process was stopped
+  long result = 0;      // of what was done in the stop
+};
+static_assert(std::is_trivially_copyable_v<HoldResult>);
+
+struct HoldReport : HoldResult {
+  std::string what, hint;  // of everything but kDone
   std::vector<ThreadRegisters> threads;
 };
 

@@ -16,14 +16,15 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
-#include <unordered_set>
 #include <vector>
 
 #include "lib/base/page.h"
 #include "platform/confine.h"
 #include "platform/proc_maps.h"
 #include "platform/process.h"
+#include "platform/traverse_attempt.h"
 #include "platform/traverse_log.h"
+#include "platform/traverse_plan.h"
 #include "platform/traverse_sandbox_child.h"
 #include "platform/traverse_sandbox_stub.h"
 
@@ -33,9 +34,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::uint64_t kLastUserPage = 0x7ffffffff000;
-// What objects that come to no end cost together: each is given half of what is left of it, of processor
-// time. The first of a type is the last of it that is asked.
-constexpr std::chrono::milliseconds kEndlessInAll{1000};
 // Children that ended badly, of one round of questions: each costs some 10 ms to set up, and its type is not
 // asked again.
 constexpr unsigned kMostBadChildren = 100;
@@ -93,11 +91,8 @@ class TraverseSandbox::Impl {
   StartedProcess start() const;
   void prove();
   void ask(const Pass& pass, std::span<const Address> objects, const Take& take);
-  std::uint64_t type_of(Address object) const;
-  bool distrusts(Address object) const {
-    return !distrusted_.empty() && distrusted_.contains(type_of(object));
-  }
-  std::chrono::milliseconds patience() const;
+  using Verdict = TraverseAttempt::Verdict;
+  void conclude(Verdict verdict, const TraverseBatch& batch, const Take& take, std::uint64_t& one_by_one);
 
   const Capture& capture_;
   const TraverseOffsets offsets_;
@@ -108,8 +103,8 @@ class TraverseSandbox::Impl {
   std::uint64_t most_referents_ = 0;
   bool can_attach_ = false, proven_ = false;
   Pass plain_, attached_;
-  Clock::duration spent_{}, endless_{};
-  std::unordered_set<std::uint64_t> distrusted_;  // types: an object of each came to no end, or ended a child
+  TraverseTime time_;
+  DistrustedTypes distrusted_;
   unsigned children_ = 0;
   TraverseStats stats_;
 };
@@ -120,7 +115,9 @@ TraverseSandbox::Impl::Impl(const Capture& capture, std::int32_t main_thread, co
       offsets_(offsets),
       limits_(limits),
       control_("heapglass-control", stub::kRing),
-      ring_("heapglass-ring", stub::kRingSize) {
+      ring_("heapglass-ring", stub::kRingSize),
+      time_(limits),
+      distrusted_(capture, offsets.ob_type) {
   if (capture.backing.empty() || capture.threads.empty())
     cannot("the capture does not say what its memory is made of");
   // Every referent stands in a word somewhere.
@@ -212,51 +209,12 @@ void TraverseSandbox::Impl::keep_changed_pages(const Capture& capture) {
 }
 
 std::vector<stub::Map> TraverseSandbox::Impl::make_plan(bool writable) const {
-  std::vector<stub::Map> plan;
-  auto add = [&](std::uint64_t start, std::uint64_t end, std::uint64_t offset, int protection,
-                 int descriptor) {
-    if (start >= end) return;
-    const int flags =
-        MAP_PRIVATE | MAP_FIXED_NOREPLACE | MAP_NORESERVE | (descriptor < 0 ? MAP_ANONYMOUS : 0);
-    plan.push_back({start, end - start, offset, protection, flags, descriptor, 0});
-  };
   const auto& c = *control_.at<stub::Control>(stub::kControl);
-  // Thread-local storage lies below the thread pointer, the library's own data of the thread above it.
-  const std::uint64_t tls_start = (c.thread_pointer[0] - (32 << 10)) / kPage * kPage;
-  const std::uint64_t tls_end = (c.thread_pointer[0] + 2 * kPage) / kPage * kPage;
-  std::uint64_t changed_at = 0, last_end = 0;
-  for (const Backing& b : capture_.backing) {
-    const std::uint64_t start = value(b.start), end = start + b.size;
-    const int read = PROT_READ | (b.executable ? PROT_EXEC : 0);
-    const std::uint64_t stack = c.stack_pointer[0];
-    if (writable && stack >= start && stack < end && !b.file)
-      // A stack grows when it is used: here it cannot, so that it gets its room at once.
-      add(std::max(last_end, start > (8 << 20) ? start - (8 << 20) : kPage), start, 0, PROT_READ | PROT_WRITE,
-          -1);
-    last_end = end;
-    if (b.descriptor < 0) continue;
-    if (b.file) {
-      // Data of programs and libraries: the first call of a function writes its place there.
-      const int protection = read | (b.writable ? PROT_WRITE : 0);
-      std::uint64_t at = start;
-      for (const auto& run : b.changed) {
-        add(at, value(run.start), b.offset + (at - start), protection, b.descriptor);
-        add(value(run.start), value(run.start) + run.size, changed_at, protection, changed_->descriptor());
-        changed_at += run.size;
-        at = value(run.start) + run.size;
-      }
-      add(at, end, b.offset + (at - start), protection, b.descriptor);
-      continue;
-    }
-    if (writable || tls_end <= start || tls_start >= end) {
-      add(start, end, b.offset, read | (writable && b.writable ? PROT_WRITE : 0), b.descriptor);
-      continue;
-    }
-    const std::uint64_t from = std::max(start, tls_start), to = std::min(end, tls_end);
-    add(start, from, b.offset, read, b.descriptor);
-    add(from, to, b.offset + (from - start), read | PROT_WRITE, b.descriptor);
-    add(to, end, b.offset + (to - start), read, b.descriptor);
-  }
+  std::vector<stub::Map> plan =
+      plan_of_sandbox(capture_.backing, {.thread_pointer = c.thread_pointer[0],
+                                         .stack_pointer = c.stack_pointer[0],
+                                         .changed_pages = changed_ ? changed_->descriptor() : -1,
+                                         .writable = writable});
   if (plan.size() * sizeof(stub::Map) > stub::kPlanSize) cannot("it has too many mappings");
   return plan;
 }
@@ -304,27 +262,10 @@ void TraverseSandbox::Impl::prove() {
   proven_ = true;
 }
 
-std::uint64_t TraverseSandbox::Impl::type_of(Address object) const {
-  std::uint64_t type = 0;
-  capture_.image->load(object + offsets_.ob_type, type);
-  return type;
-}
-
-std::chrono::milliseconds TraverseSandbox::Impl::patience() const {
-  constexpr std::chrono::milliseconds kLeast{20};
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(kEndlessInAll - endless_);
-  return std::max(kLeast, std::min(limits_.an_object / 2, left / 2));
-}
-
 void TraverseSandbox::Impl::ask(const Pass& pass, std::span<const Address> objects, const Take& take) {
-  using Verdict = TraverseLog::Verdict;
-  auto& control = *control_.at<stub::Control>(stub::kControl);
-  auto& ring = *ring_.at<stub::RingHeader>(0);
-  std::uint64_t* const window = control_.at<std::uint64_t>(stub::kObjects);
-  const std::uint64_t* const words = ring_.at<std::uint64_t>(0x1000);
-  TraverseLog records(most_referents_);
+  TraverseLog log(most_referents_);
   const TraverseLog::Done done = [&](std::uint64_t index, int signal, std::span<const Address> referents) {
-    if (signal != SIGALRM && distrusts(objects[index])) {
+    if (signal != SIGALRM && distrusted_.has_type_of(objects[index])) {
       take(index, Status::kNotAsked, {});
     } else if (signal == 0) {
       if (pass.size_of == 0) stats_.referents += referents.size();
@@ -333,114 +274,53 @@ void TraverseSandbox::Impl::ask(const Pass& pass, std::span<const Address> objec
       take(index, signal == SIGALRM ? Status::kTimedOut : Status::kFaulted, {});
     }
   };
-  const auto began = Clock::now();
-  auto time_left = [&] {
-    if (endless_ > 2 * kEndlessInAll) return Clock::duration::zero();
-    return Clock::duration(limits_.in_all - spent_ - (Clock::now() - began));
-  };
+  const TraverseBatch batch{.objects = objects,
+                            .control = *control_.at<stub::Control>(stub::kControl),
+                            .window = control_.at<std::uint64_t>(stub::kObjects),
+                            .ring = *ring_.at<stub::RingHeader>(0),
+                            .words = ring_.at<std::uint64_t>(0x1000),
+                            .log = log,
+                            .done = done,
+                            .time = time_,
+                            .distrusted = distrusted_};
+  time_.begin_batch();
   // What a child leaves behind when it ends badly may have been damaged by any object handed out to it. Up to
   // here they are handed out one by one, so that the next bad end is that of one object.
   std::uint64_t one_by_one = 0;
   unsigned bad_children = 0;
-  while (records.index() < objects.size() && time_left() > Clock::duration::zero() &&
+  while (log.index() < objects.size() && time_.left() > Clock::duration::zero() &&
          children_ < limits_.children && bad_children < kMostBadChildren) {
-    records.restart(records.index());
-    const std::uint64_t first = records.index();
-    prepare(pass, first);
+    log.restart(log.index());
+    prepare(pass, log.index());
     ++children_;
-    TraverseSandboxChild child(start());
-    std::uint64_t taken = 0, last_index = first;
-    bool last_in_object = false, alarmed = false, broken = false, too_many = false, overtime = false;
-    Clock::time_point since = Clock::now();
-    auto since_cpu = child.processor_time();
-    const auto hand_out = [&](std::uint64_t i) {
-      window[i % stub::kObjectsWindow] = distrusts(objects[i]) ? 0 : value(objects[i]);
-    };
-    // By its processor time: on a busy machine it may not have run at all.
-    const auto is_endless = [&](Clock::time_point now) {
-      const auto most = patience();
-      return now - since > most && (child.processor_time() - since_cpu > most || now - since > 4 * most);
-    };
-    unsigned idle = 0;
-    while (records.index() < objects.size()) {
-      // Hand out, then see what has come; a child seen dead before the look has written all that it will.
-      std::uint64_t available = control.available;
-      const std::uint64_t window_size = records.index() < one_by_one ? 1 : stub::kObjectsWindow;
-      const std::uint64_t want = std::min<std::uint64_t>(objects.size(), records.index() + window_size);
-      for (; available < want; ++available) hand_out(available);
-      __atomic_store_n(&control.available, available, __ATOMIC_RELEASE);
-      const bool was_alive = idle == 0 || child.alive();
-      const std::uint64_t head = __atomic_load_n(&ring.head, __ATOMIC_ACQUIRE);
-      if (!TraverseLog::plausible_head(taken, head, stub::kRingWords)) broken = true;
-      const bool news = !broken && head != taken;
-      for (; !broken && taken < head; ++taken) {
-        const std::uint64_t word = __atomic_load_n(&words[taken % stub::kRingWords], __ATOMIC_RELAXED);
-        const Verdict verdict = records.take(word, available, done);
-        broken = verdict == Verdict::kBroken;
-        too_many |= verdict == Verdict::kTooMany;
-        // Room is given back in pieces, so that the child need not wait for the last word.
-        if (taken % 4096 == 0) __atomic_store_n(&control.taken, taken, __ATOMIC_RELEASE);
-      }
-      __atomic_store_n(&control.taken, taken, __ATOMIC_RELEASE);
-      if (broken || (!was_alive && !news)) break;
-      if (records.index() == objects.size()) break;
-
-      const auto now = Clock::now();
-      if (records.index() != last_index || records.in_object() != last_in_object) {
-        last_index = records.index();
-        last_in_object = records.in_object();
-        since = now;
-        since_cpu = child.processor_time();
-        alarmed = too_many = false;
-      } else if (!alarmed && (too_many || is_endless(now))) {
-        endless_ += now - since;
-        distrusted_.insert(type_of(objects[last_index]));
-        for (std::uint64_t i = last_index + 1; i < available; ++i) hand_out(i);
-        child.alarm();
-        alarmed = true;
-        since = now;
-      } else if (alarmed && now - since > limits_.an_object / 4) {
-        endless_ += now - since;
-        overtime = true;  // not even the alarm got through
-        break;
-      }
-      if (time_left() <= Clock::duration::zero()) break;
-      if (news) {
-        idle = 0;
-      } else if (++idle < 100) {
-        sched_yield();
-      } else {
-        const timespec nap{0, 50'000};
-        nanosleep(&nap, nullptr);
-      }
-    }
-    __atomic_store_n(&control.finish, 1, __ATOMIC_RELEASE);
-    const bool died = !child.alive();
-    child.end();
-    if (records.index() == objects.size()) break;
-    if (!died && !broken && !overtime) continue;  // out of time
+    const Verdict verdict = TraverseAttempt(batch, start(), one_by_one).run();
+    if (verdict == Verdict::kFinished || verdict == Verdict::kOutOfTime) continue;
     ++bad_children;
-    if (pass.size_of && !broken && !records.in_object() && WIFEXITED(child.status()) &&
-        WEXITSTATUS(child.status()) == stub::kExitSpoilt && records.index() > first) {
-      distrusted_.insert(type_of(objects[records.index() - 1]));
-      continue;  // the object that spoilt it has been told
-    }
-    ++stats_.deaths;
-    const std::uint64_t at = records.index();
-    // That children can be set up is proven: if no object seems to be in hand, one hid that.
-    const bool certain = control.available == at + 1 || (records.in_object() && !broken);
-    if (!certain) {
-      one_by_one = control.available;
-      records.restart(at);
-      continue;
-    }
-    one_by_one = 0;
-    distrusted_.insert(type_of(objects[at]));
-    take(at, overtime ? Status::kTimedOut : Status::kKilled, {});
-    records.restart(at + 1);
+    conclude(verdict, batch, take, one_by_one);
   }
-  for (std::uint64_t i = records.index(); i < objects.size(); ++i) take(i, Status::kNotAsked, {});
-  spent_ += Clock::now() - began;
+  for (std::uint64_t i = log.index(); i < objects.size(); ++i) take(i, Status::kNotAsked, {});
+  time_.end_batch();
+}
+
+// Decides what the bad end of a child says of its objects.
+void TraverseSandbox::Impl::conclude(Verdict verdict, const TraverseBatch& batch, const Take& take,
+                                     std::uint64_t& one_by_one) {
+  const std::uint64_t at = batch.log.index();
+  if (verdict == Verdict::kSpoilt) {
+    // The object that did it is done: the log has the next in hand.
+    distrusted_.add_type_of(batch.objects[at - 1]);
+    return;
+  }
+  ++stats_.deaths;
+  if (verdict == Verdict::kUncertain) {
+    one_by_one = batch.control.available;
+    batch.log.restart(at);
+    return;
+  }
+  one_by_one = 0;
+  distrusted_.add_type_of(batch.objects[at]);
+  take(at, verdict == Verdict::kTimedOut ? Status::kTimedOut : Status::kKilled, {});
+  batch.log.restart(at + 1);
 }
 
 void TraverseSandbox::Impl::run(std::span<const Address> objects, const Take& take) {
@@ -479,7 +359,7 @@ void TraverseSandbox::Impl::run(std::span<const Address> objects, const Take& ta
   ask(attached_, again, [&](std::size_t i, Status status, std::span<const Address> referents) {
     count(place[i], status == Status::kNotAsked ? Status::kFaulted : status, referents);
   });
-  stats_.ms = std::chrono::duration<double, std::milli>(spent_).count();
+  stats_.ms = time_.spent_ms();
 }
 
 void TraverseSandbox::Impl::sizes(std::span<const Address> objects, const TakeSize& take) {
@@ -490,7 +370,7 @@ void TraverseSandbox::Impl::sizes(std::span<const Address> objects, const TakeSi
   ask(pass, objects, [&](std::size_t i, Status status, std::span<const Address> told) {
     if (status == Status::kDone && told.size() == 1 && !is_null(told[0])) take(i, value(told[0]));
   });
-  stats_.ms = std::chrono::duration<double, std::milli>(spent_).count();
+  stats_.ms = time_.spent_ms();
 }
 
 TraverseSandbox::TraverseSandbox(const Capture& capture, std::int32_t main_thread,
