@@ -8,8 +8,8 @@ usage: scripts/check_layers.py [CHECKOUT]
   cmd know platform. No file of cmd/ is included by another but command.h and failure.h.
 Third parties: LLVM in platform and render, Graphviz in render, SQLite in query, Arrow in render, Boost in cmd, GoogleTest in tests.
 process_vm_readv, which takes pages out of sharing, is called in platform/process.cc only,
-and releases of CPython are compared in lib/python/versions.cc only. Exit 1 and one line each for
-what breaks this.
+and releases of CPython are compared in lib/python/versions.cc only. The table of folders in docs/design/architecture.md
+has a row for each folder, in this order. Exit 1 and one line each for what breaks this.
 """
 import os
 import re
@@ -21,6 +21,8 @@ ORDER = ("lib/base", "lib/graph", "lib/target", "lib/python", "lib/expression", 
          "cmd")
 # These know less than their place allows.
 PURE = {"lib/graph": {"lib/base"}, "lib/expression": {"lib/base"}, "platform": {"lib/base", "lib/target"}}
+# platform/ knows little, and two folders know it: its place in the table of folders is above these.
+ORDER_WITH_PLATFORM = ORDER[:-2] + ("platform",) + ORDER[-2:]
 MAY_INCLUDE = {folder: PURE.get(folder, set(ORDER[:at])) | {folder} for at, folder in enumerate(ORDER + ("platform",))}
 for folder in ("lib/open", "cmd"):
     MAY_INCLUDE[folder].add("platform")
@@ -35,6 +37,8 @@ VERSION_COMPARED = re.compile(r"(?<![<>])(<|>|<=|>=|==|!=)\s*(heapglass::)?(hexv
 VERSIONS = "lib/python/versions.cc"
 PINNING_READ = re.compile(r"(?<![_\w])process_vm_readv\(")
 MAY_PIN = ("platform/process.cc", "platform/escapes.h")  # the latter tries to
+FOLDER_TABLE = "docs/design/architecture.md"
+FOLDER_ROW = re.compile(r"^\| `((?:lib/\w+|platform|cmd))/` \|")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
 
@@ -83,6 +87,36 @@ def complaints(checkout, path):
                 yield where + "there is no %s" % name
 
 
+def table_complaints(checkout):
+    """What is wrong with the rows of the table of folders: '| `lib/base/` | ... |', those of lib/, platform/ and cmd/."""
+    rows = []
+    with open(os.path.join(checkout, FOLDER_TABLE), encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            match = FOLDER_ROW.match(line)
+            if match:
+                rows.append((match.group(1), number))
+    on_disk = [os.path.join("lib", name) for name in sorted(os.listdir(os.path.join(checkout, "lib")))]
+    for folder in sorted(set(on_disk) - set(ORDER)):
+        yield "%s: %s is not in ORDER of scripts/check_layers.py" % (folder, folder)
+    for folder in ORDER_WITH_PLATFORM:
+        if not os.path.isdir(os.path.join(checkout, folder)):
+            yield "scripts/check_layers.py: there is no folder %s, which ORDER has" % folder
+        if folder not in [row for row, _ in rows]:
+            yield "%s: the table of folders has no row for %s" % (FOLDER_TABLE, folder)
+    place = {folder: at for at, folder in enumerate(ORDER_WITH_PLATFORM)}
+    last, seen = -1, set()
+    for row, number in rows:
+        if row not in place:
+            yield where_of(FOLDER_TABLE, number) + "there is no folder %s in ORDER of scripts/check_layers.py" % row
+        elif row in seen:
+            yield where_of(FOLDER_TABLE, number) + "a second row for %s" % row
+        elif place[row] < last:
+            yield where_of(FOLDER_TABLE, number) + "%s stands below a folder that may include it" % row
+        else:
+            last = place[row]
+        seen.add(row)
+
+
 def main():
     if sys.argv[1:] in (["-h"], ["--help"]):
         print(__doc__.strip())
@@ -95,9 +129,10 @@ def main():
                 if name.endswith((".cc", ".h", ".def")):
                     files += 1
                     found.extend(complaints(checkout, os.path.relpath(os.path.join(folder, name), checkout)))
+    found.extend(table_complaints(checkout))
     for each in found:
         print(each)
-    print("check_layers: %d files, %d includes out of order" % (files, len(found)))
+    print("check_layers: %d files, %d faults" % (files, len(found)))
     return 1 if found or not files else 0
 
 

@@ -1,4 +1,4 @@
-// A heap's heap as the tables that `query` asks and `export` writes: the same numbers in both.
+// A heap as the tables that `query` asks and `export` writes: the same numbers in both.
 #pragma once
 
 #include <memory>

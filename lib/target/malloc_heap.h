@@ -1,4 +1,4 @@
-// What the C library's malloc has, block by block. Plain data: who reads it is in platform/.
+// What the C library's malloc has, block by block. Plain data: its readers are in lib/memory/.
 #pragma once
 
 #include <cstdint>
