@@ -309,8 +309,6 @@ class Watch {
     for (const auto& [at, use] : lines_->lines())
       if (!sources_.count(at)) sources_[at] = source_line(heap->target().pid(), use.file, use.line);
     layout_ = std::make_unique<PyRuntime>(heap->python());
-    layout_->binary = nullptr;  // the heap's own
-    layout_->sources.clear();
   }
 
   // With --lines the memory is looked at meanwhile, and the threads where it grew.

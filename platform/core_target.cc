@@ -237,15 +237,13 @@ const CoreTarget::File& CoreTarget::file_of(const Mapping& mapping) {
   return file;
 }
 
-std::vector<const Binary*> CoreTarget::binaries() {
+Binaries CoreTarget::binaries() {
   if (binaries_.empty())
     binaries_ = mapped_binaries(mappings_, executable_, sysroot_, [this](const Mapping& m) {
       const File& file = file_of(m);
       return FileDescriptor(file.descriptor ? fcntl(file.descriptor.get(), F_DUPFD_CLOEXEC, 0) : -1);
     });
-  std::vector<const Binary*> borrowed;
-  for (const auto& binary : binaries_) borrowed.push_back(binary.get());
-  return borrowed;
+  return binaries_;
 }
 
 Capture CoreTarget::capture(const SafePoint&) {

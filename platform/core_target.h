@@ -27,7 +27,7 @@ class CoreTarget final : public Target {
   bool runs() const override { return false; }
   std::optional<std::int64_t> shown_moment() const override;  // when the file was written
   const MemoryReader& memory() const override { return *image_; }
-  std::vector<const Binary*> binaries() override;
+  Binaries binaries() override;
   void prepare() override {}
   Capture capture(const SafePoint& moment) override;
   // Throws Error kUnreachable where the program, or a library that may be the interpreter, is not to be had.
@@ -61,7 +61,7 @@ class CoreTarget final : public Target {
   std::shared_ptr<Image> image_ = std::make_shared<Image>();
   std::vector<Backing> backing_;
   std::uint64_t bytes_there_ = 0, bytes_absent_ = 0;
-  std::vector<std::unique_ptr<Binary>> binaries_;
+  Binaries binaries_;
 };
 
 }  // namespace heapglass

@@ -17,14 +17,12 @@ LiveTarget::LiveTarget(pid_t pid, const FreezeRequest& freeze)
 }
 LiveTarget::~LiveTarget() = default;
 
-std::vector<const Binary*> LiveTarget::binaries() {
+Binaries LiveTarget::binaries() {
   if (binaries_.empty())
     binaries_ = mapped_binaries(
         process_.mappings(), process_.executable(), "/proc/" + std::to_string(process_.pid()) + "/root",
         [this](const Mapping& m) { return process_.open_mapped_file(m); }, &process_);
-  std::vector<const Binary*> borrowed;
-  for (const auto& binary : binaries_) borrowed.push_back(binary.get());
-  return borrowed;
+  return binaries_;
 }
 
 void LiveTarget::prepare() { prepared_ = std::make_unique<CapturePlan>(process_, freeze_); }

@@ -24,7 +24,7 @@ class LiveTarget final : public Target {
   bool owned_by_caller() const override { return owned_by_caller_; }
   bool runs() const override { return !was_stopped_; }
   const MemoryReader& memory() const override { return process_; }
-  std::vector<const Binary*> binaries() override;
+  Binaries binaries() override;
   void prepare() override;
   Capture capture(const SafePoint& moment) override;
   std::vector<TargetState> states() const override { return states_; }
@@ -41,7 +41,7 @@ class LiveTarget final : public Target {
   std::optional<ResidentMemory> resident_memory_;
   bool owned_by_caller_ = false;
   FreezeRequest freeze_;
-  std::vector<std::unique_ptr<Binary>> binaries_;
+  Binaries binaries_;
   std::unique_ptr<CapturePlan> prepared_;
   bool was_stopped_ = false;
   std::vector<TargetState> states_;

@@ -37,7 +37,7 @@ class MappedBinary final : public Binary {
     const ElfSection* info = file_->section(".debug_info");
     return (info && info->has_bytes) || debug_file() != nullptr;
   }
-  const StructSource* structs(const std::vector<std::string>& names) const override {
+  std::shared_ptr<const StructSource> structs(const std::vector<std::string>& names) const override {
     if (!looked_for_structs_) {
       looked_for_structs_ = true;
       std::vector<WantedStruct> wanted;
@@ -46,7 +46,7 @@ class MappedBinary final : public Binary {
       structs_ = DwarfStructs::load(file_, wanted, {.target_path = path_, .root_prefix = root_}, why);
       file_->release_debug_sections();
     }
-    return structs_.get();
+    return structs_;
   }
 
  private:
@@ -63,7 +63,7 @@ class MappedBinary final : public Binary {
   std::uint64_t bias_;
   mutable bool looked_for_debug_ = false, looked_for_structs_ = false;
   mutable std::shared_ptr<const ElfFile> debug_;
-  mutable std::unique_ptr<StructSource> structs_;
+  mutable std::shared_ptr<const StructSource> structs_;
   ElfSymbols symbols_;
 };
 
@@ -83,10 +83,9 @@ int rank(const std::string& path, const std::string& executable) {
 
 }  // namespace
 
-std::vector<std::unique_ptr<Binary>> mapped_binaries(const Mappings& mappings, const std::string& executable,
-                                                     const std::string& root_prefix,
-                                                     const OpenMappedFile& open_file,
-                                                     const MemoryReader* memory) {
+Binaries mapped_binaries(const Mappings& mappings, const std::string& executable,
+                         const std::string& root_prefix, const OpenMappedFile& open_file,
+                         const MemoryReader* memory) {
   std::vector<const Mapping*> files;
   std::set<std::pair<std::uint64_t, std::uint64_t>> seen;
   for (const Mapping& m : mappings)
@@ -98,7 +97,7 @@ std::vector<std::unique_ptr<Binary>> mapped_binaries(const Mappings& mappings, c
     return rank(a->path, executable) < rank(b->path, executable);
   });
   make_room_for_descriptors(files.size());
-  std::vector<std::unique_ptr<Binary>> binaries;
+  Binaries binaries;
   for (const Mapping* m : files) {
     const FileDescriptor fd = open_file(*m);
     std::string why;
@@ -111,7 +110,7 @@ std::vector<std::unique_ptr<Binary>> mapped_binaries(const Mappings& mappings, c
     if (!file) continue;
     const auto bias = file->load_bias(mappings, *m);
     if (!bias) continue;
-    binaries.push_back(std::make_unique<MappedBinary>(root_prefix, m->path, std::move(file), *bias));
+    binaries.push_back(std::make_shared<MappedBinary>(root_prefix, m->path, std::move(file), *bias));
   }
   return binaries;
 }

@@ -19,9 +19,8 @@ using OpenMappedFile = std::function<FileDescriptor(const Mapping&)>;
 // files are looked for: "/proc/123/root", a sysroot, or nothing. Of a file that is deleted and cannot be
 // opened (that takes a right that users lack) `memory` of the process gives what is loaded, where there is
 // one.
-std::vector<std::unique_ptr<Binary>> mapped_binaries(const Mappings& mappings, const std::string& executable,
-                                                     const std::string& root_prefix,
-                                                     const OpenMappedFile& open_file,
-                                                     const MemoryReader* memory = nullptr);
+Binaries mapped_binaries(const Mappings& mappings, const std::string& executable,
+                         const std::string& root_prefix, const OpenMappedFile& open_file,
+                         const MemoryReader* memory = nullptr);
 
 }  // namespace heapglass

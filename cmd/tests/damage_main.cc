@@ -13,6 +13,7 @@
 #include "lib/base/error.h"
 #include "lib/heap/heap_exercise.h"
 #include "lib/memory/glibc_heap.h"
+#include "lib/python/find_runtime.h"
 #include "lib/python/pymalloc.h"
 #include "lib/tracemalloc/tracemalloc.h"
 #include "platform/live_target.h"
@@ -45,7 +46,7 @@ void exercise_memory(const Capture& capture, const PyRuntime& python, const std:
 
 int run(pid_t pid, long rounds, std::uint64_t seed) {
   LiveTarget target(pid);
-  const PyRuntime python = PyRuntime::find(target.memory(), target.binaries());
+  const PyRuntime python = find_runtime(target.memory(), target.binaries());
   const Capture capture = target.capture({});
 
   auto image = std::make_shared<Image>();

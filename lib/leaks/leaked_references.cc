@@ -44,7 +44,7 @@ class Kept {
     for (const Mapping& m : mappings)
       if (m.has_file()) files_.push_back(&m);
     // The small integers of 3.7 and 3.8 lie there; a mapping of no file has all of it but its beginning.
-    if (const Binary* binary = o_.python().binary)
+    if (const auto& binary = o_.python().binary)
       if (const auto bss = binary->section(".bss")) bss_ = *bss;
   }
   bool operator()(Address a, std::uint64_t count) const {

@@ -18,6 +18,7 @@
 #include "lib/open/python_processes.h"
 #include "lib/open/run_resolver.h"
 #include "lib/python/collecting.h"
+#include "lib/python/find_runtime.h"
 #include "lib/python/runtime_stage.h"
 #include "lib/render/picture_file.h"
 #include "lib/render/unfinished.h"
@@ -230,9 +231,9 @@ class Opening {
       if (parts_->snapshot)
         parts_->python = parts_->snapshot->python();
       else if (target.runs())
-        parts_->python = PyRuntime::identify(target.memory(), target.binaries());
+        identify(target);
       else
-        parts_->python = PyRuntime::find(target.memory(), target.binaries());
+        parts_->python = find_runtime(target.memory(), target.binaries());
     } catch (const Error& error) {
       prepared_.wait();
       target.check();
@@ -243,6 +244,12 @@ class Opening {
       throw Error(named.kind(), named.what(), relatives, named.detail());
     }
     find_ms_ = ms_since(began_);
+  }
+
+  void identify(Target& target) {
+    IdentifiedRuntime identified = identify_runtime(target.memory(), target.binaries());
+    parts_->python = std::move(identified.python);
+    layout_pending_ = identified.layout_pending;
   }
 
   // In the middle of a collection lists are half relinked: another moment is better, as long as one comes.
@@ -268,7 +275,7 @@ class Opening {
     if (needs_.to_save)
       parts_->recorder = std::make_shared<ReadRecorder>(capture.image, ReadRecorder::Unit::kPage);
     const bool read_while_running = capture.freeze == name_of(FreezeMode::kNone);
-    if (!python.settled && !settle(!read_while_running || last)) return false;
+    if (layout_pending_ && !load_layout(!read_while_running || last)) return false;
     if (const std::string wrong = python.self_check(*capture.image); !wrong.empty()) {
       target.check();
       if (read_while_running && !last) return false;
@@ -285,16 +292,17 @@ class Opening {
 
   // Now that the target runs again there is time for its debug information. False where that fails and need
   // not be told, unless it `must`.
-  bool settle(bool must) {
-    const auto settling = Clock::now();
+  bool load_layout(bool must) {
+    const auto loading = Clock::now();
     try {
-      parts_->python = PyRuntime::find(*parts_->capture.image, parts_->target->binaries());
+      parts_->python = find_runtime(*parts_->capture.image, parts_->target->binaries());
     } catch (const Error& error) {
       parts_->target->check();
       if (!must) return false;
       throw with_name(error, parts_->target->name());
     }
-    settle_ms_ = ms_since(settling);
+    layout_pending_ = false;
+    layout_ms_ = ms_since(loading);
     return true;
   }
 
@@ -325,7 +333,7 @@ class Opening {
         "information after it); graph of %u objects in %.1f ms; %.1f ms so far\n",
         printable(p.python.version).c_str(), find_ms_, printable(p.python.how_found).c_str(),
         printable(p.python.layout_source).c_str(), static_cast<double>(p.capture.bytes_copied) / 1e6,
-        p.capture.pause_ms, p.capture.prepare_ms, captures_, before_ms_, before_cpu_ms_, settle_ms_,
+        p.capture.pause_ms, p.capture.prepare_ms, captures_, before_ms_, before_cpu_ms_, layout_ms_,
         p.graph.nodes(), graph_ms_, ms_since(began_));
     std::cerr << line;
     if (!g_why_not_confined.empty())
@@ -349,8 +357,9 @@ class Opening {
   const Clock::time_point began_ = Clock::now();
   std::unique_ptr<HeapParts> parts_ = std::make_unique<HeapParts>();
   bool is_own_ = false;
+  bool layout_pending_ = false;  // debug information is still to be read
   int captures_ = 0;
-  double find_ms_ = 0, graph_ms_ = 0, before_ms_ = 0, before_cpu_ms_ = 0, settle_ms_ = 0;
+  double find_ms_ = 0, graph_ms_ = 0, before_ms_ = 0, before_cpu_ms_ = 0, layout_ms_ = 0;
   // Last: it is waited for before what it uses goes.
   std::future<void> prepared_;
 };

@@ -159,11 +159,9 @@ class Looker {
     Mappings of_interpreter;
     for (const Mapping& m : mappings)
       if (files.contains({m.device, m.inode})) of_interpreter.push_back(m);
-    const auto owned = mapped_binaries(
+    const auto binaries = mapped_binaries(
         of_interpreter, process.executable(), "/proc/" + std::to_string(pid) + "/root",
         [&](const Mapping& m) { return process.open_mapped_file(m); }, &process);
-    std::vector<const Binary*> binaries;
-    for (const auto& binary : owned) binaries.push_back(binary.get());
     const PythonName name = name_python(process, binaries);
     if (name.implementation.empty()) return std::nullopt;
     PythonProcess found;

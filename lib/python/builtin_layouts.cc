@@ -111,23 +111,25 @@ class Table final : public StructSource {
 };
 
 // Made when first asked for, kept for good.
-const StructSource* table(std::size_t release) {
+std::shared_ptr<const StructSource> table(std::size_t release) {
   static std::mutex mutex;
-  static std::map<std::size_t, Table> tables;
+  static std::map<std::size_t, std::shared_ptr<const Table>> tables;
   std::lock_guard lock(mutex);
-  return &tables.try_emplace(release, static_cast<Release>(release)).first->second;
+  auto& made = tables[release];
+  if (!made) made = std::make_shared<const Table>(static_cast<Release>(release));
+  return made;
 }
 
 }  // namespace
 
-const StructSource* builtin_layout(std::uint32_t hexversion, bool py_debug) {
+std::shared_ptr<const StructSource> builtin_layout(std::uint32_t hexversion, bool py_debug) {
   if (py_debug) return nullptr;
   for (std::size_t i = 0; i < std::size(kReleases); ++i)
     if (kReleases[i] >> 8 == hexversion >> 8) return table(i);
   return nullptr;
 }
 
-std::vector<const StructSource*> builtin_layouts_of_minor(std::uint32_t hexversion, bool py_debug) {
+LayoutSourceList builtin_layouts_of_minor(std::uint32_t hexversion, bool py_debug) {
   if (py_debug) return {};
   std::vector<std::size_t> near;
   for (std::size_t i = 0; i < std::size(kReleases); ++i)
@@ -137,7 +139,7 @@ std::vector<const StructSource*> builtin_layouts_of_minor(std::uint32_t hexversi
   };
   std::stable_sort(near.begin(), near.end(),
                    [&](std::size_t a, std::size_t b) { return distance(a) < distance(b); });
-  std::vector<const StructSource*> tables;
+  LayoutSourceList tables;
   for (const std::size_t release : near) tables.push_back(table(release));
   return tables;
 }

@@ -4,20 +4,20 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
-#include <vector>
 
-#include "lib/target/structs.h"
+#include "lib/python/layout.h"
 
 namespace heapglass {
 
 // nullptr: there is none for exactly this release. Micro releases do change structs, so a neighbour's table
 // is no substitute by itself: whoever takes one has to check what it says against the process.
-const StructSource* builtin_layout(std::uint32_t hexversion, bool py_debug);
+std::shared_ptr<const StructSource> builtin_layout(std::uint32_t hexversion, bool py_debug);
 
 // The tables of the same minor version, nearest micro release first: candidates for a release that has none,
 // each to be checked against the process.
-std::vector<const StructSource*> builtin_layouts_of_minor(std::uint32_t hexversion, bool py_debug);
+LayoutSourceList builtin_layouts_of_minor(std::uint32_t hexversion, bool py_debug);
 
 // Ascending, with the lowest byte 0: 0x030b0700 is 3.11.7.
 std::span<const std::uint32_t> builtin_layout_versions();

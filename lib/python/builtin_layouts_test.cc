@@ -254,7 +254,7 @@ TEST(BuiltinLayouts, KnowWhatChangedBetweenReleases) {
       {version(3, 15, 2), 936, 7576, 424, 64, false, false},
   };
   for (const Known& known : kKnown) {
-    const StructSource* source = builtin_layout(known.hexversion, false);
+    const auto source = builtin_layout(known.hexversion, false);
     ASSERT_NE(source, nullptr);
     SCOPED_TRACE(source->description());
     EXPECT_EQ(field(*source, "_PyRuntimeState", "interpreters.head")->offset, known.interpreters_head);
@@ -286,7 +286,7 @@ TEST(BuiltinLayouts, FieldsLieInTheirStruct) {
 }
 
 TEST(BuiltinLayouts, BitFieldsKeepTheirBits) {
-  const StructSource* source = builtin_layout(version(3, 11, 7), false);
+  const auto source = builtin_layout(version(3, 11, 7), false);
   ASSERT_NE(source, nullptr);
   const FieldLayout* kind = field(*source, "PyASCIIObject", "state.kind");
   ASSERT_NE(kind, nullptr);

@@ -21,10 +21,9 @@ class FakeObjects {
   static constexpr Address kStart{0x7f00'0000'0000};
 
   explicit FakeObjects(std::uint32_t hexversion) {
-    const StructSource* source = builtin_layout(hexversion, false);
     python.hexversion = hexversion;
     python.version = version_text(hexversion);
-    python.sources = {source};
+    python.sources = {builtin_layout(hexversion, false)};
     python.layout = load_layout(LayoutSources(python.sources)).layout;
     rules_for(hexversion, python.rules);
   }

@@ -59,14 +59,14 @@ std::vector<std::string> layout_struct_names() {
 }
 
 std::optional<FieldLayout> LayoutSources::field(std::string_view names, std::string_view paths) const {
-  for (const StructSource* source : sources_)
+  for (const auto& source : sources_)
     if (const StructLayout* structure = find_struct(*source, names))
       if (const FieldLayout* found = find_field(*structure, paths)) return *found;
   return std::nullopt;
 }
 
 std::optional<std::uint64_t> LayoutSources::size(std::string_view names) const {
-  for (const StructSource* source : sources_)
+  for (const auto& source : sources_)
     if (const StructLayout* structure = find_struct(*source, names); structure && structure->size)
       return structure->size;
   return std::nullopt;
@@ -77,11 +77,11 @@ LoadedLayout load_layout(const LayoutSources& sources) {
   auto settle = [&](std::int32_t& out, std::string field, auto look_up) {
     const StructSource* known_by = nullptr;
     std::uint64_t known = 0;
-    for (const StructSource* source : sources.sources()) {
+    for (const auto& source : sources.sources()) {
       const std::optional<std::uint64_t> said = look_up(*source);
       if (!said || *said > std::uint64_t{std::numeric_limits<std::int32_t>::max()}) continue;
       if (!known_by) {
-        known_by = source;
+        known_by = source.get();
         known = *said;
         out = static_cast<std::int32_t>(known);
       } else if (*said != known) {

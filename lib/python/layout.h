@@ -2,8 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,19 +33,21 @@ struct PyLayout {
 // The names of every struct of fields.def, alternatives apart: what a StructSource has to look for.
 std::vector<std::string> layout_struct_names();
 
-// Several sources of one process's layout, most trusted first: each field is taken from the first that knows
-// it.
+// Sources of one process's layout, most trusted first.
+using LayoutSourceList = std::vector<std::shared_ptr<const StructSource>>;
+
+// Several sources as one: each field is taken from the first that knows it.
 class LayoutSources {
  public:
-  explicit LayoutSources(std::vector<const StructSource*> sources) : sources_(std::move(sources)) {}
+  explicit LayoutSources(LayoutSourceList sources) : sources_(std::move(sources)) {}
 
   // Offset of a field, or nullopt. `names` and `paths` are alternatives by '|'.
   std::optional<FieldLayout> field(std::string_view names, std::string_view paths) const;
   std::optional<std::uint64_t> size(std::string_view names) const;
-  std::span<const StructSource* const> sources() const { return sources_; }
+  const LayoutSourceList& sources() const { return sources_; }
 
  private:
-  std::vector<const StructSource*> sources_;
+  LayoutSourceList sources_;
 };
 
 // A field on which two sources differ: reason to trust neither.

@@ -44,13 +44,13 @@ struct Words {
 };
 
 TEST(Objects, ReadsHeadersOfTraceRefsBuilds) {
-  const StructSource* plain = builtin_layout(hexversion_of(3, 8, 18) | 0xf0, false);
+  const auto plain = builtin_layout(hexversion_of(3, 8, 18) | 0xf0, false);
   ASSERT_NE(plain, nullptr);
-  const TraceRefs source(*plain);
+  const auto source = std::make_shared<TraceRefs>(*plain);
   PyRuntime python;
   python.hexversion = hexversion_of(3, 8, 18);
   ASSERT_TRUE(rules_for(python.hexversion, python.rules));
-  python.layout = load_layout(LayoutSources({&source})).layout;
+  python.layout = load_layout(LayoutSources({source})).layout;
   EXPECT_EQ(python.layout.PyObject.ob_refcnt, 16);
   EXPECT_EQ(python.layout.PyObject.ob_type, 24);
 

@@ -52,9 +52,8 @@ std::vector<PlainSection> snapshot_of(FakeHeap& heap) {
   Metadata facts;
   Capture capture;
   capture.image = heap.image;
-  const FakeBinary binary(heap, nullptr);
   PyRuntime python = heap.python;
-  python.binary = &binary;
+  python.binary = std::make_shared<FakeBinary>(heap, nullptr);
   save_runtime(writer, facts, python);
   save_capture(writer, facts, capture);
   save_report(writer, facts, report, health);

@@ -33,7 +33,9 @@ class SavedBinary final : public Binary, public SymbolSource {
   const SymbolSource& symbols() const override { return *this; }
   std::optional<Symbol> section(std::string_view name) const override { return find(name); }
   bool may_have_structs() const override { return false; }
-  const StructSource* structs(const std::vector<std::string>&) const override { return nullptr; }
+  std::shared_ptr<const StructSource> structs(const std::vector<std::string>&) const override {
+    return nullptr;
+  }
   std::optional<Symbol> find(std::string_view name) const override {
     const auto at = places_.find(name);
     return at == places_.end() ? std::nullopt : std::optional(at->second);
@@ -90,7 +92,7 @@ void save_runtime(SnapshotWriter& writer, Metadata& facts, const PyRuntime& pyth
     std::vector<std::uint64_t> of, size, in, offset, bytes, bit_offset, bit_size;
   };
   const auto rows = std::make_shared<Rows>();
-  for (const StructSource* source : python.sources) {
+  for (const auto& source : python.sources) {
     rows->source.push_back(source->description());
     for (const std::string& name : wanted_structs()) {
       const StructLayout* layout = source->find(name);
@@ -136,10 +138,8 @@ PyRuntime load_runtime(std::shared_ptr<const SnapshotFile> file, const Metadata&
   if (!rules_for(python.hexversion, python.rules))
     throw Error(ErrorKind::kNotPython, "the snapshot '" + file->name() + "' is of CPython " + python.version +
                                            ", which this heapglass does not read");
-  const auto binary = std::make_shared<SavedBinary>(facts.text("python.binary"),
-                                                    facts.text("python.build_id"), load_places(*file));
-  python.binary = binary.get();
-  python.owned_binary = binary;
+  python.binary = std::make_shared<SavedBinary>(facts.text("python.binary"), facts.text("python.build_id"),
+                                                load_places(*file));
 
   const auto sources = file->strings("structs.source"), names = file->strings("structs.name"),
              fields = file->strings("structs.field.name");
@@ -153,8 +153,7 @@ PyRuntime load_runtime(std::shared_ptr<const SnapshotFile> file, const Metadata&
   for (const std::string& source : sources) {
     made.push_back(std::make_shared<SavedStructs>());
     made.back()->whence = source;
-    python.owned_sources.push_back(made.back());
-    python.sources.push_back(made.back().get());
+    python.sources.push_back(made.back());
   }
   std::vector<StructLayout*> layouts;
   for (std::size_t i = 0; i < names.size(); ++i) {

@@ -71,7 +71,7 @@ std::optional<ResidentMemory> SnapshotTarget::resident_memory() const {
   return resident;
 }
 
-std::vector<const Binary*> SnapshotTarget::binaries() { return {python_.binary}; }
+Binaries SnapshotTarget::binaries() { return {python_.binary}; }
 
 Capture SnapshotTarget::capture(const SafePoint&) {
   Capture capture = load_capture(*file_, facts_);

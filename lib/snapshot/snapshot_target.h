@@ -34,7 +34,7 @@ class SnapshotTarget final : public Target {
     return static_cast<std::int64_t>(facts_.number("captured_at_ms") / 1000);
   }
   const MemoryReader& memory() const override { return *image_; }
-  std::vector<const Binary*> binaries() override;
+  Binaries binaries() override;
   void prepare() override {}
   Capture capture(const SafePoint& moment) override;
   std::vector<TargetState> states() const override;

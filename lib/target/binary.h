@@ -1,6 +1,7 @@
 // A program or library of the target.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,7 +22,10 @@ struct Binary {
   // Whether there is debug information to read; tells it without reading it.
   virtual bool may_have_structs() const = 0;
   // The file's own or separate debug information, asked for these structs; nullptr: there is none.
-  virtual const StructSource* structs(const std::vector<std::string>& names) const = 0;
+  virtual std::shared_ptr<const StructSource> structs(const std::vector<std::string>& names) const = 0;
 };
+
+// Programs and libraries of one target. Each may outlive it.
+using Binaries = std::vector<std::shared_ptr<const Binary>>;
 
 }  // namespace heapglass

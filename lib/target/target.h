@@ -60,8 +60,8 @@ class Target {
   virtual std::optional<std::int64_t> shown_moment() const { return std::nullopt; }
 
   virtual const MemoryReader& memory() const = 0;
-  // Programs and libraries, likeliest to be the interpreter first. Borrowed, opened once.
-  virtual std::vector<const Binary*> binaries() = 0;
+  // Programs and libraries, likeliest to be the interpreter first. Opened once.
+  virtual Binaries binaries() = 0;
   // Everything of a capture that needs no stopped target; from any thread, before capture().
   virtual void prepare() = 0;
   // Takes the bytes, at a good moment where one comes; again for a later moment. Throws Error kUnreachable.
