@@ -114,7 +114,7 @@ void CommandLine::takes_also(std::string name, std::string* value) {
 
 void CommandLine::takes_more_targets(std::vector<std::string>* targets) { more_ = targets; }
 
-void CommandLine::add(const char* name, const char* takes, std::string help, bool repeated, Set set) {
+void CommandLine::add(const char* name, const char* takes, const std::string& help, bool repeated, Set set) {
   if (repeated)
     declared_->adds_to->add_options()(name, options::value<std::vector<std::string>>()->value_name(takes),
                                       help.c_str());
@@ -123,7 +123,7 @@ void CommandLine::add(const char* name, const char* takes, std::string help, boo
   declared_->by_name[written(name).substr(2)] = {nullptr, std::move(set)};
 }
 
-void CommandLine::flag(const char* name, bool* value, std::string help) {
+void CommandLine::flag(const char* name, bool* value, const std::string& help) {
   declared_->adds_to->add_options()(name, options::bool_switch(), help.c_str());
   declared_->by_name[written(name).substr(2)] = {value, {}};
 }

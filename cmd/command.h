@@ -40,7 +40,7 @@ class CommandLine {
   ~CommandLine();
 
   // `name` may have a short form behind a comma: "limit,n".
-  void flag(const char* name, bool* value, std::string help);
+  void flag(const char* name, bool* value, const std::string& help);
   void option(const char* name, std::string* value, const char* takes, std::string help);
   // Can be repeated.
   void option(const char* name, std::vector<std::string>* values, const char* takes, std::string help);
@@ -65,6 +65,7 @@ class CommandLine {
   void choice(const char* name, T* value, std::vector<std::pair<std::string_view, T>> choices,
               const char* takes, std::string help) {
     std::vector<std::string_view> words;
+    words.reserve(choices.size());
     for (const auto& each : choices) words.push_back(each.first);
     add_choice(name, words, takes, std::move(help),
                [value, choices = std::move(choices)](std::size_t i) { *value = choices[i].second; });
@@ -86,7 +87,7 @@ class CommandLine {
  private:
   using Set = std::function<void(const std::string& text)>;
   struct Declared;
-  void add(const char* name, const char* takes, std::string help, bool repeated, Set set);
+  void add(const char* name, const char* takes, const std::string& help, bool repeated, Set set);
   void add_count(const char* name, const char* takes, long long least, long long most, std::string help,
                  std::function<void(long long)> set);
   void add_choice(const char* name, const std::vector<std::string_view>& words, const char* takes,

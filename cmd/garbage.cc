@@ -30,6 +30,7 @@ std::string types_in_words(const HeapGraph& graph, const std::vector<NodeId>& no
   std::map<std::string, std::uint64_t> counts;
   for (const NodeId n : nodes) ++counts[graph.types[graph.type[index(n)]].name];
   std::vector<std::pair<std::uint64_t, std::string>> order;
+  order.reserve(counts.size());
   for (const auto& [name, count] : counts) order.emplace_back(count, name);
   std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
     return a.first != b.first ? a.first > b.first : a.second < b.second;

@@ -3,6 +3,7 @@
 #include "lib/compare/histogram.h"
 
 #include <algorithm>
+#include <cmath>
 #include <iostream>
 
 #include "cmd/command.h"
@@ -118,7 +119,7 @@ int run_histogram(const std::vector<std::string>& arguments) {
                           {"share", "share", Kind::kPercent}}};
   for (const TypeCount& r : rows)
     table.rows.push_back({r.type, r.count, r.bytes, r.external_bytes,
-                          static_cast<std::uint64_t>(mean(r) + 0.5),
+                          static_cast<std::uint64_t>(std::llround(mean(r))),
                           bytes ? static_cast<double>(r.bytes) / static_cast<double>(bytes) : 0.0});
   table.totals = Row{"all objects",
                      objects,

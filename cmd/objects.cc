@@ -25,6 +25,27 @@ Cell path_to(const Heap& heap, NodeId object) {
   return PathFormatter(heap.labels(), heap.view()).tell(path).text;
 }
 
+// Puts the `shown` nodes with the largest keys first; what is behind them is not used.
+void put_largest_first(const Heap& heap, ObjectsSort sort, std::size_t shown, std::vector<NodeId>& nodes) {
+  const HeapGraph& graph = heap.graph();
+  const ObjectView& values = heap.view();
+  // The key once for each object, not once for each comparison.
+  std::vector<std::pair<std::uint64_t, std::uint32_t>> keys(nodes.size());
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const Address a = graph.index->address(nodes[i]);
+    keys[i] = {sort == ObjectsSort::kSize       ? graph.size[index(nodes[i])]
+               : sort == ObjectsSort::kRetained ? values.retained(nodes[i])
+               : sort == ObjectsSort::kRefcount ? heap.objects().refcount(a)
+                                                : values.length(a).value_or(0),
+               index(nodes[i])};
+  }
+  std::partial_sort(keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(shown), keys.end(),
+                    [](const auto& a, const auto& b) {
+                      return a.first != b.first ? a.first > b.first : a.second < b.second;
+                    });
+  for (std::size_t i = 0; i < shown; ++i) nodes[i] = NodeId{keys[i].second};
+}
+
 }  // namespace
 
 int run_objects(const std::vector<std::string>& arguments) {
@@ -71,23 +92,7 @@ int run_objects(const std::vector<std::string>& arguments) {
 
   const std::size_t in_all = nodes.size();
   const std::size_t shown = most ? std::min(most, nodes.size()) : nodes.size();
-  if (sort != ObjectsSort::kId) {
-    // The key once for each object, not once for each comparison.
-    std::vector<std::pair<std::uint64_t, std::uint32_t>> keys(nodes.size());
-    for (std::size_t i = 0; i < nodes.size(); ++i) {
-      const Address a = graph.index->address(nodes[i]);
-      keys[i] = {sort == ObjectsSort::kSize       ? graph.size[index(nodes[i])]
-                 : sort == ObjectsSort::kRetained ? values.retained(nodes[i])
-                 : sort == ObjectsSort::kRefcount ? objects.refcount(a)
-                                                  : values.length(a).value_or(0),
-                 index(nodes[i])};
-    }
-    std::partial_sort(keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(shown), keys.end(),
-                      [](const auto& a, const auto& b) {
-                        return a.first != b.first ? a.first > b.first : a.second < b.second;
-                      });
-    for (std::size_t i = 0; i < shown; ++i) nodes[i] = NodeId{keys[i].second};
-  }
+  if (sort != ObjectsSort::kId) put_largest_first(*heap, sort, shown, nodes);
   nodes.resize(shown);
 
   Document document;
@@ -106,12 +111,13 @@ int run_objects(const std::vector<std::string>& arguments) {
   for (const NodeId n : nodes) {
     const Address a = graph.index->address(n);
     const TypeInfo& type = *graph.types[graph.type[index(n)]].info;
+    const auto length = values.length(a);
     Row row{a,
             type.name,
             graph.size[index(n)],
             objects.refcount(a),
             weak_reference_count(heap->types(), a, type),
-            values.length(a) ? Cell(*values.length(a)) : Cell(),
+            length ? Cell(*length) : Cell(),
             is_tracked(objects, a, type),
             short_repr(heap->types(), a, type)};
     if (retained) row.emplace_back(values.retained(n));

@@ -119,6 +119,7 @@ int run_path(const std::vector<std::string>& arguments) {
     GraphDrawer maker(*heap, {});
     const std::string what = !types.empty() ? types[0] : !ids.empty() ? to_hex(ids[0]) : wanted->text();
     std::vector<std::vector<NodeId>> drawn_ways;
+    drawn_ways.reserve(told.size());
     for (const Told& t : told) drawn_ways.push_back(t.way);
     Picture drawn =
         draw_root_paths(maker, drawn_ways, "What leads to " + what + " in " + heap->target().name(), most);

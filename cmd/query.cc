@@ -57,7 +57,7 @@ Table rows_table(const QueryResult& result) {
 
 void tell_timed_out(long long seconds) {
   std::cerr << "heapglass: the query did not end within " << seconds
-            << " s (give it longer with --timeout, or narrow it with WHERE and LIMIT)" << std::endl;
+            << " s (give it longer with --timeout, or narrow it with WHERE and LIMIT)\n";
 }
 
 }  // namespace

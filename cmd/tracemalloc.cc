@@ -48,6 +48,7 @@ TraceFilter parse_filter(const std::string& text, bool inclusive, bool all_frame
 
 std::vector<TraceFilter> parse_filters(const TraceOptions& o) {
   std::vector<TraceFilter> filters;
+  filters.reserve(o.include.size() + o.exclude.size());
   for (const std::string& each : o.include) filters.push_back(parse_filter(each, true, o.all_frames));
   for (const std::string& each : o.exclude) filters.push_back(parse_filter(each, false, o.all_frames));
   return filters;

@@ -141,6 +141,120 @@ void read_notes(const Bytes& notes, CoreFile& core, Notes& out) {
   }
 }
 
+// Throws Error where these are not the first bytes of a core file of this kind of machine.
+void check_header(const std::optional<Elf64_Ehdr>& header, const std::string& name) {
+  if (!header || std::memcmp(header->e_ident, ELFMAG, SELFMAG) != 0)
+    throw Error(ErrorKind::kUsage, "'" + name + "' is not a core file", "give a process id or a core file");
+  if (header->e_type != ET_CORE)
+    throw Error(ErrorKind::kUsage, "'" + name + "' is a program or library, not a core file",
+                "`gcore PID` and the kernel write core files");
+#if defined(__x86_64__)
+  constexpr unsigned kMachine = EM_X86_64;
+#else
+  constexpr unsigned kMachine = EM_AARCH64;
+#endif
+  if (header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_ident[EI_DATA] != ELFDATA2LSB ||
+      header->e_machine != kMachine)
+    throw Error(ErrorKind::kFile, "'" + name + "' is the core file of another kind of machine (ELF machine " +
+                                      std::to_string(header->e_machine) + ")");
+}
+
+// A table that is in the file.
+struct ProgramHeaders {
+  std::uint64_t offset = 0, count = 0;
+};
+ProgramHeaders program_headers(const Bytes& bytes, const std::string& name) {
+  const auto header = bytes.load<Elf64_Ehdr>(0);
+  check_header(header, name);
+  if (!header) return {};  // that has thrown
+  std::uint64_t count = header->e_phnum;
+  if (count == PN_XNUM) {  // more than fit: the first section header has their number
+    const auto section = bytes.load<Elf64_Shdr>(header->e_shoff);
+    count = section ? section->sh_info : 0;
+  }
+  if (count > kMostSegments || header->e_phentsize != sizeof(Elf64_Phdr) ||
+      bytes.at(header->e_phoff, count * sizeof(Elf64_Phdr)).empty())
+    throw Error(ErrorKind::kFile,
+                "'" + name + "' is damaged: its " + std::to_string(count) + " program headers are not in it",
+                "was it copied in full?");
+  return {header->e_phoff, count};
+}
+
+std::uint64_t bytes_behind(const Bytes& bytes, std::uint64_t offset) {
+  return offset < bytes.size() ? bytes.size() - offset : 0;
+}
+
+// Puts the segments of a core together, from its program headers and from what NT_FILE tells of files whose
+// pages were left out. In order of address.
+class CoreSegments {
+ public:
+  CoreSegments(const Bytes& bytes, const Notes& notes, CoreFile& core)
+      : bytes_(bytes), notes_(notes), core_(core), file_(notes.files.begin()) {}
+
+  void add(const Elf64_Phdr& load) {
+    if (load.p_vaddr < end_) return;  // overlaps: damaged, or a trick
+    add_files(load.p_vaddr);
+    end_ = load.p_vaddr + load.p_memsz;
+    CoreSegment out;
+    Mapping& m = out.mapping;
+    m.start = Address{load.p_vaddr};
+    m.end = Address{end_};
+    m.readable = load.p_flags & PF_R;
+    m.writable = load.p_flags & PF_W;
+    m.executable = load.p_flags & PF_X;
+    if (file_ != notes_.files.end() && file_->start <= load.p_vaddr && load.p_vaddr < file_->end) {
+      set_file(m, *file_);
+    } else if (!is_null(notes_.vdso) && m.start <= notes_.vdso && notes_.vdso < m.end) {
+      m.path = "[vdso]";
+    }
+    out.offset = load.p_offset;
+    out.file_size = std::min(load.p_filesz, load.p_memsz);
+    const std::uint64_t there = bytes_behind(bytes_, load.p_offset);
+    if (out.file_size > there) {
+      core_.cut_bytes += out.file_size - there;
+      out.file_size = there / kPage * kPage;
+    }
+    core_.segments.push_back(std::move(out));
+  }
+
+  // What only NT_FILE tells, up to `to`.
+  void add_files(std::uint64_t to) {
+    for (; file_ != notes_.files.end() && file_->start < to; ++file_) {
+      const std::uint64_t from = std::max(file_->start, end_);
+      const std::uint64_t until = std::min(file_->end, to);
+      if (from < until) {
+        CoreSegment out;
+        out.mapping.start = Address{from};
+        out.mapping.end = Address{until};
+        out.mapping.readable = true;
+        out.protection_known = false;
+        set_file(out.mapping, *file_);
+        core_.segments.push_back(std::move(out));
+        end_ = until;
+      }
+      if (file_->end > to) return;
+    }
+  }
+
+ private:
+  void set_file(Mapping& m, const NamedRange& of) {
+    m.path = of.path;
+    m.file_offset = of.file_offset + (value(m.start) - of.start);
+    m.inode = inodes_.try_emplace(m.path, inodes_.size() + 1).first->second;
+    constexpr std::string_view kDeleted = " (deleted)";
+    if (!m.path.ends_with(kDeleted)) return;
+    m.deleted = true;
+    m.path.resize(m.path.size() - kDeleted.size());
+  }
+
+  const Bytes& bytes_;
+  const Notes& notes_;
+  CoreFile& core_;
+  std::map<std::string, std::uint64_t> inodes_;
+  std::uint64_t end_ = 0;  // of the last segment
+  std::vector<NamedRange>::const_iterator file_;
+};
+
 }  // namespace
 
 CoreBytes::CoreBytes(const std::string& path) {
@@ -159,10 +273,11 @@ CoreBytes::CoreBytes(const std::string& path) {
   compressed_ = compression != Compression::kNone;
   if (compressed_) {
     fd_ = inflate_to_memory(file.get(), path, compression);
-  } else if ((lease_ = end_before_writers(file.get(), path)) || errno != EAGAIN) {
-    fd_ = std::move(file);
   } else {
-    fd_ = copy_to_memory(file.get(), path);  // what is written to it meanwhile is in the copy or is not
+    lease_ = end_before_writers(file.get(), path);
+    const bool is_written = !lease_ && errno == EAGAIN;
+    // What is written to it meanwhile is in the copy or is not.
+    fd_ = is_written ? copy_to_memory(file.get(), path) : std::move(file);
   }
   if (fstat(fd_.get(), &status) != 0)
     throw Error(ErrorKind::kFile, "cannot read '" + path + "': " + std::strerror(errno));
@@ -185,105 +300,29 @@ CoreBytes::~CoreBytes() {
 
 CoreFile parse_core(std::span<const std::byte> all, const std::string& name) {
   const Bytes bytes(all);
-  const auto header = bytes.load<Elf64_Ehdr>(0);
-  if (!header || std::memcmp(header->e_ident, ELFMAG, SELFMAG) != 0)
-    throw Error(ErrorKind::kUsage, "'" + name + "' is not a core file", "give a process id or a core file");
-  if (header->e_type != ET_CORE)
-    throw Error(ErrorKind::kUsage, "'" + name + "' is a program or library, not a core file",
-                "`gcore PID` and the kernel write core files");
-#if defined(__x86_64__)
-  constexpr unsigned kMachine = EM_X86_64;
-#else
-  constexpr unsigned kMachine = EM_AARCH64;
-#endif
-  if (header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_ident[EI_DATA] != ELFDATA2LSB ||
-      header->e_machine != kMachine)
-    throw Error(ErrorKind::kFile, "'" + name + "' is the core file of another kind of machine (ELF machine " +
-                                      std::to_string(header->e_machine) + ")");
-  std::uint64_t count = header->e_phnum;
-  if (count == PN_XNUM) {  // more than fit: the first section header has their number
-    const auto section = bytes.load<Elf64_Shdr>(header->e_shoff);
-    count = section ? section->sh_info : 0;
-  }
-  if (count > kMostSegments || header->e_phentsize != sizeof(Elf64_Phdr) ||
-      bytes.at(header->e_phoff, count * sizeof(Elf64_Phdr)).empty())
-    throw Error(ErrorKind::kFile,
-                "'" + name + "' is damaged: its " + std::to_string(count) + " program headers are not in it",
-                "was it copied in full?");
+  const ProgramHeaders table = program_headers(bytes, name);
   CoreFile core;
   Notes notes;
   std::vector<Elf64_Phdr> loads;
-  for (std::uint64_t i = 0; i < count; ++i) {
-    const auto program = *bytes.load<Elf64_Phdr>(header->e_phoff + i * sizeof(Elf64_Phdr));
-    if (program.p_type == PT_NOTE) {
-      const std::uint64_t there = program.p_offset < bytes.size() ? bytes.size() - program.p_offset : 0;
-      read_notes(Bytes(bytes.at(program.p_offset, std::min<std::uint64_t>(program.p_filesz, there))), core,
+  for (std::uint64_t i = 0; i < table.count; ++i) {
+    const auto program = bytes.load<Elf64_Phdr>(table.offset + i * sizeof(Elf64_Phdr));
+    if (!program) continue;
+    if (program->p_type == PT_NOTE) {
+      const std::uint64_t there = bytes_behind(bytes, program->p_offset);
+      read_notes(Bytes(bytes.at(program->p_offset, std::min<std::uint64_t>(program->p_filesz, there))), core,
                  notes);
-    } else if (program.p_type == PT_LOAD && program.p_vaddr < kUserEnd &&
-               program.p_memsz <= kUserEnd - program.p_vaddr && program.p_memsz > 0) {
-      loads.push_back(program);
+    } else if (program->p_type == PT_LOAD && program->p_vaddr < kUserEnd &&
+               program->p_memsz <= kUserEnd - program->p_vaddr && program->p_memsz > 0) {
+      loads.push_back(*program);
     }
   }
-  std::stable_sort(loads.begin(), loads.end(),
-                   [](const auto& a, const auto& b) { return a.p_vaddr < b.p_vaddr; });
-  std::map<std::string, std::uint64_t> inodes;
-  auto set_file = [&](Mapping& m, const NamedRange& of) {
-    m.path = of.path;
-    m.file_offset = of.file_offset + (value(m.start) - of.start);
-    m.inode = inodes.try_emplace(m.path, inodes.size() + 1).first->second;
-    constexpr std::string_view kDeleted = " (deleted)";
-    if (!m.path.ends_with(kDeleted)) return;
-    m.deleted = true;
-    m.path.resize(m.path.size() - kDeleted.size());
-  };
-  std::uint64_t end = 0;
-  auto file = notes.files.begin();
-  // What only NT_FILE tells, up to `to`.
-  auto add_files = [&](std::uint64_t to) {
-    for (; file != notes.files.end() && file->start < to; ++file) {
-      const std::uint64_t from = std::max(file->start, end);
-      const std::uint64_t until = std::min(file->end, to);
-      if (from < until) {
-        CoreSegment out;
-        out.mapping.start = Address{from};
-        out.mapping.end = Address{until};
-        out.mapping.readable = true;
-        out.protection_known = false;
-        set_file(out.mapping, *file);
-        core.segments.push_back(std::move(out));
-        end = until;
-      }
-      if (file->end > to) return;
-    }
-  };
-  for (const Elf64_Phdr& load : loads) {
-    if (load.p_vaddr < end) continue;  // overlaps: damaged, or a trick
-    add_files(load.p_vaddr);
-    end = load.p_vaddr + load.p_memsz;
-    CoreSegment out;
-    Mapping& m = out.mapping;
-    m.start = Address{load.p_vaddr};
-    m.end = Address{end};
-    m.readable = load.p_flags & PF_R;
-    m.writable = load.p_flags & PF_W;
-    m.executable = load.p_flags & PF_X;
-    if (file != notes.files.end() && file->start <= load.p_vaddr && load.p_vaddr < file->end) {
-      set_file(m, *file);
-    } else if (!is_null(notes.vdso) && m.start <= notes.vdso && notes.vdso < m.end) {
-      m.path = "[vdso]";
-    }
-    out.offset = load.p_offset;
-    out.file_size = std::min(load.p_filesz, load.p_memsz);
-    const std::uint64_t there = load.p_offset < bytes.size() ? bytes.size() - load.p_offset : 0;
-    if (out.file_size > there) {
-      core.cut_bytes += out.file_size - there;
-      out.file_size = there / kPage * kPage;
-    }
-    core.segments.push_back(std::move(out));
-  }
-  add_files(kUserEnd);
   if (loads.empty())
     throw Error(ErrorKind::kFile, "'" + name + "' has no memory in it", "was it copied in full?");
+  std::stable_sort(loads.begin(), loads.end(),
+                   [](const auto& a, const auto& b) { return a.p_vaddr < b.p_vaddr; });
+  CoreSegments segments(bytes, notes, core);
+  for (const Elf64_Phdr& load : loads) segments.add(load);
+  segments.add_files(kUserEnd);
   return core;
 }
 

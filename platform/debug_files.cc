@@ -82,6 +82,22 @@ bool is_below(const std::string& path, const std::string& folder) {
 // A debug file of 4 GB is not among those of any interpreter, and its checksum takes seconds.
 constexpr std::uint64_t kMostToCheck = std::uint64_t{4} << 30;
 
+std::vector<std::string> paths_by_build_id(const std::string& id, const DebugFileSearch& search) {
+  std::vector<std::string> paths;
+  if (id.size() <= 2) return paths;
+  for (const std::string& root : search.debug_roots) paths.push_back(build_id_path(root, id));
+  return paths;
+}
+
+std::vector<std::string> paths_by_link(const std::string& link, const DebugFileSearch& search) {
+  if (search.target_path.empty()) return {};
+  const std::string beside = directory(search.target_path);
+  std::vector<std::string> paths = {beside + "/" + link, beside + "/.debug/" + link};
+  const std::string below_root = (beside.starts_with('/') ? "" : "/") + beside + "/" + link;
+  for (const std::string& root : search.debug_roots) paths.push_back(root + below_root);
+  return paths;
+}
+
 }  // namespace
 
 DebugFile find_debug_file(const ElfFile& stripped, const DebugFileSearch& search) {
@@ -93,31 +109,18 @@ DebugFile find_debug_file(const ElfFile& stripped, const DebugFileSearch& search
   const auto same_id = [&](const ElfFile& file) -> std::string {
     return file.build_id() == id ? "" : "is of another build (" + file.build_id() + ")";
   };
-  if (id.size() > 2) {
-    for (const std::string& prefix : prefixes(search)) {
-      for (const std::string& root : search.debug_roots) {
-        if (candidates.attempt(prefix, build_id_path(root, id), found, same_id)) return found;
-      }
-    }
-  }
+  for (const std::string& prefix : prefixes(search))
+    for (const std::string& path : paths_by_build_id(id, search))
+      if (candidates.attempt(prefix, path, found, same_id)) return found;
 
-  if (link && !search.target_path.empty()) {
-    const auto same_build = [&](const ElfFile& file) -> std::string {
-      if (!id.empty() && !file.build_id().empty()) return same_id(file);
-      if (file.size() > kMostToCheck) return "is too large to be checked";
-      return file.crc() == link->crc ? "" : "is of another build (by its checksum)";
-    };
-    const std::string beside = directory(search.target_path);
-    for (const std::string& prefix : prefixes(search)) {
-      std::vector<std::string> paths = {beside + "/" + link->name, beside + "/.debug/" + link->name};
-      for (const std::string& root : search.debug_roots) {
-        paths.push_back(root + (beside.starts_with('/') ? "" : "/") + beside + "/" + link->name);
-      }
-      for (const std::string& path : paths) {
-        if (candidates.attempt(prefix, path, found, same_build)) return found;
-      }
-    }
-  }
+  const auto same_build = [&](const ElfFile& file) -> std::string {
+    if (!id.empty() && !file.build_id().empty()) return same_id(file);
+    if (file.size() > kMostToCheck) return "is too large to be checked";
+    return link && file.crc() == link->crc ? "" : "is of another build (by its checksum)";
+  };
+  for (const std::string& prefix : prefixes(search))
+    for (const std::string& path : link ? paths_by_link(link->name, search) : std::vector<std::string>())
+      if (candidates.attempt(prefix, path, found, same_build)) return found;
 
   if (id.empty() && !link) {
     found.description =

@@ -242,8 +242,8 @@ std::span<const std::byte> DwarfReader::bytes(const DwarfUnit& unit) const {
 const DwarfAbbreviations* DwarfReader::abbreviations(const DwarfUnit& unit) {
   Sections& sections = files_[unit.file];
   // The precomputed offsets depend on these sizes too.
-  const std::uint64_t key =
-      unit.abbreviations * 256 + unit.address_size * 16U + unit.offset_size + (unit.version <= 2 ? 1U : 0U);
+  const std::uint64_t key = unit.abbreviations * 256 + std::uint64_t{unit.address_size} * 16 +
+                            unit.offset_size + (unit.version <= 2 ? 1U : 0U);
   const auto [at, added] = sections.abbreviations.try_emplace(key);
   if (!added) return at->second.get();
 
@@ -385,7 +385,7 @@ std::string_view DwarfReader::text(std::uint32_t unit_index, const DwarfValue& v
 }
 
 std::uint64_t DwarfReader::str_offsets_base(const DwarfUnit& unit) {
-  const std::uint64_t key = unit.offset * 4 + unit.file * 2 + (unit.in_types_section ? 1 : 0);
+  const std::uint64_t key = unit.offset * 4 + std::uint64_t{unit.file} * 2 + (unit.in_types_section ? 1 : 0);
   const auto [at, added] = str_offsets_base_.try_emplace(key, 0);
   if (!added) return at->second;
   // Without the attribute the table starts after the header of the section, which DWARF 4's extension lacks.

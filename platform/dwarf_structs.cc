@@ -57,6 +57,61 @@ class Search {
   std::size_t split_ = 0;
 };
 
+// A unit whose entries are in a file of their own (-gsplit-dwarf).
+template <class Attributes>
+bool is_split_unit(const Attributes& attributes) {
+  return std::ranges::any_of(attributes, [](const DwarfAttribute& attribute) {
+    return attribute.name == dw::DW_AT_dwo_name || attribute.name == dw::DW_AT_GNU_dwo_name;
+  });
+}
+
+// Moves the cursor behind an entry's attributes, and takes its name, where that is wanted, and its sibling.
+template <class Attributes>
+void read_one_by_one(const DwarfUnit& unit, const Attributes& attributes, DwarfReader::Cursor& cursor,
+                     DwarfValue* name, std::uint64_t& sibling) {
+  for (const DwarfAttribute& attribute : attributes) {
+    if (attribute.name == dw::DW_AT_name && name) {
+      *name = DwarfReader::read(unit, attribute, cursor);
+    } else {
+      if (attribute.name == dw::DW_AT_sibling) sibling = DwarfReader::sibling(unit, attribute.form, cursor);
+      DwarfReader::skip(unit, attribute.form, cursor);
+    }
+  }
+}
+
+struct Entry {
+  std::uint64_t offset = 0;
+  bool top = false;     // of the unit itself
+  bool wanted = false;  // its name is asked for
+};
+
+// Returns the entry's name and its sibling, and moves the cursor behind its attributes, or leaves it where it
+// is when the sibling is all that is needed.
+template <class Attributes>
+DwarfValue read_entry(const DwarfUnit& unit, const DwarfAbbreviation& abbreviation,
+                      const Attributes& attributes, const Entry& entry, DwarfReader::Cursor& cursor,
+                      std::uint64_t& sibling) {
+  // Where the place of the attributes is known beforehand they are not read one by one.
+  const auto at = [&](std::int32_t attribute) {
+    return DwarfReader::Cursor{cursor.at + attribute, cursor.end};
+  };
+  DwarfValue name;
+  bool name_known = !entry.wanted;
+  if (entry.wanted && abbreviation.name_at >= 0) {
+    DwarfReader::Cursor name_cursor = at(abbreviation.name_at);
+    name = DwarfReader::read(unit, {0, abbreviation.name_form, 0}, name_cursor);
+    name_known = true;
+  }
+  if (abbreviation.has_children && !entry.top && abbreviation.sibling_at >= 0)
+    sibling = DwarfReader::sibling(unit, abbreviation.sibling_form, at(abbreviation.sibling_at));
+  const bool jump = sibling > entry.offset && name_known;
+  if (abbreviation.size >= 0)
+    cursor.at += abbreviation.size;
+  else if (!jump)
+    read_one_by_one(unit, attributes, cursor, entry.wanted ? &name : nullptr, sibling);
+  return name;
+}
+
 // Visits the top-level entries of a unit, jumping over what is below them.
 void Search::walk(std::uint32_t index) {
   const DwarfUnit& unit = dwarf_.units()[index];
@@ -81,43 +136,14 @@ void Search::walk(std::uint32_t index) {
     const bool wanted =
         depth == 1 && (is_struct(abbreviation->tag) || abbreviation->tag == dw::DW_TAG_typedef);
     const auto attributes = table->attributes_of(*abbreviation);
-    if (depth == 0 && std::ranges::any_of(attributes, [](const DwarfAttribute& attribute) {
-          return attribute.name == dw::DW_AT_dwo_name || attribute.name == dw::DW_AT_GNU_dwo_name;
-        })) {
-      ++split_;
-    }
-    // Where the place of the attributes is known beforehand they are not read one by one.
-    const auto at = [&](std::int32_t attribute) {
-      return DwarfReader::Cursor{cursor.at + attribute, cursor.end};
-    };
+    if (depth == 0 && is_split_unit(attributes)) ++split_;
     const bool inside = abbreviation->least_size <= static_cast<std::size_t>(cursor.end - cursor.at);
     if (!inside) break;
-    DwarfValue name;
     std::uint64_t sibling = 0;
-    bool name_known = !wanted;
-    if (wanted && abbreviation->name_at >= 0) {
-      DwarfReader::Cursor name_cursor = at(abbreviation->name_at);
-      name = DwarfReader::read(unit, {0, abbreviation->name_form, 0}, name_cursor);
-      name_known = true;
-    }
-    if (abbreviation->has_children && depth != 0 && abbreviation->sibling_at >= 0) {
-      sibling = DwarfReader::sibling(unit, abbreviation->sibling_form, at(abbreviation->sibling_at));
-    }
-    const bool jump = sibling > offset && name_known;
-    if (abbreviation->size >= 0) {
-      cursor.at += abbreviation->size;
-    } else if (!jump) {
-      for (const DwarfAttribute& attribute : attributes) {
-        if (attribute.name == dw::DW_AT_name && wanted) {
-          name = DwarfReader::read(unit, attribute, cursor);
-        } else {
-          if (attribute.name == dw::DW_AT_sibling)
-            sibling = DwarfReader::sibling(unit, attribute.form, cursor);
-          DwarfReader::skip(unit, attribute.form, cursor);
-        }
-      }
-      if (!cursor.ok) break;
-    }
+    const DwarfValue name =
+        read_entry(unit, *abbreviation, attributes, {.offset = offset, .top = depth == 0, .wanted = wanted},
+                   cursor, sibling);
+    if (!cursor.ok) break;
     if (name) look(index, offset, abbreviation->tag, name);
     if (!abbreviation->has_children) continue;
     // Only forwards: otherwise a damaged file could have us go in circles.
@@ -243,6 +269,7 @@ std::unique_ptr<DwarfStructs> DwarfStructs::load(const std::shared_ptr<const Elf
 std::unique_ptr<DwarfStructs> DwarfStructs::load(const std::shared_ptr<const ElfFile>& file,
                                                  const std::vector<std::string>& names) {
   std::vector<WantedStruct> wanted;
+  wanted.reserve(names.size());
   for (const std::string& name : names) wanted.push_back({name});
   std::string unused;
   return load(file, wanted, DebugFileSearch{}, unused);

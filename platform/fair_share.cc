@@ -28,8 +28,10 @@ bool FairShare::somebody_waits() const {
   char text[128] = {};
   if (pread(load_.get(), text, sizeof text - 1, 0) <= 0) return true;
   const char* at = text;
-  for (int words = 0; words < 3 && at; ++words)
-    if ((at = std::strchr(at, ' '))) ++at;
+  for (int words = 0; words < 3 && at; ++words) {
+    at = std::strchr(at, ' ');
+    if (at) ++at;
+  }
   return !at || std::strtol(at, nullptr, 10) > sysconf(_SC_NPROCESSORS_ONLN);
 }
 

@@ -42,6 +42,8 @@ int disturbance(pid_t pid, pid_t tid) {
     case SYS_nanosleep:
     case SYS_clock_nanosleep:
       return 1;
+    default:
+      break;
   }
 #endif
   return 2;
@@ -59,6 +61,7 @@ std::vector<pid_t> least_disturbed_first(pid_t pid) {
   std::stable_sort(threads.begin(), threads.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<pid_t> tids;
+  tids.reserve(threads.size());
   for (const auto& [points, tid] : threads) tids.push_back(tid);
   return tids;
 }

@@ -26,8 +26,9 @@ bool has_no_limit(const user_regs_struct& regs) {
       return regs.r10 == 0;  // timespec
     case kSigtimedwait:
       return regs.rdx == 0;
+    default:
+      return false;
   }
-  return false;
 }
 
 }  // namespace

@@ -41,6 +41,7 @@ class MappedBinary final : public Binary {
     if (!looked_for_structs_) {
       looked_for_structs_ = true;
       std::vector<WantedStruct> wanted;
+      wanted.reserve(names.size());
       for (const std::string& name : names) wanted.push_back({name});
       std::string why;
       structs_ = DwarfStructs::load(file_, wanted, {.target_path = path_, .root_prefix = root_}, why);

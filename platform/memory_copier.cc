@@ -20,6 +20,7 @@ constexpr std::uint64_t kHuge = 2u << 20;
 // Beside the copy, before there is any answer.
 constexpr std::uint64_t kRoomForOurselves = 16u << 20;
 constexpr std::uint64_t kLongestMapping = std::uint64_t{1} << 40;
+constexpr std::uint64_t kFaultedAtOnce = 32u << 20;
 constexpr std::uint64_t kSampleBytes = 32u << 20, kSamplePieces = 16;
 
 // Pieces from all over, small jobs and large ones as they come.
@@ -86,20 +87,16 @@ void MemoryCopier::plan() {
     if (p.what == Treatment::kSkip) continue;
     if (swaps && pages_)
       for (const Range& run : page_runs(pages_, p.range, PageMap::is_swapped)) swapped_.push_back(run);
-    if (p.what == Treatment::kFile && !m.writable) {
+    if (p.what == Treatment::kFile && !m.writable)
       if (const int file = file_of(m); file >= 0) plan_file(p, m, file);
-      if (p.buffer) {
-        planned_.push_back(std::move(p));
-        of.push_back(&m);
-        offsets.push_back(0);
-        continue;
-      }
+    const bool is_view = p.buffer != nullptr;
+    if (!is_view) {
+      p.runs = runs_with_content(pages_, p.range, &shares_);
+      // The same place in a huge page as in the target, slack before and behind.
+      cursor = (cursor + kHuge - 1) / kHuge * kHuge + kSlack + p.range.start % kHuge;
     }
-    p.runs = runs_with_content(pages_, p.range, &shares_);
-    // The same place in a huge page as in the target, slack before and behind.
-    cursor = (cursor + kHuge - 1) / kHuge * kHuge + kSlack + p.range.start % kHuge;
-    offsets.push_back(cursor);
-    cursor += p.range.size() + kSlack;
+    offsets.push_back(is_view ? 0 : cursor);
+    if (!is_view) cursor += p.range.size() + kSlack;
     planned_.push_back(std::move(p));
     of.push_back(&m);
   }
@@ -115,27 +112,28 @@ void MemoryCopier::plan() {
     p.buffer_low = p.buffer - kSlack;
     p.buffer_high = p.buffer + p.range.size() + kSlack;
     for (const Range& run : p.runs)
-      for (std::uint64_t at = run.start; at < run.end; at += 32u << 20)
+      for (std::uint64_t at = run.start; at < run.end; at += kFaultedAtOnce)
         to_fault.emplace_back(p.buffer + (at - p.range.start),
-                              std::min<std::uint64_t>(run.end - at, 32u << 20));
-    if (p.what == Treatment::kFile) {
-      // A writable view: pages that the target has never touched are still the file's.
-      if (const int file = file_of(*of[i]); file >= 0) {
-        for (const Range& gap : gaps_of(p.runs, p.range)) {
-          std::uint64_t done = 0;
-          while (done < gap.size()) {
-            const ssize_t n =
-                pread(file, p.buffer + (gap.start - p.range.start) + done, gap.size() - done,
-                      static_cast<off_t>(of[i]->file_offset + (gap.start - p.range.start) + done));
-            if (n <= 0) break;
-            done += static_cast<std::uint64_t>(n);
-          }
-        }
-      }
-    }
+                              std::min<std::uint64_t>(run.end - at, kFaultedAtOnce));
+    if (p.what == Treatment::kFile) read_gaps_from_file(p, *of[i]);
   }
   parallel_for(to_fault.size(),
                [&](std::size_t i, unsigned) { prefault(to_fault[i].first, to_fault[i].second); });
+}
+
+void MemoryCopier::read_gaps_from_file(const Planned& p, const Mapping& m) {
+  const int file = file_of(m);
+  if (file < 0) return;
+  for (const Range& gap : gaps_of(p.runs, p.range)) {
+    const std::uint64_t from = gap.start - p.range.start;
+    std::uint64_t done = 0;
+    while (done < gap.size()) {
+      const ssize_t n = pread(file, p.buffer + from + done, gap.size() - done,
+                              static_cast<off_t>(m.file_offset + from + done));
+      if (n <= 0) break;
+      done += static_cast<std::uint64_t>(n);
+    }
+  }
 }
 
 void MemoryCopier::refuse_where_memory_is_short() const {
@@ -168,9 +166,11 @@ void MemoryCopier::plan_file(Planned& p, const Mapping& m, int file) {
                  ? 0
                  : (static_cast<std::uint64_t>(end) - m.file_offset + kPage - 1) / kPage * kPage;
   file_views_.push_back(guarded_view(view, length, m.path));
-  if (backed < length)
-    mmap(static_cast<std::byte*>(view) + backed, length - backed, PROT_READ | PROT_WRITE,
-         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+  if (backed < length && mmap(static_cast<std::byte*>(view) + backed, length - backed, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) == MAP_FAILED) {
+    file_views_.pop_back();  // its bytes are copied then, as without any view
+    return;
+  }
   p.view = true;
   p.buffer = static_cast<std::byte*>(view);
   p.buffer_low = p.buffer;
@@ -245,31 +245,35 @@ std::vector<CopyJob> MemoryCopier::list(const Mappings& now, bool all) {
       const Range here{rest.start, p ? std::min(rest.end, p->range.start) : rest.end};
       rest.start = here.end;
       if (what == Treatment::kFile && !m.writable) continue;  // a library loaded this very moment
-      std::byte* to = nullptr;
-      Backed backed{here, &m, arena_->descriptor()};
-      Planned* before = next > 0 ? &planned_[next - 1] : nullptr;
-      if (before && before->range.end == here.start &&
-          before->buffer + before->range.size() + here.size() <= before->buffer_high) {
-        to = before->buffer + before->range.size();
-        backed.descriptor = before->descriptor;
-        backed.offset = before->offset + before->range.size();
-      } else if (p && p->range.start == here.end && p->buffer - here.size() >= p->buffer_low) {
-        to = p->buffer - here.size();
-        backed.descriptor = p->descriptor;
-        backed.offset = p->offset - here.size();
-      } else {
-        if (here.size() > std::uint64_t{1} << 34) continue;
-        extra_.push_back(std::make_unique<CopyArena>(here.size()));
-        to = extra_.back()->base();
-        backed.descriptor = extra_.back()->descriptor();
-      }
-      for (const Range& run : runs_with_content(pages_, here))
-        jobs.push_back({run.start, to + (run.start - here.start), run.size()});
-      add_piece(here, to, true);
-      backed_.push_back(backed);
+      list_new(here, m, next > 0 ? &planned_[next - 1] : nullptr, p, jobs);
     }
   }
   return jobs;
+}
+
+void MemoryCopier::list_new(Range here, const Mapping& m, const Planned* before, const Planned* after,
+                            std::vector<CopyJob>& jobs) {
+  std::byte* to = nullptr;
+  Backed backed{here, &m, arena_->descriptor()};
+  if (before && before->range.end == here.start &&
+      before->buffer + before->range.size() + here.size() <= before->buffer_high) {
+    to = before->buffer + before->range.size();
+    backed.descriptor = before->descriptor;
+    backed.offset = before->offset + before->range.size();
+  } else if (after && after->range.start == here.end && after->buffer - here.size() >= after->buffer_low) {
+    to = after->buffer - here.size();
+    backed.descriptor = after->descriptor;
+    backed.offset = after->offset - here.size();
+  } else {
+    if (here.size() > std::uint64_t{1} << 34) return;
+    extra_.push_back(std::make_unique<CopyArena>(here.size()));
+    to = extra_.back()->base();
+    backed.descriptor = extra_.back()->descriptor();
+  }
+  for (const Range& run : runs_with_content(pages_, here))
+    jobs.push_back({run.start, to + (run.start - here.start), run.size()});
+  add_piece(here, to, true);
+  backed_.push_back(backed);
 }
 
 MemoryCopier::Estimate MemoryCopier::estimate() {

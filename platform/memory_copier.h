@@ -108,6 +108,8 @@ class MemoryCopier {
   // The file of a mapping, opened once however many mappings it has; -1 where it cannot be had.
   int file_of(const Mapping& m);
   void plan_file(Planned& p, const Mapping& m, int file);
+  // For a writable view of a file: pages that the target has never touched are still the file's.
+  void read_gaps_from_file(const Planned& p, const Mapping& m);
   // Throws Error kUnreachable: before anything is stopped, and before the kernel ends us for what we take.
   void refuse_where_memory_is_short() const;
   void add_piece(Range range, std::byte* bytes, bool heap);
@@ -115,6 +117,10 @@ class MemoryCopier {
   // watches.
   std::vector<CopyJob> list(const Mappings& now, bool all = true);
   void list_planned(Planned& p, Range here, std::uint64_t& gap_budget, std::vector<CopyJob>& jobs);
+  // What is to be copied of memory that is new since the plan. It goes into the slack of the planned mapping
+  // before or after it where it touches that, else into an arena of its own.
+  void list_new(Range here, const Mapping& m, const Planned* before, const Planned* after,
+                std::vector<CopyJob>& jobs);
   // What is to be copied of a mapping that is watched.
   void list_tracked(Range mapping, const DirtyTracker::Pages& tracked, std::vector<CopyJob>& jobs);
   // Mappings that are new since the plan get their place, beside what they have grown from where that is.

@@ -73,7 +73,7 @@ class SeccompProgram {
 
  private:
   static std::uint32_t argument(unsigned n) {
-    return static_cast<std::uint32_t>(offsetof(seccomp_data, args) + 8 * n);
+    return static_cast<std::uint32_t>(offsetof(seccomp_data, args) + std::size_t{8} * n);
   }
   void add(sock_filter one) { code_.push_back(one); }
   void load(std::size_t offset) {

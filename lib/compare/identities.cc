@@ -105,6 +105,7 @@ Match match(const Identities& earlier, const Identities& later) {
   std::unordered_map<std::string_view, std::uint32_t> by_name;
   auto named = [&](const std::vector<std::string>& types) {
     std::vector<std::uint32_t> ids;
+    ids.reserve(types.size());
     for (const std::string& name : types)
       ids.push_back(by_name.try_emplace(name, static_cast<std::uint32_t>(by_name.size())).first->second);
     return ids;

@@ -35,6 +35,7 @@ void write_jsonl(const Heap& s, std::ostream& out) {
   const Objects& objects = s.objects();
   std::string text = header(s);
   std::vector<std::string> type_names;
+  type_names.reserve(graph.types.size());
   for (const GraphType& t : graph.types) type_names.push_back(json_string(t.name));
   // Ids in a look-up of their own: an address per reference by select would be slow.
   std::vector<std::uint64_t> address(graph.nodes());

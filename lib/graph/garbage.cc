@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 namespace heapglass {
 namespace {
@@ -20,91 +21,131 @@ class Sets {
   std::vector<std::uint32_t> parent_;
 };
 
+// A collection of the graph, step by step; the steps have the names that they have in CPython.
+class Collection {
+ public:
+  Collection(const Graph& graph, const GarbageOptions& options)
+      : graph_(graph),
+        options_(options),
+        nodes_(graph.nodes()),
+        reachable_(nodes_),
+        freed_(nodes_),
+        place_(nodes_) {}
+
+  void move_unreachable();
+  void free_with_unreachable();
+  void join_components();
+  Garbage result() { return std::move(out_); }
+
+ private:
+  template <class Visit>
+  void each_edge(std::uint32_t from, Visit visit) const {
+    for (std::uint64_t e = graph_.first_edge[from]; e < graph_.first_edge[from + 1]; ++e)
+      visit(index(graph_.referent[e]), graph_.edge_class[e]);
+  }
+  std::vector<std::uint64_t> subtract_refs() const;
+  void free_node(std::uint32_t i) {
+    freed_[i] = true;
+    todo_.push_back(i);
+  }
+
+  const Graph& graph_;
+  const GarbageOptions& options_;
+  const std::uint32_t nodes_;
+  std::vector<bool> reachable_, freed_;
+  std::vector<std::uint32_t> todo_, place_;  // place_: by node, its index in out_.freed
+  Garbage out_;
+};
+
+// What is left of each count comes from outside of the lists.
+std::vector<std::uint64_t> Collection::subtract_refs() const {
+  std::vector<std::uint64_t> left(nodes_);
+  for (std::uint32_t i = 0; i < nodes_; ++i)
+    if (options_.collected[i]) left[i] = options_.refcount(NodeId{i});
+  for (std::uint32_t i = 0; i < nodes_; ++i) {
+    if (!options_.collected[i]) continue;
+    each_edge(i, [&](std::uint32_t to, EdgeClass cls) {
+      if (cls == EdgeClass::kVisited && options_.collected[to] && left[to] > 0) --left[to];
+    });
+  }
+  return left;
+}
+
+// What a reachable object refers to is reachable.
+void Collection::move_unreachable() {
+  const std::vector<std::uint64_t> left = subtract_refs();
+  for (std::uint32_t i = 0; i < nodes_; ++i)
+    if (options_.collected[i] && (left[i] > 0 || options_.immortal(NodeId{i}))) {
+      reachable_[i] = true;
+      todo_.push_back(i);
+    }
+  while (!todo_.empty()) {
+    const std::uint32_t i = todo_.back();
+    todo_.pop_back();
+    each_edge(i, [&](std::uint32_t to, EdgeClass cls) {
+      if (cls != EdgeClass::kVisited || !options_.collected[to] || reachable_[to]) return;
+      reachable_[to] = true;
+      todo_.push_back(to);
+    });
+  }
+}
+
+// An object whose last references come from freed objects is freed with them, tracked or not.
+void Collection::free_with_unreachable() {
+  for (std::uint32_t i = 0; i < nodes_; ++i)
+    if (options_.collected[i] && !reachable_[i]) {
+      out_.unreachable.push_back(NodeId{i});
+      free_node(i);
+    }
+  std::vector<std::uint64_t> taken(nodes_);
+  while (!todo_.empty()) {
+    const std::uint32_t i = todo_.back();
+    todo_.pop_back();
+    each_edge(i, [&](std::uint32_t to, EdgeClass cls) {
+      if (cls == EdgeClass::kWeak || cls == EdgeClass::kGuess || freed_[to]) return;
+      if (++taken[to] < options_.refcount(NodeId{to}) || options_.immortal(NodeId{to})) return;
+      free_node(to);
+    });
+    if (options_.takes_along)
+      options_.takes_along(NodeId{i}, [&](NodeId other) {
+        if (!freed_[index(other)]) free_node(index(other));
+      });
+  }
+  for (std::uint32_t i = 0; i < nodes_; ++i)
+    if (freed_[i]) {
+      place_[i] = static_cast<std::uint32_t>(out_.freed.size());
+      out_.freed.push_back(NodeId{i});
+    }
+}
+
+void Collection::join_components() {
+  Sets sets(out_.freed.size());
+  for (const NodeId node : out_.freed)
+    each_edge(index(node), [&](std::uint32_t to, EdgeClass cls) {
+      if (cls != EdgeClass::kWeak && freed_[to]) sets.join(place_[index(node)], place_[to]);
+    });
+  std::vector<std::uint32_t> component_of(out_.freed.size(), ~0u);
+  for (const NodeId node : out_.freed) {
+    std::uint32_t& c = component_of[sets.find(place_[index(node)])];
+    if (c == ~0u) {
+      c = static_cast<std::uint32_t>(out_.components.size());
+      out_.components.emplace_back();
+    }
+    out_.components[c].nodes.push_back(node);
+    out_.components[c].bytes += graph_.size[index(node)];
+  }
+  std::stable_sort(out_.components.begin(), out_.components.end(),
+                   [](const auto& a, const auto& b) { return a.bytes > b.bytes; });
+}
+
 }  // namespace
 
 Garbage find_garbage(const Graph& graph, const GarbageOptions& options) {
-  const std::uint32_t n = graph.nodes();
-  auto each_edge = [&](std::uint32_t from, auto visit) {
-    for (std::uint64_t e = graph.first_edge[from]; e < graph.first_edge[from + 1]; ++e)
-      visit(index(graph.referent[e]), graph.edge_class[e]);
-  };
-  // subtract_refs: what is left of a count is held from outside of the lists.
-  std::vector<std::uint64_t> left(n);
-  for (std::uint32_t i = 0; i < n; ++i)
-    if (options.collected[i]) left[i] = options.refcount(NodeId{i});
-  for (std::uint32_t i = 0; i < n; ++i) {
-    if (!options.collected[i]) continue;
-    each_edge(i, [&](std::uint32_t to, EdgeClass cls) {
-      if (cls == EdgeClass::kVisited && options.collected[to] && left[to] > 0) --left[to];
-    });
-  }
-  // move_unreachable: whatever is held, holds.
-  std::vector<bool> reachable(n);
-  std::vector<std::uint32_t> todo;
-  for (std::uint32_t i = 0; i < n; ++i)
-    if (options.collected[i] && (left[i] > 0 || options.immortal(NodeId{i}))) {
-      reachable[i] = true;
-      todo.push_back(i);
-    }
-  while (!todo.empty()) {
-    const std::uint32_t i = todo.back();
-    todo.pop_back();
-    each_edge(i, [&](std::uint32_t to, EdgeClass cls) {
-      if (cls != EdgeClass::kVisited || !options.collected[to] || reachable[to]) return;
-      reachable[to] = true;
-      todo.push_back(to);
-    });
-  }
-  Garbage out;
-  std::vector<bool> freed(n);
-  for (std::uint32_t i = 0; i < n; ++i)
-    if (options.collected[i] && !reachable[i]) {
-      out.unreachable.push_back(NodeId{i});
-      freed[i] = true;
-      todo.push_back(i);
-    }
-  // What they alone hold goes with them, tracked or not.
-  std::vector<std::uint64_t> taken(n);
-  while (!todo.empty()) {
-    const std::uint32_t i = todo.back();
-    todo.pop_back();
-    each_edge(i, [&](std::uint32_t to, EdgeClass cls) {
-      if (cls == EdgeClass::kWeak || cls == EdgeClass::kGuess || freed[to]) return;
-      if (++taken[to] < options.refcount(NodeId{to}) || options.immortal(NodeId{to})) return;
-      freed[to] = true;
-      todo.push_back(to);
-    });
-    if (options.takes_along)
-      options.takes_along(NodeId{i}, [&](NodeId other) {
-        if (freed[index(other)]) return;
-        freed[index(other)] = true;
-        todo.push_back(index(other));
-      });
-  }
-  std::vector<std::uint32_t> place(n);
-  for (std::uint32_t i = 0; i < n; ++i)
-    if (freed[i]) {
-      place[i] = static_cast<std::uint32_t>(out.freed.size());
-      out.freed.push_back(NodeId{i});
-    }
-  Sets sets(out.freed.size());
-  for (const NodeId node : out.freed)
-    each_edge(index(node), [&](std::uint32_t to, EdgeClass cls) {
-      if (cls != EdgeClass::kWeak && freed[to]) sets.join(place[index(node)], place[to]);
-    });
-  std::vector<std::uint32_t> component_of(out.freed.size(), ~0u);
-  for (const NodeId node : out.freed) {
-    std::uint32_t& c = component_of[sets.find(place[index(node)])];
-    if (c == ~0u) {
-      c = static_cast<std::uint32_t>(out.components.size());
-      out.components.emplace_back();
-    }
-    out.components[c].nodes.push_back(node);
-    out.components[c].bytes += graph.size[index(node)];
-  }
-  std::stable_sort(out.components.begin(), out.components.end(),
-                   [](const auto& a, const auto& b) { return a.bytes > b.bytes; });
-  return out;
+  Collection collection(graph, options);
+  collection.move_unreachable();
+  collection.free_with_unreachable();
+  collection.join_components();
+  return collection.result();
 }
 
 }  // namespace heapglass

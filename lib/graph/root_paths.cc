@@ -172,6 +172,7 @@ std::vector<RootPaths::Group> RootPaths::groups(
     at->second.bytes += graph_.size[index(target)];
   }
   std::vector<Group> groups;
+  groups.reserve(by_class.size());
   for (const auto& [c, group] : by_class) groups.push_back(group);
   std::sort(groups.begin(), groups.end(), [](const Group& a, const Group& b) {
     return a.objects != b.objects ? a.objects > b.objects : index(a.example) < index(b.example);

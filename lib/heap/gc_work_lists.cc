@@ -12,7 +12,7 @@ constexpr std::uint64_t kMarks = 3;  // the low bits of _gc_next are the collect
 
 }  // namespace
 
-GcWorkLists::GcWorkLists(std::shared_ptr<const Image> image, TypeTable& types,
+GcWorkLists::GcWorkLists(const std::shared_ptr<const Image>& image, TypeTable& types,
                          std::vector<Address> stack_pointers)
     : image_(*image),
       types_(types),

@@ -14,7 +14,8 @@ namespace heapglass {
 class GcWorkLists {
  public:
   // `stack_pointers` of the threads of the target: from there up their stacks are looked through.
-  GcWorkLists(std::shared_ptr<const Image> image, TypeTable& types, std::vector<Address> stack_pointers);
+  GcWorkLists(const std::shared_ptr<const Image>& image, TypeTable& types,
+              std::vector<Address> stack_pointers);
 
   // An object on a list whose head is known.
   void know(Address object);

@@ -24,15 +24,15 @@ void PathFormatter::tell_start(NodeId first, PathText& out) {
   const GraphRoot* best = nullptr;
   for (const GraphRoot& root : labels_.graph().roots)
     if (root.node == first && (!best || root.kind == RootKind::kFrame)) best = &root;
-  if (values_.is_in_sys_modules(labels_.address(first))) {
+  const bool is_module = values_.is_in_sys_modules(labels_.address(first));
+  const bool has_holder = best && best->kind != RootKind::kStaticType;
+  if (is_module || (!has_holder && type.flags & kTpTypeSubclass)) {
     out.start = describe_container(labels_, values_, first);
-  } else if (best && best->kind != RootKind::kStaticType) {
+  } else if (has_holder) {
     out.start = best->holder;
     step.label = edge_label(labels_.types(), best->edge, true);
     if (best->guess) out.start += " (perhaps: a word of its stack)";
     if (type.body != TraverseRule::kFrame) step.what = describe_container(labels_, values_, first);
-  } else if (type.flags & kTpTypeSubclass) {
-    out.start = describe_container(labels_, values_, first);
   } else {
     out.start = best ? best->holder : "C code";
     step.what = describe_container(labels_, values_, first);

@@ -84,6 +84,7 @@ void find_closures(const LeakSearch& search, Suspects& found) {
   for (const auto& [code, functions] : by_code)
     for (const LeakSearch::Group& group : search.group_by_owner(functions)) {
       std::vector<NodeId> closures;
+      closures.reserve(group.members.size());
       for (const NodeId n : group.members) closures.push_back(closure_of[index(n)]);
       const std::uint64_t kept = search.retained_by_set(closures).bytes;
       const bool many = group.members.size() >= kManyAlike;

@@ -55,9 +55,8 @@ void find_dicts(const LeakSearch& search, const Living& living, std::uint64_t mu
       ++entries;
       if (others) return;
       const TypeInfo* type = search.labels().types().get(o.type_of(key));
-      if (!type || type->flags & kTpUnicodeSubclass) {
-        others = true;
-      } else if (type->flags & kTpLongSubclass) {
+      const bool may_name_thread = type && !(type->flags & kTpUnicodeSubclass);
+      if (may_name_thread && type->flags & kTpLongSubclass) {
         const auto number = search.values().value(key);
         const auto* id = std::get_if<std::int64_t>(&number);
         if (!id || !(may_be_thread_id(*id) || living.ids.count(*id))) {
@@ -66,7 +65,8 @@ void find_dicts(const LeakSearch& search, const Living& living, std::uint64_t mu
         }
         ++by_thread;
         dead += living.ids.count(*id) == 0;
-      } else if (type->flags & kTpHeapType && search.values().is_instance(key, "threading.Thread")) {
+      } else if (may_name_thread && type->flags & kTpHeapType &&
+                 search.values().is_instance(key, "threading.Thread")) {
         ++by_thread;
         dead += living.threads.count(value(key)) == 0;
       } else {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "lib/leaks/detectors.h"
 #include "lib/python/content.h"
@@ -125,50 +126,121 @@ std::uint64_t slack_of(const LeakSearch& search, NodeId n) {
   return size > 2 * needed ? size - needed : 0;
 }
 
+struct TextKind {
+  const char *type, *plural, *cure;
+};
+constexpr TextKind kTextKinds[] = {
+    {"builtins.str", " strings",
+     "sys.intern() what comes again and again from files, sockets and databases, or use an Enum."},
+    {"builtins.bytes", " bytes objects",
+     "Share one object for equal values: a dict {value: value} through which all go."},
+};
+
+// All of a type but the first of each value, and but those that the compiler made.
+std::vector<NodeId> copies_of_others(const LeakSearch& search, const char* type) {
+  std::unordered_set<TextKey, TextKey::Hash> values;
+  std::vector<NodeId> redundant;
+  for (const NodeId n : search.nodes_of(type)) {
+    if (search.graph().size[index(n)] > kLongestComparedText) continue;
+    const auto key = key_of(search, n);
+    if (!key || key->length < 2 || values.insert(*key).second) continue;
+    if (!is_part_of_code(search, n)) redundant.push_back(n);
+  }
+  return redundant;
+}
+
+Suspect duplicates_suspect(const LeakSearch& search, const ByOwner& row, const TextKind& kind) {
+  Suspect s{.pattern = "duplicate-values", .node = row.owner, .bytes = row.wasted.bytes};
+  s.retained = s.bytes;
+  s.objects = row.wasted.nodes.size();
+  s.certainty = kSaving;
+  if (row.owner == kNoNode) s.owner = everywhere();
+  std::map<std::string, std::uint64_t> counts;
+  for (const NodeId n : row.wasted.nodes) ++counts[name_of_text(search, n)];
+  std::vector<std::pair<std::uint64_t, std::string>> order;
+  order.reserve(counts.size());
+  for (const auto& [text, count] : counts) order.emplace_back(count, text);
+  std::sort(order.rbegin(), order.rend());
+  s.evidence = format_count(s.objects) + kind.plural + " are copies of others: ";
+  for (std::size_t i = 0; i < std::min<std::size_t>(order.size(), 3); ++i)
+    s.evidence += (i ? ", " : "") + order[i].second + " " + format_count(order[i].first) + " times";
+  s.cure = kind.cure;
+  return s;
+}
+
+// The names of the attributes of an instance, in order; `bytes` grows by what instance and dict take.
+std::vector<std::string> attribute_names(const LeakSearch& search, NodeId instance, std::uint64_t& bytes) {
+  std::vector<std::string> names;
+  bytes += search.graph().size[index(instance)];
+  for (const Edge& e : search.labels().references_of(instance)) {
+    if (e.kind == EdgeKind::kAttribute) names.push_back(edge_label(search.labels().types(), e, true));
+    if (e.kind != EdgeKind::kDict) continue;
+    if (const NodeId dict = search.node(e.referent); dict != kNoNode)
+      bytes += search.graph().size[index(dict)];
+    names.clear();
+    search.objects().each_item(e.referent, [&](Address key, Address) {
+      names.push_back(search.objects().str(key, 60).value_or("?"));
+    });
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+// Some instances of a type that have the same attributes, and few.
+struct AlikeInstances {
+  std::vector<std::string> attributes;
+  std::uint64_t sampled = 0, bytes = 0;
+};
+std::optional<AlikeInstances> sample_alike(const LeakSearch& search, const std::vector<NodeId>& instances) {
+  constexpr std::size_t kSample = 200, kMostAttributes = 30;
+  AlikeInstances out;
+  const std::size_t step = std::max<std::size_t>(1, instances.size() / kSample);
+  for (std::size_t i = 0; i < instances.size(); i += step, ++out.sampled) {
+    std::vector<std::string> own = attribute_names(search, instances[i], out.bytes);
+    if (out.sampled == 0) out.attributes = own;
+    if (own != out.attributes || own.empty() || own.size() > kMostAttributes) return std::nullopt;
+  }
+  return out;
+}
+
+// Instances of it could do without a dict.
+bool may_have_slots(const TypeInfo& type) {
+  return (type.flags & kTpHeapType) && type.dict != InstanceDict::kNone && type.body == TraverseRule::kNone &&
+         !(type.flags & (kTpTypeSubclass | kTpBaseExcSubclass));
+}
+
+// 'a', 'b', ...: the inside of a tuple.
+std::string slots_of(const std::vector<std::string>& names) {
+  constexpr std::size_t kMost = 8;
+  std::string list;
+  for (std::size_t i = 0; i < std::min(names.size(), kMost); ++i) list += (i ? ", '" : "'") + names[i] + "'";
+  if (names.size() > kMost) list += ", ...";
+  if (names.size() == 1) list += ",";
+  return list;
+}
+
+Suspect slots_suspect(const LeakSearch& search, const TypeInfo& type, std::size_t instances,
+                      const std::vector<std::string>& names, std::uint64_t saved) {
+  Suspect s{.pattern = "missing-slots", .node = search.node(type.address), .bytes = saved};
+  s.retained = saved;
+  s.objects = instances;
+  s.certainty = kSaving;
+  s.owner = type.name;
+  s.evidence = format_count(s.objects) + " instances of " + type.name + " have the same " +
+               format_count(names.size(), "attribute", "attributes") + " and a dict each, or room for one";
+  s.cure = "__slots__ = (" + slots_of(names) + ") in class " + type.name + ", or dataclass(slots=True).";
+  return s;
+}
+
 }  // namespace
 
 void find_duplicates(const LeakSearch& search, Suspects& found) {
-  const HeapGraph& graph = search.graph();
-  for (const bool bytes : {false, true}) {
-    std::unordered_map<TextKey, std::uint32_t, TextKey::Hash> classes;
-    std::vector<Wasted> equal;
-    std::vector<NodeId> redundant;
-    for (const NodeId n : search.nodes_of(bytes ? "builtins.bytes" : "builtins.str")) {
-      const std::uint64_t size = graph.size[index(n)];
-      const auto key = size > kLongestComparedText ? std::nullopt : key_of(search, n);
-      if (!key || key->length < 2) continue;
-      const auto [at, is_new] = classes.try_emplace(*key, static_cast<std::uint32_t>(equal.size()));
-      if (is_new) equal.emplace_back();
-      Wasted& w = equal[at->second];
-      if (!w.nodes.empty() && !is_part_of_code(search, n)) {
-        w.bytes += size;
-        redundant.push_back(n);
-      }
-      w.nodes.push_back(n);
-    }
+  for (const TextKind& kind : kTextKinds) {
+    const std::vector<NodeId> redundant = copies_of_others(search, kind.type);
     if (redundant.empty()) continue;
-    for (ByOwner& row : by_owner(search, redundant, [&](NodeId n) { return graph.size[index(n)]; })) {
-      if (row.wasted.bytes < worth_telling(search)) continue;
-      Suspect s{.pattern = "duplicate-values", .node = row.owner, .bytes = row.wasted.bytes};
-      s.retained = s.bytes;
-      s.objects = row.wasted.nodes.size();
-      s.certainty = kSaving;
-      if (row.owner == kNoNode) s.owner = everywhere();
-      std::map<std::string, std::uint64_t> counts;
-      for (const NodeId n : row.wasted.nodes) ++counts[name_of_text(search, n)];
-      std::vector<std::pair<std::uint64_t, std::string>> order;
-      for (const auto& [text, count] : counts) order.emplace_back(count, text);
-      std::sort(order.rbegin(), order.rend());
-      s.evidence =
-          format_count(s.objects) + (bytes ? " bytes objects" : " strings") + " are copies of others: ";
-      for (std::size_t i = 0; i < std::min<std::size_t>(order.size(), 3); ++i)
-        s.evidence += (i ? ", " : "") + order[i].second + " " + format_count(order[i].first) + " times";
-      s.cure =
-          bytes
-              ? "Share one object for equal values: a dict {value: value} through which all go."
-              : "sys.intern() what comes again and again from files, sockets and databases, or use an Enum.";
-      found.push_back(std::move(s));
-    }
+    const auto size_of = [&](NodeId n) { return search.graph().size[index(n)]; };
+    for (const ByOwner& row : by_owner(search, redundant, size_of))
+      if (row.wasted.bytes >= worth_telling(search)) found.push_back(duplicates_suspect(search, row, kind));
   }
 }
 
@@ -217,59 +289,21 @@ void find_sparse_containers(const LeakSearch& search, Suspects& found) {
 }
 
 void find_missing_slots(const LeakSearch& search, Suspects& found) {
-  constexpr std::size_t kMany = 1000, kSample = 200;
-  const HeapGraph& graph = search.graph();
-  for (std::size_t t = 0; t < graph.types.size(); ++t) {
-    const TypeInfo* type = graph.types[t].info;
-    if (!type || !(type->flags & kTpHeapType) || type->dict == InstanceDict::kNone ||
-        type->body != TraverseRule::kNone || type->flags & (kTpTypeSubclass | kTpBaseExcSubclass))
-      continue;
+  constexpr std::size_t kMany = 1000;
+  for (const GraphType& each : search.graph().types) {
+    const TypeInfo* type = each.info;
+    if (!type || !may_have_slots(*type)) continue;
     const std::vector<NodeId> instances =
-        search.nodes_of([&](const TypeInfo& each) { return &each == type; });
+        search.nodes_of([&](const TypeInfo& other) { return &other == type; });
     if (instances.size() < kMany) continue;
-    // All of the sample have the same attributes, and few.
-    std::uint64_t bytes = 0, slots = 0, sampled = 0;
-    std::vector<std::string> names;
-    bool alike = true;
-    const std::size_t step = std::max<std::size_t>(1, instances.size() / kSample);
-    for (std::size_t i = 0; i < instances.size() && alike; i += step, ++sampled) {
-      std::vector<std::string> own;
-      bytes += graph.size[index(instances[i])];
-      for (const Edge& e : search.labels().references_of(instances[i])) {
-        if (e.kind == EdgeKind::kAttribute) own.push_back(edge_label(search.labels().types(), e, true));
-        if (e.kind != EdgeKind::kDict) continue;
-        if (const NodeId dict = search.node(e.referent); dict != kNoNode) bytes += graph.size[index(dict)];
-        own.clear();
-        search.objects().each_item(e.referent, [&](Address key, Address) {
-          own.push_back(search.objects().str(key, 60).value_or("?"));
-        });
-      }
-      std::sort(own.begin(), own.end());
-      if (sampled == 0) names = own;
-      alike = own == names && !own.empty() && own.size() <= 30;
-    }
-    if (!alike || sampled == 0) continue;
+    const auto alike = sample_alike(search, instances);
+    if (!alike) continue;
     // The head, the collector's, a word for each name and for weak references.
-    slots = sampled * (16 + 16 + 8 + 8 * names.size());
-    if (bytes <= slots) continue;
-    const std::uint64_t saved = (bytes - slots) / sampled * instances.size();
+    const std::uint64_t slots = alike->sampled * (16 + 16 + 8 + 8 * alike->attributes.size());
+    if (alike->bytes <= slots) continue;
+    const std::uint64_t saved = (alike->bytes - slots) / alike->sampled * instances.size();
     if (saved < worth_telling(search)) continue;
-    Suspect s{.pattern = "missing-slots", .node = search.node(type->address), .bytes = saved};
-    s.retained = saved;
-    s.objects = instances.size();
-    s.certainty = kSaving;
-    s.owner = type->name;
-    std::string list;
-    for (std::size_t i = 0; i < std::min<std::size_t>(names.size(), 8); ++i)
-      list += (i ? ", '" : "'") + names[i] + "'";
-    s.evidence = format_count(s.objects) + " instances of " + type->name + " have the same " +
-                 format_count(names.size(), "attribute", "attributes") + " and a dict each, or room for one";
-    s.cure = "__slots__ = (" + list +
-             (names.size() > 8    ? ", ..."
-              : names.size() == 1 ? ","
-                                  : "") +
-             ") in class " + type->name + ", or dataclass(slots=True).";
-    found.push_back(std::move(s));
+    found.push_back(slots_suspect(search, *type, instances.size(), alike->attributes, saved));
   }
 }
 

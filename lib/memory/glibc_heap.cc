@@ -149,9 +149,11 @@ std::vector<Address> cached_by(const Reader& r, const MallocChunk& chunk, const 
     const std::uint64_t size = i < 64 ? kLeastChunk + 16 * i : 0;
     for (Address user{r.word(lists + 8 * i)}; !is_null(user); user = r.link(user)) {
       const std::uint64_t head = r.head(user - kHeader) & ~kFlags;
-      if (value(user) % 16 || (size ? head != size : head < 1024) || ++listed > 65535 || budget == 0 ||
-          --budget == 0)
-        return {};
+      if (value(user) % 16 || (size ? head != size : head < 1024)) return {};
+      ++listed;
+      if (listed > 65535 || budget == 0) return {};
+      --budget;
+      if (budget == 0) return {};
       members.push_back(user - kHeader);
     }
     if (shape.counts && listed != count) return {};

@@ -42,6 +42,7 @@ Allocators allocators_of(const Heap& s, const UnrecordedView& in) {
     found.stacks.push_back(
         {t.start, t.size, t.tid == s.target().pid() ? "main thread" : "thread " + std::to_string(t.tid)});
   std::vector<MallocArena::Range> taken;
+  taken.reserve(found.pymalloc.arenas.size());
   for (const Pymalloc::Arena& a : found.pymalloc.arenas) taken.push_back({a.start, a.size});
   for (const MemoryRange& t : found.stacks) taken.push_back({t.start, t.size});
   std::sort(taken.begin(), taken.end(), [](const auto& a, const auto& b) { return a.start < b.start; });

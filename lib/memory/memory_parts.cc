@@ -111,6 +111,7 @@ class ChunksInOrder {
 
 Parts all_parts(const Objects& objects, const Pymalloc& pymalloc, const MallocHeap& malloc) {
   std::vector<const Pymalloc::Arena*> arenas;
+  arenas.reserve(pymalloc.arenas.size());
   for (const Pymalloc::Arena& arena : pymalloc.arenas) arenas.push_back(&arena);
   std::sort(arenas.begin(), arenas.end(), [](const auto* a, const auto* b) { return a->start < b->start; });
   ChunksInOrder chunks(malloc);
@@ -247,6 +248,7 @@ class BufferFinder {
 
   void find() {
     std::vector<std::uint64_t> reach;  // by type: how much of an object may point to buffers
+    reach.reserve(graph_.types.size());
     for (const GraphType& type : graph_.types)
       reach.push_back(type.info && can_point(*type.info)
                           ? static_cast<std::uint64_t>(std::max<std::int64_t>(type.info->basicsize, 0))

@@ -50,7 +50,9 @@ class MemoryPart {
   std::uint32_t owner() const { return static_cast<std::uint32_t>(owner_); }  // a type, or an arena of malloc
   // Of kObject: where the first one begins. Null for one so far into its part that nobody knows a case; what
   // it points to stays without an owner.
-  Address object() const { return object_at_ == kFar ? Address{} : Address{start_ + object_at_ * 8}; }
+  Address object() const {
+    return object_at_ == kFar ? Address{} : Address{start_ + std::uint64_t{object_at_} * 8};
+  }
 
   void has_object(Address object, std::uint32_t type) {
     use_ = static_cast<std::uint64_t>(PartUse::kObject);

@@ -42,7 +42,7 @@ bool is_snapshot_file(const std::string& path) {
 
 }  // namespace
 
-SnapshotNames::SnapshotNames(std::string pattern) {
+SnapshotNames::SnapshotNames(const std::string& pattern) {
   const std::size_t slash = pattern.rfind('/');
   folder_ = slash == std::string::npos ? "." : pattern.substr(0, slash + 1);
   file_ = slash == std::string::npos ? pattern : pattern.substr(slash + 1);

@@ -15,7 +15,7 @@ namespace heapglass {
 class SnapshotNames {
  public:
   // Throws Error kUsage where the pattern is none.
-  explicit SnapshotNames(std::string pattern);
+  explicit SnapshotNames(const std::string& pattern);
 
   bool is_pattern() const { return is_pattern_; }
   std::string name(std::time_t when, std::int32_t pid) const;

@@ -140,6 +140,7 @@ LayoutSourceList builtin_layouts_of_minor(std::uint32_t hexversion, bool py_debu
   std::stable_sort(near.begin(), near.end(),
                    [&](std::size_t a, std::size_t b) { return distance(a) < distance(b); });
   LayoutSourceList tables;
+  tables.reserve(near.size());
   for (const std::size_t release : near) tables.push_back(table(release));
   return tables;
 }

@@ -206,83 +206,108 @@ PyFrame read_generator_frame(const Objects& o, Address generator) {
   return describe_interpreter_frame(o, generator + static_cast<std::uint64_t>(l.gi_iframe));
 }
 
+namespace {
+
+// A line number table of a code object, and its first line.
+struct LineTable {
+  const std::byte* bytes = nullptr;
+  std::int64_t size = 0;
+  std::int64_t first = 0;
+  unsigned byte(std::int64_t i) const { return std::to_integer<unsigned>(bytes[i]); }
+  int step(std::int64_t i) const { return std::to_integer<std::int8_t>(bytes[i]); }
+};
+
+// co_lnotab (3.7-3.9): pairs of a step in bytes of code and a signed step in lines.
+int line_by_lnotab(const LineTable& table, std::int64_t offset) {
+  std::int64_t line = table.first, at = 0;
+  for (std::int64_t i = 0; i + 1 < table.size; i += 2) {
+    at += table.byte(i);
+    if (at > offset) break;
+    line += table.step(i + 1);
+  }
+  return static_cast<int>(line);
+}
+
+// co_linetable of 3.10: the same pairs, the lines first; -128 stands for no line.
+int line_by_pairs(const LineTable& table, std::int64_t offset) {
+  std::int64_t line = table.first, at = 0;
+  for (std::int64_t i = 0; i + 1 < table.size; i += 2) {
+    const int delta = table.step(i + 1);
+    if (delta != -128) line += delta;
+    at += table.byte(i);
+    if (at > offset) return delta == -128 ? 0 : static_cast<int>(line);
+  }
+  return static_cast<int>(line);
+}
+
+// The location table of 3.11+, CPython Objects/locations.md: entries of one byte 1cccc lll, the code's
+// length in units of two bytes less one, and operands by code.
+class LocationReader {
+ public:
+  explicit LocationReader(const LineTable& table) : table_(table), line_(table.first) {}
+
+  int line_at(std::int64_t offset) {
+    std::int64_t at = 0;
+    while (i_ < table_.size) {
+      const unsigned head = table_.byte(i_++);
+      if (!(head & 128)) return 0;  // not the start of an entry: damaged
+      const bool has_line = read_operands(head >> 3 & 15);
+      at += ((head & 7) + std::int64_t{1}) * 2;
+      if (at > offset) return has_line && line_ > 0 && line_ < 1 << 30 ? static_cast<int>(line_) : 0;
+    }
+    return 0;
+  }
+
+ private:
+  // False: the entry has no line.
+  bool read_operands(unsigned kind) {
+    if (kind == 15) return false;
+    if (kind <= 9) {
+      i_ += 1;
+    } else if (kind <= 12) {
+      line_ += kind - 10;
+      i_ += 2;
+    } else {
+      line_ += signed_varint();
+      // The end line and two columns.
+      for (int operand = 0; kind == 14 && operand < 3; ++operand) varint();
+    }
+    return true;
+  }
+  std::uint32_t varint() {
+    std::uint32_t result = 0;
+    for (unsigned shift = 0; i_ < table_.size && shift < 32; shift += 6) {
+      const unsigned b = table_.byte(i_++);
+      result |= (b & 63) << shift;
+      if (!(b & 64)) break;
+    }
+    return result;
+  }
+  std::int64_t signed_varint() {
+    const std::uint32_t v = varint();
+    return v & 1 ? -static_cast<std::int64_t>(v >> 1) : static_cast<std::int64_t>(v >> 1);
+  }
+
+  const LineTable& table_;
+  std::int64_t line_, i_ = 0;
+};
+
+}  // namespace
+
 int line_of(const Objects& o, Address code, std::int64_t offset) {
   const auto& l = o.layout().PyCodeObject;
   const auto first = o.load<std::int32_t>(code, l.co_firstlineno);
   if (!first) return 0;
   const bool old = l.co_linetable == kAbsent;
-  const Address table = o.pointer(code, old ? l.co_lnotab : l.co_linetable);
-  const std::int64_t n = o.ob_size(table);
-  const std::byte* bytes =
-      n <= 0 || n > 1 << 26
-          ? nullptr
-          : o.image().at(table + static_cast<std::uint64_t>(o.layout().PyBytesObject.ob_sval),
-                         static_cast<std::uint64_t>(n));
-  if (!bytes) return *first;
-  auto byte = [&](std::int64_t i) { return std::to_integer<unsigned>(bytes[i]); };
-  std::int64_t line = *first;
-  if (offset < 0) return *first;  // not started: the interpreter says so too
-
-  if (l.co_code_adaptive == kAbsent) {
-    // co_lnotab (3.7-3.9) and co_linetable of 3.10: pairs of a step in bytes of code and a signed step in
-    // lines.
-    std::int64_t at = 0;
-    for (std::int64_t i = 0; i + 1 < n; i += 2) {
-      const int delta = static_cast<signed char>(byte(i + 1));
-      if (old) {
-        at += byte(i);
-        if (at > offset) break;
-        line += delta;
-      } else {
-        if (delta != -128) line += delta;
-        at += byte(i);
-        if (at > offset) return delta == -128 ? 0 : static_cast<int>(line);
-      }
-    }
-    return static_cast<int>(line);
-  }
-
-  // The location table of 3.11+, CPython Objects/locations.md: entries of one byte 1cccc lll, the code's
-  // length in units of two bytes less one, and operands by code.
-  std::int64_t i = 0, at = 0;
-  auto varint = [&]() -> std::uint32_t {
-    std::uint32_t result = 0;
-    for (unsigned shift = 0; i < n && shift < 32; shift += 6) {
-      const unsigned b = byte(i++);
-      result |= (b & 63) << shift;
-      if (!(b & 64)) break;
-    }
-    return result;
-  };
-  auto signed_varint = [&]() -> std::int64_t {
-    const std::uint32_t v = varint();
-    return v & 1 ? -static_cast<std::int64_t>(v >> 1) : static_cast<std::int64_t>(v >> 1);
-  };
-  while (i < n) {
-    const unsigned head = byte(i++);
-    if (!(head & 128)) return 0;  // not the start of an entry: damaged
-    const unsigned kind = head >> 3 & 15;
-    const std::int64_t length = ((head & 7) + 1) * 2;
-    bool has_line = true;
-    if (kind <= 9) {
-      i += 1;
-    } else if (kind <= 12) {
-      line += kind - 10;
-      i += 2;
-    } else if (kind == 13) {
-      line += signed_varint();
-    } else if (kind == 14) {
-      line += signed_varint();
-      varint();
-      varint();
-      varint();
-    } else {
-      has_line = false;
-    }
-    at += length;
-    if (at > offset) return has_line && line > 0 && line < 1 << 30 ? static_cast<int>(line) : 0;
-  }
-  return 0;
+  const Address address = o.pointer(code, old ? l.co_lnotab : l.co_linetable);
+  LineTable table{.size = o.ob_size(address), .first = *first};
+  if (table.size > 0 && table.size <= 1 << 26)
+    table.bytes = o.image().at(address + static_cast<std::uint64_t>(o.layout().PyBytesObject.ob_sval),
+                               static_cast<std::uint64_t>(table.size));
+  // Not started: the interpreter says the first line too.
+  if (!table.bytes || offset < 0) return *first;
+  if (l.co_code_adaptive != kAbsent) return LocationReader(table).line_at(offset);
+  return old ? line_by_lnotab(table, offset) : line_by_pairs(table, offset);
 }
 
 }  // namespace heapglass

@@ -19,7 +19,7 @@ GeneratorState read_generator_state(const Objects& objects, Address generator) {
   const bool from_zero = rules.gen_frame_cleared == 5;
   if (*state == (from_zero ? 0 : rules.gen_yield_from_state == -1 ? -3 : -2)) return GeneratorState::kCreated;
   // FRAME_COMPLETED, 1 to 3.14, is between the two for an instant only.
-  const std::int8_t finished = rules.gen_frame_cleared == 4 ? 1 : rules.gen_frame_cleared;
+  const int finished = rules.gen_frame_cleared == 4 ? 1 : rules.gen_frame_cleared;
   return *state >= finished ? GeneratorState::kFinished : GeneratorState::kSuspended;
 }
 

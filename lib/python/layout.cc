@@ -74,7 +74,7 @@ std::optional<std::uint64_t> LayoutSources::size(std::string_view names) const {
 
 LoadedLayout load_layout(const LayoutSources& sources) {
   LoadedLayout loaded;
-  auto settle = [&](std::int32_t& out, std::string field, auto look_up) {
+  auto settle = [&](std::int32_t& out, const std::string& field, auto look_up) {
     const StructSource* known_by = nullptr;
     std::uint64_t known = 0;
     for (const auto& source : sources.sources()) {

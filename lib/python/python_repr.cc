@@ -35,68 +35,104 @@ class Writer {
     const TypeInfo* type = types_.get(o_.type_of(a));
     if (!type) return unknown(a, nullptr);
     const std::string_view rule = rule_of(*type);
+    const bool known = constant(rule) || number(rule, a, *type) || text_or_bytes(rule, a, *type) ||
+                       container(rule, a, *type) || callable(rule, a, *type) || named(rule, a, *type);
+    if (!known) unknown(a, type);  // a module too: its spec says, by Python code
+  }
+
+ private:
+  // Each of these writes an object of its kinds, and is false for all others.
+  bool constant(std::string_view rule) {
+    if (rule == "NoneType") return put("None"), true;
+    if (rule == "ellipsis") return put("Ellipsis"), true;
+    if (rule == "NotImplementedType") return put("NotImplemented"), true;
+    if (rule == "functools._PlaceholderType") return put("Placeholder"), true;
+    return false;
+  }
+  bool number(std::string_view rule, Address a, const TypeInfo& type) {
     const PyLayout& l = o_.layout();
-    if (rule == "NoneType") return put("None");
-    if (rule == "ellipsis") return put("Ellipsis");
-    if (rule == "NotImplementedType") return put("NotImplemented");
-    if ((rule == "bool" || rule == "int") &&
-        !o_.load(a, o_.python().rules.int_tag ? l.PyLongObject.lv_tag : l.PyVarObject.ob_size))
-      return unknown(a, type);
-    if ((rule == "float" || rule == "complex") && !o_.load<double>(a, l.PyFloatObject.ob_fval))
-      return unknown(a, type);
-    if (rule == "bool") return put(integer(a) == "0" ? "False" : "True");
-    if (rule == "int") return put(integer(a));
-    if (rule == "float") return put(float_repr(o_.load<double>(a, l.PyFloatObject.ob_fval).value_or(0)));
-    if (rule == "complex") return complex(a);
+    if (rule == "bool" || rule == "int") {
+      if (!o_.load(a, o_.python().rules.int_tag ? l.PyLongObject.lv_tag : l.PyVarObject.ob_size))
+        unknown(a, &type);
+      else if (rule == "bool")
+        put(integer(a) == "0" ? "False" : "True");
+      else
+        put(integer(a));
+      return true;
+    }
+    if (rule != "float" && rule != "complex") return false;
+    const auto real = o_.load<double>(a, l.PyFloatObject.ob_fval);
+    if (!real)
+      unknown(a, &type);
+    else if (rule == "float")
+      put(float_repr(*real));
+    else
+      complex(a);
+    return true;
+  }
+  bool text_or_bytes(std::string_view rule, Address a, const TypeInfo& type) {
+    const PyLayout& l = o_.layout();
     if (rule == "str") {
       const auto all = o_.str(a, kLongestText);
-      return all ? put(str_repr(*all, room())) : unknown(a, type);  // as of a snapshot that has no values
+      all ? put(str_repr(*all, room())) : unknown(a, &type);  // as of a snapshot that has no values
+      return true;
     }
-    if (rule == "bytes" &&
-        !o_.image().at(a, static_cast<std::uint64_t>(l.PyBytesObject.ob_sval) + o_.item_count(a)))
-      return unknown(a, type);
-    if (rule == "bytes") return bytes(a + static_cast<std::uint64_t>(l.PyBytesObject.ob_sval), o_.ob_size(a));
-    if (rule == "bytearray") {
-      put((type->name == "builtins.bytearray" ? "bytearray" : type_short_name(types_, type->address)) + "(");
-      bytes(o_.pointer(a, l.PyByteArrayObject.ob_start), o_.ob_size(a));
-      return put(")");
+    if (rule == "bytes") {
+      const auto head = static_cast<std::uint64_t>(l.PyBytesObject.ob_sval);
+      o_.image().at(a, head + o_.item_count(a)) ? bytes(a + head, o_.ob_size(a)) : unknown(a, &type);
+      return true;
     }
-    if (rule == "list" || rule == "tuple") return sequence(a, rule == "list");
-    if (rule == "dict") return dict(a);
-    if (rule == "set" || rule == "frozenset") return set(a, *type, rule == "frozenset");
-    if (rule == "mappingproxy") {
-      put("mappingproxy(");
-      object(named_field(o_, a, *type, "mapping"));
-      return put(")");
-    }
-    if (rule == "type") return put("<class '" + types_name(a) + "'>");
-    if (rule == "module") return unknown(a, type);  // its spec says, by Python code
-    if (rule == "range" || rule == "slice") return range(a, *type, rule);
-    if (rule == "BaseException") return exception(a, *type);
-    if (rule == "functools.partial") return partial(a, *type);
-    if (rule == "functools._PlaceholderType") return put("Placeholder");
-    if (rule == "cell") return cell(a);
-    if (rule == "weakref" || rule == "ReferenceType") return weakref(a);
-    if (rule == "method") return method(a, *type);
-    if (rule == "code") return code(a);
-    if (rule == "function")
-      return put("<function " + str_at(a, l.PyFunctionObject.func_qualname) + " at " + pointer_text(a) + ">");
-    if (rule == "generator" || rule == "coroutine" || rule == "async_generator")
-      return put("<" + std::string(rule) + " object " + str_at(a, l.PyGenObject.gi_qualname) + " at " +
-                 pointer_text(a) + ">");
-    if (rule == "builtin_function_or_method" || rule == "builtin_method") return builtin(a);
-    if (rule == "method-wrapper") return method_wrapper(a, *type);
+    if (rule != "bytearray") return false;
+    put((type.name == "builtins.bytearray" ? "bytearray" : type_short_name(types_, type.address)) + "(");
+    bytes(o_.pointer(a, l.PyByteArrayObject.ob_start), o_.ob_size(a));
+    put(")");
+    return true;
+  }
+  bool container(std::string_view rule, Address a, const TypeInfo& type) {
+    if (rule == "list" || rule == "tuple") return sequence(a, rule == "list"), true;
+    if (rule == "dict") return dict(a), true;
+    if (rule == "set" || rule == "frozenset") return set(a, type, rule == "frozenset"), true;
+    if (rule == "range" || rule == "slice") return range(a, type, rule), true;
+    if (rule == "BaseException") return exception(a, type), true;
+    if (rule == "cell") return cell(a), true;
+    if (rule == "weakref" || rule == "ReferenceType") return weakref(a), true;
+    if (rule != "mappingproxy") return false;
+    put("mappingproxy(");
+    object(named_field(o_, a, type, "mapping"));
+    put(")");
+    return true;
+  }
+  bool callable(std::string_view rule, Address a, const TypeInfo& type) {
+    if (rule == "functools.partial") return partial(a, type), true;
+    if (rule == "method") return method(a, type), true;
+    if (rule == "builtin_function_or_method" || rule == "builtin_method") return builtin(a), true;
+    if (rule == "method-wrapper") return method_wrapper(a, type), true;
     for (const auto& [name, what] : {std::pair<std::string_view, const char*>{"method_descriptor", "method"},
                                      {"classmethod_descriptor", "method"},
                                      {"wrapper_descriptor", "slot wrapper"},
                                      {"getset_descriptor", "attribute"},
                                      {"member_descriptor", "member"}})
-      if (rule == name) return descriptor(a, *type, what);
-    if (rule == "object") return plain(a, *type);
-    unknown(a, type);
+      if (rule == name) return descriptor(a, type, what), true;
+    return false;
+  }
+  // "<KIND NAME at 0x...>" and the like.
+  bool named(std::string_view rule, Address a, const TypeInfo& type) {
+    const PyLayout& l = o_.layout();
+    if (rule == "type") return put("<class '" + types_name(a) + "'>"), true;
+    if (rule == "code") return code(a), true;
+    if (rule == "function") {
+      put("<function " + str_at(a, l.PyFunctionObject.func_qualname) + " at " + pointer_text(a) + ">");
+      return true;
+    }
+    if (rule == "generator" || rule == "coroutine" || rule == "async_generator") {
+      put("<" + std::string(rule) + " object " + str_at(a, l.PyGenObject.gi_qualname) + " at " +
+          pointer_text(a) + ">");
+      return true;
+    }
+    if (rule == "object") return plain(a, type), true;
+    return false;
   }
 
- private:
   std::size_t room() const {
     const std::size_t used = code_points(text);
     return used < limit_ ? limit_ - used : 0;

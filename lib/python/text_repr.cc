@@ -48,12 +48,41 @@ std::string float_repr(double number) {
   const auto written = [&](std::chars_format format) {
     return std::string(buffer, std::to_chars(buffer, buffer + sizeof buffer, number, format).ptr);
   };
-  const std::string scientific = written(std::chars_format::scientific);
+  std::string scientific = written(std::chars_format::scientific);
   const int exponent = std::atoi(scientific.c_str() + scientific.find('e') + 1);
   if (number != 0 && (exponent < -4 || exponent >= 16)) return scientific;
   const std::string fixed = written(std::chars_format::fixed);
   return fixed.find('.') == fixed.npos ? fixed + ".0" : fixed;
 }
+
+namespace {
+
+void append_ascii(std::string& out, char c, char quote) {
+  if (c == '\\' || c == quote)
+    (out += '\\') += c;
+  else if (c == '\t' || c == '\n' || c == '\r')
+    out += c == '\t' ? "\\t" : c == '\n' ? "\\n" : "\\r";
+  else if (c < 0x20 || c == 0x7f)
+    out += escape("\\x%02x", static_cast<unsigned char>(c));
+  else
+    out += c;
+}
+
+// The escape of a code point above ASCII that repr() does not print.
+std::string escaped(std::uint32_t point) {
+  if (point < 0x100) return escape("\\x%02x", point);
+  return point < 0x10000 ? escape("\\u%04x", point) : escape("\\U%08x", point);
+}
+
+// Its first `limit` code points.
+std::string cut(const std::string& text, std::size_t limit) {
+  std::size_t left = limit, at = 0;
+  for (; at < text.size(); ++at)
+    if ((static_cast<unsigned char>(text[at]) & 0xc0) != 0x80 && left-- == 0) break;
+  return text.substr(0, at);
+}
+
+}  // namespace
 
 std::string str_repr(std::string_view text, std::size_t limit) {
   const char quote = text.find('\'') != text.npos && text.find('"') == text.npos ? '"' : '\'';
@@ -62,14 +91,7 @@ std::string str_repr(std::string_view text, std::size_t limit) {
     if (code_points(out) >= limit) break;
     const unsigned char c = static_cast<unsigned char>(text[i]);
     if (c < 0x80) {
-      if (c == '\\' || text[i] == quote)
-        (out += '\\') += text[i];
-      else if (c == '\t' || c == '\n' || c == '\r')
-        out += c == '\t' ? "\\t" : c == '\n' ? "\\n" : "\\r";
-      else if (c < 0x20 || c == 0x7f)
-        out += escape("\\x%02x", c);
-      else
-        out += text[i];
+      append_ascii(out, text[i], quote);
       ++i;
       continue;
     }
@@ -81,17 +103,11 @@ std::string str_repr(std::string_view text, std::size_t limit) {
     if (is_printable(point))
       out += text.substr(i, n);
     else
-      out += point < 0x100     ? escape("\\x%02x", point)
-             : point < 0x10000 ? escape("\\u%04x", point)
-                               : escape("\\U%08x", point);
+      out += escaped(point);
     i += n;
   }
   out += quote;
-  // To the limit.
-  std::size_t left = limit, at = 0;
-  for (; at < out.size(); ++at)
-    if ((static_cast<unsigned char>(out[at]) & 0xc0) != 0x80 && left-- == 0) break;
-  return out.substr(0, at);
+  return cut(out, limit);
 }
 
 }  // namespace heapglass

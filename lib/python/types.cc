@@ -300,29 +300,57 @@ const CTypeRow* TypeTable::row_for(Address type, Address tp_traverse) const {
   return nullptr;
 }
 
+// subtype_traverse walks the bases up to the first with a traverse of its own, visiting the slots of each
+// (CPython Objects/typeobject.c), then the dict, then the type, then lets that base do the rest. Returns that
+// base.
+Address TypeTable::plan_subtype_traverse(TypeInfo& info) {
+  const PyLayout& l = objects_.layout();
+  const VersionTraits& rules = objects_.python().rules;
+  Address base = info.address;
+  std::uint64_t steps = 0;
+  while (!is_null(base) && objects_.pointer(base, l.PyTypeObject.tp_traverse) == subtype_traverse_ &&
+         steps++ < limits_.base_chain) {
+    add_slots(base, info.fields);
+    base = objects_.pointer(base, l.PyTypeObject.tp_base);
+  }
+  const Address base_traverse = objects_.pointer(base, l.PyTypeObject.tp_traverse);
+  const auto base_dictoffset = objects_.load<std::int64_t>(base, l.PyTypeObject.tp_dictoffset).value_or(0);
+  if (info.flags & kTpManagedDict && rules.values != Values::kDictPointer) {
+    info.dict = InstanceDict::kManaged;
+  } else if (info.dictoffset != base_dictoffset && info.dictoffset != 0) {
+    info.dict = InstanceDict::kAtOffset;
+  }
+  const bool base_is_heap = objects_.type_flags(base) & kTpHeapType;
+  if (info.flags & kTpHeapType && (rules.type_edge_always || is_null(base_traverse) || !base_is_heap))
+    info.fields.push_back({l.PyObject.ob_type, EdgeKind::kType, EdgeClass::kVisited, 0});
+  return base;
+}
+
+// `visits`: the type's tp_traverse is called. Otherwise what its objects hold is owned.
+void TypeTable::plan_by_row(TypeInfo& info, const CTypeRow& row, Address base, bool visits) {
+  const PyLayout& l = objects_.layout();
+  const EdgeClass cls = visits ? EdgeClass::kVisited : EdgeClass::kOwned;
+  bool known = !has_another_size(base, row);
+  if (known) {
+    known = parse_fields(row.structure, row.visits, EdgeKind::kField, cls, info.fields) && can_read(row.body);
+    parse_fields(row.structure, row.owns, EdgeKind::kField, EdgeClass::kOwned, info.fields);
+    if (can_read(row.body)) info.body = row.body;
+  }
+  if (visits && row.visits_type_since && is_in_range(objects_.python().hexversion, row.visits_type_since))
+    info.fields.push_back({l.PyObject.ob_type, EdgeKind::kType, EdgeClass::kVisited, 0});
+  info.buffer = row.buffer;
+  if (visits && !known) info.resolution = Resolution::kUnknown;
+  if (row.structure == "PyWeakReference" && l.PyWeakReference.wr_object != kAbsent)
+    info.fields.push_back(
+        {l.PyWeakReference.wr_object, EdgeKind::kField, EdgeClass::kWeak, field_name("wr_object")});
+}
+
 void TypeTable::plan_references(TypeInfo& info) {
   const PyLayout& l = objects_.layout();
   const VersionTraits& rules = objects_.python().rules;
-  // subtype_traverse walks the bases up to the first with a traverse of its own, visiting the slots of each
-  // (CPython Objects/typeobject.c), then the dict, then the type, then lets that base do the rest.
   Address base = info.address;
   if (!is_null(subtype_traverse_) && info.tp_traverse == subtype_traverse_) {
-    std::uint64_t steps = 0;
-    while (!is_null(base) && objects_.pointer(base, l.PyTypeObject.tp_traverse) == subtype_traverse_ &&
-           steps++ < limits_.base_chain) {
-      add_slots(base, info.fields);
-      base = objects_.pointer(base, l.PyTypeObject.tp_base);
-    }
-    const Address base_traverse = objects_.pointer(base, l.PyTypeObject.tp_traverse);
-    const auto base_dictoffset = objects_.load<std::int64_t>(base, l.PyTypeObject.tp_dictoffset).value_or(0);
-    if (info.flags & kTpManagedDict && rules.values != Values::kDictPointer) {
-      info.dict = InstanceDict::kManaged;
-    } else if (info.dictoffset != base_dictoffset && info.dictoffset != 0) {
-      info.dict = InstanceDict::kAtOffset;
-    }
-    const bool base_is_heap = objects_.type_flags(base) & kTpHeapType;
-    if (info.flags & kTpHeapType && (rules.type_edge_always || is_null(base_traverse) || !base_is_heap))
-      info.fields.push_back({l.PyObject.ob_type, EdgeKind::kType, EdgeClass::kVisited, 0});
+    base = plan_subtype_traverse(info);
   } else if (info.flags & kTpHeapType && !(info.flags & kTpHaveGc)) {
     // A class without collector support still owns its type; nothing visits it.
     info.fields.push_back({l.PyObject.ob_type, EdgeKind::kType, EdgeClass::kOwned, 0});
@@ -333,24 +361,8 @@ void TypeTable::plan_references(TypeInfo& info) {
   // C types with a managed dict (typing.TypeVar; asyncio.Future from 3.13 on) visit it themselves.
   if (visits && rules.values != Values::kDictPointer && objects_.type_flags(base) & kTpManagedDict)
     info.dict = InstanceDict::kManaged;
-  const CTypeRow* row = is_null(base) ? nullptr : row_for(base, traverse);
-  if (row) {
-    // Without the collector's support the type has no tp_traverse that anybody calls: what it holds is owned.
-    const EdgeClass cls = visits ? EdgeClass::kVisited : EdgeClass::kOwned;
-    bool known = !has_another_size(base, *row);
-    if (known) {
-      known = parse_fields(row->structure, row->visits, EdgeKind::kField, cls, info.fields) &&
-              can_read(row->body);
-      parse_fields(row->structure, row->owns, EdgeKind::kField, EdgeClass::kOwned, info.fields);
-      if (can_read(row->body)) info.body = row->body;
-    }
-    if (visits && row->visits_type_since && is_in_range(objects_.python().hexversion, row->visits_type_since))
-      info.fields.push_back({l.PyObject.ob_type, EdgeKind::kType, EdgeClass::kVisited, 0});
-    info.buffer = row->buffer;
-    if (visits && !known) info.resolution = Resolution::kUnknown;
-    if (row->structure == "PyWeakReference" && l.PyWeakReference.wr_object != kAbsent)
-      info.fields.push_back(
-          {l.PyWeakReference.wr_object, EdgeKind::kField, EdgeClass::kWeak, field_name("wr_object")});
+  if (const CTypeRow* row = is_null(base) ? nullptr : row_for(base, traverse)) {
+    plan_by_row(info, *row, base, visits);
   } else if (visits && !is_null(structseq_traverse_) && traverse == structseq_traverse_) {
     info.body = TraverseRule::kStructSequence;
   } else if (visits) {

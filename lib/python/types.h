@@ -113,6 +113,8 @@ class TypeTable {
   // (Ubuntu's 3.12.3 has pyexpat's of 3.12.12), and no layout table can know.
   bool has_another_size(Address type, const CTypeRow& row) const;
   void plan_references(TypeInfo& info);
+  Address plan_subtype_traverse(TypeInfo& info);
+  void plan_by_row(TypeInfo& info, const CTypeRow& row, Address base, bool visits);
   void plan_size(TypeInfo& info);
   // The C row for a type or the ancestor whose tp_traverse it inherits; nullptr: none.
   const CTypeRow* row_for(Address type, Address tp_traverse) const;

@@ -265,6 +265,7 @@ Graph default_style(const Picture& picture) {
   }
 
   std::vector<Agnode_s*> nodes;
+  nodes.reserve(picture.nodes.size());
   for (std::size_t i = 0; i < picture.nodes.size(); ++i) {
     nodes.push_back(add_node(g, node_name(picture, i), node_attributes(picture.nodes[i])));
   }

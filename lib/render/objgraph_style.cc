@@ -83,6 +83,7 @@ Graph objgraph_style(const Picture& picture) {
     edge_default(g, attribute);
   }
   std::vector<Agnode_s*> nodes;
+  nodes.reserve(picture.nodes.size());
   for (std::size_t i = 0; i < picture.nodes.size(); ++i) {
     nodes.push_back(add_node(g, node_name(picture, i), node_attributes(picture.nodes[i], picture.max_depth)));
   }

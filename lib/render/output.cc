@@ -195,7 +195,7 @@ Output::Output(std::string path, FileMode mode) : path_(std::move(path)) {
   if (path_.empty() || named_descriptor(path_) >= 0) {
     fd = path_.empty() ? STDOUT_FILENO : named_descriptor(path_);
     owned = false;
-  } else if ((place_ = place_with_keeper(path_)) >= 0) {
+  } else if (place_ = place_with_keeper(path_); place_ >= 0) {
     fd = OutputKeeper::active()->open(place_, mode);
   } else {
     folder_ = OpenFolder(folder_of(path_), name_);

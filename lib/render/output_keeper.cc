@@ -132,6 +132,8 @@ class Keeper {
       case kPerform:
         deeds_[which]();
         return -1;
+      default:
+        break;
     }
     throw Error(ErrorKind::kFile, "nobody knows how to do this");
   }

@@ -275,6 +275,7 @@ class TextWriter {
   void columns(const Table& table, std::size_t indent) {
     const std::vector<Shown> shown = shown_columns(table, indent);
     std::vector<std::string> heads;
+    heads.reserve(shown.size());
     for (const Shown& column : shown) heads.push_back(title(table.columns[column.index]));
     line(shown, heads, indent, options_.color ? kBold : "");
     rule(shown, indent);
@@ -316,6 +317,7 @@ class TextWriter {
     }
     for (std::size_t l = 0; l < height; ++l) {
       std::vector<std::string> texts;
+      texts.reserve(cells.size());
       for (const auto& cell : cells) texts.push_back(l < cell.size() ? cell[l] : "");
       line(shown, texts, indent, "");
     }

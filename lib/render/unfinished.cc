@@ -135,7 +135,8 @@ std::string unfinished_name() {
   if (getrandom(&random, sizeof random, 0) != sizeof random)
     throw Error(ErrorKind::kFile, std::string("the system gives no random number: ") + std::strerror(errno));
   char name[kPrefix.size() + kDigits + 1];
-  std::snprintf(name, sizeof name, "%s%016llx", kPrefix.data(), static_cast<unsigned long long>(random));
+  std::snprintf(name, sizeof name, "%.*s%016llx", static_cast<int>(kPrefix.size()), kPrefix.data(),
+                static_cast<unsigned long long>(random));
   return name;
 }
 

@@ -244,6 +244,7 @@ Document survivors_report(const std::vector<HeapSummary>& moments, const DiffRep
   }
   auto sorted = [&](const std::map<std::string, Sum>& sums) {
     std::vector<Sum> rows;
+    rows.reserve(sums.size());
     for (const auto& [name, sum] : sums) rows.push_back(sum);
     std::stable_sort(rows.begin(), rows.end(), [&](const Sum& a, const Sum& b) {
       return options.by_count ? a.count > b.count : a.bytes > b.bytes;

@@ -78,7 +78,8 @@ void record_answer_pages(const Heap& heap, std::uint64_t longest, const OtherAns
   const bool by_words = recorder.unit() == ReadRecorder::Unit::kWord;
   const std::size_t kLongestRepr = std::min<std::uint64_t>(1000, longest);
   std::vector<char> plain;  // by type; not bits, which threads would share
-  for (const GraphType& type : graph.types) plain.push_back(is_plain(*type.info));
+  plain.reserve(graph.types.size());
+  for (const GraphType& type : graph.types) plain.push_back(is_plain(*type.info) ? 1 : 0);
   for_each_chunk(*graph.index, [&](const NodeChunk& piece) {
     piece.each([&](std::uint32_t node, Address a) {
       const TypeInfo& type = *graph.types[graph.type[node]].info;

@@ -44,7 +44,8 @@ void record_locks(const Heap& heap, const ReadRecorder& touched) {
   const ObjectView values(heap.types(), graph, heap.interpreters());
   const LockObjects locks(values, heap.objects(), heap.interpreters());
   std::vector<char> of_locks(graph.types.size());
-  for (std::size_t t = 0; t < graph.types.size(); ++t) of_locks[t] = locks.has_kind(graph.types[t].address);
+  for (std::size_t t = 0; t < graph.types.size(); ++t)
+    of_locks[t] = locks.has_kind(graph.types[t].address) ? 1 : 0;
   for (std::uint32_t n = 0; n < graph.nodes(); ++n) {
     if (!of_locks[graph.type[n]]) continue;
     const Address lock = graph.index->address(NodeId{n});
@@ -75,7 +76,7 @@ ThreadNumbers::ThreadNumbers(const Heap& heap)
 
 bool ThreadNumbers::contains(Address object, const TypeInfo& type) const {
   if (type.name != "builtins.int") return false;
-  constexpr std::uint64_t kMost = 3 * 4;  // bytes of the digits of 64 bits
+  constexpr std::uint64_t kMost = std::uint64_t{3} * 4;  // bytes of the digits of 64 bits
   const auto bytes = value_bytes(objects_, object, type, kMost + 2);
   // The letter, digits of 30 bits in four bytes each, and the sign.
   if (!bytes || bytes->size() < 6 || bytes->size() % 4 != 2 || bytes->back() != '+') return false;

@@ -68,6 +68,7 @@ void save_bill(SnapshotWriter& writer, Metadata& facts, const MemoryBill& bill) 
   facts.set("bill.verdict_text", bill.verdict_text);
 
   std::vector<std::string> details;
+  details.reserve(bill.rows.size());
   for (const MemoryRow& row : bill.rows) details.push_back(row.detail);
   writer.strings("bill.row.detail", details);
   save(writer, "bill.row.kind", bill.rows,
@@ -134,6 +135,7 @@ MemoryBill load_bill(const SnapshotFile& file, const Metadata& facts) {
 
 void save_arenas(SnapshotWriter& writer, const std::vector<ArenaRow>& arenas) {
   std::vector<std::string> allocators;
+  allocators.reserve(arenas.size());
   for (const ArenaRow& a : arenas) allocators.push_back(a.allocator);
   writer.strings("arena.allocator", allocators);
   save(writer, "arena.start", arenas, [](const ArenaRow& a) { return value(a.start); });
@@ -154,6 +156,7 @@ std::vector<ArenaRow> load_arenas(const SnapshotFile& file) {
     return number == kNotKnown ? std::nullopt : std::optional(number);
   };
   std::vector<ArenaRow> arenas;
+  arenas.reserve(allocators.size());
   for (std::size_t i = 0; i < allocators.size(); ++i)
     arenas.push_back({allocators[i], Address{start[i]}, size[i], known(used[i]), known(free[i]),
                       known(overhead[i]), known(objects[i])});

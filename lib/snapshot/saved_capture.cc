@@ -117,6 +117,7 @@ std::vector<ThreadRegisters> load_threads(const SnapshotFile& file) {
              instruction = of_threads("os_threads.instruction_pointer"),
              thread = of_threads("os_threads.thread_pointer");
   std::vector<ThreadRegisters> threads;
+  threads.reserve(tid.size());
   for (std::size_t i = 0; i < tid.size(); ++i)
     threads.push_back({.tid = static_cast<std::int32_t>(tid[i]),
                        .state = static_cast<char>(state[i]),

@@ -84,6 +84,7 @@ void save_roots(SnapshotWriter& writer, const HeapGraph& graph) {
   writer.column<std::uint8_t>("roots.guess", roots.size(), Transform::kNone,
                               [&roots](std::uint64_t i) { return roots[i].guess; });
   std::vector<std::string> holders;
+  holders.reserve(roots.size());
   for (const GraphRoot& r : roots) holders.push_back(r.holder);
   writer.strings("roots.holder", holders);
 }
@@ -119,6 +120,7 @@ void load_references(const SnapshotFile& file, HeapGraph& graph) {
 void save_graph(SnapshotWriter& writer, TypeTable& types, const HeapGraph& graph) {
   const auto& t = graph.types;
   std::vector<std::string> names;
+  names.reserve(t.size());
   for (const GraphType& type : t) names.push_back(type.name);
   writer.strings("types.name", names);
   writer.column<std::uint64_t>("types.address", t.size(), Transform::kNone,

@@ -213,15 +213,16 @@ void save_words(SnapshotWriter& writer, const Image& image, const ReadRecorder& 
              [words](std::uint64_t first, std::uint64_t n, std::byte* out) { words->take(first, n, out); });
 }
 
-std::shared_ptr<Image> load_memory(std::shared_ptr<const SnapshotFile> file, std::uint64_t most_bytes) {
+std::shared_ptr<Image> load_memory(const std::shared_ptr<const SnapshotFile>& file,
+                                   std::uint64_t most_bytes) {
   const auto starts = file->column<std::uint64_t>("memory.segment.start");
   const auto sizes = file->column<std::uint64_t>("memory.segment.size", starts.size());
   const auto heap = file->column<std::uint8_t>("memory.segment.heap", starts.size());
   std::uint64_t all = 0;
   for (std::size_t i = 0; i < starts.size(); ++i) {
     const bool behind = i == 0 || (starts[i] > starts[i - 1] && starts[i] - starts[i - 1] >= sizes[i - 1]);
-    if (sizes[i] == 0 || sizes[i] > most_bytes || !behind || starts[i] >> 47 ||
-        (all += sizes[i]) > most_bytes)
+    all += std::min(sizes[i], most_bytes);
+    if (sizes[i] == 0 || sizes[i] > most_bytes || !behind || starts[i] >> 47 || all > most_bytes)
       file->fail("memory.segment", "the pieces of memory are not in order, or none that there could be");
   }
   const auto pages = std::make_shared<const SnapshotPages>(file, starts, sizes);

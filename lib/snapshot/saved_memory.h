@@ -23,7 +23,7 @@ constexpr std::uint64_t kMostSnapshotMemory = std::uint64_t{1} << 40;
 
 // Throws Error kFile where the sections contradict themselves, or tell of more than `most_bytes`. A block
 // that turns out to be damaged when it is needed is an Error kFile out of the read that needs it.
-std::shared_ptr<Image> load_memory(std::shared_ptr<const SnapshotFile> file,
+std::shared_ptr<Image> load_memory(const std::shared_ptr<const SnapshotFile>& file,
                                    std::uint64_t most_bytes = kMostSnapshotMemory);
 
 }  // namespace heapglass

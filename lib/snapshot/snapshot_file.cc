@@ -112,7 +112,8 @@ void SnapshotFile::limit_memory(std::uint64_t most_bytes) const {
   for (const auto& [section_name, s] : sections_) {
     if (section_name == "memory.bytes" || section_name == "memory.words") continue;
     const std::uint64_t bytes = s.rows > most_bytes / s.width ? most_bytes + 1 : s.rows * s.width;
-    if (bytes > most_bytes || (all += bytes) > most_bytes)
+    all += std::min(bytes, most_bytes + 1);
+    if (all > most_bytes)
       throw Error(ErrorKind::kFile,
                   "cannot read the snapshot '" + name_ + "': it unfolds to more than the " +
                       std::to_string(most_bytes / 1'000'000) + " MB of memory that there are",
@@ -218,6 +219,7 @@ std::vector<std::string> SnapshotFile::strings(const std::string& section) const
 
 std::vector<std::string> SnapshotFile::section_names() const {
   std::vector<std::string> out;
+  out.reserve(sections_.size());
   for (const auto& [name, s] : sections_) out.push_back(name);
   return out;
 }

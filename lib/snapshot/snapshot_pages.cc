@@ -95,8 +95,9 @@ SnapshotPages::SnapshotPages(std::shared_ptr<const SnapshotFile> file, std::span
 }
 
 std::vector<std::shared_ptr<const SegmentGuard>> SnapshotPages::guards(
-    std::shared_ptr<const SnapshotPages> pages) {
+    const std::shared_ptr<const SnapshotPages>& pages) {
   std::vector<std::shared_ptr<const SegmentGuard>> out;
+  out.reserve(pages->segments_.size());
   for (std::size_t i = 0; i < pages->segments_.size(); ++i) out.push_back(std::make_shared<Guard>(pages, i));
   return out;
 }

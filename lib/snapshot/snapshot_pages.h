@@ -36,7 +36,8 @@ class SnapshotPages {
   // Segments in order of address. Throws Error kFile.
   SnapshotPages(std::shared_ptr<const SnapshotFile> file, std::span<const std::uint64_t> starts,
                 std::span<const std::uint64_t> sizes);
-  static std::vector<std::shared_ptr<const SegmentGuard>> guards(std::shared_ptr<const SnapshotPages> pages);
+  static std::vector<std::shared_ptr<const SegmentGuard>> guards(
+      const std::shared_ptr<const SnapshotPages>& pages);
 
   const std::byte* bytes(std::size_t segment) const { return segments_[segment].bytes.get(); }
   // Of one segment: are all these bytes in the file? Then they are in its bytes from here on.

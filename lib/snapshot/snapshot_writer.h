@@ -6,6 +6,7 @@
 #include <functional>
 #include <ostream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lib/snapshot/column_codec.h"
@@ -19,7 +20,7 @@ class SnapshotWriter {
   template <class T, class Value>
   void column(std::string name, std::uint64_t rows, Transform transform, Value value) {
     add(std::move(name), sizeof(T), transform, rows, kMostBlockBytes / sizeof(T),
-        [value](std::uint64_t first, std::uint64_t n, std::byte* out) {
+        [value = std::move(value)](std::uint64_t first, std::uint64_t n, std::byte* out) {
           for (std::uint64_t i = 0; i < n; ++i) {
             const T element = static_cast<T>(value(first + i));
             std::memcpy(out + i * sizeof(T), &element, sizeof(T));

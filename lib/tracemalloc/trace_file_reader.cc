@@ -122,6 +122,8 @@ class Machine {
         return get(little(1));
       case 'j':
         return get(little(4));
+      default:
+        break;
     }
     fail("a part of it is of no use in one");
   }

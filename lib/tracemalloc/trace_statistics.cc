@@ -112,6 +112,7 @@ std::vector<TraceDifference> trace_differences(const std::vector<TraceStatistic>
     d.count -= static_cast<std::int64_t>(s.count);
   }
   std::vector<TraceDifference> out;
+  out.reserve(all.size());
   for (auto& [frames, difference] : all) out.push_back(std::move(difference));
   const auto magnitude = [](std::int64_t n) { return n < 0 ? -n : n; };
   std::sort(out.begin(), out.end(), [&](const TraceDifference& a, const TraceDifference& b) {
@@ -138,6 +139,7 @@ std::string text_of(const TraceDifference& d) {
 
 std::vector<std::string> lines_of(const TraceStatistic& s) {
   std::vector<std::string> lines;
+  lines.reserve(s.frames.size());
   for (const TraceStatistic::Frame& f : s.frames)
     lines.push_back("  File \"" + f.file + "\", line " + std::to_string(f.line));
   return lines;
