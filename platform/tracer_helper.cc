@@ -21,20 +21,20 @@ struct WireReport {
 static_assert(std::is_trivially_copyable_v<WireReport>);
 constexpr std::uint32_t kMostReportText = 1 << 20, kMostReportThreads = 1 << 22;  // Linux has no more threads
 
-// ThreadRegisters on the channel, without the general registers.
+// ThreadRegisters on the channel.
 struct WireThread {
   std::int32_t tid;
   char state;
   char system_call[43];  // cut where it is longer; none is
   Address stack_pointer, instruction_pointer, thread_pointer, futex;
+  decltype(ThreadRegisters::general) general;
 };
 static_assert(std::is_trivially_copyable_v<WireThread>);
 
 WireThread to_wire(const ThreadRegisters& registers) {
-  // All fields are named, so that a new one does not compile until it is sent or left out here.
+  // All fields are named, so that a new one does not compile until it is sent.
   const auto& [tid, state, stack_pointer, instruction_pointer, thread_pointer, system_call, futex, general] =
       registers;
-  (void)general;
   WireThread wire{};
   wire.tid = tid;
   wire.state = state;
@@ -43,6 +43,7 @@ WireThread to_wire(const ThreadRegisters& registers) {
   wire.instruction_pointer = instruction_pointer;
   wire.thread_pointer = thread_pointer;
   wire.futex = futex;
+  wire.general = general;
   return wire;
 }
 
@@ -53,7 +54,8 @@ ThreadRegisters from_wire(const WireThread& wire) {
           .instruction_pointer = wire.instruction_pointer,
           .thread_pointer = wire.thread_pointer,
           .system_call = wire.system_call,
-          .futex = wire.futex};
+          .futex = wire.futex,
+          .general = wire.general};
 }
 
 template <class Container>

@@ -72,6 +72,22 @@ TEST_P(FreezeInjected, TellsTheSameAsACopy) {
 
 // One moment: what changes at full speed is never met half changed but where the program itself was in the
 // middle of it.
+// What only a register refers to is no reference that C code has lost.
+TEST_P(FreezeInjected, KeepsTheRegistersOfEveryThread) {
+  const TemporaryFolder folder;
+  const PythonProgram target(python_, "threads.py");
+  const std::string file = folder.file("a.hg");
+  const Outcome saved = heapglass({"snapshot", target.target(), "-o", file, mode()});
+  ASSERT_EQ(saved.status, 0) << saved.err;
+  const Outcome words =
+      run_command({"python3", "-B", "-c",
+                   "import sys; sys.path.insert(0, sys.argv[1]); from read_snapshot import Snapshot; "
+                   "words = Snapshot(sys.argv[2]).column('os_threads.general'); "
+                   "print(all(any(words[i:i + 32]) for i in range(0, len(words), 32)) and len(words) >= 64)",
+                   HEAPGLASS_SOURCE_DIR "/testdata", file});
+  EXPECT_EQ(words.out, "True\n") << words.err;
+}
+
 TEST_P(FreezeInjected, NoWalkIsLostWhereEverythingChanges) {
   PythonProgram target(python_, "mutating.py");
   for (int i = 0; i < 10; ++i) {
