@@ -4,7 +4,6 @@
 #include <unordered_set>
 
 #include "cmd/command.h"
-#include "lib/base/choices.h"
 #include "lib/base/error.h"
 #include "lib/heap/objgraph_walk.h"
 #include "lib/open/open_heap.h"

@@ -1,22 +1,20 @@
 // heapglass diff: what became more between two moments, by type, by owner and object by object.
 #include <algorithm>
 #include <future>
-#include <iostream>
 #include <map>
 #include <thread>
 
 #include "cmd/command.h"
-#include "lib/base/choices.h"
 #include "lib/base/error.h"
 #include "lib/compare/heap_summary.h"
 #include "lib/open/open_heap.h"
 #include "lib/open/output_rights.h"
 #include "lib/render/output.h"
-#include "lib/render/write_report.h"
 #include "lib/report/diff_report.h"
 #include "lib/report/growth_style.h"
 #include "lib/report/metrics.h"
 #include "lib/report/thresholds.h"
+#include "lib/report/write_answer.h"
 
 namespace heapglass {
 namespace {
@@ -149,12 +147,7 @@ int run_diff(const std::vector<std::string>& arguments) {
                   common.mode);
   Document document =
       o.survivors ? survivors_report(moments, o.report) : diff_report(moments, reasons, o.report);
-  RenderOptions render;
-  render.exact_bytes = common.exact_bytes;
-  render.csv_raw = common.csv_raw;
-  for (const std::string& warning :
-       write_report(document, {common.output, common.format, "text", common.mode}, render))
-    std::cerr << "heapglass: " << warning << "\n";
+  write_document(document, common);
   return reasons.empty() ? kExitDone : kExitExceeded;
 }
 

@@ -7,7 +7,6 @@
 #include <iostream>
 
 #include "cmd/command.h"
-#include "lib/base/choices.h"
 #include "lib/base/edit_distance.h"
 #include "lib/base/error.h"
 #include "lib/base/type_name.h"

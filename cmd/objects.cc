@@ -2,8 +2,6 @@
 #include <algorithm>
 
 #include "cmd/command.h"
-#include "lib/base/choices.h"
-#include "lib/base/error.h"
 #include "lib/expression/expression.h"
 #include "lib/heap/object_view.h"
 #include "lib/heap/path_text.h"

@@ -1,10 +1,9 @@
 // heapglass ps: the Python processes of this machine.
-#include <cstdio>
-#include <iostream>
+#include <iterator>
 
 #include "cmd/command.h"
 #include "lib/open/python_processes.h"
-#include "lib/render/write_report.h"
+#include "lib/report/write_answer.h"
 
 namespace heapglass {
 namespace {
@@ -62,7 +61,6 @@ Table table_of(const PythonProcesses& processes) {
 int run_ps(const std::vector<std::string>& arguments) {
   CommandLine line("ps", "the Python processes of this machine, embedded ones too", false);
   if (!line.parse(arguments)) return kExitDone;
-  const CommonOptions& common = line.common();
   const PythonProcesses processes = python_processes({.sharing = true});
   Document document;
   document.fields.push_back(
@@ -79,11 +77,7 @@ int run_ps(const std::vector<std::string>& arguments) {
     table.notes.push_back("the kernel told nothing of process " + std::to_string(pid) +
                           " within a second: its memory map is locked");
   document.sections.push_back(std::move(table));
-  RenderOptions render{.exact_bytes = common.exact_bytes};
-  render.csv_raw = common.csv_raw;
-  for (const std::string& warning :
-       write_report(document, {common.output, common.format, "text", common.mode}, render))
-    std::cerr << "heapglass: " << warning << "\n";
+  write_document(document, line.common());
   return kExitDone;
 }
 

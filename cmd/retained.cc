@@ -2,7 +2,6 @@
 #include <algorithm>
 
 #include "cmd/command.h"
-#include "lib/base/error.h"
 #include "lib/graph/dominator_walk.h"
 #include "lib/graph/dominators.h"
 #include "lib/heap/external_roots.h"

@@ -8,7 +8,6 @@
 #include <iostream>
 
 #include "cmd/command.h"
-#include "lib/base/choices.h"
 #include "lib/base/error.h"
 #include "lib/open/open_heap.h"
 #include "lib/render/output.h"

@@ -19,6 +19,11 @@ void write_answer(const Heap& heap, Document document, const OutputOptions& opti
   };
   add("freeze", Kind::kText, heap.capture().freeze);
   add("pause_ms", Kind::kMilliseconds, heap.capture().pause_ms);
+  write_document(document, options, default_format, render);
+}
+
+void write_document(const Document& document, const OutputOptions& options, const std::string& default_format,
+                    RenderOptions render) {
   render.exact_bytes = options.exact_bytes;
   render.csv_raw = options.csv_raw;
   for (const std::string& warning :

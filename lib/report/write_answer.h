@@ -14,4 +14,8 @@ namespace heapglass {
 void write_answer(const Heap& heap, Document document, const OutputOptions& options,
                   const std::string& default_format = "text", RenderOptions render = {});
 
+// The same of a document that is not of one heap alone.
+void write_document(const Document& document, const OutputOptions& options,
+                    const std::string& default_format = "text", RenderOptions render = {});
+
 }  // namespace heapglass
