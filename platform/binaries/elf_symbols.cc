@@ -1,0 +1,82 @@
+#include "platform/binaries/elf_symbols.h"
+
+namespace heapglass {
+
+std::string_view without_lto_suffix(std::string_view name) {
+  // GCC numbers the locals that it moves between its partitions; clang's ThinLTO appends a hash of the
+  // module.
+  for (const std::string_view suffix : {".lto_priv.", ".llvm."}) {
+    const std::size_t at = name.rfind(suffix);
+    if (at == std::string_view::npos || at == 0) continue;
+    const std::string_view number = name.substr(at + suffix.size());
+    if (number.empty() || number.find_first_not_of("0123456789") != std::string_view::npos) continue;
+    return name.substr(0, at);
+  }
+  return name;
+}
+
+ElfSymbols::ElfSymbols(std::shared_ptr<const ElfFile> file, std::uint64_t load_bias,
+                       FindDebugFile find_debug_file)
+    : file_(std::move(file)), load_bias_(load_bias), find_debug_file_(std::move(find_debug_file)) {
+  tables_.reserve(kSteps);
+}
+
+void ElfSymbols::add(Names& names, std::string_view name, const Entry& entry) {
+  const auto [at, added] = names.try_emplace(name, entry);
+  Entry& known = at->second;
+  if (added || known.address == entry.address) return;
+  if (known.local && !entry.local) {
+    known = entry;
+  } else if (known.local && entry.local) {
+    known.ambiguous = true;
+  }  // else: a global against a local, or versions of one global, of which the first is as good as any
+}
+
+ElfSymbols::Table ElfSymbols::load(const ElfFile& file, ElfFile::Table which) {
+  Table table;
+  file.symbols(which, [&](const ElfSymbol& symbol) {
+    const Entry entry{symbol.address, symbol.size, symbol.local, false};
+    add(table.full, symbol.name, entry);
+    if (which == ElfFile::Table::kDynamic) return;  // exported names keep their own
+    const std::string_view plain = without_lto_suffix(symbol.name);
+    if (plain.size() != symbol.name.size()) add(table.plain, plain, entry);
+  });
+  return table;
+}
+
+const ElfSymbols::Table* ElfSymbols::table(std::size_t step) const {
+  while (tables_.size() <= step && tables_.size() < kSteps) {
+    switch (tables_.size()) {
+      case 0:
+        tables_.push_back(load(*file_, ElfFile::Table::kDynamic));
+        break;
+      case 1:
+        tables_.push_back(load(*file_, ElfFile::Table::kFull));
+        break;
+      default:
+        if (find_debug_file_) debug_file_ = find_debug_file_();
+        tables_.push_back(debug_file_ ? load(*debug_file_, ElfFile::Table::kFull) : Table{});
+    }
+  }
+  return step < tables_.size() ? &tables_[step] : nullptr;
+}
+
+std::optional<Symbol> ElfSymbols::find(std::string_view name) const { return find_in(name, kSteps); }
+
+std::optional<Symbol> ElfSymbols::find_exported(std::string_view name) const { return find_in(name, 1); }
+
+std::optional<Symbol> ElfSymbols::find_in(std::string_view name, std::size_t steps) const {
+  const std::scoped_lock lock(mutex_);
+  for (std::size_t step = 0; step < steps; ++step) {
+    const Table& in = *table(step);
+    for (const Names* names : {&in.full, &in.plain}) {
+      const auto found = names->find(name);
+      if (found == names->end()) continue;
+      if (found->second.ambiguous) return std::nullopt;
+      return Symbol{Address{found->second.address + load_bias_}, found->second.size};
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace heapglass
