@@ -237,6 +237,7 @@ TEST(BuiltinLayouts, KnowWhatChangedBetweenReleases) {
     bool has_frame;        // PyThreadState.frame
   };
   constexpr Known kKnown[] = {
+      {version(3, 7, 3), 24, 56, 400, 80, true, true},
       {version(3, 7, 16), 24, 56, 400, 80, true, true},
       {version(3, 8, 18), 32, 72, 416, 80, true, true},
       {version(3, 9, 2), 32, 872, 408, 80, true, true},
@@ -249,6 +250,7 @@ TEST(BuiltinLayouts, KnowWhatChangedBetweenReleases) {
       {version(3, 13, 5), 632, 7640, 416, 64, true, false},
       {version(3, 13, 18), 632, 7640, 416, 64, true, false},
       {version(3, 14, 0), 808, 7648, 416, 64, false, false},
+      {version(3, 14, 3), 808, 7648, 416, 64, false, false},
       {version(3, 14, 4), 808, 7648, 416, 64, false, false},
       {version(3, 14, 10), 808, 7672, 416, 64, false, false},
       {version(3, 15, 2), 936, 7576, 424, 64, false, false},
@@ -264,6 +266,9 @@ TEST(BuiltinLayouts, KnowWhatChangedBetweenReleases) {
     EXPECT_EQ(field(*source, "PyDictObject", "ma_version_tag") != nullptr, known.has_version_tag);
     EXPECT_EQ(field(*source, "PyThreadState", "frame") != nullptr, known.has_frame);
   }
+  // bpo-27987: the collector's head grew between 3.7.3 and 3.7.5.
+  EXPECT_EQ(builtin_layout(version(3, 7, 3), false)->find("PyGC_Head")->size, 24u);
+  EXPECT_EQ(builtin_layout(version(3, 7, 16), false)->find("PyGC_Head")->size, 32u);
   // Structs that come and go.
   EXPECT_NE(builtin_layout(version(3, 13, 18), false)->find("BLAKE2bObject"), nullptr);
   EXPECT_EQ(builtin_layout(version(3, 14, 0), false)->find("BLAKE2bObject"), nullptr);

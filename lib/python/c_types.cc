@@ -1,5 +1,8 @@
 #include "lib/python/c_types.h"
 
+#include <algorithm>
+#include <iterator>
+
 namespace heapglass {
 namespace {
 
@@ -529,6 +532,8 @@ constexpr CTypeRow kCTypes[] = {
      .body = TraverseRule::kStructSequence},
     {.type = "pwd.struct_passwd", .since = version(3, 8), .structure = "PyStructSequence",
      .body = TraverseRule::kStructSequence},
+    // PyArrayObject has begun so since numpy 1.7, and ended earlier before 1.22; the collector is told nothing.
+    {.type = "numpy.ndarray", .owns = "+48=base +56=descr +88=mem_handler"},
     {.type = "pyexpat.xmlparser", .structure = "xmlparseobject", .visits = "parent", .owns = "intern",
      .body = TraverseRule::kXmlParser, .visits_type_since = version(3, 10)},
     {.type = "re.Match", .structure = "MatchObject", .visits = "string regs pattern",
@@ -843,9 +848,20 @@ constexpr bool is_release(std::string_view text) {
   }
   return digits && (dots == 1 || dots == 2);
 }
+constexpr bool are_letters(std::string_view name) {
+  for (const char c : name)
+    if ((c < 'a' || c > 'z') && c != '_') return false;
+  return !name.empty();
+}
 constexpr bool is_field(std::string_view word) {
   std::string_view path = word.substr(0, word.find('@'));
-  if (path.starts_with('+')) path.remove_prefix(1);
+  if (path.starts_with('+')) {
+    path.remove_prefix(1);
+    if (const std::size_t name = path.find('='); name != std::string_view::npos) {
+      if (!are_letters(path.substr(name + 1))) return false;
+      path = path.substr(0, name);
+    }
+  }
   if (path.empty()) return false;
   for (const char c : path) {
     const bool named =
@@ -877,13 +893,139 @@ constexpr bool all_well_formed() {
   return true;
 }
 static_assert(all_well_formed());
-static_assert(is_field("name@3.13.10@!3.14.0") && is_field("iter.str@-3.15") && is_field("+16"));
+static_assert(is_field("name@3.13.10@!3.14.0") && is_field("iter.str@-3.15") && is_field("+16") &&
+              is_field("+48=base") && !is_field("+48=") && !is_field("+=base"));
 static_assert(!is_field("name@3") && !is_field("name@3.13@") && !is_field("+x") && !is_field("a,b"));
 
 }  // namespace
 
 std::span<const CTypeRow> c_type_rows() { return kCTypes; }
 std::span<const ModuleStateRow> module_state_rows() { return kModuleStates; }
+bool is_of_standard_library(std::string_view type) {
+  static constexpr std::string_view kModules[] = {"_abc",
+                                                  "_ast",
+                                                  "_asyncio",
+                                                  "_blake2",
+                                                  "_bz2",
+                                                  "_codecs",
+                                                  "_collections",
+                                                  "_contextvars",
+                                                  "_csv",
+                                                  "_ctypes",
+                                                  "_curses",
+                                                  "_curses_panel",
+                                                  "_datetime",
+                                                  "_dbm",
+                                                  "_decimal",
+                                                  "_elementtree",
+                                                  "_frozen_importlib",
+                                                  "_functools",
+                                                  "_gdbm",
+                                                  "_hashlib",
+                                                  "_hmac",
+                                                  "_interpchannels",
+                                                  "_interpqueues",
+                                                  "_interpreters",
+                                                  "_io",
+                                                  "_json",
+                                                  "_lsprof",
+                                                  "_lzma",
+                                                  "_md5",
+                                                  "_multibytecodec",
+                                                  "_multiprocessing",
+                                                  "_operator",
+                                                  "_pickle",
+                                                  "_queue",
+                                                  "_random",
+                                                  "_remote_debugging",
+                                                  "_sha1",
+                                                  "_sha2",
+                                                  "_sha256",
+                                                  "_sha3",
+                                                  "_sha512",
+                                                  "_socket",
+                                                  "_sqlite3",
+                                                  "_sre",
+                                                  "_ssl",
+                                                  "_struct",
+                                                  "_symtable",
+                                                  "_thread",
+                                                  "_tkinter",
+                                                  "_tokenize",
+                                                  "_tracemalloc",
+                                                  "_typing",
+                                                  "_uuid",
+                                                  "_warnings",
+                                                  "_weakref",
+                                                  "_xxinterpchannels",
+                                                  "_xxinterpqueues",
+                                                  "_xxsubinterpreters",
+                                                  "_zoneinfo",
+                                                  "_zstd",
+                                                  "array",
+                                                  "ast",
+                                                  "asyncio",
+                                                  "builtins",
+                                                  "collections",
+                                                  "compression",
+                                                  "concurrent",
+                                                  "contextvars",
+                                                  "ctypes",
+                                                  "curses",
+                                                  "datetime",
+                                                  "decimal",
+                                                  "enum",
+                                                  "faulthandler",
+                                                  "functools",
+                                                  "grp",
+                                                  "hashlib",
+                                                  "importlib",
+                                                  "io",
+                                                  "itertools",
+                                                  "json",
+                                                  "math",
+                                                  "mmap",
+                                                  "multiprocessing",
+                                                  "nis",
+                                                  "operator",
+                                                  "os",
+                                                  "ossaudiodev",
+                                                  "parser",
+                                                  "pickle",
+                                                  "posix",
+                                                  "pwd",
+                                                  "pyexpat",
+                                                  "queue",
+                                                  "random",
+                                                  "re",
+                                                  "resource",
+                                                  "select",
+                                                  "signal",
+                                                  "socket",
+                                                  "spwd",
+                                                  "sqlite3",
+                                                  "ssl",
+                                                  "string",
+                                                  "struct",
+                                                  "symtable",
+                                                  "sys",
+                                                  "termios",
+                                                  "threading",
+                                                  "time",
+                                                  "tkinter",
+                                                  "traceback",
+                                                  "types",
+                                                  "typing",
+                                                  "unicodedata",
+                                                  "weakref",
+                                                  "xml",
+                                                  "zipimport",
+                                                  "zlib",
+                                                  "zoneinfo"};
+  const std::string_view module = type.substr(0, type.find('.'));
+  return std::binary_search(std::begin(kModules), std::end(kModules), module);
+}
+
 std::span<const SizeRow> size_rows() { return kSizes; }
 
 }  // namespace heapglass

@@ -75,10 +75,11 @@ enum class BufferRule : std::uint8_t {
 
 // `visits` and `owns` are field paths of `structure`, separated by spaces, in the order of tp_traverse.
 // Structure and paths may be alternatives by '|'. A field that the version's struct does not have is passed
-// over. A field may carry bounds: "dict@3.10" visited from 3.10 on and owned before, "wbits@-3.12" only
-// before 3.12 and nothing later, "name@3.13.10@!3.14.0" from 3.13.10 on but not in 3.14.0; the bounds are the
-// first of the releases at hand that has it so. Where the type is no collector's (no HAVE_GC in this version)
-// everything in `visits` is owned instead.
+// over. "+48=base" is the word 48 bytes from an object with a head of two words, called base: for types of
+// extensions, whose structs no debug information tells. A field may carry bounds: "dict@3.10" visited
+// from 3.10 on and owned before, "wbits@-3.12" only before 3.12 and nothing later, "name@3.13.10@!3.14.0"
+// from 3.13.10 on but not in 3.14.0; the bounds are the first of the releases at hand that has it so. Where
+// the type is no collector's (no HAVE_GC in this version) everything in `visits` is owned instead.
 struct CTypeRow {
   // __module__ + "." + __qualname__, builtins spelled out. A type may have several rows, one a version.
   std::string_view type;
@@ -148,6 +149,10 @@ struct SizeRow {
   std::string_view owner;  // the type whose dict has the __sizeof__, as module.qualname
   SizeRule rule;
 };
+
+// Does a type of this name, module.qualname, come with CPython? Its rows are complete then: a type without
+// one refers to nothing that its tp_traverse does not tell.
+bool is_of_standard_library(std::string_view type);
 
 std::span<const SizeRow> size_rows();
 std::span<const CTypeRow> c_type_rows();

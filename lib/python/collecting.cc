@@ -33,4 +33,36 @@ std::vector<Address> collecting_flags(const MemoryReader& memory, const PyRuntim
   return flags;
 }
 
+std::string check_collector_lists(const PyRuntime& python, const MemoryReader& memory) {
+  const PyLayout& l = python.layout;
+  const auto& gc_fields = l.gc_runtime_state;
+  const auto word = [&](Address base, std::int32_t offset) {
+    return read_as<std::uint64_t>(memory, base + static_cast<std::uint64_t>(offset)).value_or(0);
+  };
+  const Address interpreter{word(python.runtime, l.PyRuntimeState.interpreters_main)};
+  const Address gc = gc_state_of(python, interpreter);
+  if (is_null(gc) || gc_fields.permanent_generation == kAbsent || gc_fields.generations == kAbsent ||
+      l.PyGC_Head.gc_next == kAbsent || l.PyGC_Head.gc_prev == kAbsent)
+    return {};
+  Address generations = gc + static_cast<std::uint64_t>(gc_fields.generations);
+  if (gc_fields.generation0 != kAbsent)
+    if (const Address first{word(gc, gc_fields.generation0)}; !is_null(first)) generations = first;
+  std::vector<Address> heads{gc + static_cast<std::uint64_t>(gc_fields.permanent_generation)};
+  for (std::uint64_t i = 0; i < 3; ++i)
+    heads.push_back(generations + i * static_cast<std::uint64_t>(l.gc_generation.size));
+  constexpr std::uint64_t kMarks = 3;
+  std::size_t closed = 0;
+  for (const Address head : heads) {
+    const Address next{word(head, l.PyGC_Head.gc_next) & ~kMarks},
+        last{word(head, l.PyGC_Head.gc_prev) & ~kMarks};
+    closed += (word(next, l.PyGC_Head.gc_prev) & ~kMarks) == value(head) &&
+              (word(last, l.PyGC_Head.gc_next) & ~kMarks) == value(head);
+  }
+  // One may be open: an object is put on a list in four writes. And by a wrong layout one may be met at
+  // another's place.
+  if (closed + 1 >= heads.size()) return {};
+  return "of the collector's " + std::to_string(heads.size()) + " lists only " + std::to_string(closed) +
+         " close around their heads";
+}
+
 }  // namespace heapglass

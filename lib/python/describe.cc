@@ -192,7 +192,7 @@ std::string short_repr(TypeTable& types, Address object, const TypeInfo& type, s
     case TraverseRule::kDeque:
       return items(o.ob_size(object));
     case TraverseRule::kModule:
-      return text_of(l.PyModuleObject.md_name);
+      return types.module_label(object) + text_of(l.PyModuleObject.md_name);
     case TraverseRule::kBuiltinMethod:
       return o.c_string(o.pointer(o.pointer(object, l.PyCFunctionObject.m_ml), l.PyMethodDef.ml_name), 200)
           .value_or(std::string());

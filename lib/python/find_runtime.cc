@@ -1,9 +1,12 @@
 #include "lib/python/find_runtime.h"
 
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "lib/base/error.h"
 #include "lib/python/builtin_layouts.h"
+#include "lib/python/collecting.h"
 #include "lib/python/debug_offsets.h"
 #include "lib/python/release.h"
 #include "lib/python/runtime_stage.h"
@@ -74,8 +77,8 @@ enum class Reading { kWithoutDebugInformation, kAll };
 
 class RuntimeFinder {
  public:
-  RuntimeFinder(const MemoryReader& memory, const Binaries& binaries, Reading reading)
-      : memory_(memory), binaries_(binaries), reading_(reading) {}
+  RuntimeFinder(const MemoryReader& memory, const Binaries& binaries, Reading reading, MemoryMoment moment)
+      : memory_(memory), binaries_(binaries), reading_(reading), moment_(moment) {}
 
   IdentifiedRuntime run() {
     const std::vector<Candidate> candidates = find_candidates(binaries_);
@@ -261,15 +264,30 @@ class RuntimeFinder {
              std::to_string(c.second) + " by " + c.second_source;
     }
     python.layout = loaded.layout;
-    // The process runs on meanwhile: what was read in the middle of a change is right at another attempt.
+    // The process may run on meanwhile: what was read in the middle of a change is right at another attempt.
     constexpr int kAttempts = 3;
     std::string wrong;
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
       wrong = python.self_check(memory_);
+      if (wrong.empty() && stage_of(python, memory_) == RuntimeStage::kRunning) wrong = wrong_lists(python);
       fit.fits = wrong.empty();
       if (fit.fits) return {};
     }
     fit.starting |= stage_of(python, memory_) == RuntimeStage::kStarting;
+    return wrong;
+  }
+
+  // A collection has the lists open for some milliseconds, more where others have the processor: where the
+  // process goes on they are looked at again, and in bytes of many moments they say nothing.
+  std::string wrong_lists(const PyRuntime& python) const {
+    if (moment_ == MemoryMoment::kMany) return {};
+    constexpr int kLooks = 30;
+    constexpr std::chrono::milliseconds kNap{3};
+    std::string wrong = check_collector_lists(python, memory_);
+    for (int look = 1; look < kLooks && !wrong.empty() && moment_ == MemoryMoment::kGoesOn; ++look) {
+      std::this_thread::sleep_for(kNap);
+      wrong = check_collector_lists(python, memory_);
+    }
     return wrong;
   }
 
@@ -301,18 +319,19 @@ class RuntimeFinder {
   const MemoryReader& memory_;
   const Binaries& binaries_;
   Reading reading_;
+  const MemoryMoment moment_;
   // Why candidates are refused.
   std::string refused_, unsupported_, starting_;
 };
 
 }  // namespace
 
-PyRuntime find_runtime(const MemoryReader& memory, const Binaries& binaries) {
-  return RuntimeFinder(memory, binaries, Reading::kAll).run().python;
+PyRuntime find_runtime(const MemoryReader& memory, const Binaries& binaries, MemoryMoment moment) {
+  return RuntimeFinder(memory, binaries, Reading::kAll, moment).run().python;
 }
 
 IdentifiedRuntime identify_runtime(const MemoryReader& memory, const Binaries& binaries) {
-  return RuntimeFinder(memory, binaries, Reading::kWithoutDebugInformation).run();
+  return RuntimeFinder(memory, binaries, Reading::kWithoutDebugInformation, MemoryMoment::kGoesOn).run();
 }
 
 }  // namespace heapglass

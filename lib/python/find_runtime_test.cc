@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "lib/base/error.h"
+#include "lib/python/builtin_layouts.h"
+#include "lib/python/collecting.h"
 #include "lib/python/fake_binary.h"
 #include "lib/python/fake_heap.h"
 
@@ -67,6 +69,16 @@ TEST_F(Runtime, ContradictionsAreRefusedInTheEnd) {
     EXPECT_EQ(error.kind(), ErrorKind::kNotPython);
     EXPECT_NE(std::string(error.what()).find("PyDictObject.ma_keys is"), std::string::npos) << error.what();
   }
+}
+
+TEST(CollectorLists, OfAnotherLayoutDoNotClose) {
+  FakeHeap heap{hexversion_of(3, 7, 16)};
+  PyRuntime python = heap.python;
+  EXPECT_EQ(check_collector_lists(python, *heap.image), "");
+  // As 3.7.3 has them: the head 8 bytes shorter, and so all that comes after the first.
+  python.layout =
+      load_layout(LayoutSources(LayoutSourceList{builtin_layout(hexversion_of(3, 7, 3), false)})).layout;
+  EXPECT_NE(check_collector_lists(python, *heap.image), "");
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 #include "lib/base/read_errors.h"
 #include "lib/python/runtime.h"
@@ -100,15 +101,21 @@ class Objects {
 
   std::optional<DictKeys> keys(Address keys_object) const;
   // Of a dict (or subclass): calls visit(key, value) for every item, insertion order not kept. Split tables
-  // and values embedded in an instance included.
+  // and values embedded in an instance included. A visit that gives false is the last one.
   template <class Visit>
   void each_item(Address dict, Visit visit) const {
     const auto table = keys(pointer(dict, layout_.PyDictObject.ma_keys));
     if (!table) return;
     const Address values = pointer(dict, layout_.PyDictObject.ma_values);
+    const auto goes_on = [&](std::uint64_t i, Address value) {
+      if constexpr (std::is_same_v<decltype(visit(Address{}, Address{})), bool>)
+        return visit(table->key(i), value);
+      else
+        return visit(table->key(i), value), true;
+    };
     if (is_null(values)) {
       for (std::uint64_t i = 0; i < table->nentries; ++i)
-        if (const Address v = table->entry_value(i); !is_null(v)) visit(table->key(i), v);
+        if (const Address v = table->entry_value(i); !is_null(v) && !goes_on(i, v)) return;
       return;
     }
     const std::byte* slots = image_.at(values + values_offset(), table->nentries * 8);
@@ -116,7 +123,7 @@ class Objects {
     for (std::uint64_t i = 0; i < table->nentries; ++i) {
       std::uint64_t v;
       std::memcpy(&v, slots + i * 8, 8);
-      if (v) visit(table->key(i), Address{v});
+      if (v && !goes_on(i, Address{v})) return;
     }
   }
   std::uint64_t values_offset() const {

@@ -301,12 +301,13 @@ class Writer {
     put("{");
     bool first = true;
     o_.each_item(a, [&](Address key, Address item) {
-      if (full()) return;
+      if (full()) return false;  // of a million items the few that are shown are read
       if (!first) put(", ");
       first = false;
       if (!full()) object(key);
       put(": ");
       if (!full()) object(item);
+      return true;
     });
     put("}");
   }
@@ -380,9 +381,10 @@ class Writer {
       if (!full()) object(o_.pointer(args + static_cast<std::uint64_t>(i) * 8, l.PyTupleObject.ob_item));
     }
     o_.each_item(kw, [&](Address key, Address item) {
-      if (full()) return;
+      if (full()) return false;
       put(", " + o_.str(key, 200).value_or("?") + "=");
       if (!full()) object(item);
+      return true;
     });
     put(")");
   }

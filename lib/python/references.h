@@ -23,6 +23,10 @@ class References {
   // its type would tell, its type, and every word of the rest of its body, or of a module's C state. Who
   // takes them must check each.
   void scan(Address object, const TypeInfo& type, EdgeSink& sink) const;
+  // The words of an extension's struct that no tp_traverse and no layout tells (TypeInfo::words_end), all of
+  // it kGuess, to be checked as above. Where there is a tp_traverse, it has told every object that the
+  // collector may have to know: only others are left.
+  void words(Address object, const TypeInfo& type, EdgeSink& sink) const;
 
  private:
   void instance_dict(Address object, const TypeInfo& type, EdgeSink& sink) const;

@@ -81,6 +81,23 @@ void References::scan(Address object, const TypeInfo& type, EdgeSink& sink) cons
   }
 }
 
+void References::words(Address object, const TypeInfo& type, EdgeSink& sink) const {
+  if (type.words_end == 0) return;
+  const std::byte* const body = objects_.image().at(object, static_cast<std::uint64_t>(type.words_end));
+  if (!body) return health_.skip(Skip::kUnreadable, object);
+  const bool visits = type.resolution == Resolution::kUnknown;
+  for (std::int64_t offset = layout_.PyObject.size; offset + 8 <= type.words_end; offset += 8) {
+    const Address w{word_at(body, offset)};
+    if (value(w) % 8 != 0 || is_null(w) || w == object || w == type.address) continue;
+    if (offset == type.weaklistoffset || offset == type.dictoffset) continue;
+    if (std::any_of(type.fields.begin(), type.fields.end(),
+                    [&](const ObjectField& field) { return field.offset == offset; }))
+      continue;
+    if (visits && objects_.flags_of(w) & kTpHaveGc) continue;
+    sink.add(w, EdgeKind::kUnknown, static_cast<std::uint64_t>(offset), EdgeClass::kGuess);
+  }
+}
+
 // Cython's modules share types, and the type's name tells the version:
 // _cython_3_2_5.cython_function_or_method.
 std::optional<int> References::cython_function_version(const TypeInfo& type) const {

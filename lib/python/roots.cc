@@ -39,10 +39,11 @@ class RootReader {
 
  private:
   void read_sources(std::string_view structure, std::span<const RootSource> table, const RootOwner& owner);
-  void read_frames(const PyThread& thread, const std::string& thread_name);
+  void read_frames(const PyThread& thread, const std::string& thread_name, const std::string& label);
   void read_interpreter_frame(const PyFrame& frame, const std::string& name);
   void read_executing_frame(const PyFrame& frame, const std::string& name);
   void read_static_types();
+  void read_types_of(const PyInterpreter& interpreter);
   bool is_executing(Address frame) const;
   Address stack_word(Address frame, std::int32_t i) const;
   void add_item(const std::string& owner, Address object, std::uint64_t i);
@@ -151,9 +152,13 @@ std::vector<PyRoot> RootReader::read(const std::vector<PyInterpreter>& interpret
     for (const PyThread& thread : interpreter.threads) {
       const std::string name =
           "thread " + std::to_string(thread.native_id ? thread.native_id : thread.thread_id);
-      read_sources("PyThreadState|_ts", kThreadSources, {thread.tstate, RootKind::kThreadState, name});
-      read_frames(thread, name);
+      const std::string label =
+          interpreter.id == 0 ? "" : " [interpreter " + std::to_string(interpreter.id) + "]";
+      read_sources("PyThreadState|_ts", kThreadSources,
+                   {thread.tstate, RootKind::kThreadState, name + label});
+      read_frames(thread, name, label);
     }
+    read_types_of(interpreter);
   }
   if (!interpreters.empty()) read_static_types();
   return std::move(roots_);
@@ -208,10 +213,11 @@ void RootReader::add_item(const std::string& owner, Address object, std::uint64_
       {object, RootKind::kInterpreter, owner, {object, i, EdgeKind::kIndex, EdgeClass::kOwned}, false});
 }
 
-void RootReader::read_frames(const PyThread& thread, const std::string& thread_name) {
+void RootReader::read_frames(const PyThread& thread, const std::string& thread_name,
+                             const std::string& label) {
   const bool objects = traits_.frames == Frames::kObjects;
   for (const PyFrame& frame : thread.frames) {
-    const std::string name = name_of_frame(thread_name, frame);
+    const std::string name = name_of_frame(thread_name, frame) + label;
     if (!objects) {
       read_interpreter_frame(frame, name);
       continue;
@@ -286,6 +292,29 @@ void RootReader::read_static_types() {
       if (is_null(type) || !types_.get(o_.type_of(type))) continue;
       const Edge edge{type, 0, EdgeKind::kUnknown, EdgeClass::kOwned};
       roots_.push_back({type, RootKind::kStaticType, "static type", edge, false});
+    }
+  }
+}
+
+// What a static type has in an interpreter of its own: the type itself leads to the main interpreter's.
+void RootReader::read_types_of(const PyInterpreter& interpreter) {
+  if (!traits_.static_type_state || interpreter.id == 0) return;
+  const auto& state = l_.static_type_state;
+  const std::string name = "interpreter " + std::to_string(interpreter.id);
+  static constexpr std::string_view kNames[] = {"tp_dict", "tp_subclasses", "tp_weaklist"};
+  for (const auto& [offset, count] : {std::pair{l_.PyInterpreterState.static_types, 200},
+                                      std::pair{l_.PyInterpreterState.extension_types, 10}}) {
+    if (offset == kAbsent) continue;
+    for (int i = 0; i < count; ++i) {
+      const Address entry = interpreter.state + static_cast<std::uint64_t>(offset + i * state.size);
+      if (is_null(o_.pointer(entry, state.type))) continue;
+      const std::int32_t fields[] = {state.tp_dict, state.tp_subclasses, state.tp_weaklist};
+      for (std::size_t f = 0; f < std::size(fields); ++f) {
+        const Address object = fields[f] == kAbsent ? Address{} : o_.pointer(entry, fields[f]);
+        if (is_null(object) || !types_.get(o_.type_of(object))) continue;
+        const Edge edge{object, types_.field_name(kNames[f]), EdgeKind::kField, EdgeClass::kOwned};
+        roots_.push_back({object, RootKind::kInterpreter, name, edge, false});
+      }
     }
   }
 }

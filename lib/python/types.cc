@@ -199,10 +199,12 @@ bool TypeTable::parse_fields(std::string_view structure, std::string_view fields
                              : field_use(word.substr(at + 1), objects_.python().hexversion);
     if (use == FieldUse::kNone) return;
     const EdgeClass field_class = use == FieldUse::kOwned ? EdgeClass::kOwned : cls;
-    if (path.starts_with('+')) {  // an offset, where no struct has a name of its own
+    if (path.starts_with('+')) {  // an offset, where no struct has a name of its own; perhaps with a name
       std::int32_t offset = 0;
       std::from_chars(path.data() + 1, path.data() + path.size(), offset);
-      out.push_back({offset, kind, field_class, field_name(path)});
+      const std::size_t name = path.find('=');
+      out.push_back({offset, kind, field_class,
+                     field_name(name == std::string_view::npos ? path : path.substr(name + 1))});
       return;
     }
     const auto field = sources_.field(structure, path);
@@ -326,6 +328,20 @@ Address TypeTable::plan_subtype_traverse(TypeInfo& info) {
   return base;
 }
 
+// Fields that a row gives by offset, behind a head of two words: those that the type of this process has,
+// where they are behind the head that its objects have.
+void TypeTable::place_offsets(Address base, std::vector<ObjectField>& fields) const {
+  const PyLayout& l = objects_.layout();
+  constexpr std::int32_t kPlainHead = 16;
+  const auto basicsize = objects_.load<std::int64_t>(base, l.PyTypeObject.tp_basicsize).value_or(0);
+  for (ObjectField& field : fields)
+    if (field.kind == EdgeKind::kField && field.offset >= kPlainHead)
+      field.offset += l.PyObject.size - kPlainHead;
+  std::erase_if(fields, [&](const ObjectField& field) {
+    return field.kind == EdgeKind::kField && field.offset + 8 > basicsize;
+  });
+}
+
 // `visits`: the type's tp_traverse is called. Otherwise what its objects hold is owned.
 void TypeTable::plan_by_row(TypeInfo& info, const CTypeRow& row, Address base, bool visits) {
   const PyLayout& l = objects_.layout();
@@ -334,6 +350,7 @@ void TypeTable::plan_by_row(TypeInfo& info, const CTypeRow& row, Address base, b
   if (known) {
     known = parse_fields(row.structure, row.visits, EdgeKind::kField, cls, info.fields) && can_read(row.body);
     parse_fields(row.structure, row.owns, EdgeKind::kField, EdgeClass::kOwned, info.fields);
+    if (row.structure.empty()) place_offsets(base, info.fields);
     if (can_read(row.body)) info.body = row.body;
   }
   if (visits && row.visits_type_since && is_in_range(objects_.python().hexversion, row.visits_type_since))
@@ -371,8 +388,32 @@ void TypeTable::plan_references(TypeInfo& info) {
   if (info.body == TraverseRule::kStructSequence && base == info.address && info.flags & kTpHeapType &&
       !rules.type_edge_always)
     info.fields.push_back({l.PyObject.ob_type, EdgeKind::kType, EdgeClass::kVisited, 0});
+  plan_words(info, base);
   info.has_references = !info.fields.empty() || info.dict != InstanceDict::kNone ||
                         info.body != TraverseRule::kNone || info.resolution == Resolution::kUnknown;
+}
+
+// `base` is the nearest type whose struct is not that of a Python class.
+void TypeTable::plan_words(TypeInfo& info, Address base) {
+  const PyLayout& l = objects_.layout();
+  constexpr std::int64_t kMost = 4096;  // larger structs are buffers
+  if (is_null(base)) return;
+  const bool visits = info.has_gc && !is_null(objects_.pointer(base, l.PyTypeObject.tp_traverse));
+  if (visits && info.resolution != Resolution::kUnknown) return;
+  const auto size_of = [&](Address type) {
+    return objects_.load<std::int64_t>(type, l.PyTypeObject.tp_basicsize).value_or(0);
+  };
+  const std::int64_t end = size_of(base);
+  if (end <= l.PyObject.size || end > std::min(info.basicsize, kMost)) return;
+  // A class without fields of its own has its base's struct.
+  for (std::uint64_t steps = 0; steps < limits_.base_chain; ++steps) {
+    const Address above = objects_.pointer(base, l.PyTypeObject.tp_base);
+    if (is_null(above) || size_of(above) != end) break;
+    base = above;
+  }
+  const std::string name = name_of(base, objects_.type_flags(base));
+  if (name.empty() || is_of_standard_library(name)) return;
+  info.words_end = end;
 }
 
 void TypeTable::plan_size(TypeInfo& info) {

@@ -61,6 +61,10 @@ struct TypeInfo {
   std::uint32_t pre_header_size = 0;      // bytes in front of the object that sys.getsizeof adds
   // True where an instance has outgoing references at all: others need only be marked.
   bool has_references = false;
+  // The end of an extension's own struct, in bytes from the object, where its type's tp_traverse does not
+  // tell all that its fields refer to: it has none, or is code that leaves out what can be part of no cycle.
+  // References are looked for among its words. 0: nothing is left out.
+  std::int64_t words_end = 0;
 };
 
 class TypeTable {
@@ -87,6 +91,15 @@ class TypeTable {
   };
   // nullptr: not known, also where the state is not as large as the layout's.
   const ModuleState* module_state(Address module);
+  // What stands in front of a module's name: "[interpreter 2] "; empty where there is nothing to say. They
+  // are set before anybody asks.
+  void label_module(Address module, const std::string& label) {
+    module_labels_.try_emplace(static_cast<std::uint64_t>(module), label);
+  }
+  std::string module_label(Address module) const {
+    const auto at = module_labels_.find(static_cast<std::uint64_t>(module));
+    return at == module_labels_.end() ? std::string() : at->second;
+  }
   // The FieldName of this name, as an edge's payload. From many threads.
   std::uint64_t field_name(std::string_view name);
   // The PyMemberDefs of a heap type that hold objects.
@@ -112,9 +125,11 @@ class TypeTable {
   // Is a type not as large as its row's struct? Distributions put a field more into a release that they keep
   // (Ubuntu's 3.12.3 has pyexpat's of 3.12.12), and no layout table can know.
   bool has_another_size(Address type, const CTypeRow& row) const;
+  void place_offsets(Address base, std::vector<ObjectField>& fields) const;
   void plan_references(TypeInfo& info);
   Address plan_subtype_traverse(TypeInfo& info);
   void plan_by_row(TypeInfo& info, const CTypeRow& row, Address base, bool visits);
+  void plan_words(TypeInfo& info, Address base);
   void plan_size(TypeInfo& info);
   // The C row for a type or the ancestor whose tp_traverse it inherits; nullptr: none.
   const CTypeRow* row_for(Address type, Address tp_traverse) const;
@@ -134,6 +149,8 @@ class TypeTable {
   mutable std::shared_mutex mutex_;
   std::unordered_map<std::uint64_t, std::unique_ptr<TypeInfo>> by_address_;
   std::vector<const TypeInfo*> by_index_;
+  std::unordered_map<std::uint64_t, std::string> module_labels_;
+
   std::mutex names_mutex_;
   std::unordered_map<std::string, std::unique_ptr<FieldName>> field_names_;
   std::unordered_map<std::string, std::unique_ptr<ModuleState>> module_states_;

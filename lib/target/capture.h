@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,6 +26,8 @@ struct ThreadRegisters {
   std::string system_call;   // in which it stands, "futex", "read"; empty: in none, or not known
   Address futex{};           // what it waits on there; null: on none, or not known
   std::array<std::uint64_t, 32> general{};  // registers that may hold an object's address; 0 where not known
+  std::int32_t own_tid = 0;                 // as the target's pid namespace counts; 0: not known
+  std::string name;                         // that the kernel has for it; empty: not known
 };
 
 // A mapping of the target and where its bytes can be mapped from again: a file of the target's, or the
@@ -35,7 +38,8 @@ struct Backing {
   bool writable = false;  // as the target had it
   bool executable = false;
   bool file = false;         // a view of a file, not anonymous memory
-  int descriptor = -1;       // valid as long as the image lives; -1: cannot be mapped again
+  int descriptor = -1;       // valid as long as the image lives; -1: cannot be mapped again. Of what is no
+                             // file: has its bytes once Capture::fill_descriptors was called
   std::uint64_t offset = 0;  // in the descriptor
   // Pages that are the target's own though the rest is the file's (relocated data, patched text): their bytes
   // are in the image.
@@ -50,6 +54,9 @@ struct Capture {
   std::shared_ptr<Image> image;
   Mappings mappings;             // as they were in the stop
   std::vector<Backing> backing;  // in order of address
+  // Before one of its descriptors is mapped, from one thread. Others may read the image meanwhile. Empty:
+  // they have their bytes. Throws Error kUnreachable where there is no memory for it.
+  std::function<void()> fill_descriptors;
   std::vector<ThreadRegisters> threads;
   std::optional<Residency> residency;  // where it was asked for, and can be told
   std::string freeze;                  // "copy"; "core" where nothing had to be held

@@ -1,9 +1,8 @@
 #include "lib/target/freeze.h"
 
-#include <vector>
-
 #include "lib/base/choices.h"
 #include "lib/base/error.h"
+#include "lib/target/freeze_modes.h"
 
 namespace heapglass {
 namespace {
@@ -24,12 +23,15 @@ constexpr Mode kModes[] = {
 }  // namespace
 
 FreezeMode parse_freeze_mode(const std::string& name) {
-  std::vector<std::string_view> names;
-  for (const Mode& m : kModes) {
+  for (const Mode& m : kModes)
     if (m.name == name) return m.mode;
-    names.push_back(m.name);
-  }
-  throw invalid_choice("--freeze", name, names);
+  throw invalid_choice("--freeze", name, freeze_modes());
+}
+
+std::vector<std::string_view> freeze_modes() {
+  std::vector<std::string_view> names;
+  for (const Mode& m : kModes) names.push_back(m.name);
+  return names;
 }
 
 std::string_view name_of(FreezeMode mode) {

@@ -20,7 +20,7 @@ enum class ChunkState : std::uint8_t {
 };
 
 struct MallocChunk {
-  Address start{};         // of its header; what malloc returned is 16 bytes behind
+  Address start{};         // of its header, MallocHeap::header in front of what malloc returned
   std::uint64_t size = 0;  // bytes, header included
   ChunkState state = ChunkState::kUsed;
 };
@@ -45,6 +45,9 @@ struct MallocHeap {
   std::string name;                 // "glibc malloc"; empty: not found
   std::vector<MallocArena> arenas;  // the main one first
   std::vector<MallocChunk> mapped;  // chunks with a mapping of their own, in order of address
+  // In bytes: of a chunk in front of what malloc returned; of the next chunk's header that a block may use;
+  // and more than what is left over where a block is larger than the request.
+  std::uint64_t header = 16, behind = 8, grain = 32;
 };
 
 }  // namespace heapglass

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/base/address.h"
 #include "lib/base/error.h"
 #include "lib/target/binary.h"
 #include "lib/target/capture.h"
@@ -14,6 +15,12 @@
 #include "lib/target/safe_point.h"
 
 namespace heapglass {
+
+// What the kernel counts of a mapping that processes may share, in bytes.
+struct SharedMapping {
+  Address start{};
+  std::uint64_t rss = 0, proportional = 0;
+};
 
 // What the kernel counts of a process, in bytes.
 struct ResidentMemory {
@@ -23,6 +30,7 @@ struct ResidentMemory {
   // Where it was asked for, else 0: rss with each page divided by the number of processes that map it (Pss),
   // and how much of rss other processes map too: files and libraries, and what a fork has shared.
   std::uint64_t proportional = 0, mapped_by_others = 0, anonymous_mapped_by_others = 0;
+  std::vector<SharedMapping> shared_mappings;  // in order of address, where that was asked for
 };
 
 // The process has called execve since it was opened: it is to be looked at again.
@@ -57,7 +65,7 @@ class Target {
   // Whether another capture shows another moment.
   virtual bool runs() const = 0;
   // Of what does not run: seconds since 1970 of the moment that it shows, where that is known.
-  virtual std::optional<std::int64_t> shown_moment() const { return std::nullopt; }
+  virtual std::optional<std::int64_t> snapshot_time() const { return std::nullopt; }
 
   virtual const MemoryReader& memory() const = 0;
   // Programs and libraries, likeliest to be the interpreter first. Opened once.
@@ -65,7 +73,7 @@ class Target {
   // Everything of a capture that needs no stopped target; from any thread, before capture().
   virtual void prepare() = 0;
   // Takes the bytes, at a good moment where one comes; again for a later moment. Throws Error kUnreachable.
-  virtual Capture capture(const SafePoint& moment) = 0;
+  virtual Capture capture(const SafePoint& safe_point) = 0;
   // Of the last capture: what the kernel tells of its state.
   virtual std::vector<TargetState> states() const { return {}; }
   // Files of the target's that became shorter while they were read: what it had of them is zeros here.
