@@ -5,34 +5,27 @@
 #include <map>
 #include <set>
 
+#include "lib/memory/c_allocators.h"
+#include "lib/memory/mapped_pools.h"
 #include "lib/memory/memory_verdict.h"
 #include "lib/python/sizes.h"
 
 namespace heapglass {
 namespace {
 
-std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
-
 std::string arena_name(const MallocHeap& malloc, std::uint32_t arena) {
   const MallocArena& a = malloc.arenas[arena];
   return a.main ? "main arena" : "arena " + to_hex(a.address);
 }
 
-// Allocators that are a library of their own, told by its name.
-std::string other_allocator(const Mappings& mappings) {
-  for (const Mapping& m : mappings)
-    for (const char* name : {"jemalloc", "mimalloc", "tcmalloc"})
-      if (base_name(m.path).find(name) != std::string::npos ||
-          m.path.find(std::string("anon:") + name) != std::string::npos)
-        return name;
-  return {};
-}
+constexpr const char* kOfTracemalloc = "tracemalloc's own tables";
+constexpr const char* kMappedByCode = "mapped by C code, without a name";
 
 // Whose a mapping is where nothing nearer is known.
 class MappingKinds {
  public:
   explicit MappingKinds(const Mappings& mappings)
-      : mappings_(mappings), allocator_(other_allocator(mappings)) {
+      : mappings_(mappings), allocator_(unread_allocator(mappings)) {
     for (const Mapping& m : mappings)
       if (m.executable && m.has_file()) programs_.insert(m.path);
   }
@@ -40,16 +33,17 @@ class MappingKinds {
     MemoryKind kind;
     std::string detail;
     bool anonymous = false;  // an object may lie there
+    bool pool = false;       // whose it is, is to be found out
   };
   Kind of(std::size_t i) const {
     const Mapping& m = mappings_[i];
     if (m.shared || m.path.starts_with("/SYSV") || m.path.starts_with("/dev/shm/") ||
         m.path.starts_with("/memfd:")) {
-      const bool file = m.has_file() && !m.deleted && !m.path.starts_with("/dev/");
-      return {file ? MemoryKind::kFiles : MemoryKind::kShared,
-              m.path.empty() ? "shared, without a name" : m.path};
+      if (m.shared && m.has_file() && !m.deleted && !m.path.starts_with("/dev/"))
+        return {MemoryKind::kFiles, m.path};
+      return {.kind = MemoryKind::kShared, .detail = name_of_shared(m), .pool = true};
     }
-    if (m.has_file())
+    if (m.has_file() && !is_huge(m))
       return {programs_.count(m.path) || m.path.find(".so") != std::string::npos ? MemoryKind::kCode
                                                                                  : MemoryKind::kFiles,
               m.path};
@@ -61,22 +55,31 @@ class MappingKinds {
         mappings_[i - 1].writable && programs_.count(mappings_[i - 1].path))
       return {MemoryKind::kCode, mappings_[i - 1].path};
     if (!allocator_.empty()) return {MemoryKind::kNative, allocators_row(), true};
-    return {MemoryKind::kUnknown, m.path.empty() ? "mapped by C code, without a name" : m.path, true};
+    return {MemoryKind::kUnknown, m.path.empty() || is_huge(m) ? kMappedByCode : m.path, true, true};
   }
   const std::string& allocator() const { return allocator_; }
   std::string allocators_row() const { return allocator_ + ", used or free, or mapped by C code"; }
 
  private:
+  // Of MAP_HUGETLB: the kernel gives it a file that has no name.
+  static bool is_huge(const Mapping& m) { return m.path.starts_with("/anon_hugepage"); }
+  static std::string name_of_shared(const Mapping& m) {
+    if (m.path.empty() || m.path == "/dev/zero" || is_huge(m)) return "anonymous, without a name";
+    return m.path;
+  }
+
   const Mappings& mappings_;
   const std::string allocator_;
   std::set<std::string> programs_;
 };
 
-class Biller {
+class MemoryAccounting {
  public:
-  explicit Biller(const MemoryBillInput& input)
+  explicit MemoryAccounting(const MemoryBillInput& input)
       : in_(input),
-        parts_(divide_memory(input.graph, input.objects, input.pymalloc, input.malloc)),
+        parts_(partition_memory(input.graph, input.objects, input.pymalloc, input.malloc,
+                                static_cast<bool>(input.owner_of))),
+        pins_(input.graph, parts_, input.pymalloc, input.owner_of),
         kinds_(input.capture.mappings),
         objects_(input.graph.types.size()),
         buffers_(input.graph.types.size()),
@@ -101,9 +104,13 @@ class Biller {
       for (const Image::Segment& s : in_.capture.image->segments()) runs.push_back({s.start, s.size});
     }
     find_maps();
-    for (const Residency::Run& run : runs) share_out(run.start, run.start + run.size);
+    for (const Residency::Run& run : runs) attribute(run.start, run.start + run.size);
     add_parts();
-    if (!kinds_.allocator().empty()) take_buffers_by_size();
+    name_pools();
+    if (!kinds_.allocator().empty())
+      take_buffers_by_size({MemoryKind::kNative, kinds_.allocators_row()});
+    else if (!is_malloc_known())
+      take_buffers_by_size({MemoryKind::kUnknown, kMappedByCode});
     for (const auto& [key, bytes] : rows_)
       if (bytes) bill.rows.push_back({key.first, key.second, bytes, 0});
     add_types(bill);
@@ -113,6 +120,7 @@ class Biller {
     for (const MemoryRow& row : bill.rows) bill.sum += row.bytes;
     if (!bill.residency_known) bill.rss = bill.sum;
     add_malloc(bill, runs);
+    add_pins(bill);
     bill.pymalloc = in_.pymalloc.figures;
     add_doubts(bill);
     judge(bill, kinds_.allocator());
@@ -124,13 +132,14 @@ class Biller {
     rows_[{kind, detail}] += bytes;
   }
 
-  void share_out(Address at, Address end) {
+  void attribute(Address at, Address end) {
     while (at < end) {
       while (part_ < parts_.parts.size() && parts_.parts[part_].end() <= at) ++part_;
       const bool more = part_ < parts_.parts.size();
       if (more && parts_.parts[part_].start() <= at) {
         const Address to = std::min(end, parts_.parts[part_].end());
         add_part(parts_.parts[part_], to - at);
+        pins_.add(part_, at, to - at);
         at = to;
       } else {
         const Address to = more ? std::min(end, parts_.parts[part_].start()) : end;
@@ -140,8 +149,20 @@ class Biller {
     }
   }
 
+  // Parts come in order of address.
+  bool is_of_tracemalloc(const MemoryPart& p) {
+    const std::vector<Address>& blocks = in_.of_tracemalloc;
+    while (block_ < blocks.size() && blocks[block_] < p.start()) ++block_;
+    return block_ < blocks.size() && blocks[block_] < p.end();
+  }
+
   // There may be millions of parts, of a few uses.
   void add_part(const MemoryPart& p, std::uint64_t bytes) {
+    const bool is_native = p.use() == PartUse::kMallocUsed || p.use() == PartUse::kMappedChunk;
+    if (is_native && is_of_tracemalloc(p)) {
+      of_tracemalloc_ += bytes;
+      return;
+    }
     switch (p.use()) {
       case PartUse::kObject:
         objects_[p.owner()] += bytes;
@@ -176,6 +197,7 @@ class Biller {
         {PartUse::kMallocOverhead, MemoryKind::kOverhead, "malloc, its own state"},
         {PartUse::kUncertain, MemoryKind::kUnknown, "allocators' memory that contradicts itself"},
     };
+    add(MemoryKind::kNative, kOfTracemalloc, of_tracemalloc_);
     for (const auto& row : kRows)
       if (const std::uint64_t bytes = others_[static_cast<std::size_t>(row.use)])
         add(row.kind, row.detail, bytes);
@@ -212,10 +234,62 @@ class Biller {
       const MappingKinds::Kind kind = kinds_.of(mapping_);
       std::uint64_t left = to - at;
       if (kind.anonymous) left -= share_maps(at, to);
-      if (kind.anonymous) left -= share_objects(at, to, left);
-      add(kind.kind, kind.detail, left);
+      const std::uint64_t of_objects = kind.anonymous ? share_objects(at, to, left) : 0;
+      left -= of_objects;
+      if (kind.pool)
+        add_to_pool(at, to, left, of_objects > 0);
+      else
+        add(kind.kind, kind.detail, left);
       at = to;
     }
+  }
+
+  // Between two parts of the allocators that are known, and in one mapping, it is one region.
+  void add_to_pool(Address at, Address end, std::uint64_t bytes, bool has_objects) {
+    const std::array<std::size_t, 3> where{mapping_, part_, stack_};
+    if (pools_.empty() || where != pool_at_) pools_.push_back({.start = at, .mapping = mapping_});
+    pool_at_ = where;
+    PoolRegion& pool = pools_.back();
+    pool.end = end;
+    pool.bytes += bytes;
+    pool.has_objects |= has_objects;
+  }
+
+  void name_pools() {
+    find_pool_libraries(in_.capture, parts_, pools_);
+    for (const PoolRegion& pool : pools_) {
+      const MappingKinds::Kind kind = kinds_.of(pool.mapping);
+      if (kind.kind == MemoryKind::kShared)
+        add(kind.kind, kind.detail + who_maps(pool), pool.bytes);
+      else if (!pool.library.empty())
+        add(MemoryKind::kNative, pool.library + kOwnPool, pool.bytes);
+      else
+        add(kind.kind, kind.detail, pool.bytes);
+    }
+  }
+
+  // ", mapped by 2 mmap.mmap, its share 42.0 MB"
+  std::string who_maps(const PoolRegion& pool) const {
+    const Mapping& mapping = in_.capture.mappings[pool.mapping];
+    std::map<std::string, std::size_t> types;
+    for (const Mapped& m : maps_)
+      if (m.start < mapping.end && m.start + m.size > mapping.start) ++types[in_.graph.types[m.type].name];
+    std::string text;
+    for (const auto& [type, count] : types)
+      text += (text.empty() ? ", mapped by " : ", ") + (count > 1 ? std::to_string(count) + " " : "") + type;
+    if (types.empty() && !pool.library.empty()) text = ", mapped by " + pool.library;
+    const auto told = std::lower_bound(in_.shared.begin(), in_.shared.end(), mapping.start,
+                                       [](const SharedMapping& s, Address a) { return s.start < a; });
+    if (told == in_.shared.end() || told->start != mapping.start || told->rss == 0) return text;
+    if (told->proportional + (1 << 12) >= told->rss) return text + ", by no other process";
+    return text + ", its share " + in_megabytes(told->proportional);
+  }
+
+  // Whether each of malloc's arenas could be walked.
+  bool is_malloc_known() const {
+    return !in_.malloc.name.empty() &&
+           std::all_of(in_.malloc.arenas.begin(), in_.malloc.arenas.end(),
+                       [](const MallocArena& a) { return a.sure || !a.chunks.empty(); });
   }
 
   // What mmap.mmap objects have mapped for themselves.
@@ -272,7 +346,7 @@ class Biller {
 
   // Where an allocator is not read nobody knows the blocks in it, but objects tell how large their buffers
   // are.
-  void take_buffers_by_size() {
+  void take_buffers_by_size(const std::pair<MemoryKind, std::string>& row) {
     std::vector<std::uint64_t> told(buffers_.size());
     std::uint32_t node = 0;
     in_.graph.index->each_in_blocks(0, in_.graph.index->blocks(), [&](Address a) {
@@ -281,7 +355,7 @@ class Biller {
       if (info && may_have_buffers(*info) && info->buffer == BufferRule::kNone)
         told[type] += external_of(in_.objects, a, *info, in_.graph.size[n]).bytes;
     });
-    std::uint64_t& left = rows_[{MemoryKind::kNative, kinds_.allocators_row()}];
+    std::uint64_t& left = rows_[row];
     for (std::size_t t = 0; t < told.size(); ++t) {
       const std::uint64_t more = std::min(told[t] - std::min(told[t], buffers_[t]), left);
       buffers_[t] += more;
@@ -324,6 +398,15 @@ class Biller {
     }
   }
 
+  void add_pins(MemoryBill& bill) {
+    constexpr std::size_t kMostPins = 100;
+    constexpr std::uint64_t kWorthOwners = 50;  // of the sum, one part in so many
+    bill.pins = pins_.rows(false);
+    for (const PinnedRow& row : bill.pins) bill.pinned += row.free;
+    if (in_.owner_of && bill.pinned * kWorthOwners >= bill.sum) bill.pins = pins_.rows(true);
+    if (bill.pins.size() > kMostPins) bill.pins.resize(kMostPins);
+  }
+
   void add_doubts(MemoryBill& bill) const {
     if (in_.malloc.name.empty() && kinds_.allocator().empty())
       bill.doubts.push_back("no malloc that is known was found: what it has is among the unknown");
@@ -350,7 +433,10 @@ class Biller {
   };
 
   const MemoryBillInput& in_;
+  std::size_t block_ = 0;  // of in_.of_tracemalloc: the first that is not behind the part looked at
+  std::uint64_t of_tracemalloc_ = 0;
   MemoryParts parts_;
+  PinnedMemory pins_;
   const MappingKinds kinds_;
   std::vector<std::uint64_t> objects_, buffers_;  // resident bytes, by type of the graph
   std::vector<std::uint64_t> free_, top_;         // the same, by arena of malloc
@@ -358,6 +444,8 @@ class Biller {
   std::map<std::pair<MemoryKind, std::string>, std::uint64_t> rows_;
   std::size_t part_ = 0, stack_ = 0, mapping_ = 0, loose_ = 0, map_ = 0;
   std::vector<Mapped> maps_;
+  std::vector<PoolRegion> pools_;         // in order of address
+  std::array<std::size_t, 3> pool_at_{};  // where the last of them lies
 };
 
 }  // namespace
@@ -377,6 +465,6 @@ std::uint64_t bytes_of(const MemoryBill& bill, MemoryKind kind) {
   return bytes;
 }
 
-MemoryBill memory_bill(const MemoryBillInput& input) { return Biller(input).make(); }
+MemoryBill memory_bill(const MemoryBillInput& input) { return MemoryAccounting(input).make(); }
 
 }  // namespace heapglass

@@ -3,12 +3,15 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "lib/memory/memory_parts.h"
+#include "lib/memory/pinned_memory.h"
 #include "lib/target/capture.h"
+#include "lib/target/target.h"
 
 namespace heapglass {
 
@@ -35,7 +38,8 @@ struct MemoryRow {
 };
 
 struct MemoryBill {
-  enum class Verdict : std::uint8_t { kLiveObjects, kFragmentation, kNative, kFiles, kNoOne };
+  // Their numbers are in snapshots.
+  enum class Verdict : std::uint8_t { kLiveObjects, kFragmentation, kNative, kFiles, kNoOne, kShared };
 
   bool residency_known = false;                // false (a core): every byte that is there counts
   std::uint64_t rss = 0;                       // as the kernel counted it
@@ -52,6 +56,9 @@ struct MemoryBill {
     std::uint64_t system = 0, free = 0, cached = 0;  // bytes, resident or not
   };
   std::vector<Arena> arenas;
+  // What keeps free memory from being given back, what pins most first, and the sum of what all pin.
+  std::vector<PinnedRow> pins;
+  std::uint64_t pinned = 0;
   PymallocFigures pymalloc;
   std::vector<std::string> doubts;  // what of it is not sure, a sentence each
 };
@@ -68,7 +75,10 @@ struct MemoryBillInput {
   const Capture& capture;
   const Pymalloc& pymalloc;
   const MallocHeap& malloc;
-  const std::vector<MemoryRange>& stacks;  // in order of address
+  const std::vector<MemoryRange>& stacks;       // in order of address
+  const std::vector<SharedMapping>& shared;     // what the kernel counts of each; empty: not asked
+  std::function<std::string(NodeId)> owner_of;  // whose an object is; empty: not asked
+  std::vector<Address> of_tracemalloc;          // where its blocks begin, in order
 };
 
 MemoryBill memory_bill(const MemoryBillInput& input);

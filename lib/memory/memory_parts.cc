@@ -213,6 +213,17 @@ class Unclaimed {
     return std::nullopt;
   }
 
+  // The index of the part that `a` lies in, and that is not claimed.
+  std::optional<std::uint32_t> find_around(Address a) const {
+    if (!position_of(a)) return std::nullopt;
+    const auto behind = std::upper_bound(parts_.begin(), parts_.end(), a,
+                                         [](Address x, const MemoryPart& p) { return x < p.start(); });
+    if (behind == parts_.begin()) return std::nullopt;
+    const MemoryPart& p = *(behind - 1);
+    if (!is_used(p.use()) || p.end() <= a) return std::nullopt;
+    return static_cast<std::uint32_t>(&p - parts_.data());
+  }
+
  private:
   static constexpr std::uint64_t kGrain = 16;
 
@@ -239,73 +250,199 @@ class Unclaimed {
 
 class BufferFinder {
  public:
-  BufferFinder(const HeapGraph& graph, const Objects& objects, Parts& parts)
-      : graph_(graph),
+  // `holder`, by part: who claimed it; empty: nobody asks. `native`: null where nobody asks.
+  BufferFinder(const HeapGraph& graph, const Objects& objects, Parts& parts,
+               LargeVector<std::uint32_t>& holder, std::vector<NativeMemory>* native)
+      : holder_(holder),
+        graph_(graph),
         image_(objects.image()),
         head_(static_cast<std::uint64_t>(objects.layout().PyObject.ob_type) + 8),
         parts_(parts),
-        unclaimed_(image_, parts) {}
-
-  void find() {
-    std::vector<std::uint64_t> reach;  // by type: how much of an object may point to buffers
-    reach.reserve(graph_.types.size());
-    for (const GraphType& type : graph_.types)
-      reach.push_back(type.info && can_point(*type.info)
-                          ? static_cast<std::uint64_t>(std::max<std::int64_t>(type.info->basicsize, 0))
-                          : 0);
-    for (const MemoryPart& p : parts_) {
-      if (p.use() != PartUse::kObject || reach[p.owner()] == 0 || is_null(p.object())) continue;
-      const Address object = p.object();
-      // What stands in front of it may be the collector's, or its dict; its count and its type are no
-      // buffers.
-      look(p.start(), std::min(p.end(), object + reach[p.owner()]), object, p.owner());
-      while (!waiting_.empty()) {
-        const MemoryPart& next = parts_[waiting_.back()];
-        waiting_.pop_back();
-        look(next.start(), next.end(), next.end(), p.owner());
-      }
+        unclaimed_(image_, parts),
+        native_(native) {
+    for (const GraphType& type : graph.types) {
+      const bool points = type.info && can_point(*type.info);
+      reach_.push_back(points ? static_cast<std::uint64_t>(std::max<std::int64_t>(type.info->basicsize, 0))
+                              : 0);
+      may_be_native_.push_back(points && may_have_native_memory(*type.info));
+      is_connection_.push_back(points && type.info->name == "sqlite3.Connection");
+      points_inside_.push_back(points && type.info->name.starts_with("sqlite3."));
     }
   }
 
+  void find() {
+    for (std::uint32_t i = 0; i < parts_.size(); ++i) {
+      const MemoryPart& p = parts_[i];
+      if (p.use() != PartUse::kObject || reach_[p.owner()] == 0 || is_null(p.object())) continue;
+      if (may_be_native_[p.owner()]) natives_.push_back({p.object(), i, false});
+    }
+    // SQLite's statements lead to their database, which is the connection's; and a word that nothing has set,
+    // in a frame or a stack of values, must not. Databases are in lists of their library: what several have
+    // may count for one of them.
+    for (std::uint32_t i = 0; i < natives_.size(); ++i)
+      if (is_connection_[parts_[natives_[i].part].owner()]) claim_after_referents(i);
+    for (const MemoryPart& p : parts_)
+      if (p.use() == PartUse::kObject && reach_[p.owner()] != 0 && !is_null(p.object()) &&
+          !may_be_native_[p.owner()])
+        claim(p);
+    for (std::uint32_t i = 0; i < natives_.size(); ++i) claim_after_referents(i);
+  }
+
  private:
-  static constexpr std::uint64_t kMostFollowed =
-      4096;  // larger buffers hold data or objects, not more buffers
+  // Larger buffers hold data or objects, not more buffers; but the state of a library (zlib's is 6 kB,
+  // SQLite's tables are larger) leads on.
+  static constexpr std::uint64_t kMostFollowed = 4096, kMostFollowedOfLibrary = 65'536;
+
+  static constexpr std::uint32_t kNone = ~std::uint32_t{0};
+
+  struct Native {
+    Address object{};
+    std::uint32_t part = 0;
+    bool met = false;
+  };
+  // An object whose referents are gone through, up to its word `at`.
+  struct Open {
+    std::uint32_t native, at;
+  };
 
   static bool can_point(const TypeInfo& type) {
-    return type.has_references || may_have_buffers(type) || type.resolution == Resolution::kUnknown;
+    return type.has_references || may_have_buffers(type) || type.resolution == Resolution::kUnknown ||
+           may_have_native_memory(type);
+  }
+
+  void claim_after_referents(std::uint32_t first) {
+    if (natives_[first].met) return;
+    natives_[first].met = true;
+    std::vector<Open> open{{first, 0}};
+    while (!open.empty()) {
+      Open& top = open.back();
+      const Native& native = natives_[top.native];
+      const MemoryPart& part = parts_[native.part];
+      const std::uint64_t words =
+          std::min<std::uint64_t>(reach_[part.owner()], part.end() - native.object) / 8;
+      const std::byte* const bytes = image_.at(native.object, words * 8);
+      std::uint32_t next = kNone;
+      for (; bytes && top.at < words && next == kNone; ++top.at) {
+        next = native_at(Address{word_at(bytes, top.at)});
+        if (next != kNone && natives_[next].met) next = kNone;
+      }
+      if (next != kNone) {
+        natives_[next].met = true;
+        open.push_back({next, 0});
+        continue;
+      }
+      const NativeMemory has = claim(parts_[native.part]);
+      if (native_ && has.blocks) native_->push_back(has);
+      open.pop_back();
+    }
+  }
+  std::uint32_t native_at(Address a) const {
+    const auto at = std::lower_bound(natives_.begin(), natives_.end(), a,
+                                     [](const Native& n, Address x) { return n.object < x; });
+    return at == natives_.end() || at->object != a ? kNone
+                                                   : static_cast<std::uint32_t>(at - natives_.begin());
+  }
+
+  // What an object's fields lead to and nobody has becomes its own.
+  NativeMemory claim(const MemoryPart& p) {
+    const Address object = p.object();
+    at_ = static_cast<std::uint32_t>(&p - parts_.data());
+    NativeMemory has;
+    // What stands in front of it may be the collector's, or its dict; its count and its type are no
+    // buffers.
+    look(p.start(), std::min(p.end(), object + reach_[p.owner()]), object, p.owner(), has);
+    while (!waiting_.empty()) {
+      const MemoryPart& next = parts_[waiting_.back()];
+      waiting_.pop_back();
+      follow(next, p.owner(), has);
+    }
+    if (native_ && has.blocks && may_be_native_[p.owner()]) has.object = graph_.index->find(object);
+    return has;
+  }
+  // What of a claimed block leads on. What a list or deque has no items in is not set: words of what was
+  // there before.
+  void follow(const MemoryPart& block, std::uint32_t owner, NativeMemory& has) {
+    const TypeInfo* const type = graph_.types[owner].info;
+    if (type && type->flags & kTpListSubclass) return;
+    if (!type || type->body != TraverseRule::kDeque) {
+      look(block.start(), block.end(), block.end(), owner, has);
+      return;
+    }
+    // leftlink, 64 items, rightlink
+    constexpr std::uint64_t kRightLink = std::uint64_t{65} * 8;
+    look(block.start(), block.start() + 8, block.end(), owner, has);
+    if (block.size() >= kRightLink + 8)
+      look(block.start() + kRightLink, block.start() + kRightLink + 8, block.end(), owner, has);
   }
   // Claims what the words of [start, end) point to, but for those of the head at `object`.
-  void look(Address start, Address end, Address object, std::uint32_t owner) {
+  void look(Address start, Address end, Address object, std::uint32_t owner, NativeMemory& has) {
     const std::byte* const bytes = end > start ? image_.at(start, end - start) : nullptr;
     if (!bytes) return;
     const std::uint64_t words = (end - start) / 8, head = object < end ? (object - start) / 8 : words;
     for (std::uint64_t i = 0; i < words; ++i) {
       if (i == head) i += head_ / 8;
       if (i >= words) return;
-      const auto found = unclaimed_.find(Address{word_at(bytes, i)});
+      auto found = unclaimed_.find(Address{word_at(bytes, i)});
+      if (!found && points_inside_[owner]) found = unclaimed_.find_around(Address{word_at(bytes, i)});
       if (!found) continue;
       MemoryPart& p = parts_[*found];
       p.is_buffer_of(owner);
-      if (p.size() <= kMostFollowed) waiting_.push_back(*found);
+      if (!holder_.empty()) holder_[*found] = at_;
+      has.bytes += p.size();
+      ++has.blocks;
+      if (p.size() <= (may_be_native_[owner] ? kMostFollowedOfLibrary : kMostFollowed))
+        waiting_.push_back(*found);
     }
   }
 
+  LargeVector<std::uint32_t>& holder_;
+  std::uint32_t at_ = 0;  // the part whose buffers are looked for
   const HeapGraph& graph_;
   const Image& image_;
   const std::uint64_t head_;  // bytes
   Parts& parts_;
   const Unclaimed unclaimed_;
+  std::vector<NativeMemory>* const native_;
+  std::vector<std::uint64_t> reach_;  // by type: how much of an object may point to buffers
+  std::vector<bool> may_be_native_;   // by type
+  std::vector<bool> is_connection_;   // by type: sqlite3.Connection
+  std::vector<bool> points_inside_;   // by type: SQLite has the head of a page behind its data
+  std::vector<Native> natives_;       // in order of address
   std::vector<std::uint32_t> waiting_;
 };
 
 }  // namespace
 
-MemoryParts divide_memory(const HeapGraph& graph, const Objects& objects, const Pymalloc& pymalloc,
-                          const MallocHeap& malloc) {
+bool may_have_native_memory(const TypeInfo& type) {
+  if (type.words_end || type.resolution == Resolution::kUnknown) return !(type.flags & kTpTypeSubclass);
+  static constexpr std::string_view kAroundLibraries[] = {
+      "_bz2.",
+      "_hashlib.",
+      "_lzma.",
+      "_sqlite3.",
+      "_ssl.",
+      "_zstd.",
+      "compression.zstd",
+      "builtins.ImagingCore",  // Pillow's, without a module
+      "pyexpat.",
+      "sqlite3.",
+      "ssl.",
+      "zlib."};
+  return std::any_of(std::begin(kAroundLibraries), std::end(kAroundLibraries),
+                     [&](std::string_view name) { return type.name.starts_with(name); });
+}
+
+MemoryParts partition_memory(const HeapGraph& graph, const Objects& objects, const Pymalloc& pymalloc,
+                             const MallocHeap& malloc, bool with_holders, std::vector<NativeMemory>* native) {
   MemoryParts out;
   out.parts = all_parts(objects, pymalloc, malloc);
   place_objects(graph, out);
-  BufferFinder(graph, objects, out.parts).find();
+  if (with_holders) {
+    out.holder.resize(out.parts.size());
+    out.mapped.reserve(out.parts.size());
+    for (const MemoryPart& p : out.parts) out.mapped.push_back(p.use() == PartUse::kMappedChunk);
+  }
+  BufferFinder(graph, objects, out.parts, out.holder, native).find();
   return out;
 }
 

@@ -74,14 +74,39 @@ static_assert(sizeof(MemoryPart) == 16 && Limits{}.types < 1 << 24);
 struct MemoryParts {
   LargeVector<MemoryPart> parts;       // in order of address, not overlapping
   std::vector<std::uint64_t> objects;  // by type of the graph: how many lie in parts
+  // By part, where they were asked for: of a buffer the part of the object that has it, and whether it is a
+  // chunk of malloc's with a mapping of its own.
+  LargeVector<std::uint32_t> holder;
+  std::vector<bool> mapped;
+  // The object that a part is, or whose buffer it is; kNoNode: none, or not asked.
+  NodeId node_of(const HeapGraph& graph, std::size_t part) const {
+    const bool buffer = parts[part].use() == PartUse::kBuffer;
+    if (buffer && holder.empty()) return kNoNode;
+    const MemoryPart& p = buffer ? parts[holder[part]] : parts[part];
+    return p.use() != PartUse::kObject || is_null(p.object()) ? kNoNode : graph.index->find(p.object());
+  }
   // Objects in memory that no known allocator has handed out, ascending: static ones, for instance.
   std::vector<NodeId> elsewhere;
 };
 
+// May the objects of a type have memory of C code that no size rule knows? Those of extensions, and of the
+// modules of the standard library that are made around a C library.
+bool may_have_native_memory(const TypeInfo& type);
+
+// What an object of such a type has.
+struct NativeMemory {
+  NodeId object{};
+  std::uint64_t bytes = 0, blocks = 0;
+};
+
 // Objects lie in the parts around them. What an object's own fields point to and is no object is its buffer,
 // and so is what small buffers point to in turn: lists' items, dicts' tables, numpy's data, the C structures
-// of an extension type. Of several that point to the same the one with the lowest address has it.
-MemoryParts divide_memory(const HeapGraph& graph, const Objects& objects, const Pymalloc& pymalloc,
-                          const MallocHeap& malloc);
+// of an extension type. Of several that point to the same the one with the lowest address has it, but those
+// whose sizes are known go before those that may have native memory, and of these an object that another one
+// refers to goes before that: lxml's document before its elements.
+// `with_holders`: the fields of that name are filled. `native`: takes what each such object has.
+MemoryParts partition_memory(const HeapGraph& graph, const Objects& objects, const Pymalloc& pymalloc,
+                             const MallocHeap& malloc, bool with_holders = false,
+                             std::vector<NativeMemory>* native = nullptr);
 
 }  // namespace heapglass

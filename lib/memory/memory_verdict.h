@@ -1,11 +1,17 @@
 // One sentence on what a memory bill comes to.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 namespace heapglass {
 
 struct MemoryBill;
+
+// Behind the name of a library, in the row of what it has mapped for itself.
+constexpr const char* kOwnPool = ", a pool of its own, used or free";
+
+std::string in_megabytes(std::uint64_t bytes);  // "1,204 MB", "0.4 MB"
 
 // Sets verdict and verdict_text by the rows. `allocator` stands in malloc's place and does not tell what of
 // its memory is free; empty where there is none such.

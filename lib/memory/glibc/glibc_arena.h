@@ -10,12 +10,15 @@
 
 namespace heapglass {
 
-constexpr std::uint64_t kMostHeapBytes = 64 << 20;  // HEAP_MAX_SIZE: heaps of other arenas begin at multiples
+// HEAP_MAX_SIZE, at multiples of which heaps of other arenas begin; with glibc.malloc.hugetlb=2 four huge
+// pages.
+constexpr std::uint64_t kHeapBytes[] = {64 << 20, 8 << 20, 128 << 20, 2048ul << 20, std::uint64_t{4} << 30};
 
 struct GlibcArena {
   Address state{};  // malloc_state
   Address bins{};   // malloc_state.bins
   bool main = false;
+  std::uint64_t heap_bytes = kHeapBytes[0];
   std::uint64_t before_bins() const { return bins - state; }
   Address top() const { return bins - 16; }     // fields, by their distance from the bins
   Address next() const { return bins + 2048; }  // behind binmap, 4 words of 32 bits

@@ -1,11 +1,11 @@
-#include "lib/memory/glibc_heap.h"
+#include "lib/memory/glibc/glibc_heap.h"
 
 #include <algorithm>
-#include <unordered_map>
+#include <optional>
 #include <unordered_set>
 
 #include "lib/base/page.h"
-#include "lib/memory/glibc_arena.h"
+#include "lib/memory/glibc/glibc_arena.h"
 
 namespace heapglass {
 namespace {
@@ -56,11 +56,12 @@ std::vector<ArenaRegion> regions_of(const Reader& r, const GlibcArena& arena, co
     return regions;
   }
   // heap_info: ar_ptr, prev, size. The newest heap has the top.
-  const Address first{value(arena.state) / kMostHeapBytes * kMostHeapBytes};
-  Address heap{r.word(arena.top()) / kMostHeapBytes * kMostHeapBytes};
+  const std::uint64_t most = arena.heap_bytes;
+  const Address first{value(arena.state) / most * most};
+  Address heap{r.word(arena.top()) / most * most};
   for (int n = 0; n < 100'000 && !is_null(heap) && r.word(heap) == value(arena.state); ++n) {
     const Address behind = heap == first ? arena.end() : heap + (arena.state - first);
-    const std::uint64_t size = std::min(r.word(heap + 16), kMostHeapBytes);
+    const std::uint64_t size = std::min(r.word(heap + 16), most);
     regions.push_back({heap, Address{(value(behind) + 15) / 16 * 16}, heap + size});
     heap = Address{r.word(heap + 8)};
   }
@@ -84,8 +85,8 @@ void walk(const Reader& r, const ArenaRegion& region, Address top, MallocArena& 
       at = at + size;
       return add(at, region.end - at, ChunkState::kOverhead);
     }
-    // The last two of a heap that is not the newest are fence posts.
-    const bool fence = !out.main && left <= 2 * kLeastChunk && (size == 0 || size == kHeader);
+    // The last two of a heap that is not the newest are fence posts, and of brk's where it could not grow.
+    const bool fence = left <= 2 * kLeastChunk && (size == 0 || size == kHeader);
     if (fence) return add(at, left, ChunkState::kOverhead);
     if (size < kLeastChunk || size % 16 || size > left) break;
     const Address next = at + size;
@@ -100,7 +101,84 @@ void walk(const Reader& r, const ArenaRegion& region, Address top, MallocArena& 
   }
 }
 
-using Places = std::unordered_map<std::uint64_t, std::size_t>;  // chunk address -> index of chunks
+// What malloc can have asked the kernel for. Neighbours are one: several chunks may lie in what the kernel
+// shows as one mapping, and one chunk in several, where madvise was called for a part of it, as numpy does
+// for the huge pages of arrays of 4 MiB and more.
+std::vector<MallocArena::Range> anonymous_ranges(const Mappings& mappings) {
+  std::vector<MallocArena::Range> ranges;
+  for (const Mapping& m : mappings) {
+    const bool file = m.has_file() && !m.path.starts_with("/anon_hugepage");  // which is anonymous memory
+    if (!m.writable || m.shared || file || m.path.starts_with("[stack") || m.path == "[heap]") continue;
+    if (!ranges.empty() && ranges.back().start + ranges.back().size == m.start)
+      ranges.back().size += m.end - m.start;
+    else
+      ranges.push_back({m.start, m.end - m.start});
+  }
+  return ranges;
+}
+
+// The main arena takes regions by mmap where brk cannot grow, and always with glibc.malloc.hugetlb=2. Nothing
+// names them: such a region begins at a page with a chunk that has none before it, and ends with the arena's
+// top, or two fence posts at the end of a page.
+class MappedRegions {
+ public:
+  MappedRegions(const Reader& r, Address top, std::uint64_t missing) : r_(r), top_(top), missing_(missing) {}
+
+  std::vector<ArenaRegion> find(const Mappings& mappings, const std::vector<MallocArena::Range>& taken) {
+    std::vector<ArenaRegion> found;
+    auto next = taken.begin();
+    for (const MallocArena::Range& range : anonymous_ranges(mappings)) {
+      const Address range_end = range.start + range.size;
+      for (Address at = range.start; at < range_end && missing_ > 0;) {
+        while (next != taken.end() && next->start + next->size <= at) ++next;
+        if (next != taken.end() && next->start <= at) {
+          at = page_up(next->start + next->size);
+          continue;
+        }
+        const Address most = next == taken.end() ? range_end : std::min(range_end, next->start);
+        const Address end = end_of(at, most);
+        if (!is_null(end)) {
+          found.push_back({at, at, end});
+          missing_ -= std::min<std::uint64_t>(missing_, end - at);
+        }
+        at = is_null(end) ? at + kPage : end;
+      }
+    }
+    return found;
+  }
+
+ private:
+  // Where the region that begins here ends; null: none does.
+  Address end_of(Address start, Address most) const {
+    if (r_.word(start) != 0 || (r_.head(start) & kFlags) != kPrevInUse) return {};
+    for (Address at = start; at + kHeader <= most;) {
+      const std::uint64_t head = r_.head(at), size = head & ~kFlags, left = most - at;
+      if (size > left) return {};
+      const Address next = at + size;
+      if (at == top_) return value(next) % kPage == 0 ? next : Address{};
+      if (size == kHeader) {
+        const Address end = next + kHeader;
+        const bool fence = (head & kIsMapped) == 0 && r_.head(next) == (kHeader | kPrevInUse) && end <= most;
+        return fence && value(end) % kPage == 0 ? end : Address{};
+      }
+      if (size < kLeastChunk || size % 16 || head & kIsMapped) return {};
+      at = next;
+    }
+    return {};
+  }
+
+  const Reader& r_;
+  const Address top_;
+  std::uint64_t missing_;  // bytes that the arena says it has, and are in no region so far
+};
+
+// The index of the used chunk at an address: chunks are in order of address.
+std::optional<std::size_t> used_chunk_at(const std::vector<MallocChunk>& chunks, Address a) {
+  const auto at = std::lower_bound(chunks.begin(), chunks.end(), a,
+                                   [](const MallocChunk& c, Address x) { return c.start < x; });
+  if (at == chunks.end() || at->start != a || at->state != ChunkState::kUsed) return std::nullopt;
+  return static_cast<std::size_t>(at - chunks.begin());
+}
 
 // The chunks that the bins name must be those that their neighbours call free.
 void check_bins(const Reader& r, const GlibcArena& arena, MallocArena& out) {
@@ -113,17 +191,17 @@ void check_bins(const Reader& r, const GlibcArena& arena, MallocArena& out) {
   out.sure = out.sure && in_bins == walked;
 }
 
-void mark_fast(const Reader& r, const GlibcArena& arena, const Places& places, MallocArena& out) {
+void mark_fast(const Reader& r, const GlibcArena& arena, MallocArena& out) {
   if (is_null(arena.fast_bins())) return;
   for (std::uint64_t i = 0; i < 10; ++i) {
     Address chunk{r.word(arena.fast_bins() + 8 * i)};
     for (std::size_t n = 0; !is_null(chunk) && n <= out.chunks.size(); ++n) {
-      const auto at = places.find(value(chunk));
-      if (at == places.end() || out.chunks[at->second].state != ChunkState::kUsed) {
+      const auto at = used_chunk_at(out.chunks, chunk);
+      if (!at) {
         out.sure = false;
         break;
       }
-      out.chunks[at->second].state = ChunkState::kFast;
+      out.chunks[*at].state = ChunkState::kFast;
       chunk = r.link(chunk + kHeader);
     }
   }
@@ -161,7 +239,7 @@ std::vector<Address> cached_by(const Reader& r, const MallocChunk& chunk, const 
   return members;
 }
 
-void mark_cached(const Reader& r, std::vector<MallocArena>& arenas, const std::vector<Places>& places) {
+void mark_cached(const Reader& r, std::vector<MallocArena>& arenas) {
   std::uint64_t budget = 10'000'000;  // links: chunks that only look like a cache may lead in circles
   for (const MallocArena& arena : arenas) {
     for (const MallocChunk& chunk : arena.chunks) {
@@ -169,11 +247,11 @@ void mark_cached(const Reader& r, std::vector<MallocArena>& arenas, const std::v
       for (const CacheShape& shape : kCacheShapes) {
         if (chunk.size != (shape.bins * 10 + 8 + 15) / 16 * 16) continue;
         for (const Address member : cached_by(r, chunk, shape, budget)) {
-          for (std::size_t a = 0; a < arenas.size(); ++a) {
-            const auto at = places[a].find(value(member));
-            if (at == places[a].end() || arenas[a].chunks[at->second].state != ChunkState::kUsed) continue;
-            arenas[a].chunks[at->second].state = ChunkState::kCached;
-            arenas[a].cached_bytes += arenas[a].chunks[at->second].size;
+          for (MallocArena& other : arenas) {
+            const auto at = used_chunk_at(other.chunks, member);
+            if (!at) continue;
+            other.chunks[*at].state = ChunkState::kCached;
+            other.cached_bytes += other.chunks[*at].size;
           }
         }
       }
@@ -211,15 +289,24 @@ void find_trimmable(MallocArena& arena) {
   }
 }
 
-MallocArena read_arena(const Reader& r, const GlibcArena& glibc, const Mappings& mappings, Places& places) {
+MallocArena read_arena(const Reader& r, const GlibcArena& glibc, const Mappings& mappings,
+                       const std::vector<MallocArena::Range>& taken) {
   MallocArena out{.address = glibc.state, .main = glibc.main, .system_bytes = r.word(glibc.system_mem())};
   const Address top{r.word(glibc.top())};
-  const auto regions = regions_of(r, glibc, mappings);
+  auto regions = regions_of(r, glibc, mappings);
+  if (glibc.main) {
+    std::uint64_t missing = out.system_bytes;
+    for (const ArenaRegion& region : regions)
+      missing -= std::min<std::uint64_t>(missing, region.end - region.start);
+    for (const ArenaRegion& region : MappedRegions(r, top, missing).find(mappings, taken))
+      regions.push_back(region);
+    // Chunks are looked up by their addresses.
+    std::sort(regions.begin(), regions.end(),
+              [](const ArenaRegion& a, const ArenaRegion& b) { return a.start < b.start; });
+  }
   for (const ArenaRegion& region : regions) walk(r, region, top, out);
   check_bins(r, glibc, out);
-  for (std::size_t i = 0; i < out.chunks.size(); ++i)
-    if (out.chunks[i].state == ChunkState::kUsed) places.emplace(value(out.chunks[i].start), i);
-  mark_fast(r, glibc, places, out);
+  mark_fast(r, glibc, out);
   bool has_top = out.system_bytes == 0;
   for (const MallocChunk& c : out.chunks) {
     if (c.state == ChunkState::kFree || c.state == ChunkState::kFast || c.state == ChunkState::kTop)
@@ -229,22 +316,6 @@ MallocArena read_arena(const Reader& r, const GlibcArena& glibc, const Mappings&
   out.sure = out.sure && has_top;
   find_trimmable(out);
   return out;
-}
-
-// What malloc can have asked the kernel for. Neighbours are one: several chunks may lie in what the kernel
-// shows as one mapping, and one chunk in several, where madvise was called for a part of it, as numpy does
-// for the huge pages of arrays of 4 MiB and more.
-std::vector<MallocArena::Range> anonymous_ranges(const Mappings& mappings) {
-  std::vector<MallocArena::Range> ranges;
-  for (const Mapping& m : mappings) {
-    if (!m.writable || m.shared || m.has_file() || m.path.starts_with("[stack") || m.path == "[heap]")
-      continue;
-    if (!ranges.empty() && ranges.back().start + ranges.back().size == m.start)
-      ranges.back().size += m.end - m.start;
-    else
-      ranges.push_back({m.start, m.end - m.start});
-  }
-  return ranges;
 }
 
 // Chunks with a mapping of their own have nothing before them, and whole pages.
@@ -295,12 +366,10 @@ MallocHeap read_glibc_heap(const Capture& capture, const std::vector<MallocArena
   MallocHeap heap;
   const std::vector<GlibcArena> found = find_glibc_arenas(capture);
   if (found.empty()) return heap;
-  heap.name = "glibc malloc";
   const Reader reader(*capture.image);
-  std::vector<Places> places(found.size());
-  for (std::size_t i = 0; i < found.size(); ++i)
-    heap.arenas.push_back(read_arena(reader, found[i], capture.mappings, places[i]));
-  mark_cached(reader, heap.arenas, places);
+  for (const GlibcArena& arena : found)
+    heap.arenas.push_back(read_arena(reader, arena, capture.mappings, taken));
+  mark_cached(reader, heap.arenas);
   std::vector<MallocArena::Range> all = taken;
   for (const MallocArena& arena : heap.arenas)
     for (const MallocChunk& c : arena.chunks) {

@@ -1,4 +1,4 @@
-#include "lib/memory/glibc_arena.h"
+#include "lib/memory/glibc/glibc_arena.h"
 
 #include <algorithm>
 
@@ -40,9 +40,13 @@ std::vector<GlibcArena> ring(const Image& image, Address bins, std::uint64_t bef
   while (arenas.size() < kMostArenas) {
     const Address next{word(image, arenas.back().next())};
     if (next == arenas.front().state) return arenas;
-    const GlibcArena arena{next, next + before_bins, false};
-    const Address heap{value(next) / kMostHeapBytes * kMostHeapBytes};
-    if (word(image, heap) != value(next) || !has_bins(image, arena.bins)) break;
+    GlibcArena arena{next, next + before_bins, false};
+    const auto fits = [&](std::uint64_t bytes) {
+      return word(image, Address{value(next) / bytes * bytes}) == value(next);
+    };
+    const auto heap_bytes = std::find_if(std::begin(kHeapBytes), std::end(kHeapBytes), fits);
+    if (heap_bytes == std::end(kHeapBytes) || !has_bins(image, arena.bins)) break;
+    arena.heap_bytes = *heap_bytes;
     arenas.push_back(arena);
   }
   return {};

@@ -1,7 +1,7 @@
 // Any bytes as the memory of a process that has glibc's main arena: in the C library's data, and a heap.
 #include <cstring>
 
-#include "lib/memory/glibc_heap.h"
+#include "lib/memory/glibc/glibc_heap.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace heapglass;

@@ -6,7 +6,7 @@
 
 namespace heapglass {
 
-// Without a name where no libc with an arena is found. `taken`: ranges that others are known to have, in
+// Without arenas where no libc with one is found. `taken`: ranges that others are known to have, in
 // order of address: no chunk with a mapping of its own is looked for there.
 MallocHeap read_glibc_heap(const Capture& capture, const std::vector<MallocArena::Range>& taken);
 
