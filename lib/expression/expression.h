@@ -72,9 +72,9 @@ class ExpressionObjects {
 };
 
 // The moment that a threshold looks at.
-class ExpressionMoment {
+class ExpressionSample {
  public:
-  virtual ~ExpressionMoment() = default;
+  virtual ~ExpressionSample() = default;
   // nullopt: nobody knows.
   virtual std::optional<double> measure(const ExpressionMeasure& measure) const = 0;
 };
@@ -96,7 +96,7 @@ class Expression {
   bool uses(ExpressionField field) const;
   // Of a threshold: the comparisons that make it true, "growth(rss) is 7.31 %, which is > 5 %"; none: it is
   // not exceeded.
-  std::vector<std::string> exceeded(const ExpressionMoment& moment) const;
+  std::vector<std::string> exceeded(const ExpressionSample& sample) const;
   std::vector<ExpressionMeasure> measures() const;
   const std::string& text() const { return text_; }
 
@@ -105,6 +105,12 @@ class Expression {
   std::string text_;
   std::vector<Node> nodes_;  // children before parents; the last one is the whole
 };
+
+// What a condition is written with, for who offers it: fields and joining words.
+struct ExpressionWord {
+  std::string_view word, meaning;
+};
+std::vector<ExpressionWord> expression_words();
 
 // The languages in full, for people.
 std::string expression_help();

@@ -40,6 +40,21 @@ const std::vector<ExpressionMeasureName>& expression_measures() {
   return measures;
 }
 
+std::vector<ExpressionWord> expression_words() {
+  std::vector<ExpressionWord> words;
+  for (const ExpressionFieldName& f : expression_fields()) words.push_back({f.name, f.meaning});
+  for (const ExpressionWord& each :
+       std::initializer_list<ExpressionWord>{{"self", "the object itself"},
+                                             {"is", "of this type or derived from it, or None"},
+                                             {"in", "of a list, a part of a text, a key of a dict"},
+                                             {"not", "the opposite; not in, is not"},
+                                             {"and", "both"},
+                                             {"or", "one of both"},
+                                             {"None", ""}})
+    words.push_back(each);
+  return words;
+}
+
 std::string threshold_help() {
   std::string text =
       "Thresholds, for --fail-if: where one is exceeded the exit code is 1 and the reason is told.\n\n"

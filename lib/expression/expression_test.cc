@@ -213,6 +213,31 @@ TEST(Expression, HelpsWithExamplesThatParse) {
   EXPECT_GE(examples, 8u);
 }
 
+TEST(Expression, OffersWordsThatItKnows) {
+  const std::vector<ExpressionWord> words = expression_words();
+  for (const ExpressionWord& each : words) {
+    const std::string word(each.word);
+    // Each alone, as a comparison, in front of a field, between two, or behind one.
+    const bool is_known = [&] {
+      for (const std::string& text :
+           {word, word + " == 1", word + " == 'x'", "type " + word + " None", word + " tracked",
+            "tracked " + word + " gc", "type " + word + " (dict, list)", "self is " + word}) {
+        try {
+          (void)Expression::parse(text, "");
+          return true;
+        } catch (const Error&) {
+        }
+      }
+      return false;
+    }();
+    EXPECT_TRUE(is_known) << word;
+  }
+  for (const char* const needed : {"type", "retained", "self", "and", "not", "is"})
+    EXPECT_TRUE(std::any_of(words.begin(), words.end(), [&](const auto& each) {
+      return each.word == needed;
+    })) << needed;
+}
+
 TEST(TextMatches, StarsAndQuestionMarks) {
   EXPECT_TRUE(text_matches("a*c*e", "abcde"));
   EXPECT_FALSE(text_matches("a*c*f", "abcde"));

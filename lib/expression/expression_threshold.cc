@@ -47,7 +47,7 @@ std::string name_of(const ExpressionMeasure& m) {
 
 class Judge {
  public:
-  Judge(const std::vector<Node>& nodes, const ExpressionMoment& moment) : nodes_(nodes), moment_(moment) {}
+  Judge(const std::vector<Node>& nodes, const ExpressionSample& sample) : nodes_(nodes), sample_(sample) {}
 
   // As deep as the parser has let it nest. Into `reasons` what makes it true.
   bool truth(std::uint32_t i, std::vector<std::string>& reasons) const {
@@ -76,14 +76,14 @@ class Judge {
  private:
   bool known(std::uint32_t i) const {
     const Node& node = nodes_[i];
-    if (node.kind == Node::Kind::kMeasure) return moment_.measure(node.measure).has_value();
+    if (node.kind == Node::Kind::kMeasure) return sample_.measure(node.measure).has_value();
     return std::all_of(node.children.begin(), node.children.end(), [&](std::uint32_t c) { return known(c); });
   }
 
   static constexpr std::string_view kOps[] = {"==", "!=", "<", "<=", ">", ">="};
 
   std::optional<double> value(const Node& node) const {
-    if (node.kind == Node::Kind::kMeasure) return moment_.measure(node.measure);
+    if (node.kind == Node::Kind::kMeasure) return sample_.measure(node.measure);
     if (const auto* n = std::get_if<std::int64_t>(&node.literal)) return static_cast<double>(*n);
     return std::get<double>(node.literal);
   }
@@ -140,14 +140,14 @@ class Judge {
   }
 
   const std::vector<Node>& nodes_;
-  const ExpressionMoment& moment_;
+  const ExpressionSample& sample_;
 };
 
 }  // namespace
 
-std::vector<std::string> Expression::exceeded(const ExpressionMoment& moment) const {
+std::vector<std::string> Expression::exceeded(const ExpressionSample& sample) const {
   std::vector<std::string> reasons;
-  if (!Judge(nodes_, moment).truth(static_cast<std::uint32_t>(nodes_.size() - 1), reasons)) reasons.clear();
+  if (!Judge(nodes_, sample).truth(static_cast<std::uint32_t>(nodes_.size() - 1), reasons)) reasons.clear();
   return reasons;
 }
 

@@ -5,7 +5,7 @@
 namespace heapglass {
 namespace {
 
-class Fixed final : public ExpressionMoment {
+class Fixed final : public ExpressionSample {
  public:
   std::optional<double> measure(const ExpressionMeasure& m) const override {
     if (m.name == "peak") return std::nullopt;

@@ -96,13 +96,13 @@ class SemiNca {
   std::uint32_t evaluate(std::uint32_t v, std::uint32_t linked) {
     if (ancestor_[v] < linked) return label_[v];
     do {
-      way_.push_back(v);
+      path_.push_back(v);
       v = ancestor_[v];
     } while (ancestor_[v] >= linked);
     std::uint32_t above = v, best = label_[v];
-    while (!way_.empty()) {
-      v = way_.back();
-      way_.pop_back();
+    while (!path_.empty()) {
+      v = path_.back();
+      path_.pop_back();
       ancestor_[v] = ancestor_[above];
       if (semi_[best] < semi_[label_[v]]) {
         label_[v] = best;
@@ -116,7 +116,7 @@ class SemiNca {
   std::vector<std::uint32_t> ancestor_, semi_, label_;
 
  private:
-  std::vector<std::uint32_t> way_;
+  std::vector<std::uint32_t> path_;
 };
 
 }  // namespace
@@ -145,7 +145,7 @@ Dominators::Dominators(const Graph& graph, const std::vector<bool>& held)
       while (dominator[w] > work.semi_[w]) dominator[w] = dominator[dominator[w]];
   }
   for (std::uint32_t n = 0; n < graph.nodes(); ++n) {
-    bytes_[n] = graph.size[n];
+    bytes_[n] = graph.all_bytes(n);
     objects_[n] = 1;
   }
   for (std::uint32_t w = count; w > 0; --w) {
@@ -163,7 +163,7 @@ std::vector<std::uint64_t> Dominators::retained_by(const Graph& graph, std::span
   // The nearest dominator of the same row, if any, is found by walking the tree with the rows of the way at
   // hand.
   std::vector<std::uint64_t> bytes(rows);
-  std::vector<std::uint32_t> on_way(rows);
+  std::vector<std::uint32_t> on_path(rows);
   std::vector<std::uint32_t> first(order_.size() + 2);
   std::vector<std::uint32_t> child(order_.size());
   const std::uint32_t outside = static_cast<std::uint32_t>(order_.size());
@@ -175,18 +175,18 @@ std::vector<std::uint64_t> Dominators::retained_by(const Graph& graph, std::span
   struct Open {
     std::uint32_t node, at;
   };
-  std::vector<Open> way{{outside, first[outside]}};
-  while (!way.empty()) {
-    Open& top = way.back();
+  std::vector<Open> path{{outside, first[outside]}};
+  while (!path.empty()) {
+    Open& top = path.back();
     if (top.at == first[top.node + 1]) {
-      if (top.node != outside) --on_way[row_of[graph.type[top.node]]];
-      way.pop_back();
+      if (top.node != outside) --on_path[row_of[graph.type[top.node]]];
+      path.pop_back();
       continue;
     }
     const std::uint32_t n = child[top.at++];
     const std::uint32_t row = row_of[graph.type[n]];
-    if (on_way[row]++ == 0) bytes[row] += bytes_[n];
-    way.push_back({n, first[n]});
+    if (on_path[row]++ == 0) bytes[row] += bytes_[n];
+    path.push_back({n, first[n]});
   }
   return bytes;
 }

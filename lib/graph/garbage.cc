@@ -132,7 +132,7 @@ void Collection::join_components() {
       out_.components.emplace_back();
     }
     out_.components[c].nodes.push_back(node);
-    out_.components[c].bytes += graph_.size[index(node)];
+    out_.components[c].bytes += graph_.all_bytes(index(node));
   }
   std::stable_sort(out_.components.begin(), out_.components.end(),
                    [](const auto& a, const auto& b) { return a.bytes > b.bytes; });

@@ -37,12 +37,16 @@ class SizeColumn {
 struct Graph {
   LargeVector<std::uint32_t> type;  // by node: a number that is equal for nodes of one type
   SizeColumn size;                  // by node: sys.getsizeof
+  // By node: bytes of it in buffers that its size does not count. Empty: nobody has looked for any.
+  SizeColumn beyond;
   // References, where they were asked for: node n owns [first_edge[n], first_edge[n + 1]).
   LargeVector<std::uint64_t> first_edge;
   LargeVector<NodeId> referent;       // by edge
   LargeVector<EdgeClass> edge_class;  // by edge
 
   std::uint32_t nodes() const { return static_cast<std::uint32_t>(type.size()); }
+  // What an object takes: the one size that sums are made of.
+  std::uint64_t all_bytes(std::size_t n) const { return size[n] + (beyond.size() ? beyond[n] : 0); }
   bool has_references() const { return !first_edge.empty(); }
   std::span<const NodeId> referents(NodeId n) const {
     const std::uint64_t a = first_edge[index(n)], b = first_edge[index(n) + 1];

@@ -169,7 +169,7 @@ std::vector<RootPaths::Group> RootPaths::groups(
     const auto [at, is_new] = by_class.try_emplace(c);
     if (is_new) at->second = {target, 0, 0, std::min(classes[c].merged_at, classes[c].depth + 1)};
     ++at->second.objects;
-    at->second.bytes += graph_.size[index(target)];
+    at->second.bytes += graph_.all_bytes(index(target));
   }
   std::vector<Group> groups;
   groups.reserve(by_class.size());

@@ -17,7 +17,7 @@ struct Chunk {
   std::vector<EdgeClass> classes;
   std::vector<std::pair<std::uint32_t, std::uint64_t>> large;  // node, bytes
   std::vector<std::pair<std::uint32_t, Address>> unsized;      // only their own code knows their size
-  std::map<std::string, std::uint64_t> unresolved;
+  std::map<std::string, std::uint64_t> unresolved, by_word;
 };
 
 class Filler final : public EdgeSink {
@@ -28,6 +28,14 @@ class Filler final : public EdgeSink {
   void skip_visited(bool yes) {
     drain();
     skip_visited_ = yes;
+  }
+  // From here on references to these are passed over. Returns how many others were added since the last call.
+  std::size_t pass_over(std::span<const Address> known) {
+    drain();
+    known_ = known;
+    const std::size_t added = chunk_.referents.size() - counted_;
+    counted_ = chunk_.referents.size();
+    return added;
   }
 
  private:
@@ -41,6 +49,7 @@ class Filler final : public EdgeSink {
       if (bits_[i] == ~std::uint64_t{0} || (skip_visited_ && edges[i].cls == EdgeClass::kVisited)) continue;
       const NodeId id = index_.find_bit(bits_[i]);
       if (id == kNoNode) continue;
+      if (std::find(known_.begin(), known_.end(), edges[i].referent) != known_.end()) continue;
       chunk_.referents.push_back(id);
       chunk_.classes.push_back(edges[i].cls);
     }
@@ -49,6 +58,8 @@ class Filler final : public EdgeSink {
   EdgeBudget& budget_;
   Chunk& chunk_;
   bool skip_visited_ = false;
+  std::span<const Address> known_;
+  std::size_t counted_ = 0;
   std::uint64_t bits_[256];
 };
 
@@ -122,12 +133,15 @@ class Fill {
     for (const Chunk& chunk : chunks_) {
       for (const auto& [node, bytes] : chunk.large) graph_.size.set_large(node, bytes);
       for (const auto& [name, count] : chunk.unresolved) unresolved_[name] += count;
+      for (const auto& [name, count] : chunk.by_word) by_word_[name] += count;
     }
     ask_sizes(options_.resolver, chunks_, graph_);
     if (options_.references) merge(chunks_, cuts_, graph_);
   }
   // How many objects have unknown references, by type or module.
   const std::map<std::string, std::uint64_t>& unresolved() const { return unresolved_; }
+  // How many references were found as words alone, by the type of who has them.
+  const std::map<std::string, std::uint64_t>& by_word() const { return by_word_; }
 
  private:
   // Types in an order that does not depend on which worker met them first.
@@ -176,6 +190,8 @@ class Fill {
       if (options_.references) {
         const std::size_t before = chunk.referents.size();
         fill_references(references, object, type, source, filler);
+        if (const std::size_t words = fill_words(references, object, type, source, filler))
+          chunk.by_word[type.name] += words;
         chunk.counts.push_back(static_cast<std::uint32_t>(chunk.referents.size() - before));
       }
       ++node;
@@ -206,6 +222,18 @@ class Fill {
     filler.drain();
   }
 
+  // How many references it added. What the resolver has told is told.
+  std::size_t fill_words(const References& references, Address object, const TypeInfo& type,
+                         const ReferenceSource& source, Filler& filler) const {
+    constexpr std::size_t kMany = 1000;  // a collection, whose items are not in its struct
+    if (!type.words_end || !options_.scan || source.by == ReferenceSource::By::kScan ||
+        source.visited.size() > kMany)
+      return 0;
+    filler.pass_over(source.visited);
+    references.words(object, type, filler);
+    return filler.pass_over({});
+  }
+
   // The type, or the module with its name where its C state alone is unknown.
   std::string name_of_unresolved(Address object, const TypeInfo& type) const {
     if (type.resolution != Resolution::kExact) return type.name;
@@ -225,7 +253,7 @@ class Fill {
   std::vector<std::uint32_t> graph_type_;  // by TypeInfo::index
   std::vector<std::uint64_t> cuts_{0};     // blocks: chunk c has those from cuts_[c] to cuts_[c + 1]
   std::vector<Chunk> chunks_;
-  std::map<std::string, std::uint64_t> unresolved_;
+  std::map<std::string, std::uint64_t> unresolved_, by_word_;
 };
 
 }  // namespace
@@ -247,6 +275,7 @@ HeapGraph build_graph(std::shared_ptr<const Image> image, TypeTable& types,
   Fill fill(graph, types, marking, options, health);
   fill.run();
   for (const auto& [name, count] : fill.unresolved()) report.unresolved[name] += count;
+  report.by_word = fill.by_word();
   graph.roots = graph_roots(*graph.index, std::move(roots));
   return graph;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 
@@ -20,6 +21,9 @@ struct BuildOptions {
   bool scan = true;              // guess the references of those that stay unknown from their bytes
   // Of the target's threads: a collection that goes on has lists on one of their stacks.
   std::vector<Address> stack_pointers;
+  // Objects that nothing marked leads to, in order of address, by the blocks of the allocators
+  // (unreached_objects.h). Not there: none are looked for.
+  std::function<std::vector<Address>(const AddressIndex& marked, TypeTable& types)> find_unreached;
 };
 
 struct BuildReport {
@@ -29,6 +33,10 @@ struct BuildReport {
   std::uint64_t loose = 0;  // objects found on that collection's own lists alone
   // Objects whose references are not known exactly, by what they are: extension types, modules with C state.
   std::map<std::string, std::uint64_t> unresolved;
+  // References of extension types that no tp_traverse tells, found as words of their structs, by type.
+  std::map<std::string, std::uint64_t> by_word;
+  // Objects that nothing leads to, known by their blocks alone, by type.
+  std::map<std::string, std::uint64_t> unreached;
   // Objects that only such guesses lead to; what these refer to is not counted again.
   std::uint64_t guessed = 0;
   // Objects whose references the resolver told; types of which it could tell too few, so that it was not

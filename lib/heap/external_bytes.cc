@@ -1,13 +1,23 @@
 #include "lib/heap/external_bytes.h"
 
+#include "lib/python/sizes.h"
+
 namespace heapglass {
 
-ExternalBytes external_of(const HeapGraph& graph, const Objects& objects, NodeId node) {
+BufferBytes buffers_of(const HeapGraph& graph, const Objects& objects, NodeId node, Address object) {
   const std::uint32_t n = index(node);
-  if (graph.external.size()) return {graph.external[n], graph.beyond[n] == 0};
+  const std::uint64_t beyond = graph.beyond.size() ? graph.beyond[n] : 0;
+  if (graph.external.size()) return {graph.external[n], beyond};
   const TypeInfo* const type = graph.types[graph.type[n]].info;
-  if (!type || !may_have_buffers(*type)) return {};
-  return external_of(objects, graph.index->address(node), *type, graph.size[n]);
+  if (!type || !may_have_buffers(*type)) return {beyond, beyond};
+  const ExternalBytes external = external_of(objects, object, *type, graph.size[n]);
+  if (external.in_size) return {external.bytes + beyond, beyond};
+  const std::uint64_t unreported = graph.beyond.size() ? beyond : external.bytes;
+  return {unreported, unreported};
+}
+
+BufferBytes buffers_of(const HeapGraph& graph, const Objects& objects, NodeId node) {
+  return buffers_of(graph, objects, node, graph.index->address(node));
 }
 
 }  // namespace heapglass

@@ -61,6 +61,7 @@ struct Heap::Answers {
   };
 
   OnDemand<Referrers> referrers;
+  OnDemand<std::vector<NodeId>> weak_referents;  // sorted, one for each reference
   OnDemand<ExternalRoots> external_roots;
   OnDemand<Dominators> dominators;
   OnDemand<std::vector<NodeId>> modules;
@@ -120,6 +121,18 @@ std::uint64_t Heap::torn() const {
 
 const Referrers& Heap::referrers() const {
   return answers_->referrers.get([&] { return reverse(graph()); });
+}
+
+std::uint64_t Heap::weak_references(NodeId node) const {
+  const auto& all = answers_->weak_referents.get([&] {
+    std::vector<NodeId> referents;
+    for (std::uint64_t e = 0; e < graph().edge_class.size(); ++e)
+      if (graph().edge_class[e] == EdgeClass::kWeak) referents.push_back(graph().referent[e]);
+    std::sort(referents.begin(), referents.end());
+    return referents;
+  });
+  const auto [first, end] = std::equal_range(all.begin(), all.end(), node);
+  return static_cast<std::uint64_t>(end - first);
 }
 
 const ExternalRoots& Heap::external_roots() const {

@@ -99,6 +99,8 @@ class Heap {
 
   // On demand; all need the graph's references.
   const Referrers& referrers() const;
+  // How many of the references to it are weak.
+  std::uint64_t weak_references(NodeId node) const;
   const ExternalRoots& external_roots() const;
   const Dominators& dominators() const;
   // Modules that sys.modules has under their names.

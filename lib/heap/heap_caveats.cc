@@ -29,6 +29,11 @@ std::string in_brackets(std::uint64_t n) { return " (" + std::to_string(n) + ")"
 
 std::vector<Caveat> Heap::caveats() const {
   std::vector<Caveat> out = capture().caveats;
+  // A snapshot has those of the whole graph, of which an answer may have asked for a part.
+  std::erase_if(out, [&](const Caveat& c) {
+    if (c.kind == "references-by-word") return !graph().has_references();
+    return graph().nodes() == 0 && (c.kind == "objects-unreached" || c.kind == "sizes-contradicted");
+  });
   for (const TargetState& state : states())
     out.push_back({"state", 0, state.name + ": " + state.text, {state.name}});
   for (const std::string& file : target().shrunk_files())

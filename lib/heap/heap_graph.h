@@ -33,9 +33,9 @@ struct GraphRoot {
 struct HeapGraph : Graph {
   std::unique_ptr<AddressIndex> index;
   std::vector<GraphType> types;  // by name, then address
-  // By node, of a snapshot: bytes in buffers apart from the object's own block, and those of them that its
-  // size does not count. Empty: the memory tells (python/sizes.h).
-  SizeColumn external, beyond;
+  // By node, of a snapshot: bytes in buffers apart from the object's own block, those included that its size
+  // does not count. Empty: the memory tells (external_bytes.h).
+  SizeColumn external;
   // By node, of a snapshot that has hashes in place of values: equal for equal values; 0: it has none. Empty:
   // no hashes.
   std::vector<std::uint64_t> value_hash;

@@ -28,7 +28,10 @@ const std::vector<Edge>& Labels::references_of(NodeId n) {
     Collected sink;
     const TypeInfo& type = type_of(n);
     references_.visit(address(n), type, sink);
-    if (type.resolution == Resolution::kUnknown) references_.scan(address(n), type, sink);
+    if (type.resolution == Resolution::kUnknown)
+      references_.scan(address(n), type, sink);
+    else
+      references_.words(address(n), type, sink);
     sink.drain();
     at->second = std::move(sink.edges);
     add_told(n, at->second);
@@ -42,11 +45,21 @@ void Labels::add_told(NodeId n, std::vector<Edge>& edges) const {
   const std::uint64_t first = graph_.first_edge[index(n)];
   const std::span<const NodeId> referents = graph_.referents(n);
   const auto classes = std::span(graph_.edge_class).subspan(first, referents.size());
-  if (std::find(classes.begin(), classes.end(), EdgeClass::kGuess) == classes.end())
-    std::erase_if(edges, [](const Edge& e) { return e.cls == EdgeClass::kGuess; });
+  const auto is_guess = [](const Edge& e) { return e.cls == EdgeClass::kGuess; };
+  if (std::any_of(edges.begin(), edges.end(), is_guess)) {
+    std::unordered_set<std::uint64_t> guessed;
+    for (std::size_t i = 0; i < referents.size(); ++i)
+      if (classes[i] == EdgeClass::kGuess) guessed.insert(value(address(referents[i])));
+    std::erase_if(edges, [&](const Edge& e) { return is_guess(e) && guessed.count(value(e.referent)) == 0; });
+  }
+  // What the layouts tell is in the graph. A container of a million items is rarely asked about, but then for
+  // the label of one of them.
+  const auto told = std::count(classes.begin(), classes.end(), EdgeClass::kVisited);
+  const auto is_visited = [](const Edge& e) { return e.cls == EdgeClass::kVisited; };
+  if (std::count_if(edges.begin(), edges.end(), is_visited) == told) return;
   std::unordered_set<std::uint64_t> named;
   for (const Edge& e : edges)
-    if (e.cls == EdgeClass::kVisited) named.insert(value(e.referent));
+    if (is_visited(e)) named.insert(value(e.referent));
   for (std::size_t i = 0; i < referents.size(); ++i) {
     if (classes[i] != EdgeClass::kVisited) continue;
     const Address a = address(referents[i]);
@@ -104,21 +117,24 @@ void Labels::forget() {
   namespaces_ = {};
 }
 
-// The references of one holder to one referent, in the order that it has them: gone through where it has few,
-// else looked up in an order that is made once.
+// The references of one holder to one referent, in the order that it has them: gone through where it has few
+// or is asked for few, else looked up in an order that is made once.
 class Labels::ReferencesTo {
  public:
   ReferencesTo(Labels& labels, NodeId holder, Address referent) : edges_(labels.references_of(holder)) {
+    // To make the order takes as long as going through them some ten times.
     constexpr std::size_t kMany = 64;
-    if (edges_.size() < kMany) {
+    constexpr std::uint32_t kOften = 8;
+    OrderOfReferences* const kept = edges_.size() < kMany ? nullptr : &labels.by_referent_[index(holder)];
+    if (!kept || ++kept->lookups < kOften) {
       for (std::uint32_t i = 0; i < edges_.size(); ++i)
-        if (edges_[i].referent == referent) few_[count_++] = i;
-      found_ = few_;
+        if (edges_[i].referent == referent) few_.push_back(i);
+      found_ = few_.data();
+      count_ = few_.size();
       return;
     }
-    const auto [at, is_new] = labels.by_referent_.try_emplace(index(holder));
-    std::vector<std::uint32_t>& order = at->second;
-    if (is_new) {
+    std::vector<std::uint32_t>& order = kept->order;
+    if (order.empty()) {
       order.resize(edges_.size());
       std::iota(order.begin(), order.end(), 0u);
       std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
@@ -136,7 +152,7 @@ class Labels::ReferencesTo {
 
  private:
   const std::vector<Edge>& edges_;
-  std::uint32_t few_[64];
+  std::vector<std::uint32_t> few_;
   const std::uint32_t* found_ = nullptr;
   std::size_t count_ = 0;
 };
@@ -161,6 +177,20 @@ Labels::Label Labels::label(const Edge& edge, const Naming& naming) {
   }
   label.close = naming.names || edge.kind == EdgeKind::kDict || edge.kind == EdgeKind::kField;
   return label;
+}
+
+void Labels::prepare_large(std::uint64_t most) {
+  constexpr std::uint64_t kLarge = 500;  // references, which are named in a tenth of a millisecond
+  std::vector<std::pair<std::uint64_t, NodeId>> large;
+  for (std::uint32_t n = 0; n < graph_.nodes(); ++n)
+    if (const std::uint64_t count = graph_.first_edge[n + 1] - graph_.first_edge[n]; count >= kLarge)
+      large.emplace_back(count, NodeId{n});
+  std::sort(large.rbegin(), large.rend());
+  for (const auto& [count, node] : large) {
+    if (count > most) continue;
+    most -= count;
+    (void)ReferencesTo(*this, node, Address{});
+  }
 }
 
 std::vector<Labels::Label> Labels::between(NodeId holder, NodeId held) {

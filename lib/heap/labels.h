@@ -36,6 +36,10 @@ class Labels {
   const std::vector<Edge>& references_of(NodeId holder);
   // A dict whose keys are names: of a module, a class or an instance.
   bool is_namespace(NodeId node);
+  // Makes ready what the questions above take long for once: the references of objects that have many, those
+  // of most first, until `most` references are kept, 28 bytes each. Then each question is as short as of any
+  // other object.
+  void prepare_large(std::uint64_t most);
   // Gives back the memory of what is kept; what references_of() gave is gone.
   void forget();
 
@@ -67,8 +71,13 @@ class Labels {
   class ReferencesTo;
 
   std::unordered_map<std::uint32_t, std::vector<Edge>> edges_;
-  // Of holders with many: their numbers by referent, for who asks about them one by one.
-  std::unordered_map<std::uint32_t, std::vector<std::uint32_t>> by_referent_;
+  // Of holders with many: how often they were asked about, and their references' numbers in order of
+  // referent, for who asks about them one by one.
+  struct OrderOfReferences {
+    std::uint32_t lookups = 0;
+    std::vector<std::uint32_t> order;  // empty before it is worth it
+  };
+  std::unordered_map<std::uint32_t, OrderOfReferences> by_referent_;
   std::unordered_map<std::uint32_t, bool> namespaces_;
 };
 

@@ -47,7 +47,8 @@ bool Marker::mark(Address object) {
   if (!type || objects_.refcount(object) == 0) return false;
   if (index_.set(*bit)) {
     if (type->has_references || type->flags & kTpTypeSubclass) stack_.push_back(object);
-    if (unknown_ && unknown_references(types_, object, *type)) unknown_->push_back(object);
+    if (unknown_ && (type->words_end || unknown_references(types_, object, *type)))
+      unknown_->push_back(object);
   }
   return true;
 }

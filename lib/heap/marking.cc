@@ -5,6 +5,7 @@
 
 #include "lib/base/parallel.h"
 #include "lib/heap/marker.h"
+#include "lib/heap/unreached_objects.h"
 #include "lib/python/collector_lists.h"
 
 namespace heapglass {
@@ -33,20 +34,9 @@ class GuessedObjects final : public EdgeSink {
     if (!type_bit || !index_.test(*type_bit)) return false;
     const TypeInfo* type = cache_.get(o.type_of(a));
     if (!type || !o.image().at(a, static_cast<std::uint64_t>(type->basicsize))) return false;
-    if (!has_plausible_refcount(a)) return false;
+    if (!has_plausible_refcount(o, a)) return false;
     // Whatever the collector tracks was found on its lists: what is not on them is freed.
     return !is_tracked(o, a, *type);
-  }
-  // A freed block begins with the address of the next free one.
-  bool has_plausible_refcount(Address a) const {
-    constexpr std::uint64_t kMostReferences = std::uint64_t{1} << 31;
-    const Objects& o = types_.objects();
-    const auto word = o.load<std::uint64_t>(a, o.layout().PyObject.ob_refcnt).value_or(0);
-    const bool flags_above = o.python().rules.refcount_is_32_bit;
-    if (flags_above && word >> 32 & 0xffff) return false;
-    const std::uint64_t count = flags_above ? word & 0xffffffff : word;
-    const bool immortal = o.python().rules.immortal_objects && count >> 31 == 1;
-    return count != 0 && (count <= kMostReferences || immortal);
   }
 
   const AddressIndex& index_;
@@ -92,6 +82,7 @@ void Marking::run(const std::vector<PyInterpreter>& interpreters, const std::vec
     if (work_lists) search_work_lists(*work_lists);
     // Guesses come after everything else: a guessed object needs a type that was found without guessing.
     if (!anything_to_mark() && options_.scan) guess();
+    if (!anything_to_mark()) find_unreached();
     if (!anything_to_mark()) break;
     mark_all_from([&](Marker& marker) {
       mark_new_types(marker);
@@ -171,7 +162,13 @@ std::vector<Address> Marking::take_unknown() {
 // Asks about the objects that were marked since it was last asked. Those that it does not resolve are left to
 // guesses.
 void Marking::ask_resolver() {
-  const std::vector<Address> objects = take_unknown();
+  std::vector<Address> objects = take_unknown();
+  std::erase_if(objects, [&](Address a) {
+    const TypeInfo* const type = types_.get(types_.objects().type_of(a));
+    if (!type || !type->words_end) return false;
+    worded_.push_back(a);
+    return type->resolution != Resolution::kUnknown;
+  });
   std::vector<bool> resolved(objects.size());
   if (resolver_ && !objects.empty()) {
     TypeCache cache(types_);
@@ -210,11 +207,25 @@ void Marking::guess() {
     if (const TypeInfo* type = types_.get(types_.objects().type_of(object)))
       references.scan(object, *type, guessed);
   unresolved_.clear();
+  for (const Address object : worded_)
+    if (const TypeInfo* type = types_.get(types_.objects().type_of(object)))
+      references.words(object, *type, guessed);
+  worded_.clear();
   guessed.drain();
   found_ = std::move(guessed.found);
   std::sort(found_.begin(), found_.end());
   found_.erase(std::unique(found_.begin(), found_.end()), found_.end());
   report_.guessed += found_.size();
+}
+
+// Once, when all else is marked: what is left in the allocators' blocks.
+void Marking::find_unreached() {
+  if (!options_.find_unreached || looked_at_blocks_) return;
+  looked_at_blocks_ = true;
+  found_ = options_.find_unreached(index_, types_);
+  for (const Address object : found_)
+    if (const TypeInfo* const type = types_.get(types_.objects().type_of(object)))
+      ++report_.unreached[type->name];
 }
 
 void Marking::judge_resolver() {

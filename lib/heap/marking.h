@@ -75,6 +75,7 @@ class Marking {
   void ask_resolver();
   void search_work_lists(GcWorkLists& work_lists);
   void guess();
+  void find_unreached();
 
   bool anything_to_mark() const { return !found_.empty() || has_new_types(); }
   bool has_new_types() const { return types_.all().size() > types_marked_; }
@@ -89,9 +90,12 @@ class Marking {
   Resolver* resolver_;  // nullptr: there is none, or none any more
   EdgeBudget budget_;
   std::size_t types_marked_ = 0;
-  std::vector<std::vector<Address>> unknown_;  // by worker: marked objects with unknown references
-  std::vector<Address> unresolved_;            // of those: not resolved, and not scanned yet
-  std::vector<Address> found_;                 // to be marked in the next round
+  bool looked_at_blocks_ = false;
+  // By worker: marked objects with unknown references, or with words that no tp_traverse tells.
+  std::vector<std::vector<Address>> unknown_;
+  std::vector<Address> unresolved_;  // of the former: not resolved, and not scanned yet
+  std::vector<Address> worded_;      // of the latter: those whose words were not looked at yet
+  std::vector<Address> found_;       // to be marked in the next round
   std::map<const TypeInfo*, Asked> asked_;
   ResolvedReferences resolved_;
 };

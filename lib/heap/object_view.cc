@@ -117,7 +117,7 @@ ExpressionValue ObjectView::field(Address object, ExpressionField field) const {
     case ExpressionField::kRepr:
       return short_repr(types_, object, *type, kLongestRepr);
     case ExpressionField::kSize:
-      return node == kNoNode ? ExpressionValue() : number(graph_.size[index(node)]);
+      return node == kNoNode ? ExpressionValue() : number(graph_.all_bytes(index(node)));
     case ExpressionField::kRetained:
       return node == kNoNode || !retained ? ExpressionValue() : number(retained(node));
     case ExpressionField::kRefcount:

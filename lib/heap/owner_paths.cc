@@ -17,7 +17,7 @@ class PathMaker {
   PathMaker(Labels& labels, const ObjectView& values, const Dominators& dominators, unsigned depth)
       : labels_(labels), values_(values), dominators_(dominators), depth_(depth) {
     const HeapGraph& graph = labels.graph();
-    for (std::uint32_t n = 0; n < graph.nodes(); ++n) total_ += graph.size[n];
+    for (std::uint32_t n = 0; n < graph.nodes(); ++n) total_ += graph.all_bytes(n);
     type_names_.assign(graph.types.size(), kNone);
   }
 
@@ -28,7 +28,7 @@ class PathMaker {
       const NodeId holder = dominators_.dominator(n);
       const std::uint32_t above = holder == kNoNode ? kNone : place[index(holder)];
       const std::uint32_t at = place[index(n)] = below(above, name_of(n, holder));
-      places_[at].bytes += graph.size[index(n)];
+      places_[at].bytes += graph.all_bytes(index(n));
       ++places_[at].objects;
     }
     OwnerPaths out{.names = std::move(names_)};

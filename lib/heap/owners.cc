@@ -4,7 +4,6 @@
 #include <map>
 #include <utility>
 
-#include "lib/heap/external_bytes.h"
 #include "lib/heap/holders.h"
 #include "lib/python/describe.h"
 
@@ -18,7 +17,7 @@ constexpr std::size_t kMostOwners = 1 << 19;
 constexpr std::size_t kLongestOwnerName = 160;  // bytes; the target chooses its names
 
 // "thread 4711: app.py:42 in handle" -> "thread in handle (app.py)"; others stay as they are.
-std::string without_moment(const std::string& holder) {
+std::string without_time(const std::string& holder) {
   const std::size_t file = holder.find(": "), in = holder.rfind(" in ");
   if (!holder.starts_with("thread ") || file == std::string::npos || in == std::string::npos || in < file)
     return holder.starts_with("thread ") ? "thread" : holder;
@@ -103,7 +102,7 @@ class Finder {
       return;
     }
     const GraphRoot& r = graph_.roots[root->second];
-    const std::uint32_t holder = shared(without_moment(r.holder));
+    const std::uint32_t holder = shared(without_time(r.holder));
     hang(n, r.guess ? std::string() : edge_label(labels_.types(), r.edge, true), {kNoNode, holder, 0});
   }
 
@@ -138,7 +137,7 @@ class Finder {
     const bool collection = is_anonymous_collection(labels_, n);
     const bool leaf = is_leaf(n) && !collection;
     if (label.empty() || holder.depth >= kDeepest || out_.owners.size() >= kMostOwners ||
-        (leaf && graph_.size[index(n)] < kLargeLeaf) || type.name == "builtins.code")
+        (leaf && graph_.all_bytes(index(n)) < kLargeLeaf) || type.name == "builtins.code")
       return;
     // The links of a list or tree are parts of it, and none of them a thing of its own.
     if (holder.node != kNoNode && labels_.type_of(holder.node).address == type.address && !collection) return;
@@ -171,12 +170,12 @@ class Finder {
   // Everything else is its holder's.
   void give_the_rest() {
     std::uint32_t nobody = Owner::kNone;
-    std::vector<NodeId> way;
+    std::vector<NodeId> path;
     for (std::uint32_t n = 0; n < graph_.nodes(); ++n) {
-      way.clear();
+      path.clear();
       NodeId at{n};
-      for (; at != kNoNode && owner_of(at) == Owner::kNone; at = before(at)) way.push_back(at);
-      if (way.empty()) continue;
+      for (; at != kNoNode && owner_of(at) == Owner::kNone; at = before(at)) path.push_back(at);
+      if (path.empty()) continue;
       std::uint32_t owner;
       if (at != kNoNode) {
         owner = owner_of(at);
@@ -184,20 +183,15 @@ class Finder {
         if (nobody == Owner::kNone) nobody = shared(std::string(kGarbageOwner));
         owner = nobody;
       }
-      for (const NodeId each : way) owner_of(each) = owner;
+      for (const NodeId each : path) owner_of(each) = owner;
     }
   }
 
   void count() {
-    const Objects& objects = labels_.types().objects();
     for (std::uint32_t n = 0; n < graph_.nodes(); ++n) {
       Owner& owner = out_.owners[out_.of[n]];
       ++owner.objects;
-      owner.bytes += graph_.size[n];
-      const TypeInfo* const type = graph_.types[graph_.type[n]].info;
-      if (!type || (type->buffer == BufferRule::kNone && !type->size_unsure)) continue;
-      const ExternalBytes external = external_of(graph_, objects, NodeId{n});
-      if (!external.in_size) owner.bytes += external.bytes;
+      owner.bytes += graph_.all_bytes(n);
     }
   }
 

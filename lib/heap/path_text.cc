@@ -9,21 +9,27 @@ namespace heapglass {
 
 // The dict behind a module, a class or an instance is how they have their names, and a cell how a function
 // has a variable: nobody needs to be told.
-bool PathFormatter::is_passed_over(const std::vector<NodeId>& way, std::size_t i) {
-  if (i == 0 || i + 1 == way.size()) return false;
-  if (labels_.type_of(way[i]).name == "builtins.cell") return true;
-  if (!labels_.is_namespace(way[i])) return false;
-  const auto before = labels_.between(way[i - 1], way[i]);
+bool PathFormatter::is_passed_over(const std::vector<NodeId>& path, std::size_t i) {
+  if (i == 0 || i + 1 == path.size()) return false;
+  if (labels_.type_of(path[i]).name == "builtins.cell") return true;
+  if (!labels_.is_namespace(path[i])) return false;
+  const auto before = labels_.between(path[i - 1], path[i]);
   return std::any_of(before.begin(), before.end(),
                      [](const Labels::Label& l) { return l.text == "__dict__"; });
 }
 
 void PathFormatter::tell_start(NodeId first, PathText& out) {
-  WayStep step{.node = first};
+  PathStep step{.node = first};
   const TypeInfo& type = labels_.type_of(first);
   const GraphRoot* best = nullptr;
+  // What is sure before a word of a stack, then what a frame calls it.
+  const auto rank = [](const GraphRoot& root) {
+    return (root.guess ? 0 : 2) + (root.kind == RootKind::kFrame);
+  };
   for (const GraphRoot& root : labels_.graph().roots)
-    if (root.node == first && (!best || root.kind == RootKind::kFrame)) best = &root;
+    if (root.node == first &&
+        (!best || rank(root) > rank(*best) || (root.kind == RootKind::kFrame && rank(root) == rank(*best))))
+      best = &root;
   const bool is_module = values_.is_in_sys_modules(labels_.address(first));
   const bool has_holder = best && best->kind != RootKind::kStaticType;
   if (is_module || (!has_holder && type.flags & kTpTypeSubclass)) {
@@ -40,25 +46,25 @@ void PathFormatter::tell_start(NodeId first, PathText& out) {
   out.steps.push_back(std::move(step));
 }
 
-PathText PathFormatter::tell(const std::vector<NodeId>& way, std::uint64_t alike, std::size_t merged_at) {
+PathText PathFormatter::tell(const std::vector<NodeId>& path, std::uint64_t alike, std::size_t merged_at) {
   PathText out;
-  if (way.empty()) return out;
-  tell_start(way.front(), out);
-  const std::size_t last = way.size() - 1;
+  if (path.empty()) return out;
+  tell_start(path.front(), out);
+  const std::size_t last = path.size() - 1;
   for (std::size_t i = 1; i <= last; ++i) {
-    WayStep step{.node = way[i]};
-    const auto labels = labels_.between(way[i - 1], way[i]);
+    PathStep step{.node = path[i]};
+    const auto labels = labels_.between(path[i - 1], path[i]);
     const auto strong = std::find_if(labels.begin(), labels.end(),
                                      [](const Labels::Label& l) { return l.cls != EdgeClass::kWeak; });
     if (strong != labels.end()) {
       step.label = strong->text;
       step.guess = strong->cls == EdgeClass::kGuess;
     }
-    if (!is_passed_over(way, i)) step.what = describe_container(labels_, values_, way[i]);
+    if (!is_passed_over(path, i)) step.what = describe_container(labels_, values_, path[i]);
     out.steps.push_back(std::move(step));
   }
   // What is asked for is always called by its type.
-  WayStep& end = out.steps.back();
+  PathStep& end = out.steps.back();
   const TypeInfo& type = labels_.type_of(end.node);
   end.what = type.name.starts_with("builtins.") ? type.name.substr(9) : type.name;
   const std::string repr = short_repr(labels_.types(), labels_.address(end.node), type, 60);
@@ -68,14 +74,14 @@ PathText PathFormatter::tell(const std::vector<NodeId>& way, std::uint64_t alike
   constexpr std::size_t kMostSaid = 40;
   out.text = out.start;
   for (std::size_t i = 0; i <= last; ++i) {
-    const WayStep& step = out.steps[i];
+    const PathStep& step = out.steps[i];
     if (last > 2 * kMostSaid && i == kMostSaid) {
       out.text += " -> ... " + std::to_string(last + 1 - 2 * kMostSaid) + " more steps ...";
       i = last - kMostSaid;
       continue;
     }
     const bool start_is_it = i == 0 && out.start == step.what;
-    const bool passed = is_passed_over(way, i);
+    const bool passed = is_passed_over(path, i);
     if (!step.label.empty() && !(passed && step.label == "__dict__") && step.label != "cell_contents") {
       out.text += " -> " + step.label;
       if (step.guess) out.text += " (a guess)";

@@ -9,7 +9,7 @@
 
 namespace heapglass {
 
-struct WayStep {
+struct PathStep {
   NodeId node{};
   std::string label;   // how the step before has it; empty at the start, and where nobody can name it
   std::string what;    // what the object is, where that says something; at the end always
@@ -17,9 +17,9 @@ struct WayStep {
 };
 
 struct PathText {
-  std::string start;           // "module app", "thread 4711: app.py:42 in handle", "C code"
-  std::vector<WayStep> steps;  // every object of the way; the first is the start itself or what it holds
-  std::string text;            // all of it in one line
+  std::string start;            // "module app", "thread 4711: app.py:42 in handle", "C code"
+  std::vector<PathStep> steps;  // every object of the way; the first is the start itself or what it holds
+  std::string text;             // all of it in one line
 };
 
 class PathFormatter {
@@ -29,11 +29,11 @@ class PathFormatter {
 
   // `way` from its start to the object. Where others are alike from `merged_at` on, `alike` of them are told
   // of.
-  PathText tell(const std::vector<NodeId>& way, std::uint64_t alike = 1,
+  PathText tell(const std::vector<NodeId>& path, std::uint64_t alike = 1,
                 std::size_t merged_at = ~std::size_t{0});
 
  private:
-  bool is_passed_over(const std::vector<NodeId>& way, std::size_t i);
+  bool is_passed_over(const std::vector<NodeId>& path, std::size_t i);
   void tell_start(NodeId first, PathText& out);
 
   Labels& labels_;

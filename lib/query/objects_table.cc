@@ -81,7 +81,7 @@ const ObjectsTable::Made ObjectsTable::kColumns[12] = {
      [](ObjectsTable& t, std::uint64_t row) { return query_number(t.in_.graph.size[row]); }},
     {{"external", "INTEGER", "bytes in buffers of its own"},
      [](ObjectsTable& t, std::uint64_t row) {
-       return query_number(external_of(t.in_.graph, t.objects(), node(row)).bytes);
+       return query_number(buffers_of(t.in_.graph, t.objects(), node(row)).all);
      }},
     {{"retained", "INTEGER", "bytes that would be freed with it"},
      [](ObjectsTable& t, std::uint64_t row) -> QueryValue {

@@ -2,24 +2,11 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "lib/graph/edge_class_name.h"
 #include "lib/query/heap_table_parts.h"
 
 namespace heapglass {
 namespace {
-
-std::string_view class_name(EdgeClass cls) {
-  switch (cls) {
-    case EdgeClass::kVisited:
-      return "visited";
-    case EdgeClass::kOwned:
-      return "owned";
-    case EdgeClass::kWeak:
-      return "weak";
-    case EdgeClass::kGuess:
-      return "guess";
-  }
-  return "?";
-}
 
 class RefsTable final : public QueryTable {
  public:
@@ -39,7 +26,7 @@ class RefsTable final : public QueryTable {
       case 1:
         return query_number(in_.graph.index->address(in_.graph.referent[row]));
       case 2:
-        return class_name(in_.graph.edge_class[row]);
+        return name_of(in_.graph.edge_class[row]);
       default:
         return label(row);
     }

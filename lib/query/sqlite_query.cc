@@ -56,17 +56,17 @@ int disconnect(sqlite3_vtab* table) {
 }
 
 // How the rows of a cursor are found, as a number that SQLite keeps for us.
-struct Way {
+struct Path {
   enum Kind { kAll, kByValue, kAscending, kDescending } kind = kAll;
   int column = 0;
   int number() const { return column * 4 + kind; }
-  static Way of(int number) { return {static_cast<Kind>(number % 4), number / 4}; }
+  static Path of(int number) { return {static_cast<Kind>(number % 4), number / 4}; }
 };
 
 int best_index(sqlite3_vtab* vtab, sqlite3_index_info* info) {
   QueryTable& table = *static_cast<Table*>(vtab)->of;
   const std::uint64_t all = table.rows();
-  Way way;
+  Path path;
   info->estimatedCost = static_cast<double>(all + 1);
   info->estimatedRows = static_cast<sqlite3_int64>(all);
   for (int i = 0; i < info->nConstraint; ++i) {
@@ -76,22 +76,22 @@ int best_index(sqlite3_vtab* vtab, sqlite3_index_info* info) {
     // Text that is equal in some other way, as with COLLATE NOCASE, is not found by looking it up.
     if (!found || std::string_view(sqlite3_vtab_collation(info, i)) != "BINARY") continue;
     const double cost = static_cast<double>(found) + 9;
-    if (way.kind == Way::kByValue && cost >= info->estimatedCost) continue;
+    if (path.kind == Path::kByValue && cost >= info->estimatedCost) continue;
     for (int other = 0; other < i; ++other) info->aConstraintUsage[other].argvIndex = 0;
-    way = {Way::kByValue, c.iColumn};
+    path = {Path::kByValue, c.iColumn};
     info->aConstraintUsage[i].argvIndex = 1;
     info->estimatedCost = cost;
     info->estimatedRows = static_cast<sqlite3_int64>(found);
   }
   // What GROUP BY wants comes here too: descending, where there is an ORDER BY of whatever that is.
-  if (way.kind == Way::kAll && info->nOrderBy == 1) {
+  if (path.kind == Path::kAll && info->nOrderBy == 1) {
     const auto& order = info->aOrderBy[0];
     if (order.iColumn >= 0 && table.has_order(order.iColumn)) {
-      way = {order.desc ? Way::kDescending : Way::kAscending, order.iColumn};
+      path = {order.desc ? Path::kDescending : Path::kAscending, order.iColumn};
       info->orderByConsumed = 1;
     }
   }
-  info->idxNum = way.number();
+  info->idxNum = path.number();
   return SQLITE_OK;
 }
 
@@ -124,15 +124,15 @@ std::optional<QueryKey> key_of(sqlite3_value* wanted, bool text) {
 int filter(sqlite3_vtab_cursor* base, int number, const char*, int count, sqlite3_value** values) {
   auto& cursor = *static_cast<Cursor*>(base);
   QueryTable& table = table_of(base);
-  const Way way = Way::of(number);
+  const Path path = Path::of(number);
   cursor.at = 0;
-  cursor.backwards = way.kind == Way::kDescending;
-  if (way.kind == Way::kAscending || way.kind == Way::kDescending) {
-    cursor.rows = table.in_order(way.column);
-  } else if (way.kind == Way::kByValue && count > 0) {
-    const bool text = table.columns()[static_cast<std::size_t>(way.column)].type == "TEXT";
+  cursor.backwards = path.kind == Path::kDescending;
+  if (path.kind == Path::kAscending || path.kind == Path::kDescending) {
+    cursor.rows = table.in_order(path.column);
+  } else if (path.kind == Path::kByValue && count > 0) {
+    const bool text = table.columns()[static_cast<std::size_t>(path.column)].type == "TEXT";
     const std::optional<QueryKey> key = key_of(values[0], text);
-    cursor.rows = key ? table.find(way.column, *key) : QueryRows();
+    cursor.rows = key ? table.find(path.column, *key) : QueryRows();
   } else {
     cursor.rows = QueryRows::range(0, table.rows());
   }
@@ -270,16 +270,24 @@ std::vector<QueryValue> row_of(sqlite3_stmt* statement, int columns) {
   return row;
 }
 
+using Database = std::unique_ptr<sqlite3, int (*)(sqlite3*)>;
+
+Database open_database() {
+  sqlite3* raw = nullptr;
+  const int opened = sqlite3_open_v2(":memory:", &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY, nullptr);
+  Database db(raw, sqlite3_close);
+  if (opened != SQLITE_OK) throw Error(ErrorKind::kFile, "SQLite cannot be set up");
+  // Large sorts are kept in memory: what is sorted came from a process, and files cannot be made here.
+  sqlite3_exec(raw, "PRAGMA temp_store = MEMORY", nullptr, nullptr, nullptr);
+  return db;
+}
+
 }  // namespace
 
 QueryResult run_query(std::span<QueryTable* const> tables, const std::string& sql,
                       const QueryLimits& limits) {
-  sqlite3* raw = nullptr;
-  const int opened = sqlite3_open_v2(":memory:", &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY, nullptr);
-  const std::unique_ptr<sqlite3, int (*)(sqlite3*)> db(raw, sqlite3_close);
-  // Large sorts are kept in memory: what is sorted came from a process, and files cannot be made here.
-  if (opened == SQLITE_OK) sqlite3_exec(raw, "PRAGMA temp_store = MEMORY", nullptr, nullptr, nullptr);
-  if (opened != SQLITE_OK) throw Error(ErrorKind::kFile, "SQLite cannot be set up");
+  const Database db = open_database();
+  sqlite3* const raw = db.get();
   for (QueryTable* table : tables) {
     const std::string name(table->name());
     sqlite3_create_module_v2(raw, name.c_str(), &kModule, table, nullptr);
@@ -317,6 +325,42 @@ QueryResult run_query(std::span<QueryTable* const> tables, const std::string& sq
     result.rows.push_back(row_of(statement, columns));
   }
   return result;
+}
+
+void check_syntax(const std::string& sql) {
+  const Database db = open_database();
+  sqlite3_stmt* statement = nullptr;
+  const int prepared =
+      sqlite3_prepare_v2(db.get(), sql.c_str(), static_cast<int>(sql.size()) + 1, &statement, nullptr);
+  sqlite3_finalize(statement);
+  if (prepared == SQLITE_OK) return;
+  const std::string complaint = sqlite3_errmsg(db.get());
+  for (const char* const part : {"syntax error", "incomplete input", "unrecognized token"})
+    if (complaint.find(part) != std::string::npos) fail(db.get(), sql);
+}
+
+std::vector<std::string> sql_words() {
+  static constexpr std::string_view kOfSelect[] = {
+      "ALL",     "AND",       "AS",        "ASC",       "BETWEEN", "BY",        "CASE",   "CAST",   "COLLATE",
+      "CROSS",   "CURRENT",   "DESC",      "DISTINCT",  "ELSE",    "END",       "ESCAPE", "EXCEPT", "EXISTS",
+      "FILTER",  "FIRST",     "FOLLOWING", "FROM",      "FULL",    "GLOB",      "GROUP",  "HAVING", "IN",
+      "INNER",   "INTERSECT", "IS",        "ISNULL",    "JOIN",    "LAST",      "LEFT",   "LIKE",   "LIMIT",
+      "NATURAL", "NOT",       "NOTNULL",   "NULL",      "NULLS",   "OFFSET",    "ON",     "OR",     "ORDER",
+      "OUTER",   "OVER",      "PARTITION", "PRECEDING", "RANGE",   "RECURSIVE", "RIGHT",  "ROWS",   "SELECT",
+      "THEN",    "UNBOUNDED", "UNION",     "USING",     "VALUES",  "WHEN",      "WHERE",  "WINDOW", "WITH"};
+  std::vector<std::string> words;
+  for (const std::string_view word : kOfSelect)
+    if (sqlite3_keyword_check(word.data(), static_cast<int>(word.size()))) words.emplace_back(word);
+  const Database db = open_database();
+  sqlite3_exec(
+      db.get(), "SELECT DISTINCT name FROM pragma_function_list WHERE name GLOB '[a-z]*'",
+      [](void* to, int, char** values, char**) {
+        static_cast<std::vector<std::string>*>(to)->emplace_back(values[0]);
+        return 0;
+      },
+      &words, nullptr);
+  std::sort(words.begin(), words.end());
+  return words;
 }
 
 }  // namespace heapglass

@@ -168,5 +168,32 @@ TEST_F(Sqlite, SaysWhatIsWrong) {
   EXPECT_NE(complaint("").find("empty"), std::string::npos);
 }
 
+TEST(WordsOfSql, AreOfQueriesThatRead) {
+  const std::vector<std::string> words = sql_words();
+  EXPECT_TRUE(std::is_sorted(words.begin(), words.end()));
+  const auto has = [&](const std::string& word) {
+    return std::binary_search(words.begin(), words.end(), word);
+  };
+  for (const char* const word :
+       {"SELECT", "FROM", "WHERE", "GROUP", "BY", "HAVING", "WITH", "count", "sum", "json_extract"})
+    EXPECT_TRUE(has(word)) << word;
+  for (const char* const word : {"DELETE", "INSERT", "ATTACH", "PRAGMA", "DROP", "->", "load"})
+    EXPECT_FALSE(has(word)) << word;
+  // No keyword is a mere name to SQLite.
+  for (const std::string& word : words) {
+    if (!std::isupper(static_cast<unsigned char>(word[0])) || word == "FIRST" || word == "LAST") continue;
+    EXPECT_ANY_THROW(check_syntax("SELECT 1 " + word + " 2 3")) << word;
+  }
+}
+
+TEST(SyntaxOfSql, IsCheckedWithoutRunningIt) {
+  EXPECT_THROW(check_syntax("SELEC 1"), Error);
+  EXPECT_THROW(check_syntax("SELECT count(* FROM objects"), Error);
+  EXPECT_THROW(check_syntax("SELECT 'a"), Error);
+  EXPECT_NO_THROW(check_syntax("SELECT absent FROM nowhere"));  // found out with the tables
+  // Would go on for ever.
+  check_syntax("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n");
+}
+
 }  // namespace
 }  // namespace heapglass

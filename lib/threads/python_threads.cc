@@ -19,7 +19,7 @@ std::vector<ThreadView> view_threads(const ObjectView& values, const Objects& o,
   std::unordered_map<std::uint64_t, const ThreadRegisters*> by_pthread, by_tid;
   for (const ThreadRegisters& r : registers) {
     if (!is_null(r.thread_pointer)) by_pthread.emplace(value(r.thread_pointer), &r);
-    by_tid.emplace(static_cast<std::uint64_t>(r.tid), &r);
+    by_tid.emplace(static_cast<std::uint64_t>(r.own_tid ? r.own_tid : r.tid), &r);
   }
   std::vector<ThreadView> out;
   for (const PyInterpreter& interpreter : interpreters) {

@@ -74,13 +74,13 @@ class WaitFinder {
     const ThreadView& thread = threads_[t];
     while (wait.frame < frames(t).size() && is_of_library(frames(t)[wait.frame])) ++wait.frame;
     if (wait.frame == frames(t).size()) wait.frame = 0;
-    if (frames(t).empty()) return wait;
     const ThreadRegisters* r = thread.registers;
     if (r && waits_for_gil(*r, *thread.interpreter)) {
       wait.what = ThreadWait::For::kGil;
       wait.text = "the GIL";
       return wait;
     }
+    if (frames(t).empty()) return wait;
     if (r && is_end_of_thread(t, *r, wait)) return wait;
     if (r) wait.object = locks_.waited_for(*r);
     // Who stands in a system call that is known waits for nothing else.

@@ -1,5 +1,6 @@
 #include "lib/tracemalloc/tracemalloc_tables.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "lib/python/static_words.h"
@@ -142,6 +143,38 @@ TracemallocTables find_tracemalloc(const Objects& o) {
   out.current = o.load<std::uint64_t>(state, s.traced_memory);
   out.peak = o.load<std::uint64_t>(state, s.peak_traced_memory);
   return out;
+}
+
+std::vector<Address> tracemalloc_blocks(const Objects& o) {
+  const TracemallocTables tables = find_tracemalloc(o);
+  std::vector<Address> blocks;
+  if (!tables.tracing) return blocks;
+  const auto& l = o.layout();
+  const bool in_entry = l.hashtable_entry.key == kAbsent;  // to 3.8
+  // To 3.8 an entry begins before its key, and its trace is a part of it.
+  const auto add_table = [&](Address table, const std::function<void(Address)>& add_value) {
+    const auto shape = shape_of(o, table);
+    if (!shape) return;
+    blocks.push_back(table);
+    blocks.push_back(shape->array);
+    each_entry(o, table, [&](const TableEntry& e) {
+      blocks.push_back(in_entry
+                           ? Address{value(e.key_at) - static_cast<std::uint64_t>(l.hashtable_entry.size)}
+                           : Address{value(e.key_at) - static_cast<std::uint64_t>(l.hashtable_entry.key)});
+      add_value(in_entry ? e.value_at : o.pointer(e.value_at, 0));
+      return true;
+    });
+  };
+  const auto add_trace = [&](Address trace) {
+    if (!in_entry) blocks.push_back(trace);
+    blocks.push_back(o.pointer(trace, l.trace_t.traceback));
+  };
+  add_table(tables.traces, add_trace);
+  if (!is_null(tables.domains))
+    add_table(tables.domains, [&](Address inner) { add_table(inner, add_trace); });
+  std::sort(blocks.begin(), blocks.end());
+  blocks.erase(std::unique(blocks.begin(), blocks.end()), blocks.end());
+  return blocks;
 }
 
 }  // namespace heapglass

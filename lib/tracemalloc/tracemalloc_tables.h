@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "lib/python/objects.h"
 
@@ -18,6 +19,10 @@ struct TracemallocTables {
   Address traces{}, domains{};  // _Py_hashtable_t; null where there is none
   std::optional<std::uint64_t> current, peak;
 };
+
+// Where the blocks of memory begin that tracemalloc has for what it notes, in order: its tables, their
+// entries, traces and tracebacks. Empty while it does not trace.
+std::vector<Address> tracemalloc_blocks(const Objects& objects);
 
 TracemallocTables find_tracemalloc(const Objects& objects);
 
