@@ -64,6 +64,11 @@ void find_classes(const LeakSearch& search, Suspects& found) {
         if (!is_of_its_module(search, n, name)) different.push_back(n);
       continue;
     }
+    // A library makes some when it is imported.
+    constexpr std::size_t kManyOfLibrary = 100;
+    if (classes.size() < kManyOfLibrary &&
+        search.origin_of_class(search.address(classes[0])) != Origin::kApplication)
+      continue;
     LeakSearch::Group group = search.group_by_owner(classes)[0];
     const bool together = group.members.size() * 2 > classes.size();
     group.members = classes;

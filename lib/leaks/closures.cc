@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 
+#include "lib/leaks/chains.h"
 #include "lib/leaks/detectors.h"
 #include "lib/leaks/members.h"
 #include "lib/python/python_repr.h"
@@ -36,21 +37,26 @@ Variable largest_variable(const LeakSearch& search, NodeId closure) {
 }
 
 void add_suspect(const LeakSearch& search, const LeakSearch::Group& group,
-                 const std::vector<NodeId>& closures, Suspects& found) {
+                 const std::vector<NodeId>& closures, std::uint64_t count, Suspects& found) {
   const NodeId function = group.members[0];
   const Variable variable = largest_variable(search, closures[0]);
   if (variable.content == kNoNode || group.owner == kNoNode) return;
   const TypeInfo& content = search.type_of(variable.content);
   // One function that remembers in its closure is a cache.
-  if (group.members.size() == 1 && content.flags & (kTpDictSubclass | kTpTypeSubclass)) return;
-  if (group.members.size() == 1 &&
-      (content.body == TraverseRule::kSet || content.body == TraverseRule::kLruCache))
-    return;
+  if (count == 1 && content.flags & (kTpDictSubclass | kTpTypeSubclass)) return;
+  if (count == 1 && (content.body == TraverseRule::kSet || content.body == TraverseRule::kLruCache)) return;
+  // What only C code leads to is the application's where its function is.
+  const Origin where = search.origin_of(search.path_to(group.owner));
+  // Packages decorate their functions once, when they are imported.
+  const std::uint64_t bytes = search.retained_by_set(group.members).bytes;
+  constexpr std::uint64_t kTenth = 10;
+  if (where == Origin::kInstalled && count < kManyAlike && bytes < search.heap_bytes() / kTenth) return;
   Suspect s{.pattern = "closure-capture", .node = group.owner};
-  s.bytes = search.retained_by_set(group.members).bytes;
-  s.objects = group.members.size();
-  s.certainty = group.members.size() >= kManyAlike ? 0.9 : 0.6;
-  if (search.origin_of(search.way_to(group.owner)) == Origin::kStandard) s.certainty *= 0.2;
+  s.bytes = bytes;
+  s.objects = count;
+  s.certainty = count >= kManyAlike ? 0.9 : 0.6;
+  if (where == Origin::kStandard && search.origin_of_function(function) != Origin::kApplication)
+    s.certainty *= 0.2;
   const std::string called = search.repr(search.address(function), 100);
   const std::string what = "its variable " + (variable.name.empty() ? "" : variable.name + " ") + "(" +
                            search.type_name(variable.content) + ")";
@@ -63,8 +69,9 @@ void add_suspect(const LeakSearch& search, const LeakSearch::Group& group,
       "set " +
       (variable.name.empty() ? "the variable" : variable.name) +
       " to None when it is done with, and drop the function itself when it was called for the last time.";
-  s.examples.assign(group.members.begin(),
-                    group.members.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(s.objects, 3)));
+  s.examples.assign(
+      group.members.begin(),
+      group.members.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(group.members.size(), 3)));
   found.push_back(std::move(s));
 }
 
@@ -81,16 +88,20 @@ void find_closures(const LeakSearch& search, Suspects& found) {
     by_code[value(o.pointer(search.address(n), o.layout().PyFunctionObject.func_code))].push_back(n);
   }
   const std::uint64_t much = std::max<std::uint64_t>(32'768, search.heap_bytes() / 500);
-  for (const auto& [code, functions] : by_code)
-    for (const LeakSearch::Group& group : search.group_by_owner(functions)) {
+  for (const auto& [code, functions] : by_code) {
+    // What wraps itself again and again is one suspect.
+    const Chains chains(search, functions);
+    for (const LeakSearch::Group& group : search.group_by_owner(chains.outermost())) {
       std::vector<NodeId> closures;
       closures.reserve(group.members.size());
       for (const NodeId n : group.members) closures.push_back(closure_of[index(n)]);
       const std::uint64_t kept = search.retained_by_set(closures).bytes;
-      const bool many = group.members.size() >= kManyAlike;
-      if (kept < much || (!many && kept < kMuchAlone)) continue;
-      add_suspect(search, group, closures, found);
+      std::uint64_t count = 0;
+      for (const NodeId n : group.members) count += chains.length(n);
+      if (kept < much || (count < kManyAlike && kept < kMuchAlone)) continue;
+      add_suspect(search, group, closures, count, found);
     }
+  }
 }
 
 }  // namespace heapglass

@@ -45,10 +45,10 @@ void find_context_variables(const LeakSearch& search, Suspects& found) {
     s.objects = v.nodes.size();
     s.certainty = 0.85;
     // One that only contexts have has no better name than its own.
-    const std::vector<NodeId> way = search.way_to(n);
+    const std::vector<NodeId> path = search.path_to(n);
     const Address name = named_field(search.objects(), search.address(n), search.type_of(n), "var_name");
-    if (way.empty() || (search.type_of(way[0]).body != TraverseRule::kModule &&
-                        !(search.type_of(way[0]).flags & kTpTypeSubclass)))
+    if (path.empty() || (search.type_of(path[0]).body != TraverseRule::kModule &&
+                         !(search.type_of(path[0]).flags & kTpTypeSubclass)))
       s.owner = "context variable " + search.repr(name);
     s.evidence = "context variable " + search.repr(name) + " has " +
                  format_count(v.nodes.size(), "value", "values") + " (" + search.type_name(v.nodes[0]) +

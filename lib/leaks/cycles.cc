@@ -13,9 +13,43 @@ struct OfClass {
   NodeId example = kNoNode;
 };
 
+// What nothing leads to and what no collection will free: cycles that gc.freeze() took off the collector's
+// lists while something still led there, or before a collection came.
+void find_frozen(const LeakSearch& search, Suspects& found) {
+  constexpr std::uint64_t kTwentieth = 20;
+  const HeapGraph& graph = search.graph();
+  OfClass frozen;
+  for (std::uint32_t i = 0; i < graph.nodes(); ++i) {
+    const NodeId n{i};
+    if (search.clues().root_paths.reaches(n) || search.is_garbage(n)) continue;
+    ++frozen.objects;
+    frozen.bytes += graph.all_bytes(i);
+    if (frozen.example == kNoNode && search.type_of(n).flags & kTpHeapType &&
+        !(search.type_of(n).flags & kTpTypeSubclass))
+      frozen.example = n;
+  }
+  if (frozen.bytes * kTwentieth < search.heap_bytes() || frozen.example == kNoNode) return;
+  Suspect s{.pattern = "uncollected-garbage", .node = frozen.example};
+  s.owner = "garbage, " + search.type_name(frozen.example) + " and others";
+  s.bytes = frozen.bytes;
+  s.objects = frozen.objects;
+  s.certainty = 0.9;
+  s.evidence =
+      format_count(frozen.objects, "object", "objects") +
+      " that nothing from outside leads to, and that no collection looks at: gc.freeze() has taken them "
+      "off its lists";
+  s.cure =
+      "Call gc.collect() before gc.freeze(), and gc.freeze() once, before the workers are forked; what is "
+      "frozen "
+      "comes back with gc.unfreeze(). heapglass objects shows what it is.";
+  s.path = "nothing from outside leads there: garbage";
+  found.push_back(std::move(s));
+}
+
 }  // namespace
 
 void find_cycles_with_del(const LeakSearch& search, Suspects& found) {
+  find_frozen(search, found);
   bool enabled = true;
   for (const PyInterpreter& interpreter : search.clues().interpreters) enabled &= interpreter.gc_enabled;
   std::map<std::string, OfClass> with_del;

@@ -28,11 +28,28 @@ void find_weakref_callbacks(const LeakSearch& search, Suspects& found);
 void find_thread_locals(const LeakSearch& search, Suspects& found);
 void find_handlers(const LeakSearch& search, Suspects& found);
 void find_unbounded_containers(const LeakSearch& search, Suspects& found);
+// Those that are told only if they grew.
+void find_containers_to_compare(const LeakSearch& search, Suspects& found);
 void find_duplicates(const LeakSearch& search, Suspects& found);
 void find_sparse_containers(const LeakSearch& search, Suspects& found);
 void find_missing_slots(const LeakSearch& search, Suspects& found);
 void find_native_references(const LeakSearch& search, Suspects& found);
+void find_lost_objects(const LeakSearch& search, Suspects& found);
 
+// Counted, unknown to the collector, and referred to by nothing.
+bool is_lost(const LeakSearch& search, NodeId n);
+
+// What keeps a tenth of the heap and is no suspect of the others.
+void find_large_objects(const LeakSearch& search, Suspects& found);
+void find_threads(const LeakSearch& search, Suspects& found);
+void find_weak_key_cycles(const LeakSearch& search, Suspects& found);
+// What modules, classes and sys.modules get under ever new names, and interned strings.
+void find_grown_namespaces(const LeakSearch& search, Suspects& found);
+void find_shell_outputs(const LeakSearch& search, Suspects& found);
+
+// Most of what its node keeps is of the suspect: callbacks that are a tenth of a dict of figures are not why
+// the dict is large.
+bool explains_its_node(const LeakSearch& search, const Suspect& suspect);
 bool is_already_reported(const Suspects& found, NodeId node);
 
 }  // namespace heapglass

@@ -1,6 +1,7 @@
 // Exceptions that are kept, and with them their tracebacks, every frame on them and all its local variables.
 #include <algorithm>
 
+#include "lib/leaks/chains.h"
 #include "lib/leaks/detectors.h"
 #include "lib/python/python_repr.h"
 
@@ -31,6 +32,12 @@ TracebackFrames frames_of(const LeakSearch& search, NodeId traceback) {
     traceback = search.node(named_field(search.objects(), search.address(traceback), type, "tb_next"));
   }
   return frames;
+}
+
+NodeId traceback_of(const LeakSearch& search, NodeId holder) {
+  if (is_traceback(search.type_of(holder))) return holder;
+  return search.node(
+      named_field(search.objects(), search.address(holder), search.type_of(holder), "traceback"));
 }
 
 // The local variable of the frame that keeps most.
@@ -65,32 +72,42 @@ void find_exceptions(const LeakSearch& search, Suspects& found) {
         }))
       holders.push_back(n);
   }
+  // Exceptions that another one keeps, as its __cause__ or __context__ or in a frame of its traceback, are
+  // told with that one.
+  const Chains chains(search, holders);
   const std::uint64_t much = std::max<std::uint64_t>(32'768, search.heap_bytes() / 300);
-  for (const LeakSearch::Group& group : search.group_by_owner(holders)) {
+  for (const LeakSearch::Group& group : search.group_by_owner(chains.outermost())) {
     if (group.owner == kNoNode) continue;
-    const LeakSearch::Kept kept = search.retained_by_set(group.members);
-    if (kept.bytes < much && group.members.size() < kManyAlike) continue;
+    // A traceback may be kept elsewhere too, as in sys.last_traceback: it goes with its exception.
+    std::vector<NodeId> all = group.members;
+    std::uint64_t count = 0;
+    for (const NodeId n : group.members) {
+      count += chains.length(n);
+      if (const NodeId traceback = traceback_of(search, n); traceback != kNoNode) all.push_back(traceback);
+    }
+    const LeakSearch::Kept kept = search.retained_by_set(all);
+    if (kept.bytes < much && count < kManyAlike) continue;
     const NodeId first = group.members[0];
-    const NodeId traceback = is_traceback(search.type_of(first))
-                                 ? first
-                                 : search.node(named_field(search.objects(), search.address(first),
-                                                           search.type_of(first), "traceback"));
-    const TracebackFrames frames = frames_of(search, traceback);
+    const TracebackFrames frames = frames_of(search, traceback_of(search, first));
     if (frames.last == kNoNode) continue;
     Suspect s{.pattern = "exception-traceback", .node = group.owner, .bytes = kept.bytes};
-    s.objects = group.members.size();
+    s.objects = count;
     s.certainty = 0.9;
     s.evidence = (s.objects == 1 ? "a kept " : format_count(s.objects) + " kept ") + search.type_name(first) +
                  ", raised at " + search.repr(search.address(frames.last), 100) + "; its traceback keeps " +
                  format_count(frames.count, "frame", "frames") + " and all local variables";
     if (const std::string local = largest_local(search, frames.largest); !local.empty())
       s.evidence += ", most of it " + local + " of " + search.repr(search.address(frames.largest), 100);
+    if (count > group.members.size())
+      s.evidence += "; " + format_count(count - group.members.size()) +
+                    " of them are kept by another one, as its __cause__ or __context__";
     s.cure =
         "Keep str(error) or traceback.format_exc() and not the exception; or traceback.clear_frames(), or "
         "error.with_traceback(None) before it is stored.";
     s.examples.assign(
         group.members.begin(),
-        group.members.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(s.objects, 3)));
+        group.members.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(group.members.size(), 3)));
+    s.covers = std::move(all);
     found.push_back(std::move(s));
   }
 }

@@ -13,7 +13,12 @@
 
 namespace heapglass {
 
+struct SuspectOptions {
+  // Those too that are told only if they grew: for annotate_growth(), which takes out the others.
+  bool to_compare = false;
+};
+
 // The likeliest and largest first.
-std::vector<Suspect> find_suspects(const LeakSearch& search);
+std::vector<Suspect> find_suspects(const LeakSearch& search, const SuspectOptions& options = {});
 
 }  // namespace heapglass

@@ -141,9 +141,14 @@ void add_handlers(const LeakSearch& search, NodeId n, Suspects& found) {
     });
     if (static_cast<std::size_t>(kept) * 2 < owners.size()) return;
   }
-  if (search.way_to(n).empty()) return;
-  found.push_back(
-      suspect_of(search, h, {n}, search.type_name(n) + " of " + format_count(entries, "entry", "entries")));
+  const std::vector<NodeId> path = search.path_to(n);
+  if (path.empty()) return;
+  Suspect s =
+      suspect_of(search, h, {n}, search.type_name(n) + " of " + format_count(entries, "entry", "entries"));
+  // What a library has registered with itself is there from the start.
+  constexpr std::uint64_t kFiftieth = 50;
+  if (search.origin_of(path) != Origin::kApplication && s.bytes < search.heap_bytes() / kFiftieth) return;
+  found.push_back(std::move(s));
   found.back().node = n;
 }
 

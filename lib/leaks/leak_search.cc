@@ -24,14 +24,14 @@ LeakSearch::LeakSearch(LeakClues clues)
     : clues_(std::move(clues)),
       labels_(clues_.labels),
       values_(clues_.values),
-      ways_(clues_.ways),
+      root_paths_(clues_.root_paths),
       dominators_(clues_.dominators),
       garbage_(graph().nodes()),
       stamp_(graph().nodes()),
       known_(graph().nodes()),
       owner_(graph().nodes(), kNoNode) {
   for (const NodeId n : clues_.garbage.freed) garbage_[index(n)] = true;
-  for (std::uint32_t n = 0; n < graph().nodes(); ++n) heap_bytes_ += graph().size[n];
+  for (std::uint32_t n = 0; n < graph().nodes(); ++n) heap_bytes_ += graph().all_bytes(n);
   group_by_type();
   for (const NodeId n : nodes_of([](const TypeInfo& t) { return t.body == TraverseRule::kModule; })) {
     if (!values_.is_in_sys_modules(address(n))) continue;
@@ -114,44 +114,79 @@ std::string LeakSearch::home_of(NodeId n) const {
   return type.flags & kTpHeapType ? type_module(labels_.types(), type.address) : std::string();
 }
 
-std::vector<NodeId> LeakSearch::way_to(NodeId n) const {
-  std::vector<NodeId> way = ways_.shortest(n);
+// Of what a local variable, a thread or the interpreter leads to, the path by which code would reach it: from
+// a module. One that is much longer goes through what happens to refer to it.
+std::vector<NodeId> LeakSearch::named_path_to(NodeId n, const std::vector<NodeId>& path) const {
+  constexpr std::size_t kDetour = 4;
+  if (path.empty() || type_of(path[0]).body == TraverseRule::kModule ||
+      type_of(path[0]).flags & kTpTypeSubclass)
+    return path;
+  if (!from_modules_) {
+    std::vector<NodeId> modules;
+    modules.reserve(modules_.size());
+    for (const auto& [name, module] : modules_) modules.push_back(module);
+    std::sort(modules.begin(), modules.end());
+    from_modules_.emplace(graph(), labels_.referrers(), RootPathOptions{.starts = {std::move(modules)}});
+  }
+  std::vector<NodeId> named = from_modules_->shortest(n);
+  if (named.empty() || named.size() > path.size() + kDetour) return path;
+  // What a thread does is told rather by its frame than by the libraries that started it.
+  const bool of_frame = std::any_of(graph().roots.begin(), graph().roots.end(), [&](const GraphRoot& root) {
+    return root.node == path[0] && root.kind == RootKind::kFrame;
+  });
+  return of_frame && origin_of(named) == Origin::kStandard ? path : named;
+}
+
+std::vector<NodeId> LeakSearch::path_to(NodeId n) const {
+  std::vector<NodeId> path = named_path_to(n, root_paths_.shortest(n));
   // Module, its dict, the object: another module may have been as near.
-  if (way.size() < 3 || type_of(way[0]).body != TraverseRule::kModule || module_of_dict(way[1]) != way[0])
-    return way;
-  const std::string home = home_of(way[2]);
-  const bool is_main = module_name(way[0]) == "__main__";
-  if (module_name(way[0]) == home) return way;
-  for (const NodeId holder : labels_.referrers().of(way[2])) {
-    if (holder == way[1] || !labels_.is_namespace(holder)) continue;
+  if (path.size() < 3 || type_of(path[0]).body != TraverseRule::kModule || module_of_dict(path[1]) != path[0])
+    return path;
+  const std::string home = home_of(path[2]);
+  const bool is_main = module_name(path[0]) == "__main__";
+  if (module_name(path[0]) == home) return path;
+  for (const NodeId holder : labels_.referrers().of(path[2])) {
+    if (holder == path[1] || !labels_.is_namespace(holder)) continue;
     const NodeId module = module_of_dict(holder);
-    if (module == kNoNode || module == way[0]) continue;
+    if (module == kNoNode || module == path[0]) continue;
     const bool at_home = module_name(module) == home;
     // What the main program has imported is not its own.
     if (!at_home && !is_main) continue;
-    way[0] = module;
-    way[1] = holder;
+    path[0] = module;
+    path[1] = holder;
     if (at_home) break;
   }
-  return way;
+  return path;
 }
 
-std::string LeakSearch::path_of(const std::vector<NodeId>& way) const {
-  return way.empty() ? std::string() : PathFormatter(labels_, values_).tell(way).text;
+std::string LeakSearch::path_of(const std::vector<NodeId>& path) const {
+  return path.empty() ? std::string() : PathFormatter(labels_, values_).tell(path).text;
 }
 
-std::string LeakSearch::owner_of(const std::vector<NodeId>& way) const {
-  if (way.empty()) return {};
-  const PathText told = PathFormatter(labels_, values_).tell(way);
+std::string LeakSearch::owner_of(const std::vector<NodeId>& path) const {
+  if (path.empty()) return {};
+  const PathText told = PathFormatter(labels_, values_).tell(path);
   std::string text = told.start;
-  if (type_of(way[0]).body == TraverseRule::kModule && values_.is_in_sys_modules(address(way[0])))
-    text = module_name(way[0]);
-  else if (type_of(way[0]).flags & kTpTypeSubclass && told.steps[0].label.empty())
-    text = labels_.types().get(address(way[0]))->name;
+  if (type_of(path[0]).body == TraverseRule::kModule && values_.is_in_sys_modules(address(path[0])))
+    text = labels_.types().module_label(address(path[0])) + module_name(path[0]);
+  else if (type_of(path[0]).flags & kTpTypeSubclass && told.steps[0].label.empty())
+    text = labels_.types().get(address(path[0]))->name;
   else if (!told.steps[0].label.empty())
     text += ", " + told.steps[0].label;
   bool closure = false;
-  for (std::size_t i = 1; i < told.steps.size(); ++i) {
+  std::size_t begin = 1;
+  bool of_exec = false;
+  // What exec() was given is called as its code calls itself.
+  for (std::size_t i = path.size(); i-- > 0;) {
+    if (type_of(path[0]).body == TraverseRule::kModule || type_of(path[0]).flags & kTpTypeSubclass) break;
+    if (!is_globals(path[i]) || module_of_dict(path[i]) != kNoNode) continue;
+    const auto name = objects().str(objects().item(address(path[i]), "__name__"), 100);
+    text = name && !name->empty() ? *name : "globals of exec()";
+    begin = i + 1;
+    of_exec = true;
+    break;
+  }
+  for (std::size_t i = begin; i < told.steps.size(); ++i) {
     const std::string& label = told.steps[i].label;
     if (label == "__closure__") {
       closure = true;
@@ -163,6 +198,8 @@ std::string LeakSearch::owner_of(const std::vector<NodeId>& way) const {
                                ? label
                                : label.substr(blank + 1, label.size() - blank - 2 + (label.back() != ']')));
       closure = false;
+    } else if (label.starts_with("['") && label.ends_with("']") && of_exec && i == begin) {
+      text += "." + label.substr(2, label.size() - 4);
     } else if (label.starts_with("[")) {
       text += label;
     } else if (label == "cell_contents" || (label == "__dict__" && labels_.is_namespace(told.steps[i].node) &&
@@ -180,16 +217,88 @@ std::string LeakSearch::owner_of(const std::vector<NodeId>& way) const {
 bool LeakSearch::is_large_collection(NodeId n) const {
   if (graph().referents(n).size() <= kFewMembers || !is_anonymous_collection(labels_, n)) return false;
   // That of all modules stands before what they have, and is nobody's collection.
-  for (const PyInterpreter& interpreter : clues_.interpreters)
-    if (objects().pointer(interpreter.state, objects().layout().PyInterpreterState.modules) == address(n))
-      return false;
+  if (is_modules_dict(n)) return false;
   const auto length = values_.length(address(n));
-  return !length || *length > kFewMembers;
+  return (!length || *length > kFewMembers) && !is_globals(n);
 }
 
-bool LeakSearch::is_one_of_many(const std::vector<NodeId>& way) const {
-  for (std::size_t i = 0; i + 1 < way.size(); ++i)
-    if (is_large_collection(way[i])) return true;
+bool LeakSearch::is_modules_dict(NodeId n) const {
+  const auto& interpreters = clues_.interpreters;
+  return std::any_of(interpreters.begin(), interpreters.end(), [&](const PyInterpreter& each) {
+    return objects().pointer(each.state, objects().layout().PyInterpreterState.modules) == address(n);
+  });
+}
+
+// Of a module, or what exec() was given: code that runs in it has put __builtins__ there.
+bool LeakSearch::is_globals(NodeId dict) const {
+  if (!(type_of(dict).flags & kTpDictSubclass)) return false;
+  const auto [at, is_new] = globals_.try_emplace(index(dict), false);
+  if (is_new) at->second = !is_null(objects().item(address(dict), "__builtins__"));
+  return at->second;
+}
+
+bool LeakSearch::is_structure(NodeId n) const {
+  const TypeInfo& type = type_of(n);
+  if (type.body == TraverseRule::kModule || type.flags & kTpTypeSubclass || type.body == TraverseRule::kFrame)
+    return true;
+  if (type.flags & kTpDictSubclass) {
+    if (is_modules_dict(n) || is_globals(n)) return true;
+    if (!labels_.is_namespace(n)) return false;
+    for (const NodeId holder : labels_.referrers().of(n)) {
+      const TypeInfo& of = type_of(holder);
+      if (of.body == TraverseRule::kModule || of.flags & kTpTypeSubclass) return true;
+    }
+    return false;
+  }
+  return type.name == "builtins.function" || type.name == "builtins.code" ||
+         is_derived(type, "threading.Thread");
+}
+
+bool LeakSearch::is_unsure(const std::vector<NodeId>& path) const {
+  if (path.empty() || type_of(path[0]).body == TraverseRule::kModule ||
+      type_of(path[0]).flags & kTpTypeSubclass)
+    return false;
+  for (const GraphRoot& root : graph().roots)
+    if (root.node == path[0] && !root.guess) return false;
+  return true;
+}
+
+const LeakSearch::MembersSum& LeakSearch::sum_of_members(NodeId collection) const {
+  const auto [at, is_new] = sums_.try_emplace(index(collection));
+  if (!is_new) return at->second;
+  std::vector<NodeId> members(graph().referents(collection).begin(), graph().referents(collection).end());
+  std::sort(members.begin(), members.end());
+  members.erase(std::unique(members.begin(), members.end()), members.end());
+  for (const NodeId n : members)
+    if (!(type_of(n).flags & kTpTypeSubclass)) at->second.bytes += dominators_.retained_bytes(n);
+  at->second.members =
+      std::max<std::uint64_t>(values_.length(address(collection)).value_or(members.size()), 1);
+  return at->second;
+}
+
+bool LeakSearch::stands_out(const std::vector<NodeId>& path, std::uint64_t bytes) const {
+  constexpr std::uint64_t kFarMore = 8, kFiftieth = 50, kLittle = 200;
+  for (std::size_t i = 0; i + 1 < path.size(); ++i) {
+    if (!is_large_collection(path[i])) continue;
+    const MembersSum& all = sum_of_members(path[i]);
+    const std::uint64_t inside = dominators_.retained_bytes(path[i + 1]), own = std::max(inside, bytes),
+                        others = all.bytes - std::min(all.bytes, inside);
+    const bool has_most = own >= others;
+    if (own < heap_bytes_ / (has_most ? kLittle : kFiftieth)) return false;
+    if (!has_most && own / kFarMore < others / std::max<std::uint64_t>(all.members - 1, 1)) return false;
+  }
+  return true;
+}
+
+NodeId LeakSearch::collection_on(const std::vector<NodeId>& path) const {
+  for (std::size_t i = path.size(); i-- > 1;)
+    if (is_large_collection(path[i - 1])) return path[i - 1];
+  return kNoNode;
+}
+
+bool LeakSearch::is_one_of_many(const std::vector<NodeId>& path) const {
+  for (std::size_t i = 0; i + 1 < path.size(); ++i)
+    if (is_large_collection(path[i])) return true;
   return false;
 }
 
@@ -199,9 +308,10 @@ std::vector<LeakSearch::Group> LeakSearch::group_by_owner(const std::vector<Node
   for (const NodeId start : nodes) {
     climb.clear();
     NodeId n = start;
-    for (; n != kNoNode && !known_[index(n)] && ways_.reaches(n); n = ways_.before(n)) climb.push_back(n);
+    for (; n != kNoNode && !known_[index(n)] && root_paths_.reaches(n); n = root_paths_.before(n))
+      climb.push_back(n);
     for (std::size_t i = climb.size(); i-- > 0;) {
-      const NodeId each = climb[i], holder = ways_.before(each);
+      const NodeId each = climb[i], holder = root_paths_.before(each);
       known_[index(each)] = 1;
       if (holder == kNoNode) continue;
       const NodeId above = owner_[index(holder)];
@@ -229,9 +339,9 @@ Origin LeakSearch::origin_of_file(const std::string& file) const {
   return Origin::kApplication;
 }
 
-Origin LeakSearch::origin_of(const std::vector<NodeId>& way) const {
-  if (way.empty()) return Origin::kApplication;
-  NodeId module = way[0];
+Origin LeakSearch::origin_of(const std::vector<NodeId>& path) const {
+  if (path.empty()) return Origin::kApplication;
+  NodeId module = path[0];
   if (type_of(module).body != TraverseRule::kModule) {
     if (type_of(module).flags & kTpTypeSubclass) return origin_of_class(address(module));
     for (const GraphRoot& root : graph().roots)
@@ -249,6 +359,11 @@ Origin LeakSearch::origin_of_class(Address type) const {
   if (!info || !(info->flags & kTpHeapType)) return Origin::kStandard;
   const auto module = modules_.find(type_module(labels_.types(), type));
   return module == modules_.end() ? Origin::kApplication : origin_of({module->second});
+}
+
+Origin LeakSearch::origin_of_function(NodeId function) const {
+  const auto module = modules_.find(home_of(function));
+  return module == modules_.end() ? Origin::kStandard : origin_of({module->second});
 }
 
 std::string LeakSearch::type_name(NodeId n) const {
@@ -269,6 +384,26 @@ bool LeakSearch::is_derived(const TypeInfo& type, std::string_view base) const {
 std::string LeakSearch::repr(Address object, std::size_t limit) const {
   const TypeInfo* type = is_null(object) ? nullptr : labels_.types().get(objects().type_of(object));
   return type ? short_repr(labels_.types(), object, *type, limit) : std::string();
+}
+
+std::string LeakSearch::interpreter_of(NodeId n) const {
+  if (clues_.interpreters.size() < 2) return {};
+  NodeId start = n;
+  while (root_paths_.reaches(start) && root_paths_.before(start) != kNoNode)
+    start = root_paths_.before(start);
+  const auto [at, is_new] = start_labels_.try_emplace(index(start));
+  if (!is_new) return at->second;
+  // "[interpreter 2] ", "interpreter 2", "thread 4711: app.py:42 in handle [interpreter 2]"
+  std::string holder = labels_.types().module_label(address(start));
+  if (holder.empty())
+    for (const GraphRoot& root : graph().roots)
+      if (root.node == start) holder = root.holder;
+  constexpr std::string_view kWord = "interpreter ";
+  if (const std::size_t word = holder.rfind(kWord); word != std::string::npos)
+    for (std::size_t i = word + kWord.size(); i < holder.size() && holder[i] >= '0' && holder[i] <= '9'; ++i)
+      at->second += holder[i];
+  if (at->second == "0") at->second.clear();
+  return at->second;
 }
 
 NodeId LeakSearch::module(const std::string& name) const {

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "lib/leaks/detectors.h"
+#include "lib/leaks/members.h"
 #include "lib/python/describe.h"
 #include "lib/python/python_repr.h"
 
@@ -11,6 +12,7 @@ namespace {
 
 constexpr std::uint64_t kFewestEntries = 16;
 constexpr std::uint64_t kLargeBytes = 1'000'000;
+constexpr std::uint64_t kFiftieth = 50;
 
 // The instances that are the first argument of calls, by class. A key is one str or int, or a tuple of the
 // arguments.
@@ -44,6 +46,37 @@ bool is_method_of(const std::string& qualname, const std::string& class_name) {
   return dot != std::string::npos && class_name.ends_with("." + qualname.substr(0, dot));
 }
 
+// It, and its arguments and results.
+std::vector<NodeId> pinned_by(const LeakSearch& search, NodeId n, NodeId cache) {
+  std::vector<NodeId> members{n};
+  for (const NodeId each : {cache, n})
+    for (const NodeId m : search.graph().referents(each))
+      if (!(search.type_of(m).flags & kTpTypeSubclass) && search.type_of(m).name != "builtins.function" &&
+          !search.labels().is_namespace(m))
+        members.push_back(m);
+  // Arguments and results that others hold too are pinned all the same.
+  for (const NodeId m : std::vector<NodeId>(members))
+    if (search.type_of(m).flags & kTpTupleSubclass)
+      for (const NodeId argument : search.graph().referents(m))
+        if (search.type_of(argument).flags & kTpHeapType) members.push_back(argument);
+  return members;
+}
+
+// Of a cache that is bounded a link has the result.
+std::vector<NodeId> some_results(const LeakSearch& search, NodeId cache) {
+  if (cache == kNoNode) return {};
+  std::vector<NodeId> results;
+  for (const NodeId value : values_of(search, cache)) {
+    const bool is_link = search.type_of(value).name == "functools._lru_list_elem";
+    const auto inside = search.graph().referents(value);
+    if (is_link)
+      results.insert(results.end(), inside.begin(), inside.end());
+    else
+      results.push_back(value);
+  }
+  return some_objects(search, results);
+}
+
 void add_cache(const LeakSearch& search, NodeId n, Suspects& found) {
   const Objects& o = search.objects();
   const TypeInfo& type = search.type_of(n);
@@ -54,17 +87,7 @@ void add_cache(const LeakSearch& search, NodeId n, Suspects& found) {
   if (entries < kFewestEntries || maxsize == 0) return;
   const bool bounded = maxsize > 0;
 
-  std::vector<NodeId> members{n};
-  for (const NodeId each : {search.node(cache), n})
-    for (const NodeId m : search.graph().referents(each))
-      if (!(search.type_of(m).flags & kTpTypeSubclass) && search.type_of(m).name != "builtins.function" &&
-          !search.labels().is_namespace(m))
-        members.push_back(m);
-  // Arguments and results that others hold too are pinned all the same.
-  for (const NodeId m : std::vector<NodeId>(members))
-    if (search.type_of(m).flags & kTpTupleSubclass)
-      for (const NodeId argument : search.graph().referents(m))
-        if (search.type_of(argument).flags & kTpHeapType) members.push_back(argument);
+  const std::vector<NodeId> members = pinned_by(search, n, search.node(cache));
   const LeakSearch::Kept kept = search.retained_by_set(members);
 
   const Address function = named_field(o, a, type, "func");
@@ -83,8 +106,10 @@ void add_cache(const LeakSearch& search, NodeId n, Suspects& found) {
   s.pattern = !bounded ? "unbounded-lru-cache" : pinned ? "lru-cache-on-method" : "large-lru-cache";
   s.certainty = !bounded ? 0.95 : pinned ? 0.8 : 0.6;
   // One whose arguments are few kinds is full some day: those of libraries mostly.
-  if (search.origin_of(search.way_to(n)) == Origin::kStandard) s.certainty *= 0.2;
-  s.evidence = "lru_cache of " + qualname + " with maxsize=" +
+  const Origin origin = search.origin_of(search.path_to(n));
+  if (origin == Origin::kStandard) s.certainty *= 0.2;
+  if (origin != Origin::kApplication && bounded && kept.bytes < search.heap_bytes() / kFiftieth) return;
+  s.evidence = "lru_cache" + (qualname.empty() ? "" : " of " + qualname) + " with maxsize=" +
                (bounded ? format_count(static_cast<std::uint64_t>(maxsize)) : std::string("None")) + " has " +
                format_count(entries, "entry", "entries");
   if (pinned)
@@ -97,6 +122,7 @@ void add_cache(const LeakSearch& search, NodeId n, Suspects& found) {
           ? "Lower maxsize to what is really asked for again; cache_info() tells hits and misses."
           : "Give it a maxsize, or cache_clear() it where what it depends on changes; functools.cache is "
             "lru_cache(maxsize=None).";
+  if (!is_null(cache)) s.kept_objects = some_results(search, search.node(cache));
   found.push_back(std::move(s));
 }
 

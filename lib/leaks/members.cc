@@ -74,6 +74,62 @@ std::string contents_in_words(const LeakSearch& search, NodeId container) {
   return commonest(values);
 }
 
+std::vector<NodeId> values_of(const LeakSearch& search, NodeId container) {
+  if (!(search.type_of(container).flags & kTpDictSubclass)) return members_of(search, container);
+  std::vector<NodeId> values;
+  search.objects().each_item(search.address(container), [&](Address, Address each) {
+    if (const NodeId n = search.node(each); n != kNoNode) values.push_back(n);
+  });
+  return values;
+}
+
+std::vector<NodeId> some_objects(const LeakSearch& search, const std::vector<NodeId>& objects) {
+  constexpr std::size_t kSome = 300;
+  std::vector<NodeId> some;
+  const std::size_t step = std::max<std::size_t>(1, objects.size() / kSome);
+  for (std::size_t i = 0; i < objects.size(); i += step) {
+    const TypeInfo& type = search.type_of(objects[i]);
+    const bool common = type.flags & (kTpUnicodeSubclass | kTpLongSubclass | kTpBytesSubclass) ||
+                        is_code(type) || type.name == "builtins.NoneType" || type.name == "builtins.float";
+    if (!common) some.push_back(objects[i]);
+  }
+  return some;
+}
+
+std::optional<NestedContents> nested_contents(const LeakSearch& search, NodeId container) {
+  constexpr std::size_t kMostLooked = 1 << 20, kSampled = 100, kRecord = 8, kFew = 16;
+  constexpr int kDeepest = 4;
+  std::vector<NodeId> level = values_of(search, container);
+  NestedContents out{.words = search.type_name(container) + " of "};
+  int depth = 0;
+  for (; depth < kDeepest && level.size() >= 2 && level.size() <= kMostLooked; ++depth) {
+    const TypeInfo* const type = &search.type_of(level[0]);
+    const std::size_t step = std::max<std::size_t>(1, level.size() / kSampled);
+    std::size_t seen = 0, alike = 0;
+    for (std::size_t i = 0; i < level.size(); i += step, ++seen)
+      alike += &search.type_of(level[i]) == type && !search.labels().is_namespace(level[i]);
+    if (!is_growing_container(*type) || alike * 10 < seen * 9) break;
+    std::vector<NodeId> inside;
+    for (const NodeId n : level) {
+      if (!is_growing_container(search.type_of(n))) continue;
+      const std::vector<NodeId> of_one = values_of(search, n);
+      inside.insert(inside.end(), of_one.begin(), of_one.end());
+      if (inside.size() > kMostLooked) break;
+    }
+    // Rows, points and what JSON makes of an object.
+    if (level.size() >= kFew && inside.size() < kRecord * level.size()) break;
+    out.words += (depth ? " of " : "") + format_count(level.size()) + " " + search.type_name(level[0]) + "s";
+    level = std::move(inside);
+  }
+  if (depth == 0 || level.empty()) return std::nullopt;
+  out.items = level.size();
+  std::map<std::string, std::size_t> types;
+  for (std::size_t i = 0; i < std::min(level.size(), kDescribedMembers); ++i)
+    ++types[search.type_name(level[i])];
+  out.words += ", " + format_count(out.items) + " " + commonest(types) + " in all";
+  return out;
+}
+
 LeakSearch::Kept kept_by_contents(const LeakSearch& search, NodeId container,
                                   const std::vector<NodeId>& members) {
   std::vector<NodeId> all{container};
@@ -94,7 +150,7 @@ LeakSearch::Kept kept_by_contents(const LeakSearch& search, NodeId container,
 }
 
 std::optional<std::uint64_t> bound_of(const LeakSearch& search, NodeId container,
-                                      const std::vector<NodeId>& way) {
+                                      const std::vector<NodeId>& path) {
   const Objects& o = search.objects();
   const std::uint64_t entries = search.values().length(search.address(container)).value_or(0);
   if (search.type_of(container).body == TraverseRule::kDeque) {
@@ -105,8 +161,8 @@ std::optional<std::uint64_t> bound_of(const LeakSearch& search, NodeId container
   // is of a class of its own.
   Labels& labels = search.labels();
   std::vector<NodeId> holders{container};
-  for (std::size_t i = way.size(); i-- > 0 && holders.size() < 3;)
-    if (way[i] != container && !labels.is_namespace(way[i])) holders.push_back(way[i]);
+  for (std::size_t i = path.size(); i-- > 0 && holders.size() < 3;)
+    if (path[i] != container && !labels.is_namespace(path[i])) holders.push_back(path[i]);
   for (const NodeId holder : holders) {
     if (search.type_of(holder).body == TraverseRule::kModule || !(search.type_of(holder).flags & kTpHeapType))
       continue;
@@ -120,7 +176,8 @@ std::optional<std::uint64_t> bound_of(const LeakSearch& search, NodeId container
     for (const Edge& e : labels.references_of(holder)) {
       if (e.kind == EdgeKind::kAttribute || e.kind == EdgeKind::kSlot)
         look(edge_label(labels.types(), e, true), e.referent);
-      if (e.kind == EdgeKind::kDict)
+      if (e.kind == EdgeKind::kDict ||
+          (e.kind == EdgeKind::kField && edge_label(labels.types(), e, true) == "od_inst_dict"))
         o.each_item(e.referent,
                     [&](Address key, Address value) { look(o.str(key, 60).value_or(std::string()), value); });
     }

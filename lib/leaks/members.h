@@ -17,6 +17,20 @@ std::vector<NodeId> members_of(const LeakSearch& search, NodeId container);
 // "str to app.Session" of a dict, "app.Session" of a list: of the first some thousand.
 std::string contents_in_words(const LeakSearch& search, NodeId container);
 
+// The values of a dict, the items of another container, in their order and each as often as it stands there.
+std::vector<NodeId> values_of(const LeakSearch& search, NodeId container);
+
+// Some hundred of them from all over, those that more than one place refers to by nature left out: numbers,
+// texts, classes, modules, functions.
+std::vector<NodeId> some_objects(const LeakSearch& search, const std::vector<NodeId>& objects);
+
+// A container of containers of one type, at any depth, that are no records of a few fields.
+struct NestedContents {
+  std::string words;        // "dict of 7 lists, 6,400 app.Event in all"
+  std::uint64_t items = 0;  // of the innermost
+};
+std::optional<NestedContents> nested_contents(const LeakSearch& search, NodeId container);
+
 // What would be freed if the container were emptied: what it alone keeps, and its members too where most of
 // them are held by others as well, as those that stand in a cache and in an index.
 LeakSearch::Kept kept_by_contents(const LeakSearch& search, NodeId container,
@@ -25,6 +39,6 @@ LeakSearch::Kept kept_by_contents(const LeakSearch& search, NodeId container,
 // maxlen of a deque, or what the object that has the container as its attribute calls so: max_size,
 // capacity, ...; nothing where there is no such number, or it is smaller than what is there.
 std::optional<std::uint64_t> bound_of(const LeakSearch& search, NodeId container,
-                                      const std::vector<NodeId>& way);
+                                      const std::vector<NodeId>& path);
 
 }  // namespace heapglass

@@ -87,8 +87,8 @@ void add_suspect(const LeakSearch& search, const LeakSearch::Group& group,
   s.bytes = search.retained_by_set(all).bytes;
   s.objects = open.size();
   // What an event loop watches are the connections that there are.
-  const std::vector<NodeId> way = garbage ? std::vector<NodeId>() : search.way_to(group.owner);
-  s.certainty = garbage ? 0.95 : search.origin_of(way) == Origin::kStandard ? 0.2 : 0.8;
+  const std::vector<NodeId> path = garbage ? std::vector<NodeId>() : search.path_to(group.owner);
+  s.certainty = garbage ? 0.95 : search.origin_of(path) == Origin::kStandard ? 0.2 : 0.8;
   if (garbage) {
     s.node = open[0].node;
     s.owner = "garbage, " + holder_in_words(search, open[0].node);

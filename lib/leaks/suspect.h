@@ -14,6 +14,7 @@ namespace heapglass {
 // Since the first look.
 struct SuspectGrowth {
   std::int64_t bytes = 0, objects = 0;
+  bool is = false;          // more than what comes and goes
   int grew = 0, looks = 0;  // in how many of the times between two looks there became more of it
 };
 
@@ -36,6 +37,15 @@ struct Suspect {
   std::vector<NodeId> covers;
   std::optional<SuspectGrowth> growth;  // where there was a look before
   std::string path;                     // the way to `node` as `path` tells it; filled in with the owner
+  // Told only where it grew between two captures: of `siblings` members of the collection at `among` it is
+  // one, or it is a library's own table (among is null).
+  bool only_if_grown = false;
+  Address among{};
+  std::uint64_t siblings = 0;
+  // Some of the objects that it keeps, by which the same objects elsewhere are known.
+  std::vector<NodeId> kept_objects;
+  std::vector<NodeId> other_holders;      // who refers to most of them too,
+  std::vector<std::string> held_also_by;  // and what the first of those are called
 };
 
 }  // namespace heapglass

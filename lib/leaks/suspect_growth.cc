@@ -1,6 +1,7 @@
 #include "lib/leaks/suspect_growth.h"
 
 #include <algorithm>
+#include <map>
 
 namespace heapglass {
 namespace {
@@ -10,6 +11,27 @@ const Suspect* find_same(const std::vector<Suspect>& look, const Suspect& s) {
     return each.pattern == s.pattern && each.owner == s.owner;
   });
   return at == look.end() ? nullptr : &*at;
+}
+
+// There are more of them, or the same ones keep notably more: what a thread has in its threading.local.
+bool grew(std::uint64_t bytes_before, std::uint64_t bytes, std::uint64_t objects_before,
+          std::uint64_t objects) {
+  constexpr std::uint64_t kNotable = 50, kLittle = 65'536;
+  return objects > objects_before || bytes > bytes_before + std::max(bytes_before / kNotable, kLittle);
+}
+
+// Of those that are told only if they grew: the others, and those that grew as their siblings did, which the
+// collection that they are in says.
+void leave_out_those_that_did_not_grow(std::vector<Suspect>& last) {
+  constexpr std::uint64_t kTenth = 10, kFew = 2;
+  std::map<std::uint64_t, std::uint64_t> grew_of;  // by collection
+  for (const Suspect& s : last)
+    if (s.only_if_grown && s.growth->objects > 0) ++grew_of[value(s.among)];
+  std::erase_if(last, [&](const Suspect& s) {
+    if (!s.only_if_grown) return false;
+    if (s.growth->objects <= 0 || s.growth->bytes <= 0) return true;
+    return !is_null(s.among) && grew_of[value(s.among)] > std::max(kFew, s.siblings / kTenth);
+  });
 }
 
 }  // namespace
@@ -22,19 +44,21 @@ void annotate_growth(std::vector<Suspect>& last, const std::vector<std::vector<S
       const Suspect* earlier = find_same(before[i], s);
       const Suspect* later = i + 1 < before.size() ? find_same(before[i + 1], s) : &s;
       // Where it was too small to be told of, all of it is new.
-      if (later && (!earlier || later->objects > earlier->objects)) ++growth.grew;
+      if (later && (!earlier || grew(earlier->bytes, later->bytes, earlier->objects, later->objects)))
+        ++growth.grew;
       if (i > 0) continue;
       growth.bytes =
           static_cast<std::int64_t>(s.bytes) - static_cast<std::int64_t>(earlier ? earlier->bytes : 0);
       growth.objects =
           static_cast<std::int64_t>(s.objects) - static_cast<std::int64_t>(earlier ? earlier->objects : 0);
     }
+    const Suspect* const first = find_same(before[0], s);
+    growth.is = !first || grew(first->bytes, s.bytes, first->objects, s.objects);
     s.growth = growth;
   }
+  leave_out_those_that_did_not_grow(last);
   auto weight = [](const Suspect& s) {
-    return s.growth->objects > 0
-               ? s.certainty * static_cast<double>(std::max<std::int64_t>(s.growth->bytes, 1))
-               : 0;
+    return s.growth->is ? s.certainty * static_cast<double>(std::max<std::int64_t>(s.growth->bytes, 1)) : 0;
   };
   std::stable_sort(last.begin(), last.end(),
                    [&](const Suspect& a, const Suspect& b) { return weight(a) > weight(b); });

@@ -9,6 +9,7 @@ namespace heapglass {
 
 // Fills in `growth` of the last look's suspects by those of the looks before, the earliest first: the same
 // pattern of the same owner is the same suspect. What grew comes first, by how much; the rest stays in order.
+// Those that are told only if they grew and did not are taken out; without looks before nothing is done.
 void annotate_growth(std::vector<Suspect>& last, const std::vector<std::vector<Suspect>>& before);
 
 }  // namespace heapglass

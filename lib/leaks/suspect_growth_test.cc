@@ -28,6 +28,19 @@ TEST(SuspectGrowth, WhatGrowsComesFirst) {
   EXPECT_EQ(last[2].growth->looks, 2);
 }
 
+// Eight threads have each a list that grows: there are eight of them at both looks.
+TEST(SuspectGrowth, AsManyObjectsThatKeepMoreGrew) {
+  std::vector<Suspect> last{suspect("app.table", 9'000'000, 90), suspect("app.local", 4'000'000, 8),
+                            suspect("app.status", 3'000'100, 3)};
+  annotate_growth(last, {{suspect("app.table", 9'000'000, 90), suspect("app.local", 3'000'000, 8),
+                          suspect("app.status", 3'000'000, 3)}});
+  EXPECT_EQ(last[0].owner, "app.local");
+  EXPECT_EQ(last[0].growth->grew, 1);
+  EXPECT_TRUE(last[0].growth->is);
+  EXPECT_FALSE(last[1].growth->is);
+  EXPECT_FALSE(last[2].growth->is);
+}
+
 TEST(SuspectGrowth, OneLookTellsNone) {
   std::vector<Suspect> last{suspect("app.table", 900, 90)};
   annotate_growth(last, {});

@@ -110,6 +110,8 @@ void find_locals(const LeakSearch& search, const Living& living, std::uint64_t m
     const std::vector<NodeId> dicts = dicts_of(search, n);
     const LeakSearch::Kept kept = search.retained_by_set(dicts);
     if (kept.bytes < much) continue;
+    // Of one thread it is no more than a global: what is in it is looked at by itself.
+    if (dicts.size() < 2) continue;
     const std::size_t dead = dicts.size() > living.count ? dicts.size() - living.count : 0;
     std::uint64_t most = 0;
     std::string largest;

@@ -1,7 +1,9 @@
 // Containers that have a name, of a module, a class or one object, and only ever get more.
 #include <algorithm>
 #include <unordered_map>
+#include <unordered_set>
 
+#include "lib/leaks/cures.h"
 #include "lib/leaks/detectors.h"
 #include "lib/leaks/members.h"
 
@@ -10,6 +12,7 @@ namespace {
 
 constexpr std::size_t kFewestMembers = 16;
 constexpr std::uint64_t kFewestMemberBytes = 16'384;
+constexpr std::uint64_t kMuchOfLibrary = 10, kMuchOfKnown = 50;  // a tenth of the heap, a fiftieth
 
 bool is_atom(const TypeInfo& type) {
   return type.flags & (kTpUnicodeSubclass | kTpLongSubclass | kTpBytesSubclass) ||
@@ -23,21 +26,13 @@ bool is_mostly_one(const LeakSearch& search, const std::vector<NodeId>& members,
   return most > kept / 10 * 7;
 }
 
-// Every interpreter has these, and they grow with what is imported and no more.
-bool is_ordinary(const std::string& owner) {
+// Every interpreter has these, and they grow with what is imported: a tenth of the heap is more than that.
+bool is_ordinary(const LeakSearch& search, const std::string& owner, std::uint64_t bytes) {
+  if (bytes >= search.heap_bytes() / kMuchOfLibrary && !owner.ends_with(".tp_subclasses")) return false;
   for (const char* each :
        {"sys.modules", "sys.path_importer_cache", "linecache.cache", "re._cache", "re._cache2"})
     if (owner.starts_with(each)) return true;
   return owner.ends_with(".tp_subclasses");
-}
-
-// sys.modules, whichever way leads there.
-bool is_sys_modules(const LeakSearch& search, NodeId n) {
-  const Objects& o = search.objects();
-  const auto& interpreters = search.clues().interpreters;
-  return std::any_of(interpreters.begin(), interpreters.end(), [&](const PyInterpreter& each) {
-    return o.pointer(each.state, o.layout().PyInterpreterState.modules) == search.address(n);
-  });
 }
 
 struct Contents {
@@ -62,41 +57,47 @@ Contents look_into(const LeakSearch& search, const std::vector<NodeId>& members)
 
 bool is_of_application(const Contents& c) { return c.of_application * 4 > c.all; }
 
-double certainty_of(const LeakSearch& search, NodeId n, const std::vector<NodeId>& way, const Contents& c) {
+double certainty_of(const LeakSearch& search, NodeId n, const std::vector<NodeId>& path, const Contents& c,
+                    std::uint64_t bytes) {
   double certainty = 0.8;
   // Tables of constants and of classes are made once and stay.
   if (c.atoms == c.all && search.type_of(n).flags & kTpDictSubclass) certainty *= 0.7;
   if (c.code * 3 > c.all) certainty *= 0.2;
   if (c.weak * 3 > c.all) certainty *= 0.2;
-  const Origin origin = search.origin_of(way);
-  if (origin == Origin::kStandard) certainty *= is_of_application(c) ? 0.6 : 0.05;
+  const Origin origin = search.origin_of(path);
+  const bool much = bytes >= search.heap_bytes() / kMuchOfLibrary;
+  if (origin == Origin::kStandard) certainty *= is_of_application(c) || much ? 0.6 : 0.05;
   if (origin == Origin::kInstalled) certainty *= is_of_application(c) ? 0.9 : 0.4;
   // What a running function holds goes when it ends, which a main loop never does.
-  if (search.type_of(way[0]).body != TraverseRule::kModule &&
-      !(search.type_of(way[0]).flags & kTpTypeSubclass))
+  if (search.type_of(path[0]).body != TraverseRule::kModule &&
+      !(search.type_of(path[0]).flags & kTpTypeSubclass))
     certainty *= 0.6;
   return certainty;
 }
 
 // The items of a queue of the standard library.
-bool is_of_queue(const LeakSearch& search, const std::vector<NodeId>& way) {
-  for (std::size_t i = way.size(); i-- > 1;) {
-    if (search.labels().is_namespace(way[i - 1])) continue;
-    const TypeInfo& holder = search.type_of(way[i - 1]);
+bool is_of_queue(const LeakSearch& search, const std::vector<NodeId>& path) {
+  for (std::size_t i = path.size(); i-- > 1;) {
+    if (search.labels().is_namespace(path[i - 1])) continue;
+    const TypeInfo& holder = search.type_of(path[i - 1]);
     return search.is_derived(holder, "queue.Queue") || search.is_derived(holder, "asyncio.queues.Queue") ||
            search.is_derived(holder, "multiprocessing.queues.Queue");
   }
   return false;
 }
 
-std::string cure_of(const LeakSearch& search, const std::vector<NodeId>& way, const std::string& owner) {
-  const TypeInfo& type = search.type_of(way.back());
+std::string cure_of(const LeakSearch& search, const std::vector<NodeId>& path, const std::string& owner,
+                    Origin origin) {
+  const TypeInfo& type = search.type_of(path.back());
+  if (origin != Origin::kApplication)
+    return "It is a library's own: look in its documentation for what bounds or empties it, and for what the "
+           "program has to close, and which part of the program puts ever new things there.";
   if (owner.find(".__defaults__[") != std::string::npos ||
       owner.find(".__kwdefaults__[") != std::string::npos)
     return "It is the default value of an argument: made once, with the function, and the same in all calls. "
            "Let "
            "the default be None, and make a new one in the function.";
-  if (is_of_queue(search, way))
+  if (is_of_queue(search, path))
     return "More is put into this queue than taken out: see whether what takes from it still runs (heapglass "
            "stacks), and bound it with maxsize=N, so that who puts has to wait.";
   if (type.flags & kTpDictSubclass)
@@ -111,64 +112,154 @@ std::string cure_of(const LeakSearch& search, const std::vector<NodeId>& way, co
          owner + ".";
 }
 
-// One that keeps little beside what another one in it keeps says nothing more than that one does, and neither
-// does one that is a member of another.
-void leave_out_repetitions(const LeakSearch& search, Suspects& found, std::size_t first) {
+// One found in this way, and the objects on its path.
+struct Candidate {
+  Suspect suspect;
+  std::vector<NodeId> path;
+};
+
+// Of one in another: the outer one says nothing more where the inner one has most of it; else the inner one
+// does not, unless it stands out among its siblings.
+void leave_out_repetitions(const LeakSearch& search, std::vector<Candidate>& found) {
   std::unordered_map<std::uint32_t, std::size_t> by_node;
-  for (std::size_t i = first; i < found.size(); ++i) by_node.emplace(index(found[i].node), i);
+  for (std::size_t i = 0; i < found.size(); ++i) by_node.emplace(index(found[i].suspect.node), i);
+  std::vector<std::pair<std::size_t, std::size_t>> pairs;  // outer, inner
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    for (const NodeId n : search.graph().referents(found[i].suspect.node))
+      if (const auto at = by_node.find(index(n)); at != by_node.end() && at->second != i)
+        pairs.emplace_back(i, at->second);
+    for (std::size_t p = 0; p + 1 < found[i].path.size(); ++p)
+      if (const auto at = by_node.find(index(found[i].path[p])); at != by_node.end() && at->second != i)
+        pairs.emplace_back(at->second, i);
+  }
   std::vector<bool> repeats(found.size());
-  for (std::size_t i = first; i < found.size(); ++i)
-    for (const NodeId n : search.graph().referents(found[i].node)) {
-      const auto at = by_node.find(index(n));
-      if (at == by_node.end() || at->second == i) continue;
-      const bool mostly = found[at->second].bytes > found[i].bytes / 10 * 7;
-      repeats[mostly ? i : at->second] = true;
-    }
-  std::size_t i = first;
-  found.erase(std::remove_if(found.begin() + static_cast<std::ptrdiff_t>(first), found.end(),
-                             [&](const Suspect&) { return repeats[i++]; }),
-              found.end());
+  const auto bytes = [&](std::size_t i) { return found[i].suspect.bytes; };
+  for (const auto& [outer, inner] : pairs)
+    if (bytes(inner) > bytes(outer) / 10 * 7) repeats[outer] = true;
+  for (const auto& [outer, inner] : pairs)
+    if (!repeats[outer] && search.collection_on(found[inner].path) == kNoNode) repeats[inner] = true;
+  std::size_t i = 0;
+  std::erase_if(found, [&](const Candidate&) { return repeats[i++]; });
 }
+
+// Enough of them to look at what is in it.
+bool may_be_candidate(const LeakSearch& search, NodeId n, std::uint64_t fewest_bytes) {
+  const std::size_t members = search.graph().referents(n).size();
+  return members >= kFewestMembers || (members >= 2 && search.dominators().retained_bytes(n) >= fewest_bytes);
+}
+
+class ContainerSearch {
+ public:
+  // `found` are those of other patterns.
+  ContainerSearch(const LeakSearch& search, const Suspects& found, bool to_compare)
+      : search_(search),
+        to_compare_(to_compare),
+        fewest_bytes_(std::max(kFewestMemberBytes, search.heap_bytes() / 2000)) {
+    for (const Suspect& s : found) {
+      // What a module has beside the names that it is a suspect for is looked at.
+      if (explains_its_node(search, s) && !search.is_structure(s.node)) reported_.insert(index(s.node));
+      for (const NodeId n : s.covers) reported_.insert(index(n));
+    }
+  }
+
+  std::vector<Candidate> find() {
+    std::vector<Candidate> found;
+    for (const NodeId n : search_.nodes_of(is_growing_container))
+      if (may_be_candidate(search_, n, fewest_bytes_) && !is_reported(n)) look_at(n, found);
+    return found;
+  }
+
+ private:
+  bool is_reported(NodeId n) const { return reported_.count(index(n)) != 0; }
+
+  void look_at(NodeId n, std::vector<Candidate>& found) {
+    const std::vector<NodeId> members = members_of(search_, n);
+    std::uint64_t most = search_.graph().all_bytes(index(n));
+    for (const NodeId m : members) most += search_.dominators().retained_bytes(m);
+    if (most < fewest_bytes_ || search_.labels().is_namespace(n) || search_.is_structure(n)) return;
+    const LeakSearch::Kept kept = kept_by_contents(search_, n, members);
+    if (kept.bytes < fewest_bytes_ || is_mostly_one(search_, members, kept.bytes)) return;
+    std::vector<NodeId> path = search_.path_to(n);
+    if (path.empty()) return;
+    const std::uint64_t entries = search_.values().length(search_.address(n)).value_or(0);
+    const bool hidden = search_.is_one_of_many(path) && !search_.stands_out(path, kept.bytes);
+    if (hidden != to_compare_ && (hidden || entries < kFewestMembers)) return;
+    const auto nested = hidden ? std::nullopt : nested_contents(search_, n);
+    if ((nested ? nested->items : entries) < kFewestMembers) return;
+    // What is to be compared is a member of what was found, or may be.
+    if (!to_compare_ && std::any_of(path.begin(), path.end(), [&](NodeId each) { return is_reported(each); }))
+      return;
+    Suspect s{.pattern = "unbounded-cache", .node = n, .bytes = kept.bytes};
+    s.objects = nested ? nested->items : entries;
+    s.owner = search_.owner_of(path);
+    const KnownCure* const known = find_cure(search_, path, s.owner, members);
+    const bool much = kept.bytes >= search_.heap_bytes() / kMuchOfKnown;
+    if (!(known && much) && is_bounded(n, path, kept.bytes, entries)) return;
+    if (is_ordinary(search_, s.owner, kept.bytes)) return;
+    const Contents contents = look_into(search_, members);
+    s.certainty = certainty_of(search_, n, path, contents, kept.bytes);
+    const Origin origin = search_.origin_of(path);
+    // A library's own tables are as large as they are, unless they are much of the heap or grow.
+    const bool of_library = origin != Origin::kApplication && !is_of_application(contents) &&
+                            !(known && much) && kept.bytes < search_.heap_bytes() / kMuchOfLibrary;
+    s.only_if_grown = hidden || of_library;
+    if (s.only_if_grown != to_compare_) return;
+    if (hidden) {
+      const NodeId among = search_.collection_on(path);
+      s.among = search_.address(among);
+      s.siblings = search_.values().length(s.among).value_or(0);
+    }
+    tell(s, nested, entries, path, known, origin);
+    found.push_back({std::move(s), std::move(path)});
+  }
+
+  // By a bound that it will meet: one of ten million entries of 20 kB each is none.
+  bool is_bounded(NodeId n, const std::vector<NodeId>& path, std::uint64_t bytes,
+                  std::uint64_t entries) const {
+    constexpr double kTooMuch = 1e9;
+    const auto bound = bound_of(search_, n, path);
+    if (!bound) return false;
+    const double full = static_cast<double>(bytes) /
+                        static_cast<double>(std::max<std::uint64_t>(entries, 1)) *
+                        static_cast<double>(*bound);
+    return full < std::max(kTooMuch, 2 * static_cast<double>(search_.heap_bytes()));
+  }
+
+  void tell(Suspect& s, const std::optional<NestedContents>& nested, std::uint64_t entries,
+            const std::vector<NodeId>& path, const KnownCure* known, Origin origin) const {
+    s.evidence = nested ? nested->words
+                        : search_.type_name(s.node) + " of " + format_count(entries, "entry", "entries") +
+                              ", " + contents_in_words(search_, s.node);
+    const auto bound = bound_of(search_, s.node, path);
+    s.evidence += known && known->says ? std::string("; ") + known->says
+                  : bound ? "; its bound, " + format_count(*bound) + ", is more than memory will hold"
+                          : "; nothing that can be seen bounds it";
+    if (s.bytes > 2 * search_.dominators().retained_bytes(s.node))
+      s.evidence += "; most of what is in it is held elsewhere too";
+    s.cure = known ? known->cure : cure_of(search_, path, s.owner, origin);
+    const std::vector<NodeId> values = values_of(search_, s.node);
+    s.examples.assign(values.begin(),
+                      values.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(values.size(), 3)));
+    s.kept_objects = some_objects(search_, values);
+  }
+
+  const LeakSearch& search_;
+  const bool to_compare_;
+  const std::uint64_t fewest_bytes_;
+  std::unordered_set<std::uint32_t> reported_;
+};
 
 }  // namespace
 
 void find_unbounded_containers(const LeakSearch& search, Suspects& found) {
-  const std::uint64_t fewest_bytes = std::max(kFewestMemberBytes, search.heap_bytes() / 2000);
-  const std::size_t first = found.size();
-  for (const NodeId n : search.nodes_of(is_growing_container)) {
-    if (search.graph().referents(n).size() < kFewestMembers || is_already_reported(found, n)) continue;
-    const std::uint64_t entries = search.values().length(search.address(n)).value_or(0);
-    if (entries < kFewestMembers) continue;
-    const std::vector<NodeId> members = members_of(search, n);
-    std::uint64_t most = search.graph().size[index(n)];
-    for (const NodeId m : members) most += search.dominators().retained_bytes(m);
-    if (most < fewest_bytes || search.labels().is_namespace(n)) continue;
-    const LeakSearch::Kept kept = kept_by_contents(search, n, members);
-    if (kept.bytes < fewest_bytes || is_mostly_one(search, members, kept.bytes)) continue;
-    const std::vector<NodeId> way = search.way_to(n);
-    if (way.empty() || search.is_one_of_many(way)) continue;
-    if (std::any_of(way.begin(), way.end(), [&](NodeId each) { return is_already_reported(found, each); }))
-      continue;
-    if (bound_of(search, n, way)) continue;
-    Suspect s{.pattern = "unbounded-cache", .node = n, .bytes = kept.bytes, .objects = entries};
-    s.owner = search.owner_of(way);
-    if (is_ordinary(s.owner) || is_sys_modules(search, n)) continue;
-    const Contents contents = look_into(search, members);
-    s.certainty = certainty_of(search, n, way, contents);
-    // The library's own tables are as large as they are, unless they are much of the heap.
-    if (search.origin_of(way) == Origin::kStandard && !is_of_application(contents) &&
-        kept.bytes < search.heap_bytes() / 10)
-      continue;
-    s.evidence = search.type_name(n) + " of " + format_count(entries, "entry", "entries") + ", " +
-                 contents_in_words(search, n) + "; nothing that can be seen bounds it";
-    if (kept.bytes > 2 * search.dominators().retained_bytes(n))
-      s.evidence += "; most of what is in it is held elsewhere too";
-    s.cure = cure_of(search, way, s.owner);
-    s.examples.assign(members.begin(), members.begin() + static_cast<std::ptrdiff_t>(
-                                                             std::min<std::size_t>(members.size(), 3)));
-    found.push_back(std::move(s));
-  }
-  leave_out_repetitions(search, found, first);
+  std::vector<Candidate> candidates = ContainerSearch(search, found, false).find();
+  leave_out_repetitions(search, candidates);
+  for (Candidate& each : candidates) found.push_back(std::move(each.suspect));
+}
+
+void find_containers_to_compare(const LeakSearch& search, Suspects& found) {
+  for (Candidate& each : ContainerSearch(search, found, true).find())
+    found.push_back(std::move(each.suspect));
 }
 
 }  // namespace heapglass

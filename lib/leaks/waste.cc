@@ -53,6 +53,13 @@ std::vector<ByOwner> by_owner(const LeakSearch& search, const std::vector<NodeId
   return out;
 }
 
+// What a library has of its own is as it is, unless it is much of the heap.
+bool is_of_library(const LeakSearch& search, const ByOwner& row) {
+  constexpr std::uint64_t kTenth = 10;
+  return row.owner != kNoNode && row.wasted.bytes < search.heap_bytes() / kTenth &&
+         search.origin_of(search.path_to(row.owner)) != Origin::kApplication;
+}
+
 constexpr std::uint64_t kLongestComparedText = 1 << 20;
 
 // Texts are told apart by length and a hash of 64 bits.
@@ -138,12 +145,13 @@ constexpr TextKind kTextKinds[] = {
 
 // All of a type but the first of each value, and but those that the compiler made.
 std::vector<NodeId> copies_of_others(const LeakSearch& search, const char* type) {
-  std::unordered_set<TextKey, TextKey::Hash> values;
+  // By interpreter: they share no objects.
+  std::map<std::string, std::unordered_set<TextKey, TextKey::Hash>> values;
   std::vector<NodeId> redundant;
   for (const NodeId n : search.nodes_of(type)) {
     if (search.graph().size[index(n)] > kLongestComparedText) continue;
     const auto key = key_of(search, n);
-    if (!key || key->length < 2 || values.insert(*key).second) continue;
+    if (!key || key->length < 2 || values[search.interpreter_of(n)].insert(*key).second) continue;
     if (!is_part_of_code(search, n)) redundant.push_back(n);
   }
   return redundant;
@@ -171,7 +179,7 @@ Suspect duplicates_suspect(const LeakSearch& search, const ByOwner& row, const T
 // The names of the attributes of an instance, in order; `bytes` grows by what instance and dict take.
 std::vector<std::string> attribute_names(const LeakSearch& search, NodeId instance, std::uint64_t& bytes) {
   std::vector<std::string> names;
-  bytes += search.graph().size[index(instance)];
+  bytes += search.graph().all_bytes(index(instance));
   for (const Edge& e : search.labels().references_of(instance)) {
     if (e.kind == EdgeKind::kAttribute) names.push_back(edge_label(search.labels().types(), e, true));
     if (e.kind != EdgeKind::kDict) continue;
@@ -239,8 +247,25 @@ void find_duplicates(const LeakSearch& search, Suspects& found) {
     const std::vector<NodeId> redundant = copies_of_others(search, kind.type);
     if (redundant.empty()) continue;
     const auto size_of = [&](NodeId n) { return search.graph().size[index(n)]; };
-    for (const ByOwner& row : by_owner(search, redundant, size_of))
-      if (row.wasted.bytes >= worth_telling(search)) found.push_back(duplicates_suspect(search, row, kind));
+    std::map<std::string, std::size_t> by_value;  // the commonest: which of `found` tells of it
+    for (const ByOwner& row : by_owner(search, redundant, size_of)) {
+      if (row.wasted.bytes < worth_telling(search) || is_of_library(search, row)) continue;
+      Suspect s = duplicates_suspect(search, row, kind);
+      const std::size_t from = s.evidence.find(": "), times = s.evidence.find(" times");
+      const std::string value = s.evidence.substr(from, s.evidence.rfind(' ', times - 1) - from);
+      const auto [at, is_new] = by_value.try_emplace(value, found.size());
+      if (is_new) {
+        found.push_back(std::move(s));
+        continue;
+      }
+      Suspect& first = found[at->second];
+      first.bytes += s.bytes;
+      first.retained = first.bytes;
+      first.objects += s.objects;
+      if (row.owner != kNoNode)
+        first.evidence +=
+            "; " + format_count(s.objects) + " more in " + search.owner_of(search.path_to(row.owner));
+    }
   }
 }
 
@@ -257,7 +282,7 @@ void find_sparse_containers(const LeakSearch& search, Suspects& found) {
     sparse.push_back(n);
   }
   for (ByOwner& row : by_owner(search, sparse, [&](NodeId n) { return slack[index(n)]; })) {
-    if (row.wasted.bytes < worth_telling(search)) continue;
+    if (row.wasted.bytes < worth_telling(search) || is_of_library(search, row)) continue;
     std::map<std::string, Wasted> roles;
     constexpr std::size_t kSample = 2000;
     const std::size_t step = std::max<std::size_t>(1, row.wasted.nodes.size() / kSample);
@@ -292,7 +317,9 @@ void find_missing_slots(const LeakSearch& search, Suspects& found) {
   constexpr std::size_t kMany = 1000;
   for (const GraphType& each : search.graph().types) {
     const TypeInfo* type = each.info;
-    if (!type || !may_have_slots(*type)) continue;
+    // A class of a library is not the user's to change.
+    if (!type || !may_have_slots(*type) || search.origin_of_class(type->address) != Origin::kApplication)
+      continue;
     const std::vector<NodeId> instances =
         search.nodes_of([&](const TypeInfo& other) { return &other == type; });
     if (instances.size() < kMany) continue;
@@ -314,14 +341,16 @@ void find_native_references(const LeakSearch& search, Suspects& found) {
       continue;
     std::vector<NodeId> counted;
     for (const NodeId n : search.nodes_of(name))
-      if (search.clues().held.held[index(n)]) counted.push_back(n);
+      if (search.clues().held.held[index(n)] && !is_lost(search, n)) counted.push_back(n);
+    if (counted.size() < kMany) continue;
     const LeakSearch::Kept kept = search.retained_by_set(counted);
     if (kept.bytes < worth_telling(search)) continue;
-    Suspect s{.pattern = "native-references", .node = counted[0], .bytes = kept.bytes, .objects = count};
+    Suspect s{
+        .pattern = "native-references", .node = counted[0], .bytes = kept.bytes, .objects = counted.size()};
     s.owner = "C code, " + search.type_name(counted[0]);
     s.certainty = 0.6;
     s.evidence =
-        format_count(count) + " objects of " + name +
+        format_count(counted.size()) + " objects of " + name +
         " are counted more often than references to them were found anywhere: an extension module holds "
         "them, or forgot a Py_DECREF";
     s.cure =

@@ -8,6 +8,9 @@
 namespace heapglass {
 namespace {
 
+// Each thread of an executor has one: find_threads() tells of executors.
+constexpr std::string_view kOfExecutors = "ThreadPoolExecutor._adjust_thread_count.";
+
 // What is the same in callbacks that are alike: the function of a method or partial, the code of a function,
 // the class of another object.
 std::string kind_of(const LeakSearch& search, NodeId callback) {
@@ -50,7 +53,7 @@ void find_weakref_callbacks(const LeakSearch& search, Suspects& found) {
   }
   const std::uint64_t much = std::max<std::uint64_t>(32'768, search.heap_bytes() / 300);
   for (auto& [kind, alike] : by_kind) {
-    if (alike.callbacks.size() < kManyAlike) continue;
+    if (alike.callbacks.size() < kManyAlike || kind.find(kOfExecutors) != std::string::npos) continue;
     std::vector<NodeId> all = alike.callbacks;
     all.insert(all.end(), alike.references.begin(), alike.references.end());
     const bool finalize = kind == "weakref.finalize";

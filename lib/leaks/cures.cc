@@ -1,0 +1,118 @@
+#include "lib/leaks/cures.h"
+
+#include <algorithm>
+#include <string_view>
+
+namespace heapglass {
+namespace {
+
+constexpr KnownCure kCures[] = {
+    {.owner = ".__warningregistry__",
+     .says = "every text of a warning that was given here once is remembered",
+     .cure =
+         "The text of the warning differs each time (it has an id, a time, a value in it): mend what warns, "
+         "let the text be the same each time, or warnings.filterwarnings('ignore', ...) for this category "
+         "in this module; what is ignored is not remembered."},
+    {.owner = "._compiled_cache",
+     .says = "SQLAlchemy keeps the compiled form of each statement that differs",
+     .cure = "Bind values as parameters and do not write them into the statement's text (f-strings, "
+             "literal_column), so that equal statements are one entry; in_() with lists wants "
+             "bindparam(expanding=True). create_engine(query_cache_size=N) bounds it, 500 by default; more "
+             "engines than one for each database make a cache each."},
+    {.holder = "sqlalchemy.util._collections.LRUCache",
+     .says = "SQLAlchemy keeps the compiled form of each statement that differs",
+     .cure =
+         "Bind values as parameters and do not write them into the statement's text (f-strings, "
+         "literal_column), so that equal statements are one entry. create_engine(query_cache_size=N) bounds "
+         "it, 500 by default; more engines than one for each database make a cache each."},
+    {.owner = ".queries_log",
+     .says = "Django remembers every query that it made while settings.DEBUG is on",
+     .cure =
+         "Set DEBUG = False, as in production; in a long job with it on call django.db.reset_queries() now "
+         "and then."},
+    {.holder = "prometheus_client.",
+     .says = "every combination of label values that was ever seen has a child of its own",
+     .cure =
+         "Take label values from a small set (a route's name, not its path; no ids of users or requests), "
+         "and remove() or clear() the children of what is gone."},
+    {.content = "lxml.etree._ElementUnicodeResult",
+     .says = "each such text keeps the element it was found at, and so its whole document",
+     .cure = "Keep plain texts: str(result), or xpath(..., smart_strings=False)."},
+    {.content = "lxml.etree._Element",
+     .says = "each element keeps the whole document that it is of",
+     .cure = "Take out what is needed (element.text, element.get(), str(...)) and keep that; "
+             "copy.deepcopy(element) makes one without the rest of the document. While iterparse() runs, "
+             "clear() each element that is done."},
+    {.content = "bs4.element.",
+     .says = "each keeps the whole document that it is of",
+     .cure = "Keep plain texts: str(element.string) or element.get_text(); a tag or NavigableString has its "
+             "whole tree with it. decompose() a tree that is done."},
+    {.content = "_ssl.SSLSession",
+     .cure = "Keep one session for each server and replace it; a session has the certificates of its "
+             "handshake, outside of Python's memory."},
+    {.content = "_ssl.SSLContext",
+     .cure = "Make one SSLContext and use it for all connections: each has the whole store of certificates, "
+             "outside of Python's memory."},
+    {.content = "concurrent.futures.",
+     .says = "a future keeps its result and its exception with the frames of that",
+     .cure =
+         "Take a future out when its result was read (as_completed(), a callback that removes it), and use "
+         "one executor, in a `with` block or with shutdown()."},
+    {.owner = "_pylab_helpers.Gcf.figs",
+     .says = "pyplot keeps each figure until it is closed",
+     .cure = "plt.close(fig) when a figure was saved (plt.close('all') for all), or make it without pyplot: "
+             "matplotlib.figure.Figure()."},
+    {.holder = "unittest.mock.",
+     .says = "a mock remembers each call with its arguments",
+     .cure = "reset_mock() now and then, or no Mock where a program runs for long: a small class of its own "
+             "that does nothing."},
+    {.content = "boto3.",
+     .cure = "Make one client for each service and keep using it; each has its own copy of the service's "
+             "description."},
+    {.owner = "__main__.Out",
+     .module = "IPython",
+     .says = "the shell remembers the result of every cell",
+     .cure = "%reset -f out (or %xdel NAME) drops them; end a line with ; to keep no result, and start "
+             "with --InteractiveShell.cache_size=0 to keep none at all."},
+    {.owner = "__main__._oh",
+     .module = "IPython",
+     .says = "the shell remembers the result of every cell",
+     .cure = "%reset -f out (or %xdel NAME) drops them; end a line with ; to keep no result, and start "
+             "with --InteractiveShell.cache_size=0 to keep none at all."},
+};
+
+bool is_named(std::string_view name, std::string_view wanted) {
+  return wanted.ends_with('.') ? name.starts_with(wanted) : name == wanted;
+}
+
+bool fits_owner(std::string_view owner, std::string_view wanted) {
+  if (owner.ends_with(']')) owner = owner.substr(0, owner.rfind('['));
+  return owner.ends_with(wanted);
+}
+
+bool are_mostly(const LeakSearch& search, const std::vector<NodeId>& members, std::string_view wanted) {
+  constexpr std::size_t kSampled = 300;
+  const std::size_t step = std::max<std::size_t>(1, members.size() / kSampled);
+  std::size_t seen = 0, alike = 0;
+  for (std::size_t i = 0; i < members.size(); i += step, ++seen)
+    alike += is_named(search.type_of(members[i]).name, wanted);
+  return alike && alike * 3 >= seen;
+}
+
+}  // namespace
+
+const KnownCure* find_cure(const LeakSearch& search, const std::vector<NodeId>& path,
+                           const std::string& owner, const std::vector<NodeId>& members) {
+  for (const KnownCure& each : kCures) {
+    if (each.module && search.module(each.module) == kNoNode) continue;
+    if (each.owner && !fits_owner(owner, each.owner)) continue;
+    if (each.holder && std::none_of(path.begin(), path.end(),
+                                    [&](NodeId n) { return is_named(search.type_of(n).name, each.holder); }))
+      continue;
+    if (each.content && !are_mostly(search, members, each.content)) continue;
+    return &each;
+  }
+  return nullptr;
+}
+
+}  // namespace heapglass

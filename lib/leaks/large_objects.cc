@@ -1,0 +1,162 @@
+// What keeps a tenth of the heap and is no suspect of another pattern: a single block, a chain, an object
+// with much behind it. Whether that is too much only the program's author knows; that it is there is told.
+#include <algorithm>
+#include <map>
+
+#include "lib/leaks/cures.h"
+#include "lib/leaks/detectors.h"
+#include "lib/leaks/members.h"
+
+namespace heapglass {
+namespace {
+
+constexpr std::uint64_t kTenth = 10;
+constexpr std::uint64_t kFewestLargeBytes = 1'000'000;
+
+class LargeObjects {
+ public:
+  LargeObjects(const LeakSearch& search, const Suspects& found)
+      : search_(search),
+        dominators_(search.dominators()),
+        much_(std::max(kFewestLargeBytes, search.heap_bytes() / kTenth)) {
+    for (const Suspect& s : found) {
+      if (explains_its_node(search, s)) reported_.push_back(s.node);
+      reported_.insert(reported_.end(), s.covers.begin(), s.covers.end());
+    }
+    std::sort(reported_.begin(), reported_.end());
+  }
+
+  // The objects at which a tenth of the heap spreads into parts each of which keeps less.
+  std::vector<NodeId> find() {
+    std::map<std::uint32_t, std::uint64_t> rest;  // by object: what no part that is itself large keeps
+    std::vector<NodeId> large;
+    for (const NodeId n : dominators_.order()) {
+      const std::uint64_t kept = dominators_.retained_bytes(n);
+      if (kept < much_) continue;
+      large.push_back(n);
+      rest[index(n)] = kept;
+      if (const NodeId above = dominators_.dominator(n); above != kNoNode) rest[index(above)] -= kept;
+    }
+    std::vector<NodeId> out;
+    for (const NodeId n : large)
+      if (rest[index(n)] >= much_) {
+        const NodeId named = start_of(n);
+        if (!is_reported(named) && !search_.is_structure(named) && search_.is_reached(named))
+          out.push_back(named);
+      }
+    std::sort(out.begin(), out.end());
+    out.erase(std::unique(out.begin(), out.end()), out.end());
+    return out;
+  }
+
+ private:
+  // The object that a namespace is of, and of a chain of alike objects its first.
+  NodeId start_of(NodeId n) const {
+    constexpr int kLongest = 100'000'000;
+    NodeId start = n;
+    if (search_.labels().is_namespace(n) && dominators_.dominator(n) != kNoNode)
+      start = dominators_.dominator(n);
+    const TypeInfo* const type = &search_.type_of(start);
+    if (search_.is_structure(start)) return start;
+    NodeId at = start;
+    int since = 0;
+    constexpr int kSteps = 3;  // from one of the chain to the next: its dict, a tuple
+    for (int i = 0; i < kLongest && since <= kSteps; ++i, ++since) {
+      at = dominators_.dominator(at);
+      if (at == kNoNode || search_.is_structure(at)) break;
+      if (&search_.type_of(at) != type || is_growing_container(*type)) continue;
+      start = at;
+      since = 0;
+    }
+    return start;
+  }
+
+  // It, or what keeps it.
+  bool is_reported(NodeId n) const {
+    constexpr int kFarthest = 1000;
+    for (int i = 0; n != kNoNode && i < kFarthest; ++i, n = dominators_.dominator(n))
+      if (std::binary_search(reported_.begin(), reported_.end(), n)) return true;
+    return false;
+  }
+
+  const LeakSearch& search_;
+  const Dominators& dominators_;
+  const std::uint64_t much_;
+  std::vector<NodeId> reported_;  // in order
+};
+
+struct Inside {
+  std::map<std::uint32_t, std::pair<std::uint64_t, std::uint64_t>> by_type;  // objects, bytes
+};
+
+// Of each of `objects`: what it keeps, by type.
+std::vector<Inside> look_inside(const LeakSearch& search, const std::vector<NodeId>& objects) {
+  constexpr std::uint8_t kNobodys = 0xff;
+  std::vector<std::uint8_t> whose(search.graph().nodes(), kNobodys);
+  for (std::size_t i = 0; i < objects.size() && i < kNobodys; ++i)
+    whose[index(objects[i])] = static_cast<std::uint8_t>(i);
+  std::vector<Inside> inside(objects.size());
+  for (const NodeId n : search.dominators().order()) {
+    std::uint8_t& mine = whose[index(n)];
+    const NodeId above = search.dominators().dominator(n);
+    if (mine == kNobodys && above != kNoNode) mine = whose[index(above)];
+    if (mine == kNobodys) continue;
+    auto& [count, bytes] = inside[mine].by_type[search.graph().type[index(n)]];
+    ++count;
+    bytes += search.graph().all_bytes(index(n));
+  }
+  return inside;
+}
+
+std::string words_of(const LeakSearch& search, NodeId n, const Inside& inside) {
+  std::vector<std::pair<std::uint64_t, std::uint32_t>> order;
+  order.reserve(inside.by_type.size());
+  for (const auto& [type, sums] : inside.by_type) order.emplace_back(sums.second, type);
+  std::sort(order.rbegin(), order.rend());
+  const std::uint64_t objects = search.dominators().retained_objects(n);
+  if (objects == 1) return "a single object";
+  std::string text = "it keeps " + format_count(objects) + " objects alive, most of it ";
+  constexpr std::size_t kMost = 3;
+  for (std::size_t i = 0; i < std::min(kMost, order.size()); ++i) {
+    const std::string& name = search.graph().types[order[i].second].name;
+    text += (i ? ", " : "") + format_count(inside.by_type.at(order[i].second).first) + " " +
+            (name.starts_with("builtins.") ? name.substr(9) : name);
+  }
+  return text;
+}
+
+}  // namespace
+
+void find_large_objects(const LeakSearch& search, Suspects& found) {
+  const std::vector<NodeId> objects = LargeObjects(search, found).find();
+  if (objects.empty()) return;
+  const std::vector<Inside> inside = look_inside(search, objects);
+  for (std::size_t i = 0; i < objects.size(); ++i) {
+    const NodeId n = objects[i];
+    Suspect s{.pattern = "large-object", .node = n, .bytes = search.dominators().retained_bytes(n)};
+    s.objects = search.dominators().retained_objects(n);
+    const std::vector<NodeId> path = search.path_to(n);
+    s.certainty = 0.5;
+    const Origin origin = search.origin_of(path);
+    if (origin != Origin::kApplication) s.certainty *= origin == Origin::kStandard ? 0.2 : 0.4;
+    const auto length = search.values().length(search.address(n));
+    s.evidence = search.type_name(n) +
+                 (length && is_growing_container(search.type_of(n))
+                      ? " of " + format_count(*length, "entry", "entries")
+                      : "") +
+                 ": " + words_of(search, n, inside[i]);
+    s.owner = search.owner_of(path);
+    const KnownCure* const known = find_cure(search, path, s.owner, members_of(search, n));
+    if (known && known->says) s.evidence += std::string("; ") + known->says;
+    s.cure =
+        known
+            ? known->cure
+            : "Whether so much is wanted the program's author knows: heapglass retained tells what is in it, "
+              "and heapglass leaks --every 1m whether it grows. Where it is not, drop the reference when it "
+              "is "
+              "done with, or keep less of it.";
+    found.push_back(std::move(s));
+  }
+}
+
+}  // namespace heapglass

@@ -1,0 +1,78 @@
+// Objects that are counted and that nothing refers to: an extension took references and lost them. The
+// collector does not know such objects; their blocks tell that they exist (lib/heap/unreached_objects.h).
+#include <algorithm>
+#include <map>
+
+#include "lib/leaks/detectors.h"
+#include "lib/python/collector_lists.h"
+
+namespace heapglass {
+namespace {
+
+// Objects, and one part in so many of the heap: what extensions keep in variables of their own is a twentieth
+// of a healthy process with pandas.
+constexpr std::uint64_t kFewestLost = 1000, kLostPart = 10;
+
+// Those types that most of them are of: "builtins.str and builtins.float".
+std::string names_of(const std::map<std::string, std::uint64_t>& by_type, std::uint64_t lost) {
+  constexpr std::size_t kMost = 3;
+  constexpr std::uint64_t kFew = 100;  // one part in so many
+  std::vector<std::pair<std::uint64_t, std::string>> by_count;
+  for (const auto& [type, count] : by_type) by_count.emplace_back(count, type);
+  std::sort(by_count.rbegin(), by_count.rend());
+  std::string names;
+  for (std::size_t i = 0; i < by_count.size(); ++i) {
+    if (i > 0 && by_count[i].first < lost / kFew) break;
+    if (i == kMost) return names + " and others";
+    const bool is_last = i + 1 == by_count.size() || i + 1 == kMost || by_count[i + 1].first < lost / kFew;
+    names += (i == 0 ? "" : is_last && i + 1 < kMost ? " and " : ", ") + by_count[i].second;
+  }
+  return names;
+}
+
+}  // namespace
+
+bool is_lost(const LeakSearch& search, NodeId n) {
+  if (!search.clues().held.held[index(n)] || !search.labels().referrers().of(n).empty()) return false;
+  const Address a = search.address(n);
+  if (static_cast<std::int32_t>(search.objects().refcount(a)) < 0) return false;  // immortal: nobody counts
+  return !(search.type_of(n).flags & kTpTypeSubclass) && !is_tracked(search.objects(), a, search.type_of(n));
+}
+
+void find_lost_objects(const LeakSearch& search, Suspects& found) {
+  const HeapGraph& graph = search.graph();
+  std::vector<bool> root(graph.nodes());
+  for (const GraphRoot& r : graph.roots) root[index(r.node)] = true;
+  std::vector<NodeId> lost;
+  std::map<std::string, std::uint64_t> by_type;
+  for (std::uint32_t n = 0; n < graph.nodes(); ++n) {
+    if (root[n] || !is_lost(search, NodeId{n})) continue;
+    lost.push_back(NodeId{n});
+    ++by_type[graph.types[graph.type[n]].name];
+  }
+  if (lost.size() < kFewestLost) return;
+  const LeakSearch::Kept kept = search.retained_by_set(lost);
+  if (kept.bytes < search.heap_bytes() / kLostPart) return;
+  const NodeId largest = *std::max_element(lost.begin(), lost.end(), [&](NodeId a, NodeId b) {
+    return search.dominators().retained_bytes(a) < search.dominators().retained_bytes(b);
+  });
+  Suspect s{.pattern = "native-references", .node = largest, .bytes = kept.bytes, .objects = lost.size()};
+  const std::string names = names_of(by_type, lost.size());
+  s.owner = "C code, " + names;
+  s.path = "nothing that can be seen -> " + names;
+  s.retained = kept.bytes;
+  s.certainty = 0.7;
+  s.evidence =
+      format_count(lost.size()) + " objects of " + names +
+      " are counted but referred to by nothing that can be seen: an extension lost them, or keeps them "
+      "where only its own code finds them";
+  s.cure =
+      "Look for the extension (or ctypes call) that makes or takes such objects and does not give its "
+      "reference back "
+      "with Py_DECREF; heapglass garbage --held-by-c tells of how many no memory has the address.";
+  s.examples.assign(lost.begin(), lost.begin() + 3);
+  s.covers = std::move(lost);
+  found.push_back(std::move(s));
+}
+
+}  // namespace heapglass
