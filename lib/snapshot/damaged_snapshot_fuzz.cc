@@ -38,7 +38,7 @@ bool copy_column(const SnapshotFile& file, const std::string& name, PlainSection
 }
 
 std::vector<PlainSection> snapshot_of(FakeHeap& heap) {
-  const auto touched = std::make_unique<ReadRecorder>(heap.image, ReadRecorder::Unit::kPage);
+  const auto touched = std::make_unique<ReadRecorder>(heap.image, ReadRecorder::Unit::kWholePage);
   const Limits limits;
   ReadErrors health;
   const Objects objects(*heap.image, heap.python);

@@ -30,7 +30,7 @@ void each_mask(std::uint64_t first, std::uint64_t last, Visit visit) {
 class ReadRecorder::Guard final : public SegmentGuard {
  public:
   Guard(std::uint64_t bytes, Unit unit)
-      : unit_shift(unit == Unit::kPage ? std::countr_zero(kSnapshotPage) : 3),
+      : unit_shift(unit == Unit::kWholePage ? std::countr_zero(kSnapshotPage) : 3),
         pages((bytes + kSnapshotPage - 1) / kSnapshotPage),
         touched(new std::atomic<std::uint64_t>[(pages * kSnapshotPage >> unit_shift) / 64 + 1]()),
         blank(unit == Unit::kWord ? new std::atomic<std::uint64_t>[pages * kWordsOfPage / 64 + 1]()

@@ -20,7 +20,7 @@ using WordMask = std::array<std::uint64_t, kWordsOfPage / 64>;
 
 class ReadRecorder {
  public:
-  enum class Unit { kPage, kWord };
+  enum class Unit { kWholePage, kWord };
 
   // Notes what is read of `image` from here on, until this goes, by whole pages or by words. Nobody else
   // reads it meanwhile.

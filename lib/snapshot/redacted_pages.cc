@@ -140,7 +140,7 @@ class Reader {
       names.of_modules_and_classes.push_back(objects_.pointer(a, l.PyModuleObject.md_dict));
     } else if (type.flags & kTpTypeSubclass) {
       names.of_modules_and_classes.push_back(types_.type_dict(a));
-    } else if (type.resolution == Resolution::kUnknown) {
+    } else if (type.resolution == Resolution::kUnknown || type.words_end) {
       unknown(a, type, references, names);
     }
     if (kind.has_name) {
@@ -344,8 +344,13 @@ class Reader {
 
   // Of what its body refers to only the objects are told.
   void unknown(Address a, const TypeInfo& type, const References& references, Names& names) {
-    references.scan(a, type, names);
-    const std::uint64_t head = static_cast<std::uint64_t>(objects_.layout().PyVarObject.size);
+    const bool is_unknown = type.resolution == Resolution::kUnknown;
+    if (is_unknown)
+      references.scan(a, type, names);
+    else
+      references.words(a, type, names);
+    const std::uint64_t head = static_cast<std::uint64_t>(
+        is_unknown || type.itemsize ? objects_.layout().PyVarObject.size : objects_.layout().PyObject.size);
     const std::uint64_t items = type.itemsize ? objects_.item_count(a) : 0;
     const std::uint64_t end =
         std::min<std::uint64_t>(static_cast<std::uint64_t>(type.basicsize), 1 << 20) +

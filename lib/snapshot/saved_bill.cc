@@ -42,6 +42,36 @@ void save(SnapshotWriter& writer, const char* section, const std::vector<Row>& r
                                [numbers](std::uint64_t i) { return (*numbers)[i]; });
 }
 
+void save_pins(SnapshotWriter& writer, Metadata& facts, const MemoryBill& bill) {
+  facts.set_number("bill.pinned", bill.pinned);
+  std::vector<std::string> allocators, types, owners;
+  for (const PinnedRow& row : bill.pins) {
+    allocators.push_back(row.allocator);
+    types.push_back(row.type);
+    owners.push_back(row.owner);
+  }
+  writer.strings("bill.pin.allocator", allocators);
+  writer.strings("bill.pin.type", types);
+  writer.strings("bill.pin.owner", owners);
+  save(writer, "bill.pin.blocks", bill.pins, [](const PinnedRow& r) { return r.blocks; });
+  save(writer, "bill.pin.bytes", bill.pins, [](const PinnedRow& r) { return r.bytes; });
+  save(writer, "bill.pin.free", bill.pins, [](const PinnedRow& r) { return r.free; });
+}
+
+void load_pins(const SnapshotFile& file, const Metadata& facts, MemoryBill& bill) {
+  if (!file.has("bill.pin.type.end")) return;  // of an older heapglass
+  bill.pinned = facts.number("bill.pinned");
+  const auto types = file.strings("bill.pin.type");
+  const auto allocators = file.strings("bill.pin.allocator"), owners = file.strings("bill.pin.owner");
+  if (allocators.size() != types.size() || owners.size() != types.size())
+    file.fail("bill.pin.type", "it has not as many rows as those beside it");
+  const auto blocks = file.column<std::uint64_t>("bill.pin.blocks", types.size()),
+             bytes = file.column<std::uint64_t>("bill.pin.bytes", types.size()),
+             free = file.column<std::uint64_t>("bill.pin.free", types.size());
+  for (std::size_t i = 0; i < types.size(); ++i)
+    bill.pins.push_back({allocators[i], types[i], owners[i], blocks[i], bytes[i], free[i]});
+}
+
 }  // namespace
 
 MemoryAccount memory_account(const Heap& heap) {
@@ -53,6 +83,14 @@ MemoryAccount memory_account(const Heap& heap) {
 MemoryBill memory_bill(const Heap& heap) {
   const SnapshotTarget* const saved = heap.snapshot();
   return saved ? load_bill(saved->file(), saved->facts()) : compute_memory_bill(heap);
+}
+
+TakenBill take_bill(const Heap& heap) {
+  try {
+    return {memory_bill(heap), {}};
+  } catch (const Error& e) {
+    return {std::nullopt, e.what()};
+  }
 }
 
 std::vector<ArenaRow> arenas(const Heap& heap) {
@@ -91,6 +129,7 @@ void save_bill(SnapshotWriter& writer, Metadata& facts, const MemoryBill& bill) 
   save(writer, "bill.pool.used", sizes, [](const OfSize& s) { return s.used; });
   save(writer, "bill.pool.available", sizes, [](const OfSize& s) { return s.available; });
   writer.strings("bill.doubts", bill.doubts);
+  save_pins(writer, facts, bill);
 }
 
 MemoryBill load_bill(const SnapshotFile& file, const Metadata& facts) {
@@ -99,7 +138,7 @@ MemoryBill load_bill(const SnapshotFile& file, const Metadata& facts) {
   for (const auto& [name, figure] : pymalloc_figures()) bill.pymalloc.*figure = facts.number(name);
   bill.residency_known = facts.number("bill.residency_known") != 0;
   const std::uint64_t verdict = facts.number("bill.verdict");
-  if (verdict > static_cast<std::uint64_t>(MemoryBill::Verdict::kNoOne))
+  if (verdict > static_cast<std::uint64_t>(MemoryBill::Verdict::kShared))
     file.fail("meta", "bill.verdict is none that there is");
   bill.verdict = static_cast<MemoryBill::Verdict>(verdict);
   bill.verdict_text = facts.text("bill.verdict_text");
@@ -130,6 +169,7 @@ MemoryBill load_bill(const SnapshotFile& file, const Metadata& facts) {
   for (std::size_t i = 0; i < size.size(); ++i)
     bill.pymalloc.sizes.push_back({size[i], pools[i], used[i], available[i]});
   bill.doubts = file.strings("bill.doubts");
+  load_pins(file, facts, bill);
   return bill;
 }
 

@@ -2,6 +2,8 @@
 // allocators' records of all memory, which a snapshot does not keep.
 #pragma once
 
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "lib/memory/memory_account.h"
@@ -14,6 +16,13 @@ MemoryAccount memory_account(const Heap& heap);
 // One of the two alone.
 MemoryBill memory_bill(const Heap& heap);
 std::vector<ArenaRow> arenas(const Heap& heap);
+
+// The bill where it is beside what was asked for: without it the answer is one nevertheless.
+struct TakenBill {
+  std::optional<MemoryBill> bill;
+  std::string why_none;
+};
+TakenBill take_bill(const Heap& heap);
 
 // Sections bill.*, metadata bill.*.
 void save_bill(SnapshotWriter& writer, Metadata& facts, const MemoryBill& bill);

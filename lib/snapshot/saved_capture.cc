@@ -88,10 +88,13 @@ void save_threads(SnapshotWriter& writer, const std::vector<ThreadRegisters>& th
       stacks("os_threads.stack_pointer"), instructions("os_threads.instruction_pointer"),
       thread_pointers("os_threads.thread_pointer"), futexes("os_threads.futex"),
       registers("os_threads.general");
-  std::vector<std::string> system_calls;
+  Column<std::uint64_t> own_tids("os_threads.own_tid");
+  std::vector<std::string> system_calls, names;
   for (const ThreadRegisters& t : threads) {
-    const auto& [tid, state, stack_pointer, instruction_pointer, thread_pointer, system_call, futex,
-                 general] = t;
+    const auto& [tid, state, stack_pointer, instruction_pointer, thread_pointer, system_call, futex, general,
+                 own_tid, name] = t;
+    own_tids.add(static_cast<std::uint32_t>(own_tid));
+    names.push_back(objects_alone ? std::string() : name);  // the program may have chosen it
     tids.add(static_cast<std::uint32_t>(tid));
     states.add(static_cast<unsigned char>(state));
     stacks.add(value(stack_pointer));
@@ -108,6 +111,8 @@ void save_threads(SnapshotWriter& writer, const std::vector<ThreadRegisters>& th
   for (const auto* each : {&tids, &states, &stacks, &instructions, &thread_pointers, &futexes, &registers})
     each->save(writer, Transform::kNone);
   writer.strings("os_threads.system_call", system_calls);
+  own_tids.save(writer, Transform::kNone);
+  writer.strings("os_threads.name", names);
 }
 
 std::vector<ThreadRegisters> load_threads(const SnapshotFile& file) {
@@ -136,6 +141,14 @@ std::vector<ThreadRegisters> load_threads(const SnapshotFile& file) {
     threads[i].futex = Address{futex[i]};
     std::copy_n(general.begin() + static_cast<std::ptrdiff_t>(i * kGeneral), kGeneral,
                 threads[i].general.begin());
+  }
+  if (!file.has("os_threads.own_tid")) return threads;
+  const auto own_tid = of_threads("os_threads.own_tid");
+  const auto name = file.strings("os_threads.name");
+  if (name.size() != tid.size()) file.fail("os_threads.name", "it has not as many rows as those beside it");
+  for (std::size_t i = 0; i < tid.size(); ++i) {
+    threads[i].own_tid = static_cast<std::int32_t>(own_tid[i]);
+    threads[i].name = name[i];
   }
   return threads;
 }
@@ -187,8 +200,8 @@ std::vector<Caveat> load_caveats(const SnapshotFile& file) {
 // Structs are taken apart by structured bindings: what has a new field does not compile until that is saved.
 void save_capture(SnapshotWriter& writer, Metadata& facts, const Capture& capture,
                   const AddressIndex* objects_alone) {
-  const auto& [image, mappings, backing, threads, residency, freeze, pause_ms, prepare_ms, bytes_copied,
-               looks, no_safe_point, was_stopped, caveats] = capture;
+  const auto& [image, mappings, backing, fill_descriptors, threads, residency, freeze, pause_ms, prepare_ms,
+               bytes_copied, looks, no_safe_point, was_stopped, caveats] = capture;
   facts.set("capture.freeze", freeze);
   facts.set_real("capture.pause_ms", pause_ms);
   facts.set_real("capture.prepare_ms", prepare_ms);

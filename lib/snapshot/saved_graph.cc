@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "lib/base/parallel.h"
-#include "lib/python/sizes.h"
+#include "lib/heap/external_bytes.h"
 #include "lib/snapshot/object_addresses.h"
 #include "lib/snapshot/referent_codec.h"
 
@@ -142,22 +142,13 @@ void save_graph(SnapshotWriter& writer, TypeTable& types, const HeapGraph& graph
   column_by_address(
       writer, "objects.refcount", Transform::kNone, graph,
       [&objects](std::uint64_t, Address a) { return static_cast<std::uint64_t>(objects.refcount(a)); });
-  // What lies in buffers, from the memory.
-  const auto external = [&objects, &graph](std::uint64_t node, Address a, const TypeInfo& type) {
-    return external_of(objects, a, type, graph.size[node]);
-  };
   column_by_address(writer, "objects.external", Transform::kNone, graph,
-                    [&graph, external](std::uint64_t node, Address a) -> std::uint64_t {
-                      const TypeInfo* const type = graph.types[graph.type[node]].info;
-                      return type && may_have_buffers(*type) ? external(node, a, *type).bytes : 0;
+                    [&objects, &graph](std::uint64_t node, Address a) -> std::uint64_t {
+                      return buffers_of(graph, objects, NodeId{static_cast<std::uint32_t>(node)}, a).all;
                     });
-  column_by_address(writer, "objects.beyond", Transform::kNone, graph,
-                    [&graph, external](std::uint64_t node, Address a) -> std::uint64_t {
-                      const TypeInfo* const type = graph.types[graph.type[node]].info;
-                      if (!type || !may_have_buffers_beyond_size(*type)) return 0;
-                      const ExternalBytes bytes = external(node, a, *type);
-                      return bytes.in_size ? 0 : bytes.bytes;
-                    });
+  writer.column<std::uint64_t>(
+      "objects.beyond", n, Transform::kNone,
+      [&graph](std::uint64_t i) -> std::uint64_t { return graph.beyond.size() ? graph.beyond[i] : 0; });
   if (!graph.value_hash.empty())
     writer.column<std::uint64_t>("objects.value_hash", n, Transform::kNone,
                                  [&graph](std::uint64_t i) { return graph.value_hash[i]; });

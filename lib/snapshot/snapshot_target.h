@@ -30,7 +30,7 @@ class SnapshotTarget final : public Target {
   std::optional<ResidentMemory> resident_memory() const override;
   bool owned_by_caller() const override { return owned_; }
   bool runs() const override { return false; }
-  std::optional<std::int64_t> shown_moment() const override {
+  std::optional<std::int64_t> snapshot_time() const override {
     return static_cast<std::int64_t>(facts_.number("captured_at_ms") / 1000);
   }
   const MemoryReader& memory() const override { return *image_; }
