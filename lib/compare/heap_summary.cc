@@ -22,20 +22,22 @@ std::vector<std::uint64_t> retained_by_row(const HeapGraph& graph, const std::ve
   return dominators.retained_by(graph, row_of, static_cast<std::uint32_t>(types.size()));
 }
 
-void add_owners_and_retained(const Heap& heap, HeapSummary& moment) {
+void add_owners_and_retained(const Heap& heap, bool with_retained, HeapSummary& summary) {
   const HeapGraph& graph = heap.graph();
   // On another core: it reads nothing that paths and owners do.
   (void)heap.external_roots();
-  auto retained =
-      std::async(std::launch::async, [&] { return retained_by_row(graph, moment.types, heap.dominators()); });
+  std::future<std::vector<std::uint64_t>> retained;
+  if (with_retained)
+    retained = std::async(std::launch::async,
+                          [&] { return retained_by_row(graph, summary.types, heap.dominators()); });
   const Owners& owners = heap.owners();
   std::vector<std::uint32_t> row_of;
-  moment.owners = owner_counts(owners, &row_of);
-  if (!moment.identities.address.empty()) {
-    moment.identities.owner.reserve(owners.of.size());
-    for (const std::uint32_t owner : owners.of) moment.identities.owner.push_back(row_of[owner]);
+  summary.owners = owner_counts(owners, &row_of);
+  if (!summary.identities.address.empty()) {
+    summary.identities.owner.reserve(owners.of.size());
+    for (const std::uint32_t owner : owners.of) summary.identities.owner.push_back(row_of[owner]);
   }
-  moment.retained = retained.get();
+  if (with_retained) summary.retained = retained.get();
 }
 
 }  // namespace
@@ -46,25 +48,25 @@ const TypeCount* HeapSummary::type(std::string_view name) const {
   return at != types.end() && at->type == name ? &*at : nullptr;
 }
 
-HeapSummary summarize(const Heap& heap, const MomentOptions& options) {
-  HeapSummary moment;
-  moment.target = heap.target().name();
-  moment.python = heap.python().version;
-  moment.command_line = heap.target().command_line();
-  moment.pid = heap.target().pid();
-  moment.time = heap.target().shown_moment().value_or(std::time(nullptr));
-  moment.runs = heap.target().runs();
-  moment.resident = heap.target().resident_memory();
-  moment.pause_ms = heap.capture().pause_ms;
-  moment.types = histogram(heap.graph(), &heap.objects());
-  for (const TypeCount& row : moment.types) {
-    moment.objects += row.count;
-    moment.bytes += all_bytes(row);
+HeapSummary summarize(const Heap& heap, const HeapSummaryOptions& options) {
+  HeapSummary summary;
+  summary.target = heap.target().name();
+  summary.python = heap.python().version;
+  summary.command_line = heap.target().command_line();
+  summary.pid = heap.target().pid();
+  summary.time = heap.target().snapshot_time().value_or(std::time(nullptr));
+  summary.runs = heap.target().runs();
+  summary.resident = heap.target().resident_memory();
+  summary.pause_ms = heap.capture().pause_ms;
+  summary.types = histogram(heap.graph(), &heap.objects());
+  for (const TypeCount& row : summary.types) {
+    summary.objects += row.count;
+    summary.bytes += all_bytes(row);
   }
-  if (options.identities) moment.identities = identities(heap.graph(), heap.objects(), heap.value_policy());
-  if (options.owners) add_owners_and_retained(heap, moment);
-  moment.caveats = heap.caveats();
-  return moment;
+  if (options.identities) summary.identities = identities(heap.graph(), heap.objects(), heap.value_policy());
+  if (options.owners) add_owners_and_retained(heap, options.retained, summary);
+  summary.caveats = heap.caveats();
+  return summary;
 }
 
 }  // namespace heapglass

@@ -12,11 +12,13 @@
 #include "lib/compare/identities.h"
 #include "lib/heap/heap.h"
 #include "lib/heap/owners.h"
+#include "lib/memory/memory_bill.h"
 
 namespace heapglass {
 
-struct MomentOptions {
-  bool owners = true;      // whose each object is; with it go retained sizes by type
+struct HeapSummaryOptions {
+  bool owners = true;      // whose each object is
+  bool retained = true;    // with owners: retained sizes by type
   bool identities = true;  // which object is which
   bool needs_references() const { return owners || identities; }
 };
@@ -31,6 +33,8 @@ struct HeapSummary {
   std::vector<OwnerCount> owners;       // by path, where asked for
   Identities identities;                // where asked for; their owners are rows of `owners`
   std::optional<ResidentMemory> resident;
+  std::optional<MemoryBill> bill;  // where who asks has it made: summarize() does not
+  std::string why_no_bill;
   double pause_ms = 0;
   bool runs = false;
   std::vector<Caveat> caveats;
@@ -38,8 +42,8 @@ struct HeapSummary {
   const TypeCount* type(std::string_view name) const;  // by its whole name
 };
 
-// The heap has references where the options need them: MomentOptions::needs_references().
-HeapSummary summarize(const Heap& heap, const MomentOptions& options);
+// The heap has references where the options need them: HeapSummaryOptions::needs_references().
+HeapSummary summarize(const Heap& heap, const HeapSummaryOptions& options);
 
 // Bytes of a type, those included that sys.getsizeof says nothing of.
 inline std::uint64_t all_bytes(const TypeCount& row) { return row.bytes + row.unreported_bytes; }

@@ -3,9 +3,8 @@
 #include <algorithm>
 
 #include "lib/base/parallel.h"
+#include "lib/heap/external_bytes.h"
 #include "lib/heap/node_chunks.h"
-#include "lib/python/sizes.h"
-#include "lib/python/types.h"
 
 namespace heapglass {
 
@@ -19,16 +18,10 @@ std::vector<TypeCount> histogram(const HeapGraph& graph, const Objects* objects)
       TypeCount& row = mine[graph.type[node]];
       ++row.count;
       row.bytes += graph.size[node];
-      if (objects && graph.external.size()) {
-        row.external_bytes += graph.external[node];
-        row.unreported_bytes += graph.beyond[node];
-        return;
-      }
-      const TypeInfo* const type = graph.types[graph.type[node]].info;
-      if (!objects || !type || !may_have_buffers(*type)) return;
-      const ExternalBytes external = external_of(*objects, a, *type, graph.size[node]);
-      row.external_bytes += external.bytes;
-      if (!external.in_size) row.unreported_bytes += external.bytes;
+      if (!objects) return;
+      const BufferBytes buffers = buffers_of(graph, *objects, NodeId{node}, a);
+      row.external_bytes += buffers.all;
+      row.unreported_bytes += buffers.unreported;
     });
   });
   std::vector<TypeCount> by_type = std::move(by_worker[0]);

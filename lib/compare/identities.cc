@@ -25,7 +25,7 @@ bool is_value(const TypeInfo& type) {
 }
 
 // Calls body(first, last) for pieces of [0, n) on all cores.
-void in_pieces(std::size_t n, const std::function<void(std::size_t, std::size_t)>& body) {
+void for_each_chunk(std::size_t n, const std::function<void(std::size_t, std::size_t)>& body) {
   constexpr std::size_t kPiece = 1 << 15;
   parallel_for((n + kPiece - 1) / kPiece,
                [&](std::size_t i, unsigned) { body(i * kPiece, std::min(n, (i + 1) * kPiece)); });
@@ -74,7 +74,7 @@ Identities identities(const HeapGraph& graph, const Objects& objects, std::strin
   for_each_chunk(*graph.index, [&](const NodeChunk& piece) {
     piece.each([&](std::uint32_t n, Address a) {
       out.address[n] = a;
-      out.size[n] = graph.size[n];
+      out.size[n] = graph.all_bytes(n);
       if (!graph.value_hash.empty())
         out.content[n] = folded(graph.value_hash[n]);
       else if (values[graph.type[n]])
@@ -84,7 +84,7 @@ Identities identities(const HeapGraph& graph, const Objects& objects, std::strin
   const std::vector<std::uint32_t> of_values = out.content;
   for (int round = 0; round < 2; ++round) {
     std::vector<std::uint32_t> next = out.content;
-    in_pieces(nodes, [&](std::size_t first, std::size_t last) {
+    for_each_chunk(nodes, [&](std::size_t first, std::size_t last) {
       for (std::size_t n = first; n < last; ++n)
         if (const NodeId node{static_cast<std::uint32_t>(n)}; refers[graph.type[n]])
           next[n] = of_references(graph, out.address, node, ~std::size_t{0},
