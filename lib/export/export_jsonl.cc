@@ -2,6 +2,7 @@
 #include <charconv>
 
 #include "lib/export/exporter.h"
+#include "lib/heap/external_bytes.h"
 #include "lib/python/collector_lists.h"
 #include "lib/render/json.h"
 #include "lib/render/output.h"
@@ -48,10 +49,16 @@ void write_jsonl(const Heap& s, std::ostream& out) {
     append_number(text, address[n]);
     text += ",\"type\":" + type_names[graph.type[n]] + ",\"size\":";
     append_number(text, graph.size[n]);
+    if (const std::uint64_t external = buffers_of(graph, objects, NodeId{n}, a).all) {
+      text += ",\"external\":";
+      append_number(text, external);
+    }
     text += ",\"refcount\":";
     append_number(text, objects.refcount(a));
     text += is_tracked(objects, a, type) ? ",\"gc\":true" : ",\"gc\":false";
     text += ",\"refs\":[";
+    // The words of a struct that has no tp_traverse at all tell other references than that would.
+    const bool by_word = type.resolution == Resolution::kExact;
     std::string guessed;
     bool first = true;
     for (std::uint64_t e = graph.first_edge[n]; e < graph.first_edge[n + std::size_t{1}]; ++e) {
@@ -65,7 +72,7 @@ void write_jsonl(const Heap& s, std::ostream& out) {
       append_number(text, address[index(graph.referent[e])]);
     }
     text += "]";
-    if (!guessed.empty()) text += ",\"guessed_refs\":[" + guessed + "]";
+    if (!guessed.empty()) text += (by_word ? ",\"word_refs\":[" : ",\"guessed_refs\":[") + guessed + "]";
     text += "}\n";
     if (text.size() > 1 << 20) {
       out.write(text.data(), static_cast<std::streamsize>(text.size()));

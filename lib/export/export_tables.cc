@@ -60,6 +60,7 @@ class CsvExporter final : public Exporter {
 
 // Throws Error kUsage that says what to install where this build has no Parquet.
 WriteParquet load_parquet() {
+#ifndef HEAPGLASS_STATIC  // which loads nothing: heapglass-draw has taken over before
   const fs::path beside = fs::read_symlink("/proc/self/exe").parent_path();
   std::string why;
   for (const fs::path& place : {beside, beside.parent_path() / HEAPGLASS_MODULES}) {
@@ -69,6 +70,7 @@ WriteParquet load_parquet() {
     if (fs::exists(place / kParquetModule)) why = std::string(": ") + dlerror();
   }
   if (!why.empty()) throw Error(ErrorKind::kUsage, "what writes Parquet cannot be loaded" + why);
+#endif
   throw Error(
       ErrorKind::kUsage, "this heapglass was built without Parquet",
       "install Apache Arrow for C++ (libparquet-dev of Apache's packages, or scripts/setup --parquet) and "
@@ -77,10 +79,10 @@ WriteParquet load_parquet() {
 
 // Of the moment that is shown, UTC: 20261121T134507Z.
 std::string time_of(const Target& target) {
-  const std::time_t moment = target.shown_moment().value_or(std::time(nullptr));
+  const std::time_t time = target.snapshot_time().value_or(std::time(nullptr));
   std::tm parts{};
   char text[32] = {};
-  if (gmtime_r(&moment, &parts)) std::strftime(text, sizeof text, "%Y%m%dT%H%M%SZ", &parts);
+  if (gmtime_r(&time, &parts)) std::strftime(text, sizeof text, "%Y%m%dT%H%M%SZ", &parts);
   return text;
 }
 

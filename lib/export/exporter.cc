@@ -14,6 +14,8 @@ constexpr ExportFormat kExportFormats[] = {
      csv_exporter},
     {"parquet", "a partitioned data set", "give a folder with -o: its tables are files there",
      parquet_exporter},
+    {"heapsnapshot", "what Chrome's DevTools load", "", heapsnapshot_exporter},
+    {"graphml", "a graph for Gephi, yEd and networkx", "", graphml_exporter},
 };
 
 }  // namespace

@@ -49,5 +49,7 @@ std::unique_ptr<Exporter> jsonl_exporter(const ExportRequest& request);
 std::unique_ptr<Exporter> sqlite_exporter(const ExportRequest& request);
 std::unique_ptr<Exporter> csv_exporter(const ExportRequest& request);
 std::unique_ptr<Exporter> parquet_exporter(const ExportRequest& request);
+std::unique_ptr<Exporter> heapsnapshot_exporter(const ExportRequest& request);
+std::unique_ptr<Exporter> graphml_exporter(const ExportRequest& request);
 
 }  // namespace heapglass
