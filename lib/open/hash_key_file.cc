@@ -11,8 +11,8 @@
 
 #include "lib/base/error.h"
 #include "lib/render/unfinished.h"
-#include "platform/process.h"
-#include "platform/regular_file.h"
+#include "platform/files/regular_file.h"
+#include "platform/process/process.h"
 
 namespace heapglass {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "platform/keyed_hash.h"
+#include "platform/files/keyed_hash.h"
 
 namespace heapglass {
 

@@ -7,7 +7,7 @@
 
 #include "lib/base/error.h"
 #include "lib/open/hash_key_file.h"
-#include "platform/process.h"
+#include "platform/process/process.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace heapglass;

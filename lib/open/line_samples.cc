@@ -138,8 +138,8 @@ void LineSamples::name(const Heap& heap) {
       use.file = place->file;
       use.function = place->function;
       use.line = place->line;
-      use.samples_below += seen.samples;
-      use.growth_below += seen.growth;
+      use.cumulative_samples += seen.samples;
+      use.cumulative_growth += seen.growth;
       if (&f != &stack.front()) continue;
       use.samples += seen.samples;
       use.growth += seen.growth;

@@ -13,15 +13,15 @@
 
 #include "lib/open/open_heap.h"
 #include "lib/python/running_frames.h"
-#include "platform/process.h"
+#include "platform/process/process.h"
 
 namespace heapglass {
 
 struct LineUse {
   std::string file, function;
   int line = 0;
-  std::uint64_t samples = 0, samples_below = 0;  // on it, and on it or in what it called
-  double growth = 0, growth_below = 0;           // bytes
+  std::uint64_t samples = 0, cumulative_samples = 0;  // on it, and on it or in what it called
+  double growth = 0, cumulative_growth = 0;           // bytes
 };
 
 class LineSamples {

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cstdio>
@@ -13,27 +14,32 @@
 
 #include "lib/base/elapsed.h"
 #include "lib/base/error.h"
+#include "lib/heap/interpreter_labels.h"
+#include "lib/heap/unreached_objects.h"
 #include "lib/heap/verify.h"
+#include "lib/memory/memory_account.h"
+#include "lib/memory/native_bytes.h"
+#include "lib/open/heap_facts.h"
 #include "lib/open/output_rights.h"
 #include "lib/open/python_processes.h"
 #include "lib/open/run_resolver.h"
 #include "lib/python/collecting.h"
 #include "lib/python/find_runtime.h"
-#include "lib/python/runtime_stage.h"
 #include "lib/render/picture_file.h"
 #include "lib/render/unfinished.h"
 #include "lib/render/utf8.h"
 #include "lib/snapshot/load_heap.h"
 #include "lib/snapshot/read_recorder.h"
 #include "lib/snapshot/snapshot_target.h"
-#include "platform/confine.h"
-#include "platform/core_target.h"
-#include "platform/live_target.h"
-#include "platform/memory_left.h"
-#include "platform/open_files.h"
-#include "platform/regular_file.h"
-#include "platform/threads.h"
-#include "platform/wait_limit.h"
+#include "lib/threads/match_threads.h"
+#include "platform/confinement/confine.h"
+#include "platform/files/regular_file.h"
+#include "platform/process/memory_left.h"
+#include "platform/process/open_files.h"
+#include "platform/process/threads.h"
+#include "platform/process/wait_limit.h"
+#include "platform/targets/core_target.h"
+#include "platform/targets/live_target.h"
 
 namespace heapglass {
 namespace {
@@ -45,7 +51,7 @@ std::string g_why_not_confined;
 
 // Once, and not while another capture follows.
 void give_up_rights(const CommonOptions& common) {
-  if (common.more_follow || g_confined) return;
+  if (common.more_captures || g_confined) return;
   keep_right_to_write(common);
   g_why_not_confined = confine(wants_drawing(common) ? files_of_drawing() : std::vector<std::string>());
   g_confined = true;
@@ -58,10 +64,11 @@ double cpu_ms() {
   return static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_nsec) / 1e6;
 }
 
-// A target, and what it is where it is a snapshot.
+// A target, and what it is where it is a snapshot or a process.
 struct OpenedTarget {
   std::unique_ptr<Target> target;
   const SnapshotTarget* snapshot = nullptr;
+  LiveTarget* live = nullptr;
 };
 
 OpenedTarget open_snapshot(const std::string& path, const std::function<void()>& before_parsing) {
@@ -87,7 +94,11 @@ OpenedTarget open_target(const CommonOptions& common, const HeapNeeds& needs) {
     FreezeRequest freeze = common.freeze;
     freeze.residency = needs.residency;
     freeze.sharing = needs.sharing;
-    if (error == std::errc() && pid > 0) return {std::make_unique<LiveTarget>(pid, freeze)};
+    if (error == std::errc() && pid > 0) {
+      auto live = std::make_unique<LiveTarget>(pid, freeze);
+      LiveTarget* const is_one = live.get();
+      return {std::move(live), nullptr, is_one};
+    }
   } else if (access(target.c_str(), F_OK) == 0) {
     const std::string first = first_bytes(target, 8);
     if (SnapshotFile::is_snapshot(std::as_bytes(std::span(first)))) {
@@ -100,12 +111,12 @@ OpenedTarget open_target(const CommonOptions& common, const HeapNeeds& needs) {
   }
   throw Error(ErrorKind::kUsage,
               "the target '" + target + "' is not a process id, nor a snapshot or core file that is there",
-              "give the pid of a running Python, as `pgrep -af python` shows it");
+              "give the id of a running Python, as `heapglass ps` lists them");
 }
 
 // Nothing else ends such a wait: not ^C, and no time limit of the call.
 [[noreturn]] void end_late(const std::string& target, const std::string& what) {
-  remove_unfinished_files();
+  remove_unfinished_files();  // and restores the terminal
   const std::string line =
       "heapglass: process " + printable(target) + " was given up: " + what +
       " (a page may be for a file system or a userfaultfd to bring that does not answer, "
@@ -124,50 +135,19 @@ Error with_name(const Error& error, const std::string& name) {
   return Error(error.kind(), what, error.hint(), error.detail());
 }
 
-// Where a stack word of the main thread, as far as the stack is in use, returns into Py_Finalize.
-bool main_thread_ends_it(const HeapParts& parts) {
-  for (const ThreadRegisters& t : parts.capture.threads) {
-    if (t.tid != parts.target->pid() || is_null(t.stack_pointer)) continue;
-    const Mapping* const stack = find_mapping(parts.capture.mappings, t.stack_pointer);
-    return stack && returns_to_finalize(parts.python, *parts.capture.image, t.stack_pointer, stack->end);
+// Objects from all over the heap, in some of which pymalloc's pools are known again.
+std::vector<Address> some_objects(const AddressIndex& index) {
+  constexpr std::uint64_t kSome = 512;
+  std::vector<Address> some;
+  const std::uint64_t step = std::max<std::uint64_t>(index.blocks() / kSome, 1);
+  for (std::uint64_t block = 0; block < index.blocks(); block += step) {
+    bool first = true;
+    index.each_in_blocks(block, block + 1, [&](Address a) {
+      if (first) some.push_back(a);
+      first = false;
+    });
   }
-  return false;
-}
-
-// What the kernel says of the target, and the interpreter of itself; a snapshot has both.
-std::vector<TargetState> states_of(const HeapParts& parts) {
-  std::vector<TargetState> states = parts.target->states();
-  if (parts.snapshot) return states;
-  RuntimeStage stage = stage_of(parts.python, *parts.capture.image);
-  if (stage == RuntimeStage::kRunning && main_thread_ends_it(parts)) stage = RuntimeStage::kEnding;
-  if (stage == RuntimeStage::kStarting)
-    states.push_back({"starting", "its Python is starting up: not all of it is there yet"});
-  if (stage == RuntimeStage::kEnding)
-    states.push_back({"shutting down",
-                      "its Python is shutting down (Py_Finalize): modules and other objects may be gone"});
-  return states;
-}
-
-// Interpreters up to 3.10 know their threads by pthread_t only, which on glibc is the thread pointer. Where
-// no thread was stopped, so that there are no registers, it points to the end of the mapping that is the
-// thread's stack, but for the main thread.
-void name_threads(HeapParts& parts) {
-  const std::vector<ThreadRegisters>& registers = parts.capture.threads;
-  const auto mapping_of = [&](Address a) { return find_mapping(parts.capture.mappings, a); };
-  for (PyInterpreter& interpreter : parts.interpreters)
-    for (PyThread& thread : interpreter.threads) {
-      if (thread.native_id != 0 || thread.thread_id == 0) continue;
-      const Mapping* const stack = mapping_of(Address{thread.thread_id});
-      for (const ThreadRegisters& t : registers) {
-        const bool same = is_null(t.thread_pointer)
-                              ? stack && !is_null(t.stack_pointer) && mapping_of(t.stack_pointer) == stack
-                              : value(t.thread_pointer) == thread.thread_id;
-        if (same) thread.native_id = static_cast<std::uint64_t>(t.tid);
-      }
-      const bool is_main = thread.native_id == 0 && &thread == &parts.interpreters.back().threads.back();
-      if (is_main && parts.capture.freeze == name_of(FreezeMode::kNone))
-        thread.native_id = static_cast<std::uint64_t>(parts.target->pid());
-    }
+  return some;
 }
 
 // One opening, step by step; how long each took is printed with --verbose.
@@ -184,19 +164,19 @@ class Opening {
       const WaitWatch watch([&](const std::string& what) { end_late(common_.target, what); });
       open(agreed);
       find_interpreter();
-      capture_until_it_is_valid();
+      if (!live_ || !live_->demanded() || !capture_what_is_read()) capture_until_it_is_valid();
       parts_->states = states_of(*parts_);
+      if (needs_.on_capture) needs_.on_capture(*parts_->target, parts_->capture);
     }
-    if (!common_.more_follow) yield_to_others(common_.nice);
+    if (!common_.more_captures) yield_to_others(common_.nice);
     parts_->resolve = common_.resolve != "auto" ? common_.resolve : is_own_ ? "run" : "scan";
     if (needs_.open_files && parts_->target->runs())
       parts_->open_files = read_open_files(parts_->target->pid());
-    if (!common_.more_follow) {
-      // Opens the debug file, if there is one. Its symbols are read when they are asked for.
-      (void)parts_->python.binary->may_have_structs();
-      give_up_rights(agreed);
-    }
-    parts_->types = std::make_unique<TypeTable>(*parts_->objects, parts_->limits, parts_->read_errors);
+    // Opens the debug file, if there is one. Its symbols are read when they are asked for, which may be when
+    // the rights are given up, also those of a heap that was opened before the last.
+    (void)parts_->python.binary->may_have_structs();
+    if (!common_.more_captures) give_up_rights(agreed);
+    make_types();
     if (parts_->snapshot)
       load_heap(*parts_->snapshot, {.graph = needs_.graph, .references = needs_.references}, *parts_);
     else if (needs_.graph)
@@ -210,9 +190,14 @@ class Opening {
     OpenedTarget opened = open_target(common_, needs_);
     parts_->target = std::move(opened.target);
     parts_->snapshot = opened.snapshot;
+    live_ = opened.live;
+    // The other modes make something of the target's before they read it: not for some hundred pages.
+    const FreezeMode mode = common_.freeze.mode;
+    if (live_ && needs_.rehearse && mode != FreezeMode::kFork && mode != FreezeMode::kPrecopy)
+      live_->demand_pages();
     is_own_ = parts_->target->owned_by_caller();
     if (needs_.agree) needs_.agree(*parts_->target, agreed);
-    if (!common_.more_follow) keep_right_to_write(agreed);
+    if (!common_.more_captures) keep_right_to_write(agreed);
     // All that can be known without stopping anything. The buffers for the copy are made meanwhile, on
     // another core.
     prepared_ = std::async(std::launch::async, [&] {
@@ -255,26 +240,93 @@ class Opening {
   // In the middle of a collection lists are half relinked: another moment is better, as long as one comes.
   // More than one capture only where the first shows what could not be known before it.
   void capture_until_it_is_valid() {
-    prepared_.get();
-    before_ms_ = ms_since(began_);
-    before_cpu_ms_ = cpu_ms();
-    for (captures_ = 1; !capture_once(captures_ == kTries); ++captures_) {
+    wait_until_prepared();
+    for (captures_ = 1;; ++captures_) {
+      const bool last = captures_ == kTries;
+      capture();
+      const bool running = parts_->capture.freeze == name_of(FreezeMode::kNone);
+      moment_ = running ? MemoryMoment::kMany : MemoryMoment::kOne;
+      if (decode_capture(last)) return;
     }
   }
 
+  // The same of those pages alone that the answer reads. A capture, in which late pages are of a later
+  // moment, shows which those are; the next has them. The pages that a busy process makes it read are others
+  // each time: then the last capture holds it until the answer is known. False where that takes too long, or
+  // the answer reads much: all is to be taken.
+  bool capture_what_is_read() {
+    constexpr std::chrono::milliseconds kLongestHeld{50};
+    wait_until_prepared();
+    const DemandedPages& pages = *live_->demanded();
+    const bool one_moment = common_.freeze.mode != FreezeMode::kNone;
+    bool known = false;
+    for (captures_ = 1; captures_ <= kTries && !known; ++captures_) {
+      const bool last = captures_ == kTries, held = last && one_moment;
+      moment_ = held ? MemoryMoment::kOne : MemoryMoment::kMany;
+      if (held)
+        live_->decode_while_held([&](Capture& taken) {
+          parts_->capture = taken;
+          known = !layout_pending_ && decode_capture(false) && rehearse(Clock::now() + kLongestHeld);
+        });
+      capture();
+      if (!held)
+        known = decode_capture(last && !one_moment) && rehearse(Clock::time_point::max()) &&
+                (!one_moment || pages.pages_late() == 0);
+      if (pages.is_too_much()) break;
+    }
+    --captures_;
+    parts_->capture.bytes_copied = pages.bytes_taken();
+    if (std::string note = pages.page_out_again(); !note.empty())
+      parts_->capture.caveats.push_back({"swap", 0, std::move(note)});
+    live_->demanded()->close();
+    if (known && !pages.is_too_much()) return true;
+    live_->take_all_pages();
+    return false;
+  }
+
+  // In a child, with what the answer is computed from there. False: it takes longer.
+  bool rehearse(Clock::time_point until) {
+    parts_->states = states_of(*parts_);
+    (void)parts_->python.binary->may_have_structs();  // opens a file
+    return live_->demanded()->rehearse(
+        [&] {
+          make_types();
+          const Heap heap(std::move(parts_));
+          needs_.rehearse(heap);
+          (void)heap.caveats();
+        },
+        until);
+  }
+
+  void make_types() {
+    parts_->types = std::make_unique<TypeTable>(*parts_->objects, parts_->limits, parts_->read_errors);
+    label_modules(*parts_->types, parts_->interpreters);
+  }
+
+  void wait_until_prepared() {
+    if (!prepared_.valid()) return;  // all is copied after all, for which the target prepares itself
+    prepared_.get();
+    before_ms_ = ms_since(began_);
+    before_cpu_ms_ = cpu_ms();
+  }
+
+  void capture() {
+    Target& target = *parts_->target;
+    const double paused_before = parts_->capture.pause_ms;
+    SafePoint safe_point;
+    safe_point.zero = collecting_flags(target.memory(), parts_->python, parts_->limits);
+    parts_->capture = target.capture(safe_point);
+    parts_->capture.pause_ms = std::max(parts_->capture.pause_ms, paused_before);
+  }
+
   // False: another capture may be better, and this is not the `last`.
-  bool capture_once(bool last) {
+  bool decode_capture(bool last) {
     Target& target = *parts_->target;
     PyRuntime& python = parts_->python;
-    Capture& capture = parts_->capture;
-    const double paused_before = capture.pause_ms;
-    SafePoint moment;
-    moment.zero = collecting_flags(target.memory(), python, parts_->limits);
-    capture = target.capture(moment);
-    capture.pause_ms = std::max(capture.pause_ms, paused_before);
+    const Capture& capture = parts_->capture;
     if (needs_.to_save)
-      parts_->recorder = std::make_shared<ReadRecorder>(capture.image, ReadRecorder::Unit::kPage);
-    const bool read_while_running = capture.freeze == name_of(FreezeMode::kNone);
+      parts_->recorder = std::make_shared<ReadRecorder>(capture.image, ReadRecorder::Unit::kWholePage);
+    const bool read_while_running = moment_ == MemoryMoment::kMany;
     if (layout_pending_ && !load_layout(!read_while_running || last)) return false;
     if (const std::string wrong = python.self_check(*capture.image); !wrong.empty()) {
       target.check();
@@ -284,7 +336,7 @@ class Opening {
     }
     parts_->objects = std::make_unique<Objects>(*capture.image, python);
     parts_->interpreters = read_interpreters(*parts_->objects, parts_->limits, parts_->read_errors);
-    name_threads(*parts_);
+    match_threads(*parts_->objects, capture, target.pid(), parts_->interpreters);
     bool collecting = false;
     for (const PyInterpreter& i : parts_->interpreters) collecting |= i.collecting;
     return !collecting || capture.no_safe_point || last || !target.runs();
@@ -295,7 +347,7 @@ class Opening {
   bool load_layout(bool must) {
     const auto loading = Clock::now();
     try {
-      parts_->python = find_runtime(*parts_->capture.image, parts_->target->binaries());
+      parts_->python = find_runtime(*parts_->capture.image, parts_->target->binaries(), moment_);
     } catch (const Error& error) {
       parts_->target->check();
       if (!must) return false;
@@ -314,7 +366,25 @@ class Opening {
                      .resolver = p.resolve == "run" ? &resolver : nullptr,
                      .scan = p.resolve != "layout"};
     for (const ThreadRegisters& t : p.capture.threads) how.stack_pointers.push_back(t.stack_pointer);
+    // What is read of the allocators is not noted for a snapshot: it has what comes out of this.
+    Capture unrecorded = p.capture;
+    unrecorded.image = unrecorded_view(p.capture.image);
+    const Objects objects(*unrecorded.image, p.python);
+    std::optional<Allocators> found;
+    const auto allocators = [&](const AddressIndex& index) -> const Allocators& {
+      if (!found) found = read_allocators(unrecorded, objects, p.interpreters, some_objects(index));
+      return *found;
+    };
+    if (p.capture.freeze != name_of(FreezeMode::kNone))
+      how.find_unreached = [&](const AddressIndex& marked, TypeTable& types) {
+        return find_unreached_objects(marked, types, objects, allocators(marked));
+      };
     p.graph = build_graph(p.capture.image, *p.types, p.interpreters, how, p.read_errors, p.report);
+    if (auto caveat = add_native_bytes(p.graph, objects, unrecorded,
+                                       [&]() -> const Allocators& { return allocators(*p.graph.index); }))
+      p.capture.caveats.push_back(std::move(*caveat));
+    add_words_caveat(p);
+    add_unreached_caveat(p);
     p.traversed = resolver.stats();
     p.why_not_run = resolver.why_not();
     if (common_.resolve == "auto" && !is_own_)
@@ -356,8 +426,10 @@ class Opening {
   const HeapNeeds& needs_;
   const Clock::time_point began_ = Clock::now();
   std::unique_ptr<HeapParts> parts_ = std::make_unique<HeapParts>();
+  LiveTarget* live_ = nullptr;  // the target, where it is a process
   bool is_own_ = false;
-  bool layout_pending_ = false;  // debug information is still to be read
+  MemoryMoment moment_ = MemoryMoment::kOne;  // of the capture
+  bool layout_pending_ = false;               // debug information is still to be read
   int captures_ = 0;
   double find_ms_ = 0, graph_ms_ = 0, before_ms_ = 0, before_cpu_ms_ = 0, layout_ms_ = 0;
   // Last: it is waited for before what it uses goes.

@@ -21,7 +21,7 @@ struct TargetOptions {
   int nice = 10;  // steps that decoding comes behind other processes
   bool verbose = false;
   // Another capture follows: heapglass keeps its rights.
-  bool more_follow = false;
+  bool more_captures = false;
 };
 
 struct CommonOptions : TargetOptions, OutputOptions {};
@@ -34,6 +34,11 @@ struct HeapNeeds {
   bool sharing = false;     // what other processes map too is known
   bool to_save = false;     // records what is read of the memory: Heap::parts().recorder
   bool open_files = false;  // those of a process that runs are read
+  // Of a heap without graph: computes the answer, as the caller will, which is how it is known what little of
+  // a process' memory that reads. Called in a child, whose heap is lost with it. Empty: all memory is taken.
+  std::function<void(const Heap&)> rehearse;
+  // Is given what was captured while heapglass still has its rights: bytes that nothing has been decoded of.
+  std::function<void(const Target&, const Capture&)> on_capture;
   // Adds to the options what it writes and does that is known only with the target.
   std::function<void(const Target&, CommonOptions&)> agree;
 };

@@ -7,7 +7,6 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdlib>
-#include <fstream>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -17,12 +16,13 @@
 #include <thread>
 
 #include "lib/base/error.h"
+#include "lib/open/user_names.h"
 #include "lib/python/python_name.h"
-#include "platform/cgroups.h"
-#include "platform/mapped_binaries.h"
-#include "platform/proc_text.h"
-#include "platform/process.h"
-#include "platform/resident_memory.h"
+#include "platform/binaries/mapped_binaries.h"
+#include "platform/process/cgroups.h"
+#include "platform/process/proc_text.h"
+#include "platform/process/process.h"
+#include "platform/process/resident_memory.h"
 
 namespace heapglass {
 namespace {
@@ -32,41 +32,6 @@ constexpr std::size_t kLongestCommand = 60;  // in a message
 std::string proc_file(pid_t pid, const char* name) {
   return read_proc_file("/proc/" + std::to_string(pid) + "/" + name);
 }
-
-std::vector<pid_t> all_pids() {
-  std::vector<pid_t> pids;
-  const std::unique_ptr<DIR, int (*)(DIR*)> folder(opendir("/proc"), closedir);
-  if (!folder) return pids;
-  while (const dirent* entry = readdir(folder.get()))
-    if (const pid_t pid = static_cast<pid_t>(std::strtol(entry->d_name, nullptr, 10)); pid > 0)
-      pids.push_back(pid);
-  std::sort(pids.begin(), pids.end());
-  return pids;
-}
-
-// By number, as /etc/passwd of this host has them: a container's own names are not asked.
-class UserNames {
- public:
-  std::string of(const std::string& uid) {
-    if (!read_) {
-      read_ = true;
-      std::ifstream file("/etc/passwd");
-      for (std::string line; std::getline(file, line);) {
-        std::istringstream fields(line);
-        std::string name, password, number;
-        if (std::getline(fields, name, ':') && std::getline(fields, password, ':') &&
-            std::getline(fields, number, ':'))
-          names_.emplace(number, name);
-      }
-    }
-    const auto at = names_.find(uid);
-    return at == names_.end() ? uid : at->second;
-  }
-
- private:
-  bool read_ = false;
-  std::map<std::string, std::string> names_;
-};
 
 // Whether a file may have an interpreter in it, remembered: hundreds of processes map the same libraries.
 class InterpreterFiles {
@@ -122,20 +87,11 @@ bool is_heapglass(const std::string& executable) {
   return name == "heapglass" || name == "heapglass (deleted)";
 }
 
-// A container's id is 64 hexadecimal digits in the path of its control group, whatever runs it.
+// As ps prints it.
 std::string container_in(const std::string& cgroup) {
-  std::size_t digits = 0;
-  for (std::size_t i = 0; i <= cgroup.size(); ++i) {
-    const bool is_digit =
-        i < cgroup.size() && std::string_view("0123456789abcdef").find(cgroup[i]) != std::string_view::npos;
-    if (is_digit) {
-      ++digits;
-      continue;
-    }
-    if (digits == 64) return cgroup.substr(i - 64, 12);
-    digits = 0;
-  }
-  return "";
+  constexpr std::size_t kShown = 12;
+  const std::vector<std::string> ids = container_ids(cgroup);
+  return ids.empty() ? "" : ids.front().substr(0, kShown);
 }
 
 double uptime() { return std::strtod(read_proc_file("/proc/uptime").c_str(), nullptr); }
@@ -243,17 +199,19 @@ class Search : public std::enable_shared_from_this<Search> {
       changed_.notify_one();
       lock.unlock();
       std::optional<PythonProcess> found;
-      bool refused = false;
+      std::string refused;
       try {
         // The kernel's own threads have no memory, and neither has what is ending.
         if (!line_after(proc_file(pid, "status"), "VmRSS:").empty()) found = looker.look_at(pid);
-      } catch (const Error&) {
-        refused = !line_after(proc_file(pid, "status"), "VmRSS:").empty();
+      } catch (const Error& error) {
+        if (!line_after(proc_file(pid, "status"), "VmRSS:").empty()) refused = error.what();
       }
       lock.lock();
       if (generation != generation_) return;
       if (found) out_.found.push_back(std::move(*found));
-      out_.not_permitted += refused;
+      if (refused.empty()) continue;
+      ++out_.not_permitted;
+      out_.refused.emplace_back(pid, std::move(refused));
     }
     if (generation != generation_) return;
     busy_ = false;
@@ -290,15 +248,25 @@ bool is_meant(const PythonProcess& process, const std::string& name) {
          (name.size() >= kFewestDigits && process.container.starts_with(name.substr(0, 12)));
 }
 
-// Parents of all processes, and so their children.
-std::map<pid_t, pid_t> parents() {
+}  // namespace
+
+std::vector<pid_t> all_pids() {
+  std::vector<pid_t> pids;
+  const std::unique_ptr<DIR, int (*)(DIR*)> folder(opendir("/proc"), closedir);
+  if (!folder) return pids;
+  while (const dirent* entry = readdir(folder.get()))
+    if (const pid_t pid = static_cast<pid_t>(std::strtol(entry->d_name, nullptr, 10)); pid > 0)
+      pids.push_back(pid);
+  std::sort(pids.begin(), pids.end());
+  return pids;
+}
+
+std::map<pid_t, pid_t> parents_of_processes() {
   std::map<pid_t, pid_t> out;
   for (const pid_t pid : all_pids())
     out[pid] = static_cast<pid_t>(number_after(proc_file(pid, "status"), "PPid:"));
   return out;
 }
-
-}  // namespace
 
 PythonProcesses python_processes(const ProcessChoice& choice) {
   return std::make_shared<Search>(choice.only.empty() ? all_pids() : choice.only, choice.sharing)->run();
@@ -325,7 +293,7 @@ pid_t process_named(const std::string& name) {
 }
 
 std::string python_relatives(pid_t pid) {
-  const std::map<pid_t, pid_t> parent_of = parents();
+  const std::map<pid_t, pid_t> parent_of = parents_of_processes();
   std::multimap<pid_t, pid_t> children;
   for (const auto& [child, parent] : parent_of) children.emplace(parent, child);
   // Descendants by generation: a launcher's child, or a shell's in a container's init.

@@ -5,7 +5,9 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace heapglass {
@@ -25,10 +27,11 @@ struct PythonProcess {
 };
 
 struct PythonProcesses {
-  std::vector<PythonProcess> found;  // by pid
-  std::uint64_t looked_at = 0;       // processes in all
-  std::uint64_t not_permitted = 0;   // those whose memory may not be read
-  std::vector<pid_t> unanswered;     // those of which the kernel told nothing within a second
+  std::vector<PythonProcess> found;                    // by pid
+  std::uint64_t looked_at = 0;                         // processes in all
+  std::uint64_t not_permitted = 0;                     // those whose memory may not be read
+  std::vector<std::pair<pid_t, std::string>> refused;  // these, and why
+  std::vector<pid_t> unanswered;  // those of which the kernel told nothing within a second
 };
 
 struct ProcessChoice {
@@ -36,6 +39,10 @@ struct ProcessChoice {
   std::vector<pid_t> only;  // empty: all
 };
 PythonProcesses python_processes(const ProcessChoice& choice = {});
+
+// Of every process of this machine, Python or not: by pid, and each one's parent.
+std::vector<pid_t> all_pids();
+std::map<pid_t, pid_t> parents_of_processes();
 
 // The only process whose command or container NAME stands for: a part of the command line, or the beginning
 // of a container's id of at least 4 digits. Processes that heapglass cannot read, and heapglass itself, do

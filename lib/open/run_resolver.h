@@ -6,7 +6,7 @@
 
 #include "lib/heap/resolver.h"
 #include "lib/python/runtime.h"
-#include "platform/traverse_sandbox.h"
+#include "platform/sandbox/traverse_sandbox.h"
 
 namespace heapglass {
 

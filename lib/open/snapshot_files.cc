@@ -14,7 +14,7 @@
 #include "lib/base/error.h"
 #include "lib/render/unfinished.h"
 #include "lib/snapshot/snapshot_file.h"
-#include "platform/regular_file.h"
+#include "platform/files/regular_file.h"
 
 namespace heapglass {
 namespace {
