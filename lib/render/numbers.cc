@@ -26,6 +26,13 @@ std::string grouped(std::int64_t number) {
   return "-" + grouped(~static_cast<std::uint64_t>(number) + 1);
 }
 
+std::string signed_count(std::int64_t number) { return (number < 0 ? "" : "+") + grouped(number); }
+
+std::string signed_bytes(std::int64_t bytes) {
+  const auto size = static_cast<std::uint64_t>(bytes);
+  return (bytes < 0 ? "-" : "+") + human_bytes(bytes < 0 ? ~size + 1 : size);
+}
+
 std::string human_bytes(std::uint64_t bytes) {
   if (bytes < 1000) return std::to_string(bytes) + " B";
   static constexpr const char* kUnits[] = {"kB", "MB", "GB", "TB", "PB", "EB"};

@@ -48,5 +48,13 @@ TEST(Numbers, PlainOnesAreForPrograms) {
   EXPECT_EQ(plain(std::nan("")), "null");
 }
 
+TEST(Numbers, HaveASignWhereTheyAreDifferences) {
+  EXPECT_EQ(signed_count(12345), "+12,345");
+  EXPECT_EQ(signed_count(-1), "-1");
+  EXPECT_EQ(signed_bytes(0), "+0 B");
+  EXPECT_EQ(signed_bytes(-45'600'000), "-45.6 MB");
+  EXPECT_EQ(signed_bytes(INT64_MIN), "-" + human_bytes(std::uint64_t{1} << 63));
+}
+
 }  // namespace
 }  // namespace heapglass

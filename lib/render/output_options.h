@@ -1,6 +1,7 @@
 // Where an answer goes and how it looks: what every command that answers takes.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -17,11 +18,15 @@ struct OutputOptions {
   FileMode mode;       // of the files that are written
   bool exact_bytes = false;
   bool csv_raw = false;
+  bool draws = false;  // set by commands: Graphviz draws, whatever the format
   // Set by commands. After the last capture heapglass gives up all rights, so that only `output` and these
   // files can be written, and only these deeds be done: see OutputKeeper.
   std::vector<OutputKeeper::File> extra_outputs;
   std::vector<std::function<void()>> deeds;
   std::function<void()> at_end;
+  // Set where a command answers for one of several processes: sees the answer before it is written, and the
+  // number of objects of the heap.
+  std::function<void(const Document& document, std::uint64_t objects)> on_answer;
 };
 
 // The format asked for, by its name or the file's; null: neither says.

@@ -21,6 +21,7 @@
 #include <thread>
 
 #include "lib/render/dot.h"
+#include "lib/render/drawing.h"
 #include "lib/render/graphviz.h"
 #include "lib/render/numbers.h"
 #include "lib/render/svg.h"
@@ -260,6 +261,8 @@ std::string draw(const Picture& picture, std::string_view format, const RenderOp
   if (name == "svg" && options.style == PictureStyle::kDefault) bytes = with_dark_mode(std::move(bytes));
   return bytes;
 }
+
+bool can_draw() { return true; }
 
 std::vector<std::string> files_of_drawing() {
   std::set<std::string> files = {

@@ -21,6 +21,7 @@
 
 #include "lib/base/error.h"
 #include "lib/render/output_keeper.h"
+#include "lib/render/terminal_restore.h"
 
 namespace heapglass {
 namespace {
@@ -157,6 +158,7 @@ void remove_abandoned(int folder) noexcept {
 }
 
 void remove_unfinished_files() noexcept {
+  restore_terminal();  // every way out comes here
   // What it has opened for us it removes, and what its deeds have made.
   if (OutputKeeper* const keeper = OutputKeeper::active()) keeper->end();
   constexpr int kLongestOpening = 50;  // milliseconds; the thread that opens may be this one

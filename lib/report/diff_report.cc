@@ -5,6 +5,8 @@
 
 #include "lib/compare/type_growth.h"
 #include "lib/render/numbers.h"
+#include "lib/report/growth_lines.h"
+#include "lib/report/memory_line.h"
 
 namespace heapglass {
 namespace {
@@ -52,20 +54,30 @@ bool are_one_program(const HeapSummary& first, const HeapSummary& last) {
   return a.starts_with(b) || b.starts_with(a);
 }
 
-// Said first: what follows compares things that have nothing to do with each other.
-void add_other_program(const HeapSummary& first, const HeapSummary& last, Document& document) {
-  if (are_one_program(first, last)) return;
-  document.fields.push_back({{"other_program", "not the same program", Kind::kSentence},
-                             "'" + first.command_line + "' (" + first.target + ") and '" + last.command_line +
-                                 "' (" + last.target + "): growth between them says nothing of either"});
+// Of the first rows, which are shown: from which capture on each behaves otherwise.
+std::vector<ChangePoint> changes_of(const std::vector<TypeGrowth>& rows,
+                                    const std::vector<HeapSummary>& summaries) {
+  constexpr std::size_t kMostRows = 50;
+  const CaptureTimes at = capture_times(summaries);
+  std::vector<ChangePoint> changes;
+  for (const TypeGrowth& row : rows) {
+    if (changes.size() == kMostRows) break;
+    std::vector<double> bytes;
+    for (const HeapSummary& each : summaries) {
+      const TypeCount* const there = each.type(row.type);
+      bytes.push_back(there ? static_cast<double>(all_bytes(*there)) : 0);
+    }
+    changes.push_back(find_change(at.times, bytes));
+  }
+  return changes;
 }
 
-Table types_table(const std::vector<HeapSummary>& moments, const Fates& fates,
+Table types_table(const std::vector<HeapSummary>& summaries, const Fates& fates,
                   const DiffReportOptions& options) {
-  const HeapSummary &first = moments.front(), &last = moments.back();
+  const HeapSummary &first = summaries.front(), &last = summaries.back();
   std::map<std::string, std::uint64_t> grew;  // how often
-  for (std::size_t i = 1; i < moments.size(); ++i)
-    for (const TypeGrowth& row : type_growth(moments[i - 1].types, moments[i].types))
+  for (std::size_t i = 1; i < summaries.size(); ++i)
+    for (const TypeGrowth& row : type_growth(summaries[i - 1].types, summaries[i].types))
       if (row.count_delta() > 0) ++grew[row.type];
   std::vector<TypeGrowth> rows = type_growth(first.types, last.types);
   std::int64_t count = 0, bytes = 0;
@@ -78,10 +90,10 @@ Table types_table(const std::vector<HeapSummary>& moments, const Fates& fates,
     return options.by_count ? a.count_delta() > b.count_delta() : a.bytes_delta() > b.bytes_delta();
   });
   const std::size_t left = cut(rows, options.limit);
-  auto retained = [](const HeapSummary& moment, const std::string& type) -> std::int64_t {
-    const TypeCount* const row = moment.type(type);
+  auto retained = [](const HeapSummary& summary, const std::string& type) -> std::int64_t {
+    const TypeCount* const row = summary.type(type);
     return row ? static_cast<std::int64_t>(
-                     moment.retained[static_cast<std::size_t>(row - moment.types.data())])
+                     summary.retained[static_cast<std::size_t>(row - summary.types.data())])
                : 0;
   };
   Table table{
@@ -94,20 +106,35 @@ Table types_table(const std::vector<HeapSummary>& moments, const Fates& fates,
                   {"retained_delta", "retained", Kind::kBytesDelta},
                   {"new", "new", Kind::kCount},
                   {"gone", "gone", Kind::kCount},
-                  {"grew", "grew", Kind::kText, moments.size() > 2 ? Audience::kAll : Audience::kPrograms},
+                  {"grew", "grew", Kind::kText, summaries.size() > 2 ? Audience::kAll : Audience::kPrograms},
                   {"bytes_before", "", Kind::kBytes, Audience::kPrograms},
-                  {"bytes_after", "", Kind::kBytes, Audience::kPrograms}}};
-  for (const TypeGrowth& r : rows) {
+                  {"bytes_after", "", Kind::kBytes, Audience::kPrograms},
+                  {"change", "", Kind::kText, Audience::kPrograms},
+                  {"change_capture", "", Kind::kCount, Audience::kPrograms}}};
+  const bool are_enough = summaries.size() >= kFewestLooks;
+  if (are_enough) table.columns.push_back({"changed", "changed", Kind::kText, Audience::kPeople});
+  const std::vector<ChangePoint> changes = changes_of(rows, summaries);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const TypeGrowth& r = rows[i];
+    const bool has_changed = i < changes.size() && (changes[i].kind == ChangePoint::Kind::kStep ||
+                                                    changes[i].kind == ChangePoint::Kind::kRate);
     const auto fate = fates.by_type.find(r.type);
     const auto [created, gone] =
         fate == fates.by_type.end() ? std::pair<std::uint64_t, std::uint64_t>() : fate->second;
     table.rows.push_back({r.type, r.count_before, r.count_after, r.count_delta(), r.bytes_delta(),
                           retained(last, r.type) - retained(first, r.type), created, gone,
-                          std::to_string(grew[r.type]) + " of " + std::to_string(moments.size() - 1),
-                          r.bytes_before, r.bytes_after});
+                          std::to_string(grew[r.type]) + " of " + std::to_string(summaries.size() - 1),
+                          r.bytes_before, r.bytes_after,
+                          i < changes.size() ? Cell(name_of(changes[i].kind)) : Cell(),
+                          has_changed ? Cell(std::uint64_t{changes[i].look}) : Cell()});
+    if (are_enough)
+      table.rows.back().push_back(
+          has_changed ? Cell(name_of(changes[i].kind) + " at " + std::to_string(changes[i].look + 1))
+                      : Cell());
   }
-  table.totals = Row{"all objects", first.objects, last.objects, count,       bytes,     Cell(),
-                     fates.created, fates.gone,    Cell(),       first.bytes, last.bytes};
+  table.totals = Row{"all objects", first.objects, last.objects, count,      bytes,  Cell(), fates.created,
+                     fates.gone,    Cell(),        first.bytes,  last.bytes, Cell(), Cell()};
+  if (are_enough) table.totals->emplace_back();
   if (left > 0) table.notes.push_back(std::to_string(left) + " more types changed: --limit 0 shows all");
   return table;
 }
@@ -144,14 +171,14 @@ Table owners_table(const HeapSummary& first, const HeapSummary& last, const Diff
   return table;
 }
 
-void add_pauses_and_notes(const std::vector<HeapSummary>& moments, Document& document) {
+void add_pauses_and_notes(const std::vector<HeapSummary>& summaries, Document& document) {
   double longest = 0;
-  for (const HeapSummary& m : moments) longest = std::max(longest, m.pause_ms);
+  for (const HeapSummary& m : summaries) longest = std::max(longest, m.pause_ms);
   document.fields.push_back(
       {{"pause_ms", "longest pause", Kind::kMilliseconds, Audience::kPrograms}, longest});
-  for (const Caveat& caveat : moments.back().caveats) document.add(caveat);
-  const auto& first = moments.front().identities.values;
-  if (std::any_of(moments.begin(), moments.end(), [&](const HeapSummary& m) {
+  for (const Caveat& caveat : summaries.back().caveats) document.add(caveat);
+  const auto& first = summaries.front().identities.values;
+  if (std::any_of(summaries.begin(), summaries.end(), [&](const HeapSummary& m) {
         return !m.identities.address.empty() && m.identities.values != first;
       }))
     document.notes.push_back(
@@ -162,12 +189,22 @@ void add_pauses_and_notes(const std::vector<HeapSummary>& moments, Document& doc
 
 }  // namespace
 
-Document diff_report(const std::vector<HeapSummary>& moments, const std::vector<std::string>& reasons,
+void add_other_program(const HeapSummary& first, const HeapSummary& last, Document& document) {
+  if (are_one_program(first, last)) return;
+  document.fields.push_back({{"other_program", "not the same program", Kind::kSentence},
+                             "'" + first.command_line + "' (" + first.target + ") and '" + last.command_line +
+                                 "' (" + last.target + "): growth between them says nothing of either"});
+}
+
+Document diff_report(const std::vector<HeapSummary>& summaries, const std::vector<std::string>& reasons,
                      const DiffReportOptions& options) {
-  const HeapSummary &first = moments.front(), &last = moments.back();
+  const HeapSummary &first = summaries.front(), &last = summaries.back();
   const Fates fates = fates_of(first, last);
   Document document;
-  add_other_program(moments.front(), moments.back(), document);
+  add_other_program(summaries.front(), summaries.back(), document);
+  const MemoryLine memory(last.bill, first.bill, last.why_no_bill,
+                          last.runs ? std::to_string(last.pid) : "TARGET");
+  memory.add_to(document);
   document.fields.push_back(
       {{"total", "", Kind::kText, Audience::kPrograms},
        Record{
@@ -186,31 +223,32 @@ Document diff_report(const std::vector<HeapSummary>& moments, const std::vector<
     document.fields.push_back({{"rss", "", Kind::kText, Audience::kPrograms},
                                Record{{{"before", "", Kind::kBytes}, first.resident->rss},
                                       {{"after", "", Kind::kBytes}, last.resident->rss}}});
-  document.sections.push_back(types_table(moments, fates, options));
+  document.sections.push_back(types_table(summaries, fates, options));
   document.sections.push_back(owners_table(first, last, options));
   std::string told = grouped(fates.created) + " objects are new, " + grouped(fates.gone) + " are gone, " +
                      grouped(fates.survived) + " are still there";
   if (fates.perhaps)
     told += " (" + grouped(fates.perhaps) +
             " of them by address and type alone: what they hold first has changed)";
+  if (!memory.elsewhere().empty()) document.notes.push_back(memory.elsewhere());
   if (fates.reused) told += "; at " + grouped(fates.reused) + " addresses others are now";
   document.notes.push_back(told);
   if (first.resident && last.resident)
     document.notes.push_back("RSS " + human_bytes(first.resident->rss) + " -> " +
                              human_bytes(last.resident->rss));
-  add_pauses_and_notes(moments, document);
+  add_pauses_and_notes(summaries, document);
   return document;
 }
 
-Document survivors_report(const std::vector<HeapSummary>& moments, const DiffReportOptions& options) {
+Document survivors_report(const std::vector<HeapSummary>& summaries, const DiffReportOptions& options) {
   // By object of the moment at hand: made after the first, there in the second and in all since.
   std::vector<bool> chosen;
-  for (const Same same : match(moments[0].identities, moments[1].identities).of_later)
+  for (const Same same : match(summaries[0].identities, summaries[1].identities).of_later)
     chosen.push_back(same == Same::kNo);
   const std::uint64_t created = static_cast<std::uint64_t>(std::count(chosen.begin(), chosen.end(), true));
   std::uint64_t unsure = 0;
-  for (std::size_t i = 2; i < moments.size(); ++i) {
-    const Identities &earlier = moments[i - 1].identities, &later = moments[i].identities;
+  for (std::size_t i = 2; i < summaries.size(); ++i) {
+    const Identities &earlier = summaries[i - 1].identities, &later = summaries[i].identities;
     const Match matched = match(earlier, later);
     std::vector<bool> next(later.address.size());
     std::size_t e = 0;
@@ -222,7 +260,7 @@ Document survivors_report(const std::vector<HeapSummary>& moments, const DiffRep
     }
     chosen = std::move(next);
   }
-  const HeapSummary& last = moments.back();
+  const HeapSummary& last = summaries.back();
   const Identities& objects = last.identities;
   struct Sum {
     std::string name, what;
@@ -252,7 +290,7 @@ Document survivors_report(const std::vector<HeapSummary>& moments, const DiffRep
     return rows;
   };
   Document document;
-  add_other_program(moments.front(), moments.back(), document);
+  add_other_program(summaries.front(), summaries.back(), document);
   document.fields.push_back({{"survivors", "", Kind::kText, Audience::kPrograms},
                              Record{{{"new", "", Kind::kCount}, created},
                                     {{"survived", "", Kind::kCount}, all.count},
@@ -284,7 +322,7 @@ Document survivors_report(const std::vector<HeapSummary>& moments, const DiffRep
     document.notes.push_back(grouped(unsure) +
                              " more are at the same address and of the same type, but hold other things: "
                              "changed, or freed and made again");
-  add_pauses_and_notes(moments, document);
+  add_pauses_and_notes(summaries, document);
   return document;
 }
 

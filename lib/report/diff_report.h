@@ -13,11 +13,15 @@ struct DiffReportOptions {
   bool by_count = false;
 };
 
+// Adds a field "other_program" where the two are not of one: what follows compares things that have nothing
+// to do with each other. For the top of a document.
+void add_other_program(const HeapSummary& first, const HeapSummary& last, Document& document);
+
 // From the first moment to the last, which have owners and identities. `reasons`: exceeded thresholds.
-Document diff_report(const std::vector<HeapSummary>& moments, const std::vector<std::string>& reasons,
+Document diff_report(const std::vector<HeapSummary>& summaries, const std::vector<std::string>& reasons,
                      const DiffReportOptions& options);
 
 // What is in the second moment and not in the first, and in all that follow. All have identities.
-Document survivors_report(const std::vector<HeapSummary>& moments, const DiffReportOptions& options);
+Document survivors_report(const std::vector<HeapSummary>& summaries, const DiffReportOptions& options);
 
 }  // namespace heapglass

@@ -57,7 +57,7 @@ std::vector<std::string> GraphDrawer::figures(NodeId id) const {
   const Address a = labels_.address(id);
   const bool own = looks_.style == PictureStyle::kDefault;
   std::vector<std::string> out;
-  if (own) out.push_back(human_bytes(labels_.graph().size[index(id)]));
+  if (own) out.push_back(human_bytes(labels_.graph().all_bytes(index(id))));
   for (const ExtraInfo info : looks_.extra_info) {
     const auto length = objects_.length(a);
     switch (info) {
@@ -214,6 +214,18 @@ Picture GraphDrawer::draw(const Neighbourhood& around, const std::string& title,
   for (const Neighbourhood::Edge& e : around.edges) add_edges(picture, e.from, e.to);
   if (holders && looks_.style == PictureStyle::kDefault) add_roots(picture);
   return picture;
+}
+
+std::function<int(NodeId, NodeId)> rank_by_module(const Labels& labels) {
+  return [&labels, known = std::unordered_map<std::uint32_t, bool>()](NodeId held, NodeId holder) mutable {
+    if (labels.type_of(holder).body == TraverseRule::kModule) return 0;
+    if (labels.type_of(holder).name != "builtins.function") return 1;
+    const auto [at, is_new] = known.try_emplace(index(held), false);
+    if (is_new)
+      for (const NodeId n : labels.referrers().of(held))
+        at->second |= labels.type_of(n).body == TraverseRule::kModule;
+    return at->second ? -1 : 2;
+  };
 }
 
 }  // namespace heapglass

@@ -33,6 +33,10 @@ struct DrawOptions {
   std::function<std::string(NodeId)> site;  // where it was allocated; empty: not known
 };
 
+// In which order referrers are drawn, as NeighbourhoodOptions::rank: the globals of a module are held by each
+// of its functions, of which that says nothing, and the module says it. Borrows the labels.
+std::function<int(NodeId held, NodeId holder)> rank_by_module(const Labels& labels);
+
 class GraphDrawer {
  public:
   // Borrows the heap.

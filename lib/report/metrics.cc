@@ -15,10 +15,10 @@ using MetricLabels = std::vector<std::pair<std::string, std::string>>;
 
 class Gauges {
  public:
-  Gauges(const HeapSummary& moment, const MetricsOptions& options)
-      : common_{{"pid", std::to_string(moment.pid)},
-                {"service", options.service.empty() ? service_of(moment.command_line) : options.service},
-                {"version", moment.python}} {}
+  Gauges(const HeapSummary& summary, const MetricsOptions& options)
+      : common_{{"pid", std::to_string(summary.pid)},
+                {"service", options.service.empty() ? service_of(summary.command_line) : options.service},
+                {"version", summary.python}} {}
 
   Gauge& add(std::string name, std::string help) {
     out.push_back({"heapglass_" + std::move(name), std::move(help), {}});
@@ -57,8 +57,8 @@ void add_memory(Gauges& g, const ResidentMemory& memory) {
   g.single("swapped_bytes", "Memory of the process that is swapped out.", number(memory.swapped));
 }
 
-void add_types(Gauges& g, const HeapSummary& moment, std::size_t most) {
-  std::vector<TypeCount> rows = moment.types;
+void add_types(Gauges& g, const HeapSummary& summary, std::size_t most) {
+  std::vector<TypeCount> rows = summary.types;
   keep_most(rows, most, [](const TypeCount& a, const TypeCount& b) { return all_bytes(a) > all_bytes(b); });
   Gauge objects = g.add("type_objects", "Objects of a type; the types with most bytes.");
   Gauge bytes = g.add("type_bytes", "Bytes of the objects of a type; the types with most bytes.");

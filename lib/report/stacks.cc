@@ -1,7 +1,10 @@
 #include "lib/report/stacks.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 
+#include "lib/heap/interpreter_labels.h"
 #include "lib/python/python_repr.h"
 #include "lib/render/numbers.h"
 #include "lib/threads/await_chains.h"
@@ -20,7 +23,8 @@ std::string place_of(const PyFrame& frame) {
 std::string who(const ThreadView& thread) {
   const std::string id =
       std::to_string(thread.python->native_id ? thread.python->native_id : thread.python->thread_id);
-  return thread.name.empty() ? id : id + " (" + thread.name + ")";
+  const std::string label = interpreter_label(thread.interpreter->id);
+  return (thread.name.empty() ? id : id + " (" + thread.name + ")") + (label.empty() ? "" : " " + label);
 }
 
 Cell id_of(const ThreadView& thread) {
@@ -61,6 +65,7 @@ class Stacks {
       document.fields.push_back({{"deadlock", "deadlock", Kind::kSentence, Audience::kPeople}, text});
     document.fields.push_back({{"deadlock_texts", "", Kind::kText, Audience::kPrograms}, std::move(texts)});
     document.sections.push_back(thread_table());
+    if (Table others = other_threads(); !others.rows.empty()) document.sections.push_back(std::move(others));
     if (Table tasks = task_table(); !tasks.rows.empty()) document.sections.push_back(std::move(tasks));
     if (Table greenlets = greenlet_table(); !greenlets.rows.empty())
       document.sections.push_back(std::move(greenlets));
@@ -91,11 +96,29 @@ class Stacks {
     const ThreadView& thread = threads_[t];
     const ThreadWait& wait = waits_.waits[t];
     const bool holds = thread.interpreter->gil_holder == thread.python->tstate;
-    if (holds) return thread.interpreter->collecting ? "collecting" : "running";
+    if (holds && thread.interpreter->collecting) return "collecting";
+    if (holds) {
+      const bool sleeps = thread.registers && !thread.registers->system_call.empty();
+      return sleeps ? "in " + thread.registers->system_call : "running";
+    }
     if (wait.what != ThreadWait::For::kNothing) return "waiting";
-    if (!thread.registers || thread.python->frames.empty()) return "unknown";
-    if (!thread.registers->system_call.empty()) return "in " + thread.registers->system_call;
-    return thread.registers->state == 'R' ? "running without the GIL" : "unknown";
+    return thread.registers ? state_of(*thread.registers) : "unknown";
+  }
+
+  // Of a thread that has no GIL, as the kernel tells it.
+  static std::string state_of(const ThreadRegisters& registers) {
+    if (!registers.system_call.empty()) return "in " + registers.system_call;
+    switch (registers.state) {
+      case 'R':
+        return "running without the GIL";
+      case 'D':
+        return "in a wait that nothing interrupts";
+      case 'Z':
+      case 'X':
+        return "ended";
+      default:
+        return "unknown";
+    }
   }
 
   Cell waits_for(std::size_t t) const {
@@ -116,7 +139,8 @@ class Stacks {
     const ThreadWait& wait = waits_.waits[t];
     const ThreadView& thread = threads_[t];
     std::string text = state_of(t);
-    if (thread.interpreter->gil_holder == thread.python->tstate) return text + ", has the GIL";
+    if (thread.interpreter->gil_holder == thread.python->tstate)
+      return text.starts_with("in ") ? "has the GIL, " + text : text + ", has the GIL";
     if (wait.what == ThreadWait::For::kNothing) return text;
     text += " for " + wait.text + (wait.sure ? "" : " (unsure: it has that on its stack)");
     if (wait.what == ThreadWait::For::kThread || wait.holders.empty()) return text;
@@ -166,11 +190,75 @@ class Stacks {
     return out;
   }
 
+  // Of a thread and those that stand where it does, in their order.
+  struct AlikeThreads {
+    std::size_t thread = 0;
+    std::vector<std::size_t> alike;
+  };
+  std::vector<AlikeThreads> thread_rows() const {
+    std::vector<AlikeThreads> rows;
+    std::map<std::string, std::size_t> known;
+    for (std::size_t t = 0; t < threads_.size(); ++t) {
+      std::string key = std::to_string(threads_[t].interpreter->id) + "\n" + state_in_words(t);
+      for (const PyFrame& frame : threads_[t].python->frames) key += "\n" + place_of(frame);
+      const bool fold = options_.fold && !options_.locals;
+      const auto [at, is_new] = known.try_emplace(key, rows.size());
+      if (is_new || !fold)
+        rows.push_back({t, {t}});
+      else
+        rows[at->second].alike.push_back(t);
+    }
+    return rows;
+  }
+
+  // "37 threads alike: 4711 (worker_0), 4712 (worker_1)"; empty for one.
+  Cell alike_of(const AlikeThreads& row) const {
+    if (row.alike.size() < 2) return {};
+    constexpr std::size_t kMostNamed = 100;
+    std::string text = std::to_string(row.alike.size()) + " threads alike: ";
+    for (std::size_t i = 0; i < std::min(row.alike.size(), kMostNamed); ++i)
+      text += (i ? ", " : "") + who(threads_[row.alike[i]]);
+    if (row.alike.size() > kMostNamed)
+      text += " and " + std::to_string(row.alike.size() - kMostNamed) + " more";
+    return text;
+  }
+
+  // The kernel's threads that no interpreter knows: those of libraries.
+  Table other_threads() const {
+    std::set<const ThreadRegisters*> known;
+    for (const ThreadView& thread : threads_) known.insert(thread.registers);
+    Table table{
+        .key = "other_threads",
+        .title = "threads without Python",
+        .columns = {
+            {"threads", "threads", Kind::kCount}, {"name", "name"}, {"state", "state"}, {"tids", "ids"}}};
+    std::map<std::pair<std::string, std::string>, std::vector<std::int32_t>> alike;
+    for (const ThreadRegisters& each : s_.capture().threads)
+      if (!known.count(&each)) {
+        std::string state = state_of(each);
+        if (state == "running without the GIL") state = "running";
+        alike[{each.name, state}].push_back(each.own_tid ? each.own_tid : each.tid);
+      }
+    for (const auto& [what, tids] : alike) {
+      std::string ids;
+      constexpr std::size_t kMostNamed = 100;
+      for (std::size_t i = 0; i < std::min(tids.size(), kMostNamed); ++i)
+        ids += (i ? ", " : "") + std::to_string(tids[i]);
+      if (tids.size() > kMostNamed) ids += " and " + std::to_string(tids.size() - kMostNamed) + " more";
+      table.rows.push_back({std::uint64_t{tids.size()}, what.first.empty() ? Cell() : Cell(what.first),
+                            what.second, std::move(ids)});
+    }
+    return table;
+  }
+
   Table thread_table() {
+    const bool several = s_.interpreters().size() > 1;
     Table table{.key = "threads",
                 .title = "threads",
                 .columns = {{"tid", "thread", Kind::kPlainNumber},
                             {"name", "name"},
+                            {"alike", "alike", Kind::kSentence, Audience::kPeople},
+                            {"of_interpreter", "of", Kind::kText, Audience::kPeople},
                             {"gil", "", Kind::kText, Audience::kPrograms},
                             {"state", "", Kind::kText, Audience::kPrograms},
                             {"doing", "state", Kind::kSentence, Audience::kPeople},
@@ -180,10 +268,13 @@ class Stacks {
                             {"frames", "", Kind::kText, Audience::kPrograms},
                             {"stack", "stack", Kind::kText, Audience::kPeople}},
                 .layout = Table::Layout::kBlocks};
-    for (std::size_t t = 0; t < threads_.size(); ++t) {
+    for (const AlikeThreads& row : thread_rows()) {
+      const std::size_t t = row.thread;
       const ThreadView& thread = threads_[t];
+      const std::string label = several ? interpreter_label(thread.interpreter->id) : std::string();
       Told told = tell(thread.python->frames, "most recent call first");
-      table.rows.push_back({id_of(thread), thread.name.empty() ? Cell() : Cell(thread.name),
+      table.rows.push_back({id_of(thread), thread.name.empty() ? Cell() : Cell(thread.name), alike_of(row),
+                            label.empty() ? Cell() : Cell(label),
                             thread.interpreter->gil_holder == thread.python->tstate, state_of(t),
                             state_in_words(t), waits_for(t), thread.interpreter->id, thread.python->thread_id,
                             Tables{std::move(told.programs)}, Tables{std::move(told.people)}});

@@ -12,7 +12,7 @@
 namespace heapglass {
 namespace {
 
-class Between final : public ExpressionMoment {
+class Between final : public ExpressionSample {
  public:
   Between(const HeapSummary& first, const HeapSummary& last) : first_(first), last_(last) {}
 
@@ -32,25 +32,25 @@ class Between final : public ExpressionMoment {
     return n ? std::optional(static_cast<double>(*n)) : std::nullopt;
   }
 
-  static std::optional<double> of(const HeapSummary& moment, const ExpressionMeasure& m) {
+  static std::optional<double> of(const HeapSummary& sample, const ExpressionMeasure& m) {
     if (m.name == "rss" || m.name == "peak") {
-      if (!moment.resident) return std::nullopt;
-      return number(m.name == "rss" ? moment.resident->rss : moment.resident->peak);
+      if (!sample.resident) return std::nullopt;
+      return number(m.name == "rss" ? sample.resident->rss : sample.resident->peak);
     }
-    if (m.name == "objects") return number(moment.objects);
-    if (m.name == "pause") return moment.pause_ms;
-    if (m.name == "bytes" && m.argument.empty()) return number(moment.bytes);
+    if (m.name == "objects") return number(sample.objects);
+    if (m.name == "pause") return sample.pause_ms;
+    if (m.name == "bytes" && m.argument.empty()) return number(sample.bytes);
     std::uint64_t sum = 0;
     if (m.name == "owner" || m.name == "entries") {
-      for (const OwnerCount& row : moment.owners)
+      for (const OwnerCount& row : sample.owners)
         if (row.path == m.argument) sum += m.name == "owner" ? row.bytes : row.entries.value_or(0);
       return number(sum);
     }
-    if (m.name == "retained" && moment.retained.empty()) return std::nullopt;
-    for (std::size_t i = 0; i < moment.types.size(); ++i) {
-      const TypeCount& row = moment.types[i];
+    if (m.name == "retained" && sample.retained.empty()) return std::nullopt;
+    for (std::size_t i = 0; i < sample.types.size(); ++i) {
+      const TypeCount& row = sample.types[i];
       if (type_matches(row.type, m.argument))
-        sum += m.name == "count" ? row.count : m.name == "bytes" ? all_bytes(row) : moment.retained[i];
+        sum += m.name == "count" ? row.count : m.name == "bytes" ? all_bytes(row) : sample.retained[i];
     }
     return number(sum);
   }
@@ -60,21 +60,21 @@ class Between final : public ExpressionMoment {
 
 bool names_an_owner(const ExpressionMeasure& m) { return m.name == "owner" || m.name == "entries"; }
 
-bool has_what_it_names(const HeapSummary& moment, const ExpressionMeasure& m) {
+bool has_what_it_names(const HeapSummary& sample, const ExpressionMeasure& m) {
   if (names_an_owner(m))
-    return std::any_of(moment.owners.begin(), moment.owners.end(),
+    return std::any_of(sample.owners.begin(), sample.owners.end(),
                        [&](const OwnerCount& row) { return row.path == m.argument; });
-  return std::any_of(moment.types.begin(), moment.types.end(),
+  return std::any_of(sample.types.begin(), sample.types.end(),
                      [&](const TypeCount& row) { return type_matches(row.type, m.argument); });
 }
 
 void require_known(const ExpressionMeasure& m, const HeapSummary& first, const HeapSummary& last) {
   if (m.argument.empty() || has_what_it_names(first, m) || has_what_it_names(last, m)) return;
   std::vector<std::string> names;
-  for (const HeapSummary* moment : {&first, &last}) {
-    for (const OwnerCount& row : moment->owners)
+  for (const HeapSummary* sample : {&first, &last}) {
+    for (const OwnerCount& row : sample->owners)
       if (names_an_owner(m)) names.push_back(row.path);
-    for (const TypeCount& row : moment->types)
+    for (const TypeCount& row : sample->types)
       if (!names_an_owner(m)) names.push_back(row.type);
   }
   const std::string near = did_you_mean(near_names(m.argument, names, 3));
@@ -90,7 +90,7 @@ Thresholds::Thresholds(const ThresholdOptions& options) : missing_ok_(options.mi
   if (!options.text.empty()) expression_ = Expression::parse_threshold(options.text, "--fail-if");
 }
 
-void Thresholds::need_one_moment() const {
+void Thresholds::require_one_capture() const {
   if (!expression_) return;
   for (const ExpressionMeasure& m : expression_->measures())
     if (m.growth)

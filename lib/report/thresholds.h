@@ -20,7 +20,7 @@ class Thresholds {
   // Throws Error kUsage that points at the wrong place.
   explicit Thresholds(const ThresholdOptions& options);
   // Throws Error kUsage where growth is asked for, which one moment does not have.
-  void need_one_moment() const;
+  void require_one_capture() const;
 
   // Does an answer need to know who owns what?
   bool needs_owners() const;

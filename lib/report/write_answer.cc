@@ -19,6 +19,7 @@ void write_answer(const Heap& heap, Document document, const OutputOptions& opti
   };
   add("freeze", Kind::kText, heap.capture().freeze);
   add("pause_ms", Kind::kMilliseconds, heap.capture().pause_ms);
+  if (options.on_answer) options.on_answer(document, heap.graph().nodes());
   write_document(document, options, default_format, render);
 }
 
