@@ -1,6 +1,5 @@
 // heapglass backrefs and refs: the graph around some objects.
 #include <algorithm>
-#include <unordered_map>
 #include <unordered_set>
 
 #include "cmd/command.h"
@@ -72,19 +71,6 @@ std::vector<NodeId> starts_of(const Heap& heap, const GraphOptions& o, std::vect
                       " objects of type " + type + ": --limit N takes more");
   }
   return starts;
-}
-
-// The globals of a module are held by each of its functions: of those that says nothing, the module says it.
-auto rank_by_module(const Labels& labels) {
-  return [&labels, known = std::unordered_map<std::uint32_t, bool>()](NodeId held, NodeId holder) mutable {
-    if (labels.type_of(holder).body == TraverseRule::kModule) return 0;
-    if (labels.type_of(holder).name != "builtins.function") return 1;
-    const auto [at, is_new] = known.try_emplace(index(held), false);
-    if (is_new)
-      for (const NodeId n : labels.referrers().of(held))
-        at->second |= labels.type_of(n).body == TraverseRule::kModule;
-    return at->second ? -1 : 2;
-  };
 }
 
 std::vector<std::uint32_t> collector_order(const Heap& s) {

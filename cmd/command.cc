@@ -1,86 +1,73 @@
 #include "cmd/command.h"
 
+#include <algorithm>
 #include <boost/program_options.hpp>
 #include <charconv>
+#include <filesystem>
 #include <iostream>
+#include <limits>
 #include <map>
 #include <sstream>
 
-#include "cmd/command.h"
 #include "lib/base/choices.h"
 #include "lib/base/edit_distance.h"
 #include "lib/base/error.h"
+#include "lib/export/exporter.h"
+#include "lib/open/drawing_program.h"
+#include "lib/open/output_rights.h"
+#include "lib/render/dot.h"
+#include "lib/render/drawing.h"
 #include "lib/render/formats.h"
+#include "lib/render/profile.h"
+#include "lib/target/freeze_modes.h"
 
 namespace heapglass {
 namespace {
 
 namespace options = boost::program_options;
 
-std::string format_names() {
-  std::string names;
-  for (const Format& f : formats()) names += (names.empty() ? "" : ", ") + std::string(f.name);
+AnswerKind answer_of(const std::string& command) {
+  const auto all = commands();
+  const auto row = std::find_if(all.begin(), all.end(), [&](const Command& c) { return c.name == command; });
+  return row == all.end() ? AnswerKind::kTables : row->answer;
+}
+
+// The words of --format that a command takes.
+std::vector<std::string> format_names(const std::string& command) {
+  std::vector<std::string> names;
+  if (command == "export")
+    for (const ExportFormat& f : export_formats()) names.emplace_back(f.name);
+  if (command == "report") names.emplace_back("json");
+  const AnswerKind answer = answer_of(command);
+  if (answer == AnswerKind::kFile) return names;
+  for (const Format& f : formats())
+    if ((!f.draws || answer == AnswerKind::kGraph) && (!f.profiles || answer == AnswerKind::kProfile))
+      names.emplace_back(f.name);
   return names;
+}
+
+// What Boost.Program_options found wrong, and what to write instead.
+Error wrong_syntax(const std::string& command, const options::invalid_command_line_syntax& wrong,
+                   std::span<const OptionDescription> known) {
+  using Syntax = options::invalid_syntax;
+  const std::string name = wrong.get_option_name();
+  const std::string see = "see heapglass " + command + " --help";
+  const auto option = std::find_if(known.begin(), known.end(), [&](const OptionDescription& each) {
+    return "--" + each.name == name || (!each.letter.empty() && "-" + each.letter == name);
+  });
+  if (option != known.end() && option->takes.empty())
+    return Error(ErrorKind::kUsage, command + ": " + name + " takes no value", "write " + name + " alone");
+  if (option != known.end() &&
+      (wrong.kind() == Syntax::missing_parameter || wrong.kind() == Syntax::empty_adjacent_parameter))
+    return Error(ErrorKind::kUsage,
+                 command + ": " + name + " takes a value, " + option->takes + ", and none is given", see);
+  return Error(ErrorKind::kUsage, command + ": " + wrong.what(), see);
 }
 
 // "limit,n" -> "--limit", as messages name it.
 std::string written(std::string_view name) { return "--" + std::string(name.substr(0, name.find(','))); }
 
-// "0644", "640" -> what a file may be read and written by. Throws Error kUsage.
-FileMode parse_file_mode(const std::string& text) {
-  constexpr unsigned kOwnerWrites = 0200, kMost = 0666;
-  unsigned mode = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), mode, 8);
-  if (error != std::errc() || end != text.data() + text.size() || (mode & ~kMost) || !(mode & kOwnerWrites))
-    throw Error(ErrorKind::kUsage, "invalid --mode '" + text + "': use an octal number such as 0640",
-                "the owner has to be able to write, and nobody to execute");
-  return {static_cast<mode_t>(mode), true};
-}
-
-// "0x7f31c0de", "139872341" -> address. Throws Error kUsage.
-Address parse_address(std::string_view option, const std::string& text) {
-  std::string_view digits = text;
-  int base = 10;
-  if (digits.starts_with("0x") || digits.starts_with("0X")) {
-    digits.remove_prefix(2);
-    base = 16;
-  }
-  std::uint64_t a = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), a, base);
-  if (error != std::errc() || end != digits.data() + digits.size())
-    throw Error(ErrorKind::kUsage,
-                "invalid " + std::string(option) + " '" + text +
-                    "': use an address as id() or heapglass objects print it",
-                "139872341 or 0x8565355");
-  return Address{a};
-}
-
 }  // namespace
-
-long long parse_count(std::string_view option, const std::string& text, long long least, long long most) {
-  long long n = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
-  if (error != std::errc() || end != text.data() + text.size() || n < least || n > most)
-    throw Error(ErrorKind::kUsage, "invalid " + std::string(option) + " '" + text +
-                                       "': use a whole number from " + std::to_string(least) + " to " +
-                                       std::to_string(most));
-  return n;
-}
-
-std::chrono::milliseconds parse_time(std::string_view option, const std::string& text) {
-  std::size_t digits = 0;
-  while (digits < text.size() && text[digits] >= '0' && text[digits] <= '9') ++digits;
-  const std::string unit = text.substr(digits);
-  const long long factor = unit.empty() || unit == "s" ? 1000
-                           : unit == "ms"              ? 1
-                           : unit == "m"               ? 60'000
-                           : unit == "h"               ? 3'600'000
-                                                       : 0;
-  if (digits == 0 || factor == 0)
-    throw Error(ErrorKind::kUsage,
-                "invalid " + std::string(option) + " '" + text + "': use a time such as 500ms, 10s or 2m");
-  return std::chrono::milliseconds(parse_count(option, text.substr(0, digits), 1, 1'000'000) * factor);
-}
 
 // Every option as it was declared, and for Boost.Program_options.
 struct CommandLine::Declared {
@@ -90,10 +77,28 @@ struct CommandLine::Declared {
   struct Option {
     bool* flag = nullptr;
     Set set;
+    bool may_be_empty = false;
   };
   std::map<std::string, Option> by_name;  // by the long name
   options::options_description own, shared;
   options::options_description* adds_to;
+  std::vector<OptionDescription> descriptions;  // in the order of declaration
+
+  void describe(const char* name, const char* takes, const std::string& help, bool repeated) {
+    const std::string_view both = name;
+    const std::size_t comma = both.find(',');
+    descriptions.push_back({.name = std::string(both.substr(0, comma)),
+                            .letter = comma == both.npos ? "" : std::string(both.substr(comma + 1)),
+                            .takes = takes,
+                            .help = help,
+                            .choices = {},
+                            .repeated = repeated,
+                            .common = adds_to == &shared});
+  }
+  void add_help() {
+    adds_to->add_options()("help,h", "print this help");
+    describe("help,h", "", "print this help", false);
+  }
 };
 
 CommandLine::CommandLine(std::string_view command, std::string_view summary, bool takes_target)
@@ -115,6 +120,7 @@ void CommandLine::takes_also(std::string name, std::string* value) {
 void CommandLine::takes_more_targets(std::vector<std::string>* targets) { more_ = targets; }
 
 void CommandLine::add(const char* name, const char* takes, const std::string& help, bool repeated, Set set) {
+  declared_->describe(name, takes, help, repeated);
   if (repeated)
     declared_->adds_to->add_options()(name, options::value<std::vector<std::string>>()->value_name(takes),
                                       help.c_str());
@@ -124,50 +130,54 @@ void CommandLine::add(const char* name, const char* takes, const std::string& he
 }
 
 void CommandLine::flag(const char* name, bool* value, const std::string& help) {
+  declared_->describe(name, "", help, false);
   declared_->adds_to->add_options()(name, options::bool_switch(), help.c_str());
   declared_->by_name[written(name).substr(2)] = {value, {}};
 }
 
-void CommandLine::option(const char* name, std::string* value, const char* takes, std::string help) {
-  add(name, takes, std::move(help), false, [value](const std::string& text) { *value = text; });
+void CommandLine::option(const char* name, std::string* value, const char* takes, const std::string& help) {
+  add(name, takes, help, false, [value](const std::string& text) { *value = text; });
 }
 
 void CommandLine::option(const char* name, std::vector<std::string>* values, const char* takes,
-                         std::string help) {
-  add(name, takes, std::move(help), true, [values](const std::string& text) { values->push_back(text); });
+                         const std::string& help) {
+  add(name, takes, help, true, [values](const std::string& text) { values->push_back(text); });
 }
 
-void CommandLine::option(const char* name, std::vector<Address>* addresses, std::string help) {
-  add(name, "ADDRESS", std::move(help), true, [addresses, option = written(name)](const std::string& text) {
+void CommandLine::option(const char* name, std::vector<Address>* addresses, const std::string& help) {
+  add(name, "ADDRESS", help, true, [addresses, option = written(name)](const std::string& text) {
     addresses->push_back(parse_address(option, text));
   });
 }
 
-void CommandLine::option(const char* name, std::optional<Expression>* condition, std::string help) {
-  add(name, "EXPR", std::move(help), false, [condition, option = written(name)](const std::string& text) {
+void CommandLine::option(const char* name, std::optional<Expression>* condition, const std::string& help) {
+  add(name, "EXPR", help, false, [condition, option = written(name)](const std::string& text) {
     if (!text.empty()) condition->emplace(Expression::parse(text, option));
   });
+  declared_->by_name[written(name).substr(2)].may_be_empty = true;
 }
 
-void CommandLine::option(const char* name, std::optional<std::chrono::milliseconds>* time, std::string help) {
-  add(name, "TIME", std::move(help), false,
+void CommandLine::option(const char* name, std::optional<std::chrono::milliseconds>* time,
+                         const std::string& help) {
+  add(name, "TIME", help, false,
       [time, option = written(name)](const std::string& text) { *time = parse_time(option, text); });
 }
 
 void CommandLine::add_count(const char* name, const char* takes, long long least, long long most,
-                            std::string help, std::function<void(long long)> set) {
-  add(name, takes, std::move(help), false,
+                            const std::string& help, std::function<void(long long)> set) {
+  add(name, takes, help, false,
       [least, most, set = std::move(set), option = written(name)](const std::string& text) {
         set(parse_count(option, text, least, most));
       });
 }
 
 void CommandLine::add_choice(const char* name, const std::vector<std::string_view>& words, const char* takes,
-                             std::string help, std::function<void(std::size_t)> set) {
-  add(name, takes, std::move(help), false,
+                             const std::string& help, std::function<void(std::size_t)> set) {
+  add(name, takes, help, false,
       [words, set = std::move(set), option = written(name)](const std::string& text) {
         set(parse_choice(option, text, words));
       });
+  declared_->descriptions.back().choices.assign(words.begin(), words.end());
 }
 
 void CommandLine::thresholds(ThresholdOptions* thresholds, const std::string& when) {
@@ -178,6 +188,7 @@ void CommandLine::thresholds(ThresholdOptions* thresholds, const std::string& wh
 }
 
 void CommandLine::metrics(MetricsOptions* metrics) {
+  metrics_ = metrics;
   option(
       "openmetrics", &metrics->file, "FILE",
       "also write gauges to FILE, a name that ends in .prom, for Prometheus through node_exporter's textfile "
@@ -187,8 +198,17 @@ void CommandLine::metrics(MetricsOptions* metrics) {
   count("metrics-top", &metrics->top, 0, 1'000'000, "gauges for N types and owners (default 20), 0: all");
 }
 
+void CommandLine::add_format() {
+  const std::vector<std::string> names = format_names(command_);
+  std::string list;
+  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
+  option("format", &common_.format, "NAME",
+         names.empty() ? "none: what " + command_ + " writes has one format" : "output as " + list);
+  declared_->descriptions.back().choices = names;
+}
+
 void CommandLine::add_common() {
-  option("format", &common_.format, "NAME", "output as " + format_names());
+  add_format();
   option("output,o", &common_.output, "FILE",
          "write to FILE, which is replaced once all is written; - is the standard output");
   add("mode", "MODE",
@@ -200,11 +220,13 @@ void CommandLine::add_common() {
        "characters not escaped");
   if (!takes_target_) {
     flag("exact-bytes", &common_.exact_bytes, "print sizes to the byte: 12,345,678 instead of 12.3 MB");
-    declared_->adds_to->add_options()("help,h", "print this help");
+    declared_->add_help();
     return;
   }
   add("freeze", "MODE", "how the target is stopped while its memory is captured. " + freeze_help(), false,
       [this](const std::string& text) { common_.freeze.mode = parse_freeze_mode(text); });
+  const std::vector<std::string_view> modes = freeze_modes();
+  declared_->descriptions.back().choices.assign(modes.begin(), modes.end());
   count("max-pause", &common_.freeze.max_pause_ms, 1, 3'600'000,
         "exit with code 3 rather than stop the target for more than MS milliseconds; the pause is estimated "
         "before the target is stopped, and cut short where the estimate was wrong",
@@ -227,10 +249,52 @@ void CommandLine::add_common() {
       "on");
   flag("exact-bytes", &common_.exact_bytes, "print sizes to the byte: 12,345,678 instead of 12.3 MB");
   flag("verbose,v", &common_.verbose, "print on the standard error what was done and how long it took");
-  declared_->adds_to->add_options()("help,h", "print this help");
+  declared_->add_help();
+}
+
+CommandDescription CommandLine::description() const {
+  CommandDescription description{
+      .name = command_, .summary = summary_, .operands = {}, .more_targets = more_ != nullptr, .options = {}};
+  if (takes_target_) description.operands.emplace_back("TARGET");
+  if (also_) description.operands.push_back(also_name_);
+  for (const bool common : {false, true})
+    for (const OptionDescription& option : declared_->descriptions)
+      if (option.common == common) description.options.push_back(option);
+  return description;
+}
+
+CommandDescription describe(const Command& command) {
+  CommandDescription description;
+  CommandLine::describe_into_ = &description;
+  command.run({});
+  CommandLine::describe_into_ = nullptr;
+  return description;
+}
+
+void CommandLine::print_help() const {
+  std::cout << "heapglass " << command_
+            << (target_is_optional_ ? " [TARGET]"
+                : takes_target_     ? " TARGET"
+                                    : "")
+            << (also_ ? " '" + also_name_ + "'" : "") << (more_ ? " [TARGET...]" : "")
+            << " [options]: " << summary_ << "\n";
+  if (!declared_->own.options().empty()) std::cout << "\n" << declared_->own;
+  std::cout << "\n" << declared_->shared;
+}
+
+void CommandLine::select_processes() const {
+  if (!processes_.given() || !runs_for_each_) return;
+  if (metrics_ && !metrics_->file.empty())
+    throw Error(ErrorKind::kUsage, command_ + ": --openmetrics is for one process",
+                "each process' gauges would replace those of the one before: run it for each");
+  *select_into_ = SeveralProcesses{processes_, common_, answer_of(command_)};
 }
 
 bool CommandLine::parse(const std::vector<std::string>& arguments) {
+  if (describe_into_) {
+    *describe_into_ = description();
+    return false;
+  }
   options::options_description everything, hidden;
   hidden.add_options()("target", options::value(&common_.target))(
       "check-copy", options::bool_switch(&common_.freeze.check_copy));  // for tests
@@ -255,20 +319,24 @@ bool CommandLine::parse(const std::vector<std::string>& arguments) {
         options::command_line_parser(arguments).options(everything).positional(positional).style(how).run();
     for (const auto& o : parsed.options)
       if (o.string_key == "help") {
-        std::cout << "heapglass " << command_ << (takes_target_ ? " TARGET" : "")
-                  << (also_ ? " '" + also_name_ + "'" : "") << (more_ ? " [TARGET...]" : "")
-                  << " [options]: " << summary_ << "\n";
-        if (!declared_->own.options().empty()) std::cout << "\n" << declared_->own;
-        std::cout << "\n" << declared_->shared;
+        if (!select_into_) print_help();
         return false;
       }
     options::store(parsed, values);
     options::notify(values);
+  } catch (const options::invalid_command_line_syntax& error) {
+    throw wrong_syntax(command_, error, declared_->descriptions);
+  } catch (const options::multiple_occurrences& error) {
+    throw Error(ErrorKind::kUsage, command_ + ": " + error.get_option_name() + " is given more than once",
+                "leave all but one out");
   } catch (const options::unknown_option& error) {
     std::vector<std::string> names;
     for (const auto& [name, option] : declared_->by_name) names.push_back("--" + name);
     names.push_back("--help");
     const std::string typed = error.get_option_name();
+    if (takes_target_ && (typed == "--pid" || typed == "-p" || typed == "--target"))
+      throw Error(ErrorKind::kUsage, command_ + " has no option " + typed,
+                  "the target stands alone: heapglass " + command_ + " 4711");
     const std::string meant = did_you_mean(near_names(typed, names, 3));
     throw Error(ErrorKind::kUsage, command_ + " has no option " + typed, meant.empty() ? see : meant);
   } catch (const options::too_many_positional_options_error&) {
@@ -276,23 +344,139 @@ bool CommandLine::parse(const std::vector<std::string>& arguments) {
   } catch (const options::error& error) {
     throw Error(ErrorKind::kUsage, command_ + ": " + error.what(), see);
   }
-  if (takes_target_ && common_.target.empty())
+  set_values(values);
+  check_operands();
+  check_values();
+  if (select_into_) {
+    select_processes();
+    return false;
+  }
+  if (one_of_several_) take_one_of_several();
+  if (!can_draw()) {
+    if (command_ == "export" && common_.format == "parquet")
+      run_drawing_program(whole(arguments), "parquet", "choose sqlite, csv or jsonl");
+    if (wants_drawing(common_)) let_drawing_program_run(arguments);
+  }
+  return true;
+}
+
+void CommandLine::takes_processes() {
+  lists_processes();
+  runs_for_each_ = true;
+}
+
+void CommandLine::lists_processes() {
+  takes_processes_ = true;
+  count("family", &processes_.family, 1, std::numeric_limits<pid_t>::max(),
+        "instead of TARGET: the process, the master that it was forked from, and all their descendants",
+        "PID");
+  option(
+      "cgroup", &processes_.cgroup, "PATH",
+      "instead of TARGET: the processes of a control group and of those below it; its directory, or its path "
+      "as in /proc/PID/cgroup");
+  option("container", &processes_.container, "ID",
+         "instead of TARGET: the processes of a container, by at least 4 digits of its id");
+  option("user", &processes_.user, "NAME", "instead of TARGET: the processes of a user, by name or number");
+  flag("all", &processes_.all, "instead of TARGET: every Python process of this machine that can be read");
+}
+
+void CommandLine::take_one_of_several() {
+  processes_ = {};
+  common_.target = std::to_string(one_of_several_->selected.process.pid);
+  common_.format = one_of_several_->format;
+  common_.output = one_of_several_->output;
+  common_.on_answer = one_of_several_->on_answer;
+}
+
+std::optional<SeveralProcesses> selection_of(const Command& command,
+                                             const std::vector<std::string>& arguments) {
+  std::optional<SeveralProcesses> several;
+  CommandLine::select_into_ = &several;
+  try {
+    command.run(arguments);
+  } catch (...) {
+    CommandLine::select_into_ = nullptr;
+    throw;
+  }
+  CommandLine::select_into_ = nullptr;
+  return several;
+}
+
+int run_for_one(const Command& command, const std::vector<std::string>& arguments, const OneOfSeveral& one) {
+  CommandLine::one_of_several_ = &one;
+  const int code = command.run(arguments);
+  CommandLine::one_of_several_ = nullptr;
+  return code;
+}
+
+void CommandLine::check_operands() const {
+  const std::string see = "see heapglass " + command_ + " --help";
+  if (processes_.given() && (!common_.target.empty() || (more_ && !more_->empty())))
+    throw Error(ErrorKind::kUsage,
+                command_ + " takes a target or several processes, and '" + common_.target + "' is given too",
+                "leave the target out, or the option that selects processes");
+  if (processes_.given() > 1)
+    throw Error(ErrorKind::kUsage, "of --family, --cgroup, --container, --user and --all one can be given",
+                "leave the others out");
+  if (processes_.given()) return;
+  if (takes_target_ && !target_is_optional_ && common_.target.empty())
     throw Error(ErrorKind::kUsage, command_ + " needs a target: a process id, a core file or a snapshot",
-                see);
+                "heapglass ps lists the processes");
+  if (!takes_target_ && !common_.target.empty())
+    throw Error(ErrorKind::kUsage, command_ + " takes no target, and '" + common_.target + "' is given", see);
+}
+
+void CommandLine::set_values(const options::variables_map& values) {
+  const auto set = [&](const std::string& name, const Declared::Option& option, const std::string& text) {
+    // Most often a variable of a script that is not set; a threshold that is empty would never be exceeded.
+    if (text.empty() && !option.may_be_empty)
+      throw Error(ErrorKind::kUsage, command_ + ": the value of --" + name + " is empty",
+                  "give one, or leave the option out");
+    option.set(text);
+  };
   for (const auto& [name, option] : declared_->by_name) {
     const options::variable_value& value = values[name];
     if (value.empty()) continue;
     if (option.flag) {
       *option.flag = value.as<bool>();
     } else if (const auto* const many = boost::any_cast<std::vector<std::string>>(&value.value())) {
-      for (const std::string& each : *many) option.set(each);
+      for (const std::string& each : *many) set(name, option, each);
     } else {
-      option.set(value.as<std::string>());
+      set(name, option, value.as<std::string>());
     }
   }
-  if (!common_.format.empty() && command_ != "export")
-    find_format(common_.format);  // before anything is stopped
-  return true;
+}
+
+// What the options say of each other, before anything is stopped.
+void CommandLine::check_values() const {
+  if (!common_.sysroot.empty() && !std::filesystem::is_directory(common_.sysroot))
+    throw Error(ErrorKind::kUsage, "--sysroot '" + common_.sysroot + "' is not a folder",
+                "name the folder that has the programs and libraries of the core's machine");
+  if (command_ == "export") return;
+  if (!common_.format.empty()) find_format(common_.format);
+  const AnswerKind answer = answer_of(command_);
+  const Format* const format = answer == AnswerKind::kFile ? nullptr : format_asked_for(common_);
+  if (!format) return;
+  if (format->draws && answer != AnswerKind::kGraph) (void)picture_of({}, format->name);
+  if (format->profiles && answer != AnswerKind::kProfile) (void)profile_of({}, format->name);
+}
+
+std::vector<std::string> CommandLine::whole(std::vector<std::string> arguments) const {
+  arguments.insert(arguments.begin(), command_);
+  return arguments;
+}
+
+void CommandLine::prefer_drawing_program(const std::vector<std::string>& arguments) const {
+  try {
+    let_drawing_program_run(arguments);
+  } catch (const Error&) {
+    // The page has the reason where a picture would be.
+  }
+}
+
+void CommandLine::let_drawing_program_run(const std::vector<std::string>& arguments) const {
+  if (!can_draw())
+    run_drawing_program(whole(arguments), "a picture", "write DOT (-o FILE.dot) where there is a graph");
 }
 
 }  // namespace heapglass

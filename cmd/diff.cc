@@ -15,6 +15,7 @@
 #include "lib/report/metrics.h"
 #include "lib/report/thresholds.h"
 #include "lib/report/write_answer.h"
+#include "lib/snapshot/saved_bill.h"
 
 namespace heapglass {
 namespace {
@@ -39,7 +40,7 @@ class Looks {
   // The time between two looks, not between the end of one and the start of the next.
   CommonOptions at(std::size_t i) const {
     CommonOptions common = common_;
-    common.more_follow = i + 1 < count();
+    common.more_captures = i + 1 < count();
     if (options_.targets.size() > 1)
       common.target = options_.targets[i];
     else
@@ -67,24 +68,32 @@ int print_growth_style(const CommonOptions& common, const DiffOptions& options) 
 }
 
 // Those in between are looked at for what the first and the last do not tell: how often a type grew.
-std::vector<HeapSummary> take_moments(const CommonOptions& common, const DiffOptions& options) {
+std::vector<HeapSummary> take_summaries(const CommonOptions& common, const DiffOptions& options) {
   const Looks looks(common, options);
-  std::vector<HeapSummary> moments(looks.count());
+  std::vector<HeapSummary> summaries(looks.count());
   // What a moment means is found out while the next one is waited for and taken.
   std::future<HeapSummary> before;
-  for (std::size_t i = 0; i < moments.size(); ++i) {
-    const bool ends = i == 0 || i + 1 == moments.size();
-    const MomentOptions wanted{.owners = ends, .identities = ends || options.survivors};
-    std::shared_ptr<Heap> heap = open_heap(looks.at(i), {.references = wanted.needs_references()});
+  for (std::size_t i = 0; i < summaries.size(); ++i) {
+    const bool ends = i == 0 || i + 1 == summaries.size();
+    const HeapSummaryOptions wanted{.owners = ends, .identities = ends || options.survivors};
+    std::shared_ptr<Heap> heap =
+        open_heap(looks.at(i), {.references = wanted.needs_references(), .residency = ends});
     if (options.targets.size() == 1 && i == 0 && !heap->target().runs())
       throw Error(ErrorKind::kUsage,
                   "there is one moment in " + heap->target().name() + ": nothing to compare it with",
                   "give a later one too: heapglass diff OLD NEW");
-    if (before.valid()) moments[i - 1] = before.get();
-    before = std::async(std::launch::async, [heap, wanted] { return summarize(*heap, wanted); });
+    if (before.valid()) summaries[i - 1] = before.get();
+    before = std::async(std::launch::async, [heap, wanted, ends] {
+      HeapSummary summary = summarize(*heap, wanted);
+      if (!ends) return summary;
+      TakenBill taken = take_bill(*heap);
+      summary.bill = std::move(taken.bill);
+      summary.why_no_bill = std::move(taken.why_none);
+      return summary;
+    });
   }
-  moments.back() = before.get();
-  return moments;
+  summaries.back() = before.get();
+  return summaries;
 }
 
 }  // namespace
@@ -98,6 +107,7 @@ int run_diff(const std::vector<std::string>& arguments) {
   std::optional<long long> times;
   std::optional<std::size_t> limit;
   line.takes_more_targets(&more);
+  line.takes_processes();
   line.option("every", &every, "with one target: time between two captures: 500ms, 10s (default), 2m");
   line.count("times", &times, 2, 1'000'000,
              "with one target: number of captures (default 2), of which the first and the last are compared");
@@ -140,13 +150,13 @@ int run_diff(const std::vector<std::string>& arguments) {
   keep_right_to_write(common);  // while there are no threads, and little memory to be forked
   if (o.growth) return print_growth_style(common, o);
 
-  const std::vector<HeapSummary> moments = take_moments(common, o);
-  const std::vector<std::string> reasons = thresholds.exceeded(moments.front(), moments.back());
+  const std::vector<HeapSummary> summaries = take_summaries(common, o);
+  const std::vector<std::string> reasons = thresholds.exceeded(summaries.front(), summaries.back());
   if (!o.metrics.file.empty())
-    write_metrics(gauges_of(moments.back(), &moments.front(), !reasons.empty(), o.metrics), o.metrics,
+    write_metrics(gauges_of(summaries.back(), &summaries.front(), !reasons.empty(), o.metrics), o.metrics,
                   common.mode);
   Document document =
-      o.survivors ? survivors_report(moments, o.report) : diff_report(moments, reasons, o.report);
+      o.survivors ? survivors_report(summaries, o.report) : diff_report(summaries, reasons, o.report);
   write_document(document, common);
   return reasons.empty() ? kExitDone : kExitExceeded;
 }

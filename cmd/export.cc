@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <climits>
+#include <filesystem>
 
 #include "cmd/command.h"
 #include "lib/base/error.h"
@@ -16,12 +17,23 @@ std::string host_name() {
   return gethostname(name, sizeof name - 1) == 0 ? name : "";
 }
 
+// Without --format. An ending that names another format than jsonl is no accident.
+const ExportFormat& format_of_output(const std::string& path) {
+  const std::string ending = std::filesystem::path(path).extension();
+  if (ending == ".db" || ending == ".sqlite" || ending == ".sqlite3") return find_export_format("sqlite");
+  if (ending == ".csv" || ending == ".parquet")
+    throw Error(ErrorKind::kUsage,
+                "-o '" + path + "' names " + ending.substr(1) + ", and without --format jsonl is written",
+                "give --format " + ending.substr(1) + ", which writes a folder, or another name");
+  return export_formats().front();
+}
+
 }  // namespace
 
 int run_export(const std::vector<std::string>& arguments) {
-  CommandLine line(
-      "export",
-      "every object and reference, for other programs: as jsonl (the default), sqlite, csv or parquet");
+  CommandLine line("export",
+                   "every object and reference, for other programs: as jsonl (the default), sqlite, csv, "
+                   "parquet, heapsnapshot or graphml");
   std::string service, host = host_name();
   line.option("service", &service, "NAME",
               "parquet: the partition `service` (default: the name of the target's program)");
@@ -29,7 +41,7 @@ int run_export(const std::vector<std::string>& arguments) {
   if (!line.parse(arguments)) return kExitDone;
   const CommonOptions& common = line.common();
   const ExportFormat& format =
-      common.format.empty() ? export_formats().front() : find_export_format(common.format);
+      common.format.empty() ? format_of_output(common.output) : find_export_format(common.format);
   if (!format.needs.empty() && (common.output.empty() || common.output == "-"))
     throw Error(ErrorKind::kUsage,
                 "--format " + std::string(format.name) + " does not go to the standard output",

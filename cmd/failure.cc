@@ -16,6 +16,7 @@
 #include <typeinfo>
 
 #include "lib/base/error.h"
+#include "lib/render/terminal_restore.h"
 #include "lib/render/unfinished.h"
 #include "lib/render/utf8.h"
 
@@ -71,6 +72,7 @@ extern "C" void on_crash(int signal) {
   if (getpid() == program && !was_told.exchange(true)) {
     const auto* const crash = std::find_if(std::begin(kCrashes), std::end(kCrashes),
                                            [signal](const Crash& each) { return each.signal == signal; });
+    restore_terminal();
     say("heapglass: internal error: ");
     say(crash == std::end(kCrashes) ? "a signal" : crash->name);
     say(kWhatToReport);
@@ -93,7 +95,10 @@ extern "C" void on_crash(int signal) {
 
 }  // namespace
 
+const char* version_and_commit() { return HEAPGLASS_VERSION HEAPGLASS_COMMIT; }
+
 int report_failure(const std::exception_ptr& failure) {
+  restore_terminal();
   try {
     std::rethrow_exception(failure);
   } catch (const Error& error) {

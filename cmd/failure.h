@@ -8,6 +8,9 @@ namespace heapglass {
 
 constexpr int kExitInternal = 70;  // as EX_SOFTWARE of sysexits.h: a fault of heapglass
 
+// "0.2.0, commit 1a2b3c4": the second part where it was built from a checkout.
+const char* version_and_commit();
+
 // Says on the standard error what happened, in one line and the Error's detail; the exit code.
 int report_failure(const std::exception_ptr& failure);
 

@@ -2,22 +2,10 @@
 #include "cmd/command.h"
 #include "lib/base/elapsed.h"
 #include "lib/open/open_heap.h"
+#include "lib/report/info_report.h"
 #include "lib/report/write_answer.h"
 
 namespace heapglass {
-namespace {
-
-// One word, or a list where several hold.
-Cell state_of(const Heap& heap) {
-  const std::vector<TargetState>& states = heap.states();
-  if (states.empty()) return std::string("running");
-  if (states.size() == 1) return states.front().name;
-  List names;
-  for (const TargetState& state : states) names.push_back(state.name);
-  return names;
-}
-
-}  // namespace
 
 int run_info(const std::vector<std::string>& arguments) {
   CommandLine line("info", "what runs there: version, layout, threads, collector, sizes");
@@ -26,63 +14,12 @@ int run_info(const std::vector<std::string>& arguments) {
   line.flag("no-heap", &no_heap,
             "do not count objects: the answer takes milliseconds however large the heap is");
   if (!line.parse(arguments)) return kExitDone;
-  const auto heap = open_heap(line.common(), {.graph = !no_heap, .sharing = true});
-  const Heap& s = *heap;
-  const PyRuntime& python = s.python();
-
-  std::uint64_t bytes = 0;
-  Cell objects, references, total;
-  if (!no_heap) {
-    for (std::uint32_t n = 0; n < s.graph().nodes(); ++n) bytes += s.graph().size[n];
-    objects = std::uint64_t{s.graph().nodes()};
-    references = std::uint64_t{s.graph().referent.size()};
-    total = bytes;
-  }
-  std::uint64_t threads = 0;
-  bool collecting = false, enabled = true;
-  for (const PyInterpreter& i : s.interpreters()) {
-    threads += i.threads.size();
-    collecting |= i.collecting;
-    enabled &= i.gc_enabled;
-  }
-  Document document;
-  auto add = [&](const char* key, const char* title, Kind kind, Cell value) {
-    document.fields.push_back({{key, title, kind}, std::move(value)});
-  };
-  add("pid", "process", Kind::kPlainNumber, std::uint64_t(s.target().pid()));
-  add("command", "command", Kind::kText, s.target().command_line());
-  add("executable", "executable", Kind::kText, s.target().executable());
-  add("python", "Python", Kind::kText, python.version);
-  add("build", "build", Kind::kText, std::string(python.py_debug ? "debug" : "release"));
-  add("binary", "interpreter in", Kind::kText, python.binary->path());
-  add("build_id", "build id", Kind::kText, python.binary->build_id());
-  add("found_by", "found by", Kind::kText, python.how_found);
-  add("layout_source", "layout from", Kind::kSentence, python.layout_source);
-  add("interpreters", "interpreters", Kind::kCount, std::uint64_t(s.interpreters().size()));
-  add("threads", "Python threads", Kind::kCount, threads);
-  add("os_threads", "threads in all", Kind::kCount, std::uint64_t(s.capture().threads.size()));
-  add("state", "state", Kind::kText, state_of(s));
-  add("stopped", "stopped by a signal", Kind::kText, s.capture().was_stopped);
-  add("gc_enabled", "collector enabled", Kind::kText, enabled);
-  add("gc_collecting", "collecting now", Kind::kText, collecting);
-  if (!no_heap) add("gc_tracked", "tracked by the collector", Kind::kCount, s.report().tracked);
-  add("objects", "objects", Kind::kCount, objects);
-  add("references", "references", Kind::kCount, references);
-  if (!no_heap) add("resolved_by_running", "told by running their code", Kind::kCount, s.report().resolved);
-  add("bytes", "bytes of objects", Kind::kBytes, total);
-  if (const auto rss = s.target().resident_bytes()) add("rss", "resident memory", Kind::kBytes, *rss);
-  if (const auto memory = s.target().resident_memory(); memory && memory->proportional > 0) {
-    add("pss", "its share of that (Pss)", Kind::kBytes, memory->proportional);
-    add("shared", "mapped by others too", Kind::kBytes, memory->mapped_by_others);
-    add("shared_anonymous", "shared by forking", Kind::kBytes, memory->anonymous_mapped_by_others);
-  }
-  add("bytes_copied", "copied", Kind::kBytes, s.capture().bytes_copied);
-  add("freeze", "held by", Kind::kText, s.capture().freeze);
-  if (s.capture().freeze == name_of(FreezeMode::kNone) && !no_heap)
-    add("torn", "torn objects", Kind::kCount, s.torn());
-  add("pause_ms", "paused for", Kind::kMilliseconds, s.capture().pause_ms);
-  add("elapsed_ms", "looked at in", Kind::kMilliseconds, ms_since(began));
-  write_answer(s, std::move(document), line.common());
+  HeapNeeds needs{.graph = !no_heap, .sharing = true};
+  if (no_heap) needs.rehearse = [](const Heap& h) { info_document(h, true); };
+  const auto heap = open_heap(line.common(), needs);
+  Document document = info_document(*heap, no_heap);
+  document.fields.push_back({{"elapsed_ms", "looked at in", Kind::kMilliseconds}, ms_since(began)});
+  write_answer(*heap, std::move(document), line.common());
   return kExitDone;
 }
 

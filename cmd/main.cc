@@ -5,75 +5,32 @@
 
 #include "cmd/command.h"
 #include "cmd/failure.h"
-#include "lib/base/edit_distance.h"
 #include "lib/base/error.h"
-#include "lib/expression/expression.h"
 #include "lib/render/output.h"
 #include "lib/render/output_keeper.h"
 #include "lib/render/unfinished.h"
-#include "lib/report/cron_help.h"
-#include "platform/file_guard.h"
+#include "platform/files/file_guard.h"
 
 namespace heapglass {
 namespace {
 
-#ifndef HEAPGLASS_VERSION
-#define HEAPGLASS_VERSION "unknown"
-#endif
-
-std::string usage() {
-  std::string text =
-      "heapglass COMMAND TARGET [options]\n\nReads the heap of a running CPython process from outside. "
-      "Nothing is installed "
-      "there, and by default no code runs in it.\nTARGET is a process id, @NAME for the only process with "
-      "NAME in its command, a core file or a snapshot.\n\n";
-  for (const Command& c : commands())
-    text += "  " + std::string(c.name) + std::string(12 - c.name.size(), ' ') + std::string(c.summary) + "\n";
-  text +=
-      "\n`heapglass COMMAND --help` lists the options of a command; --version prints the version.\n"
-      "`heapglass help expressions` explains --where, --filter and --highlight, `heapglass help thresholds` "
-      "--fail-if, `heapglass help cron` regular snapshots.\n";
-  return text;
-}
+constexpr char kLicences[] =
+    "Apache License 2.0. It has parts of LLVM (Apache 2.0 with its exception), SQLite (public domain), zstd "
+    "(BSD), zlib (zlib licence), Boost (Boost Software License) and, where it is a static file, of ncurses "
+    "(MIT), Graphviz's cgraph (EPL 1.0), the GNU C library (LGPL 2.1) and libstdc++ (GPL 3 with its "
+    "exception).\n";
 
 int dispatch(std::vector<std::string> arguments) {
-  if (arguments.empty()) throw Error(ErrorKind::kUsage, "no command was given", "see heapglass --help");
+  if (arguments.empty()) return run_brief();
   std::string name = arguments.front();
   arguments.erase(arguments.begin());
   if (name == "--version" || name == "version") {
-    std::cout << "heapglass " HEAPGLASS_VERSION "\n";
+    std::cout << "heapglass " << version_and_commit() << "\n" << kLicences;
     return kExitDone;
   }
-  if (name == "--help" || name == "-h" || name == "help") {
-    if (arguments.empty()) {
-      std::cout << usage();
-      return kExitDone;
-    }
-    name = arguments.front();  // help COMMAND
-    if (name == "expressions") {
-      std::cout << expression_help();
-      return kExitDone;
-    }
-    if (name == "cron") {
-      std::cout << cron_help();
-      return kExitDone;
-    }
-    if (name == "thresholds") {
-      std::cout << threshold_help();
-      return kExitDone;
-    }
-    arguments = {"--help"};
-  }
-  for (const Command& c : commands())
-    if (c.name == name) return c.run(arguments);
-  std::vector<std::string> names;
-  for (const Command& c : commands()) names.emplace_back(c.name);
-  const std::string meant = did_you_mean(near_names(name, names, 3));
-  if (name.starts_with('-'))
-    throw Error(ErrorKind::kUsage, "there is no option " + name + " before the command",
-                "the command comes first: see heapglass --help");
-  throw Error(ErrorKind::kUsage, "there is no command '" + name + "'",
-              meant.empty() ? "see heapglass --help" : meant);
+  if (name == "--help" || name == "-h" || name == "help") return run_help(arguments);
+  if (name == "--complete") return run_complete(arguments);  // for scripts of shells
+  return run_command_line(name, std::move(arguments));
 }
 
 }  // namespace

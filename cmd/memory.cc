@@ -1,123 +1,63 @@
 // heapglass memory: what the resident memory is, in rows that add up to it.
-#include <algorithm>
+#include <iostream>
 
 #include "cmd/command.h"
+#include "lib/base/error.h"
+#include "lib/memory/private_bytes.h"
 #include "lib/open/open_heap.h"
-#include "lib/render/numbers.h"
+#include "lib/render/utf8.h"
+#include "lib/report/memory_report.h"
 #include "lib/report/write_answer.h"
-#include "lib/snapshot/saved_bill.h"
+#include "platform/process/private_pages.h"
+#include "platform/process/process.h"
 
 namespace heapglass {
 namespace {
 
-// The largest of each kind by themselves, the others of a kind in one row.
-std::vector<MemoryRow> shortened(const std::vector<MemoryRow>& rows, std::size_t most) {
-  std::vector<MemoryRow> out;
-  std::size_t of_kind = 0, rest = 0;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const bool new_kind = i == 0 || rows[i].kind != rows[i - 1].kind;
-    if (new_kind) of_kind = rest = 0;
-    ++of_kind;
-    const bool last = i + 1 == rows.size() || rows[i + 1].kind != rows[i].kind;
-    if (!most || of_kind <= most || (last && !rest)) {
-      out.push_back(rows[i]);
-      continue;
-    }
-    if (!rest++) {
-      out.push_back(rows[i]);
-    } else {
-      out.back().bytes += rows[i].bytes;
-      out.back().objects += rows[i].objects;
-    }
-    out.back().detail = std::to_string(rest) + " others";
+// Nothing where the master is gone: the process has its answer without.
+std::optional<PrivatePages> pages_beside_master(const Target& target, const Capture& capture, pid_t master) {
+  try {
+    return private_pages(Process::open(target.pid()), capture.mappings, *capture.image,
+                         Process::open(master));
+  } catch (const Error& error) {
+    std::cerr << "heapglass: not compared with its master " << master << ": " << printable(error.what())
+              << "\n";
+    return std::nullopt;
   }
-  return out;
-}
-
-Table rows_of(const MemoryBill& bill, std::size_t most) {
-  Table table{.key = "rows",
-              .columns = {{"category", "what", Kind::kText},
-                          {"detail", "of", Kind::kText},
-                          {"objects", "objects", Kind::kCount},
-                          {"bytes", "resident", Kind::kBytes},
-                          {"share", "share", Kind::kPercent}}};
-  for (const MemoryRow& row : shortened(bill.rows, most))
-    table.rows.push_back({std::string(name_of(row.kind)), row.detail,
-                          row.kind == MemoryKind::kObjects ? Cell(row.objects) : Cell(), row.bytes,
-                          bill.sum ? static_cast<double>(row.bytes) / static_cast<double>(bill.sum) : 0.0});
-  table.totals = Row{"sum", "", Cell(), bill.sum, 1.0};
-  return table;
-}
-
-Table arenas_of(const MemoryBill& bill) {
-  Table table{.key = "malloc_arenas",
-              .title = "Arenas of malloc, resident or not",
-              .columns = {{"address", "arena", Kind::kAddress},
-                          {"main", "main", Kind::kText},
-                          {"system_bytes", "of the system", Kind::kBytes},
-                          {"free_bytes", "free", Kind::kBytes},
-                          {"cached_bytes", "in thread caches", Kind::kBytes},
-                          {"sure", "sure", Kind::kText}}};
-  for (const MemoryBill::Arena& a : bill.arenas)
-    table.rows.push_back({a.address, a.main, a.system, a.free, a.cached, a.sure});
-  return table;
-}
-
-Field pymalloc_of(const PymallocFigures& p) {
-  const auto bytes = [](const char* key, std::uint64_t n) { return Field{{key, "", Kind::kBytes}, n}; };
-  Table sizes{.key = "sizes",
-              .columns = {{"size", "", Kind::kBytes},
-                          {"pools", "", Kind::kCount},
-                          {"used_blocks", "", Kind::kCount},
-                          {"available_blocks", "", Kind::kCount}}};
-  for (const PymallocFigures::OfSize& s : p.sizes)
-    sizes.rows.push_back({s.size, s.pools, s.used, s.available});
-  return {{"pymalloc", "", Kind::kText, Audience::kPrograms},
-          Record{{{"arenas", "", Kind::kCount}, p.arenas},
-                 bytes("used_bytes", p.used),
-                 bytes("available_bytes", p.available),
-                 bytes("unused_pool_bytes", p.unused_pools),
-                 bytes("pool_header_bytes", p.pool_headers),
-                 bytes("quantization_bytes", p.quantization),
-                 bytes("alignment_bytes", p.alignment),
-                 {{"sizes", "", Kind::kText}, Tables{std::move(sizes)}}}};
 }
 
 }  // namespace
 
 int run_memory(const std::vector<std::string>& arguments) {
   CommandLine line("memory", "what the memory is: rows that add up to the RSS");
+  line.takes_processes();
   std::size_t most = 8;
-  bool arenas = false;
+  bool arenas = false, owners = false;
+  std::string without;
   line.count("limit,n", &most, 0, kMostRows,
              "print N rows of each kind, and the sum of the others (default 8), 0: all");
   line.flag("arenas", &arenas, "also print a table of malloc's arenas");
+  line.flag("owners", &owners, "also find whose the objects are that keep free memory from being given back");
+  line.option("without", &without, "OWNER",
+              "what the process would give back without app.cache, or whatever leaks or diff call an owner");
   if (!line.parse(arguments)) return kExitDone;
-  const auto heap = open_heap(line.common(), {.references = false, .residency = true, .sharing = true});
-  const MemoryBill bill = memory_bill(*heap);
-
-  Document document;
-  const auto field = [&](const char* key, const char* title, Kind kind, Cell value) {
-    document.fields.push_back({{key, title, kind}, std::move(value)});
-  };
-  field("verdict", "verdict", Kind::kSentence, bill.verdict_text);
-  field("rss", bill.residency_known ? "RSS" : "bytes in the core", Kind::kBytes, bill.rss);
-  field("sum", "sum of the rows", Kind::kBytes, bill.sum);
-  field("malloc_trim_bytes", "malloc_trim(0) frees", Kind::kBytes, bill.malloc_trim_bytes);
-  if (bill.residency_known) {
-    field("page_tables", "page tables, beside", Kind::kBytes, bill.page_tables);
-    field("swapped", "swapped out, beside", Kind::kBytes, bill.swapped);
-    if (const auto memory = heap->target().resident_memory(); memory && memory->proportional > 0) {
-      field("pss", "its share of the RSS (Pss)", Kind::kBytes, memory->proportional);
-      field("shared", "mapped by others too", Kind::kBytes, memory->mapped_by_others);
-      field("shared_anonymous", "shared by forking", Kind::kBytes, memory->anonymous_mapped_by_others);
-    }
-  }
-  document.fields.push_back(pymalloc_of(bill.pymalloc));
-  document.sections.push_back(rows_of(bill, most));
-  if (arenas || !line.common().format.empty()) document.sections.push_back(arenas_of(bill));
-  for (const std::string& doubt : bill.doubts) document.notes.push_back(doubt);
-  write_answer(*heap, std::move(document), line.common());
+  const OneOfSeveral* const one = line.one_of_several();
+  const bool compares = one && one->selected.master != 0;
+  std::optional<PrivatePages> pages;
+  HeapNeeds needs{.references = owners || !without.empty() || compares, .residency = true, .sharing = true};
+  if (compares)
+    needs.on_capture = [&](const Target& target, const Capture& capture) {
+      pages = pages_beside_master(target, capture, one->selected.master);
+    };
+  const auto heap = open_heap(line.common(), needs);
+  if (pages) one->on_private_bytes(private_bytes(*heap, *pages), heap->python().rules.immortal_objects);
+  const bool for_programs = !line.common().format.empty();
+  write_answer(*heap,
+               memory_document(*heap, {.most = most,
+                                       .arenas = arenas || for_programs,
+                                       .always_pins = owners || for_programs,
+                                       .without = without}),
+               line.common());
   return kExitDone;
 }
 

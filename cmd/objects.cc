@@ -1,131 +1,33 @@
 // heapglass objects: the objects of a type or that a condition holds for, one a line.
-#include <algorithm>
-
 #include "cmd/command.h"
-#include "lib/expression/expression.h"
-#include "lib/heap/object_view.h"
-#include "lib/heap/path_text.h"
 #include "lib/open/open_heap.h"
-#include "lib/python/collector_lists.h"
-#include "lib/python/describe.h"
-#include "lib/python/weak_references.h"
+#include "lib/report/objects_report.h"
 #include "lib/report/write_answer.h"
 
 namespace heapglass {
-namespace {
-
-enum class ObjectsSort { kSize, kRetained, kRefcount, kLength, kId };
-
-// The shortest path from a root; empty where there is none.
-Cell path_to(const Heap& heap, NodeId object) {
-  const std::vector<NodeId> path = heap.root_paths().shortest(object);
-  if (path.empty()) return {};
-  return PathFormatter(heap.labels(), heap.view()).tell(path).text;
-}
-
-// Puts the `shown` nodes with the largest keys first; what is behind them is not used.
-void put_largest_first(const Heap& heap, ObjectsSort sort, std::size_t shown, std::vector<NodeId>& nodes) {
-  const HeapGraph& graph = heap.graph();
-  const ObjectView& values = heap.view();
-  // The key once for each object, not once for each comparison.
-  std::vector<std::pair<std::uint64_t, std::uint32_t>> keys(nodes.size());
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    const Address a = graph.index->address(nodes[i]);
-    keys[i] = {sort == ObjectsSort::kSize       ? graph.size[index(nodes[i])]
-               : sort == ObjectsSort::kRetained ? values.retained(nodes[i])
-               : sort == ObjectsSort::kRefcount ? heap.objects().refcount(a)
-                                                : values.length(a).value_or(0),
-               index(nodes[i])};
-  }
-  std::partial_sort(keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(shown), keys.end(),
-                    [](const auto& a, const auto& b) {
-                      return a.first != b.first ? a.first > b.first : a.second < b.second;
-                    });
-  for (std::size_t i = 0; i < shown; ++i) nodes[i] = NodeId{keys[i].second};
-}
-
-}  // namespace
 
 int run_objects(const std::vector<std::string>& arguments) {
   CommandLine line("objects", "the objects of a type, or of which something is true, one a line");
-  std::vector<std::string> types;
-  std::vector<Address> ids;
-  std::size_t most = 50;
-  ObjectsSort sort = ObjectsSort::kSize;
-  std::optional<Expression> condition;
-  bool paths = false;
-  line.option("type", &types, "NAME",
+  ObjectsAsked asked;
+  line.option("type", &asked.types, "NAME",
               "objects of this type, module.qualname or the bare name; can be repeated");
-  line.option("id", &ids, "the object at this address; can be repeated");
+  line.option("id", &asked.ids, "the object at this address; can be repeated");
   line.option(
-      "where", &condition,
+      "where", &asked.condition,
       "only objects for which EXPR is true, such as \"size > 1MB and .user.name == 'bob'\": see heapglass "
       "help expressions");
-  line.count("limit,n", &most, 0, kMostRows, "print N objects (default 50), 0: all");
-  line.choice<ObjectsSort>("sort", &sort,
+  line.count("limit,n", &asked.most, 0, kMostRows, "print N objects (default 50), 0: all");
+  line.choice<ObjectsSort>("sort", &asked.sort,
                            {{"size", ObjectsSort::kSize},
                             {"retained", ObjectsSort::kRetained},
                             {"refcount", ObjectsSort::kRefcount},
                             {"length", ObjectsSort::kLength},
                             {"id", ObjectsSort::kId}},
                            "KEY", "sort by size (default), retained, refcount, length or id");
-  line.flag("paths", &paths, "print the shortest root path of each object");
+  line.flag("paths", &asked.paths, "print the shortest root path of each object");
   if (!line.parse(arguments)) return kExitDone;
-  const bool retained =
-      sort == ObjectsSort::kRetained || (condition && condition->uses(ExpressionField::kRetained));
-  const auto heap = open_heap(line.common(), {.references = retained || paths});
-  const HeapGraph& graph = heap->graph();
-  const Objects& objects = heap->objects();
-  const ObjectView& values = heap->view();
-
-  std::vector<NodeId> nodes;
-  if (types.empty() && ids.empty()) {
-    nodes.resize(graph.nodes());
-    for (std::uint32_t n = 0; n < graph.nodes(); ++n) nodes[n] = NodeId{n};
-  } else {
-    nodes = heap->select(types, ids);
-  }
-  if (condition)
-    std::erase_if(nodes, [&](NodeId n) { return !condition->matches(values, graph.index->address(n)); });
-
-  const std::size_t in_all = nodes.size();
-  const std::size_t shown = most ? std::min(most, nodes.size()) : nodes.size();
-  if (sort != ObjectsSort::kId) put_largest_first(*heap, sort, shown, nodes);
-  nodes.resize(shown);
-
-  Document document;
-  document.fields.push_back({{"matches", "", Kind::kCount, Audience::kPrograms}, std::uint64_t{in_all}});
-  Table table{.key = "objects",
-              .columns = {{"id", "id", Kind::kAddress},
-                          {"type", "type", Kind::kText},
-                          {"size", "size", Kind::kBytes},
-                          {"refcount", "refcount", Kind::kCount},
-                          {"weakrefs", "weakrefs", Kind::kCount, Audience::kPrograms},
-                          {"length", "length", Kind::kCount, Audience::kPrograms},
-                          {"gc", "gc", Kind::kText},
-                          {"repr", "repr", Kind::kText}}};
-  if (retained) table.columns.push_back({"retained_bytes", "retained", Kind::kBytes});
-  if (paths) table.columns.push_back({"path", "path", Kind::kSentence});
-  for (const NodeId n : nodes) {
-    const Address a = graph.index->address(n);
-    const TypeInfo& type = *graph.types[graph.type[index(n)]].info;
-    const auto length = values.length(a);
-    Row row{a,
-            type.name,
-            graph.size[index(n)],
-            objects.refcount(a),
-            weak_reference_count(heap->types(), a, type),
-            length ? Cell(*length) : Cell(),
-            is_tracked(objects, a, type),
-            short_repr(heap->types(), a, type)};
-    if (retained) row.emplace_back(values.retained(n));
-    if (paths) row.push_back(path_to(*heap, n));
-    table.rows.push_back(std::move(row));
-  }
-  if (shown < in_all)
-    table.notes.push_back(std::to_string(in_all - shown) + " more objects: --limit 0 shows all");
-  document.sections.push_back(std::move(table));
-  write_answer(*heap, std::move(document), line.common());
+  const auto heap = open_heap(line.common(), {.references = asked.wants_retained() || asked.paths});
+  write_answer(*heap, objects_document(*heap, asked), line.common());
   return kExitDone;
 }
 

@@ -3,36 +3,14 @@
 
 #include "cmd/command.h"
 #include "lib/base/error.h"
-#include "lib/heap/holders.h"
-#include "lib/heap/path_text.h"
 #include "lib/open/open_heap.h"
 #include "lib/render/output_options.h"
 #include "lib/report/graph_drawer.h"
 #include "lib/report/path_picture.h"
+#include "lib/report/path_report.h"
 #include "lib/report/write_answer.h"
 
 namespace heapglass {
-namespace {
-
-struct Told {
-  std::vector<NodeId> way;
-  std::uint64_t objects = 1, bytes = 0;
-  PathText text;
-};
-
-Cell steps_of(const Heap& heap, const PathText& text) {
-  Table steps{
-      .key = "steps",
-      .columns = {
-          {"id", "id", Kind::kAddress}, {"type", "type", Kind::kText}, {"label", "label", Kind::kText}}};
-  const HeapGraph& graph = heap.graph();
-  for (const WayStep& s : text.steps)
-    steps.rows.push_back(
-        {graph.index->address(s.node), graph.types[graph.type[index(s.node)]].name, s.label});
-  return Tables{std::move(steps)};
-}
-
-}  // namespace
 
 int run_path(const std::vector<std::string>& arguments) {
   CommandLine line("path", "root paths of objects: what keeps them alive");
@@ -74,43 +52,16 @@ int run_path(const std::vector<std::string>& arguments) {
     if (!e) return {};
     return [&](NodeId n) { return e->matches(values, labels.address(n)); };
   };
-  const RootPaths ways = heap->root_paths(condition(avoided), condition(begins));
-  PathFormatter teller(labels, values);
-  std::vector<Told> told;
-  std::size_t groups = 0;
-  std::uint64_t reached = 0;
-  if (targets.size() == 1) {
-    for (auto& way : ways.shortest(targets[0], count)) {
-      PathText text = teller.tell(way);
-      told.push_back({std::move(way), 1, graph.size[index(targets[0])], std::move(text)});
-    }
-    reached = !told.empty();
-    groups = told.size();
-  } else {
-    const auto found = ways.groups(targets, [&](NodeId n) { return is_anonymous_collection(labels, n); });
-    groups = found.size();
-    for (const RootPaths::Group& group : found) {
-      reached += group.objects;
-      if (told.size() == count) continue;
-      std::vector<NodeId> way = ways.shortest(group.example);
-      PathText text = teller.tell(way, group.objects, group.merged_at);
-      told.push_back({std::move(way), group.objects, group.bytes, std::move(text)});
-    }
-  }
+  const RootPaths root_paths = heap->root_paths(condition(avoided), condition(begins));
+  FoundPaths found = find_paths(*heap, root_paths, targets, count);
 
   Document document;
-  Table table{.key = "paths",
-              .columns = {{"objects", "objects", Kind::kCount},
-                          {"bytes", "bytes", Kind::kBytes},
-                          {"text", "path", Kind::kSentence},
-                          {"steps", "", Kind::kText, Audience::kPrograms}}};
-  for (const Told& t : told) table.rows.push_back({t.objects, t.bytes, t.text.text, steps_of(*heap, t.text)});
   std::vector<std::string> notes;
-  if (targets.size() > 1 && groups > told.size())
-    notes.push_back(std::to_string(groups - told.size()) + " more ways: --all N shows more");
-  if (reached < targets.size())
+  if (targets.size() > 1 && found.in_all > found.paths.size())
+    notes.push_back(std::to_string(found.in_all - found.paths.size()) + " more ways: --all N shows more");
+  if (found.reached < targets.size())
     notes.push_back((targets.size() == 1 ? std::string("nothing")
-                                         : std::to_string(targets.size() - reached) + " of " +
+                                         : std::to_string(targets.size() - found.reached) + " of " +
                                                std::to_string(targets.size()) + " objects: nothing") +
                     " from outside leads there" +
                     (avoided || begins ? " by such a way" : ": garbage that a collection would free"));
@@ -118,16 +69,20 @@ int run_path(const std::vector<std::string>& arguments) {
   if (wants_picture(common)) {
     GraphDrawer maker(*heap, {});
     const std::string what = !types.empty() ? types[0] : !ids.empty() ? to_hex(ids[0]) : wanted->text();
-    std::vector<std::vector<NodeId>> drawn_ways;
-    drawn_ways.reserve(told.size());
-    for (const Told& t : told) drawn_ways.push_back(t.way);
+    std::vector<std::vector<NodeId>> drawn_paths;
+    drawn_paths.reserve(found.paths.size());
+    for (const FoundPath& t : found.paths) drawn_paths.push_back(t.path);
     Picture drawn =
-        draw_root_paths(maker, drawn_ways, "What leads to " + what + " in " + heap->target().name(), most);
+        draw_root_paths(maker, drawn_paths, "What leads to " + what + " in " + heap->target().name(), most);
     drawn.notes.insert(drawn.notes.end(), notes.begin(), notes.end());
     document.sections.push_back(std::move(drawn));
   } else {
+    Table table = paths_table(*heap, found.paths);
     table.notes = std::move(notes);
     document.sections.push_back(std::move(table));
+    if (targets.size() > 1)
+      if (auto holders = holders_table(*heap, root_paths, targets))
+        document.sections.push_back(std::move(*holders));
   }
   write_answer(*heap, std::move(document), common);
   return kExitDone;

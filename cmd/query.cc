@@ -10,50 +10,11 @@
 #include "lib/query/heap_as_tables.h"
 #include "lib/query/sqlite_query.h"
 #include "lib/render/unfinished.h"
+#include "lib/report/query_report.h"
 #include "lib/report/write_answer.h"
 
 namespace heapglass {
 namespace {
-
-Cell cell_of(const QueryValue& value) {
-  struct Give {
-    Cell operator()(std::monostate) const { return {}; }
-    Cell operator()(std::int64_t n) const { return n; }
-    Cell operator()(double n) const { return n; }
-    Cell operator()(const std::string& s) const { return s; }
-    Cell operator()(std::string_view s) const { return std::string(s); }
-  };
-  return std::visit(Give{}, value);
-}
-
-Table schema(const std::vector<QueryTable*>& tables) {
-  Table out{.key = "columns",
-            .columns = {{"table", "table", Kind::kText},
-                        {"column", "column", Kind::kText},
-                        {"type", "type", Kind::kText},
-                        {"what", "what it is", Kind::kSentence},
-                        {"rows", "rows", Kind::kCount}}};
-  for (QueryTable* const table : tables)
-    for (const QueryColumn& c : table->columns())
-      out.rows.push_back({std::string(table->name()), std::string(c.name), std::string(c.type),
-                          std::string(c.what), table->rows()});
-  return out;
-}
-
-Table rows_table(const QueryResult& result) {
-  Table table{.key = "rows"};
-  for (const std::string& name : result.columns) table.columns.push_back({name, name, Kind::kPlainNumber});
-  for (std::size_t i = 0; i < result.columns.size(); ++i)
-    for (const auto& row : result.rows)
-      if (std::holds_alternative<std::string>(row[i])) table.columns[i].kind = Kind::kText;
-  for (const auto& row : result.rows) {
-    Row cells;
-    for (const QueryValue& value : row) cells.push_back(cell_of(value));
-    table.rows.push_back(std::move(cells));
-  }
-  if (result.cut) table.notes.push_back("there are more rows: --limit 0 shows all");
-  return table;
-}
 
 void tell_timed_out(long long seconds) {
   std::cerr << "heapglass: the query did not end within " << seconds
@@ -79,11 +40,12 @@ int run_query_command(const std::vector<std::string>& arguments) {
         ErrorKind::kUsage, "query needs a SELECT behind the target",
         "as in heapglass query 4711 'SELECT type, count(*) FROM objects GROUP BY type'; --tables shows "
         "what there is");
+  if (!tables_only) check_syntax(sql);  // before the target is opened
   const auto heap = open_heap(line.common(), {});
   const HeapAsTables tables(*heap);
   Document document;
   if (tables_only) {
-    document.sections.push_back(schema(tables.all()));
+    document.sections.push_back(tables_table(tables.all()));
     write_answer(*heap, std::move(document), line.common());
     return kExitDone;
   }

@@ -64,10 +64,10 @@ std::vector<Cell> paths_of(const Heap& s, const std::vector<NodeId>& nodes) {
   constexpr std::size_t kMost = 1000;
   std::vector<Cell> paths(nodes.size());
   if (nodes.size() > kMost) return paths;
-  const RootPaths& ways = s.root_paths();
+  const RootPaths& root_paths = s.root_paths();
   for (std::size_t i = 0; i < nodes.size(); ++i)
-    if (const std::vector<NodeId> way = ways.shortest(nodes[i]); !way.empty())
-      paths[i] = PathFormatter(s.labels(), s.view()).tell(way).text;
+    if (const std::vector<NodeId> path = root_paths.shortest(nodes[i]); !path.empty())
+      paths[i] = PathFormatter(s.labels(), s.view()).tell(path).text;
   return paths;
 }
 

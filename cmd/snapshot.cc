@@ -50,6 +50,7 @@ void print_section_sizes(const SnapshotWriter& writer, std::uint32_t objects) {
 
 int run_snapshot(const std::vector<std::string>& arguments) {
   CommandLine line("snapshot", "saves a capture in a file, which every command reads later");
+  line.takes_processes();
   long long newest = 0, days = -1;
   std::string key_file;
   std::optional<std::uint64_t> cut;
@@ -95,7 +96,7 @@ int run_snapshot(const std::vector<std::string>& arguments) {
   const std::uint64_t longest = cut.value_or(kLongestValue);
   const auto key = key_file.empty() ? std::nullopt : std::optional(key_of_file(key_file));
   const Thresholds thresholds(fail_if);
-  thresholds.need_one_moment();
+  thresholds.require_one_capture();
   const SnapshotNames names(common.output);
   if (!names.is_pattern() && (newest || days >= 0))
     throw Error(ErrorKind::kUsage, "--keep and --keep-days go with a name that tells the time",
@@ -149,6 +150,7 @@ int run_snapshot(const std::vector<std::string>& arguments) {
   std::optional<std::vector<Gauge>> gauges;
   std::optional<HeapSummary> summary;
   if (!metrics.file.empty() || thresholds) summary = summarize(*heap, {.identities = false});
+  if (common.on_answer) common.on_answer({}, objects);
   // All the memory goes back to the system, which takes longer than the disk does.
   auto let_go = std::async(std::launch::async, [&] { heap.reset(); });
   output.commit();

@@ -12,13 +12,18 @@ int run_stacks(const std::vector<std::string>& arguments) {
   CommandLine line(
       "stacks",
       "the stack of every thread, task and greenlet, what it waits for, and which thread holds that");
+  line.takes_processes();
   StackOptions stack_options{.most_frames = 100, .repr = 120};
   line.flag("locals", &stack_options.locals, "print the local variables of each frame and their values");
+  bool unfold = false;
+  line.flag("unfold", &unfold, "print each of several threads that stand alike by itself");
   line.count("depth", &stack_options.most_frames, 0, kMostRows,
              "print N frames of each stack (default 100), 0: all");
   line.count("repr", &stack_options.repr, 1, 1'000'000, "print N characters of each value (default 120)");
   if (!line.parse(arguments)) return kExitDone;
-  const auto heap = open_heap(line.common(), {.graph = false});
+  stack_options.fold = !unfold && line.common().format.empty();
+  const auto heap = open_heap(
+      line.common(), {.graph = false, .rehearse = [&](const Heap& h) { stacks_document(h, stack_options); }});
   write_answer(*heap, stacks_document(*heap, stack_options), line.common());
   return kExitDone;
 }

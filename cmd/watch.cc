@@ -13,10 +13,8 @@
 
 #include "cmd/command.h"
 #include "lib/base/error.h"
-#include "lib/compare/heap_summary.h"
 #include "lib/compare/type_growth.h"
 #include "lib/open/line_samples.h"
-#include "lib/open/open_heap.h"
 #include "lib/render/csv.h"
 #include "lib/render/json.h"
 #include "lib/render/numbers.h"
@@ -26,7 +24,8 @@
 #include "lib/render/write_report.h"
 #include "lib/report/metrics.h"
 #include "lib/report/thresholds.h"
-#include "platform/regular_file.h"
+#include "lib/sample/sampler.h"
+#include "platform/files/regular_file.h"
 
 namespace heapglass {
 namespace {
@@ -49,11 +48,6 @@ struct WatchOptions {
   MetricsOptions metrics;
 };
 
-struct Sample {
-  double seconds = 0;  // since the first
-  HeapSummary moment;
-};
-
 // "app.Session +500 (+28.0 kB), ..." of the types that grew most.
 std::vector<TypeGrowth> growers(const HeapSummary& before, const HeapSummary& now, std::size_t most) {
   std::vector<TypeGrowth> rows = type_growth(before.types, now.types);
@@ -65,18 +59,14 @@ std::vector<TypeGrowth> growers(const HeapSummary& before, const HeapSummary& no
   return rows;
 }
 
-std::string signed_count(std::int64_t n) { return (n < 0 ? "" : "+") + grouped(n); }
-std::string signed_bytes(std::int64_t n) {
-  return (n < 0 ? "-" : "+") + human_bytes(static_cast<std::uint64_t>(n < 0 ? -n : n));
-}
-
 class Printer {
  public:
   Printer(const WatchOptions& options, bool csv_raw, std::ostream& out)
       : options_(options), csv_raw_(csv_raw), out_(out) {}
 
-  void print(const Sample& look, const HeapSummary* before) {
-    const auto grown = before ? growers(*before, look.moment, options_.top) : std::vector<TypeGrowth>();
+  void print(const Sample& look, const Sample* before) {
+    const auto grown =
+        before ? growers(before->summary, look.summary, options_.top) : std::vector<TypeGrowth>();
     if (options_.format == "json")
       print_json(look, grown);
     else if (options_.format == "csv")
@@ -101,7 +91,7 @@ class Printer {
   static Cell peak(const HeapSummary& m) { return m.resident ? Cell(m.resident->peak) : Cell(); }
 
   void print_text(const Sample& look, const std::vector<TypeGrowth>& grown) {
-    const HeapSummary& m = look.moment;
+    const HeapSummary& m = look.summary;
     if (first_) {
       char head[160];
       std::snprintf(head, sizeof head, "%8s  %9s  %9s  %9s  %12s  %9s  %s\n", "time", "RSS", "peak", "Python",
@@ -121,7 +111,7 @@ class Printer {
   }
 
   std::vector<Field> fields(const Sample& look) const {
-    const HeapSummary& m = look.moment;
+    const HeapSummary& m = look.summary;
     return {{{"time", "", Kind::kPlainNumber}, std::int64_t{m.time}},
             {{"elapsed", "", Kind::kPlainNumber}, std::round(look.seconds * 1000) / 1000},
             {{"rss", "", Kind::kBytes}, rss(m)},
@@ -166,13 +156,13 @@ class Printer {
   bool first_ = true;
 };
 
-Plot plot_of(const std::vector<Sample>& looks, const std::vector<std::pair<double, double>>& rss,
-             const std::string& title) {
+using Points = std::vector<std::pair<double, double>>;  // seconds, bytes
+
+Plot plot_of(Points python_objects, const Points& rss, const std::string& title) {
   Plot plot{.title = title, .x_title = "seconds", .y_title = "memory"};
   PlotSeries resident{.name = "RSS", .colour = "#0072b2", .points = rss, .marks = true, .peak = true};
-  PlotSeries python{.name = "Python objects", .colour = "#009e73", .marks = true};
-  for (const Sample& look : looks)
-    python.points.emplace_back(look.seconds, static_cast<double>(look.moment.bytes));
+  PlotSeries python{
+      .name = "Python objects", .colour = "#009e73", .points = std::move(python_objects), .marks = true};
   plot.series = {std::move(resident), std::move(python)};
   return plot;
 }
@@ -200,8 +190,8 @@ Document lines_report(const LineSamples& samples,
     growth += use.growth;
   }
   std::stable_sort(rows.begin(), rows.end(), [](const LineUse& a, const LineUse& b) {
-    return a.growth_below != b.growth_below ? a.growth_below > b.growth_below
-                                            : a.samples_below > b.samples_below;
+    return a.cumulative_growth != b.cumulative_growth ? a.cumulative_growth > b.cumulative_growth
+                                                      : a.cumulative_samples > b.cumulative_samples;
   });
   const std::size_t in_all = rows.size();
   if (most && rows.size() > most) rows.resize(most);
@@ -218,8 +208,8 @@ Document lines_report(const LineSamples& samples,
                           {"source", "source", Kind::kText}}};
   for (const LineUse& use : rows) {
     const auto source = sources.find({use.file, use.line});
-    table.rows.push_back({use.file, use.line, use.function, bytes(use.growth_below), bytes(use.growth),
-                          use.samples_below, use.samples,
+    table.rows.push_back({use.file, use.line, use.function, bytes(use.cumulative_growth), bytes(use.growth),
+                          use.cumulative_samples, use.samples,
                           source == sources.end() ? std::string() : source->second});
   }
   if (rows.size() < in_all)
@@ -257,22 +247,17 @@ class Watch {
       if (options_.duration.count() > 0 && due > began + options_.duration) break;
       wait_until(due, began);
       if (g_stopped) break;
-      try {
-        look(std::chrono::duration<double>(Clock::now() - began).count());
-      } catch (const Error& error) {
-        // A process may end while it is watched. Not before it was.
-        if (error.kind() != ErrorKind::kUnreachable || looks_.empty()) throw;
-        std::cerr << "heapglass: " << printable(error.what()) << ": it was looked at " << looks_.size()
-                  << (looks_.size() == 1 ? " time\n" : " times\n");
+      if (!sample()) {
+        std::cerr << "heapglass: " << printable(sampler_.ended()) << ": it was looked at " << sampler_.count()
+                  << (sampler_.count() == 1 ? " time\n" : " times\n");
         break;
       }
-      printer.print(looks_.back(), looks_.size() > 1 ? &looks_[looks_.size() - 2].moment : nullptr);
-      const auto reasons = thresholds_.exceeded(first_, looks_.back().moment);
+      printer.print(sampler_.latest(), sampler_.before());
+      const auto reasons = thresholds_.exceeded(sampler_.first().summary, sampler_.latest().summary);
       if (!options_.metrics.file.empty())
-        write_metrics(
-            gauges_of(looks_.back().moment, i > 0 ? &first_ : nullptr, !reasons.empty(), options_.metrics),
-            options_.metrics, common_.mode);
-      forget();
+        write_metrics(gauges_of(sampler_.latest().summary, i > 0 ? &sampler_.first().summary : nullptr,
+                                !reasons.empty(), options_.metrics),
+                      options_.metrics, common_.mode);
       if (!reasons.empty()) {
         code = kExitExceeded;
         break;
@@ -284,31 +269,25 @@ class Watch {
   }
 
  private:
-  // Of looks that are past only the figures are plotted.
-  void forget() {
-    if (looks_.size() < 2) return;
-    HeapSummary& past = looks_[looks_.size() - 2].moment;
-    past.types.clear();
-    past.types.shrink_to_fit();
-    past.owners.clear();
+  // False: the process has ended.
+  bool sample() {
+    const bool owners = !options_.metrics.file.empty() || thresholds_.needs_owners();
+    if (!sampler_.take({.owners = owners, .retained = owners},
+                       [this](const Heap& heap) { note_lines(heap); }))
+      return false;
+    const Sample& now = sampler_.latest();
+    python_.emplace_back(now.seconds, static_cast<double>(now.summary.bytes));
+    if (now.summary.resident) rss_.emplace_back(now.seconds, static_cast<double>(now.summary.resident->rss));
+    return true;
   }
 
-  void look(double seconds) {
-    const bool owners = !options_.metrics.file.empty() || thresholds_.needs_owners();
-    const MomentOptions wanted{.owners = owners, .identities = false};
-    const auto heap = open_heap(common_, {.references = wanted.needs_references()});
-    if (looks_.empty() && !heap->target().runs())
-      throw Error(ErrorKind::kUsage, "watch looks at a process that runs, not at " + heap->target().name());
-    looks_.push_back({seconds, summarize(*heap, wanted)});
-    const HeapSummary& m = looks_.back().moment;
-    if (looks_.size() == 1) first_ = m;
-    if (m.resident) rss_.emplace_back(seconds, static_cast<double>(m.resident->rss));
+  void note_lines(const Heap& heap) {
     if (!options_.lines) return;
-    if (!lines_) lines_ = std::make_unique<LineSamples>(heap->target().pid());
-    lines_->name(*heap);
+    if (!lines_) lines_ = std::make_unique<LineSamples>(heap.target().pid());
+    lines_->name(heap);
     for (const auto& [at, use] : lines_->lines())
-      if (!sources_.count(at)) sources_[at] = source_line(heap->target().pid(), use.file, use.line);
-    layout_ = std::make_unique<PyRuntime>(heap->python());
+      if (!sources_.count(at)) sources_[at] = source_line(heap.target().pid(), use.file, use.line);
+    layout_ = std::make_unique<PyRuntime>(heap.python());
   }
 
   // With --lines the memory is looked at meanwhile, and the threads where it grew.
@@ -343,7 +322,8 @@ class Watch {
     if (options_.plot.empty()) return;
     Output plot(options_.plot, common_.mode);
     const std::string ending = options_.plot.substr(options_.plot.rfind('.') + 1);
-    plot.stream() << draw_plot(plot_of(looks_, rss_, looks_.empty() ? "" : first_.command_line), ending);
+    plot.stream() << draw_plot(
+        plot_of(python_, rss_, sampler_.count() == 0 ? "" : sampler_.first().summary.command_line), ending);
     plot.commit();
   }
 
@@ -351,9 +331,8 @@ class Watch {
   const WatchOptions& options_;
   const Thresholds& thresholds_;
   Output output_;
-  HeapSummary first_;
-  std::vector<Sample> looks_;
-  std::vector<std::pair<double, double>> rss_;
+  Sampler sampler_{common_, "watch"};
+  Points rss_, python_;
   std::unique_ptr<LineSamples> lines_;
   std::unique_ptr<PyRuntime> layout_;
   std::map<std::pair<std::string, int>, std::string> sources_;
@@ -385,7 +364,7 @@ int run_watch(const std::vector<std::string>& arguments) {
   line.thresholds(&fail_if, "as soon as THRESHOLD is exceeded, such as 'growth(rss) > 5%'");
   line.metrics(&o.metrics);
   if (!line.parse(arguments)) return kExitDone;
-  line.common().more_follow = true;  // it looks until it is ended
+  line.common().more_captures = true;  // it looks until it is ended
   o.format = csv ? "csv" : line.common().format.empty() ? "text" : line.common().format;
   if (o.format != "text" && o.format != "json" && o.format != "csv")
     throw Error(ErrorKind::kUsage, "watch prints text, json or csv, not '" + o.format + "'",
@@ -398,6 +377,7 @@ int run_watch(const std::vector<std::string>& arguments) {
     const std::string ending = o.plot.substr(o.plot.rfind('.') + 1);
     if (ending != "svg" && ending != "png" && ending != "pdf")
       throw Error(ErrorKind::kUsage, "--plot '" + o.plot + "' is no .svg, .png or .pdf");
+    line.let_drawing_program_run(arguments);
   }
   const Thresholds thresholds(fail_if);
   signal(SIGINT, on_stop);

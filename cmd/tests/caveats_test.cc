@@ -19,15 +19,15 @@ std::string text_of(const std::filesystem::path& path) {
 
 std::set<std::string> kinds_in_code() {
   std::set<std::string> kinds;
-  const std::regex made("(?:caveats|out)\\.push_back\\(\\s*\\{([^,]*),"), literal("\"([a-z-]+)\"");
+  const std::regex made("(?:(?:caveats|out)\\.push_back\\(\\s*\\{|Caveat caveat\\{\\.kind = )([^,}]*)[,}]"),
+      literal("\"([a-z-]+)\"");
   for (const char* folder : {"lib", "platform"})
     for (const auto& entry : std::filesystem::recursive_directory_iterator(
              std::filesystem::path(HEAPGLASS_SOURCE_DIR) / folder)) {
       const std::string name = entry.path().filename();
       if (!name.ends_with(".cc") || name.ends_with("_test.cc")) continue;
       const std::string text = text_of(entry.path());
-      if (text.find("std::vector<Caveat>") == std::string::npos &&
-          text.find("caveats.push_back") == std::string::npos)
+      if (text.find("Caveat") == std::string::npos && text.find("caveats.push_back") == std::string::npos)
         continue;
       for (std::sregex_iterator at(text.begin(), text.end(), made), end; at != end; ++at) {
         const std::string first = (*at)[1];

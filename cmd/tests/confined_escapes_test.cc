@@ -10,10 +10,10 @@
 #include "lib/base/error.h"
 #include "lib/render/output.h"
 #include "lib/render/output_keeper.h"
-#include "platform/confine.h"
-#include "platform/escapes.h"
-#include "platform/in_a_child.h"
-#include "platform/landlock.h"
+#include "platform/confinement/confine.h"
+#include "platform/confinement/escapes.h"
+#include "platform/confinement/landlock.h"
+#include "platform/files/in_a_child.h"
 
 namespace heapglass {
 namespace {

@@ -10,9 +10,9 @@
 #include <string>
 
 #include "lib/render/picture_file.h"
-#include "platform/confine.h"
-#include "platform/in_a_child.h"
-#include "platform/landlock.h"
+#include "platform/confinement/confine.h"
+#include "platform/confinement/landlock.h"
+#include "platform/files/in_a_child.h"
 
 namespace heapglass {
 namespace {

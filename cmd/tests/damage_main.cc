@@ -12,11 +12,11 @@
 
 #include "lib/base/error.h"
 #include "lib/heap/heap_exercise.h"
-#include "lib/memory/glibc_heap.h"
+#include "lib/memory/glibc/glibc_heap.h"
 #include "lib/python/find_runtime.h"
 #include "lib/python/pymalloc.h"
 #include "lib/tracemalloc/tracemalloc.h"
-#include "platform/live_target.h"
+#include "platform/targets/live_target.h"
 
 namespace heapglass {
 namespace {

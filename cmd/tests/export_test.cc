@@ -86,6 +86,33 @@ TEST_F(Export, JsonLinesHaveWhatQueryAnswers) {
   expect_same(compare("jsonl", lines, {"objects", "refs"}));
 }
 
+TEST_F(Export, ViewersOfOthersGetTheSameHeap) {
+  std::vector<std::string> command{"python3", "-B", HEAPGLASS_SOURCE_DIR "/testdata/compare_viewers.py"};
+  for (const std::string format : {"heapsnapshot", "graphml"}) {
+    command.push_back(folder_.file("heap." + format));
+    ASSERT_EQ(export_as(format, command.back()).status, 0);
+    struct stat found {};
+    ASSERT_EQ(stat(command.back().c_str(), &found), 0);
+    EXPECT_EQ(found.st_mode & 0777, 0600u);
+  }
+  const std::string graphml = command.back();
+  for (const std::string sql : {"SELECT id, type, size, retained FROM objects ORDER BY id",
+                                "SELECT holder, held, class, label FROM refs"}) {
+    command.push_back(folder_.file("asked" + std::to_string(command.size())));
+    ASSERT_EQ(run_command({HEAPGLASS_PROGRAM, "query", file_, sql, "--limit", "0", "--format", "csv",
+                           "--csv-raw", "-o", command.back()})
+                  .status,
+              0);
+  }
+  const Outcome compared = run_command(command);
+  EXPECT_EQ(compared.status, 0) << compared.out << compared.err;
+  EXPECT_TRUE(std::regex_match(compared.out, std::regex("[0-9]{4,} objects, [0-9]{4,} references\n")))
+      << compared.out;
+  if (run_command({"xmllint", "--version"}).status != 0) return;
+  const Outcome valid = run_command({"xmllint", "--noout", "--huge", graphml});
+  EXPECT_EQ(valid.status, 0) << valid.err.substr(0, 2000);
+}
+
 TEST_F(Export, ParquetLiesByServiceHostAndTime) {
   const std::string folder = folder_.file("heaps");
   const Outcome outcome = export_as("parquet", folder, {"--service", "a/shop", "--host", "db1"});

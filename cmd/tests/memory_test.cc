@@ -88,6 +88,34 @@ TEST(MemoryTrim, GivesBackWhatIsTold) {
   }
 }
 
+// malloc takes the main arena by mmap, in pieces, and those of threads are of another size.
+TEST(MemoryOfHugePages, IsWalked) {
+  setenv("GLIBC_TUNABLES", "glibc.malloc.hugetlb=2", 1);
+  for (const char* shape : {"fragmented"}) {
+    SCOPED_TRACE(shape);
+    MemoryOf memory("/usr/bin/python3", shape);
+    EXPECT_TRUE(memory.says("\"fragmentation: ")) << "its free chunks are known";
+  }
+  unsetenv("GLIBC_TUNABLES");
+}
+
+TEST(MemoryPinned, IsToldWithItsOwners) {
+  const TemporaryFolder folder;
+  const PythonProgram program("/usr/bin/python3", "memory_shapes.py", {"pinned", folder.file("said")});
+  const Outcome outcome = run_command({HEAPGLASS_PROGRAM, "memory", program.target(), "--owners"});
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_NE(outcome.out.find("__main__.Session of __main__.KEEP"), std::string::npos) << outcome.out;
+  // Without it the arenas are empty.
+  const Outcome without = run_command(
+      {HEAPGLASS_PROGRAM, "memory", program.target(), "--without", "__main__.KEEP", "--format=json"});
+  EXPECT_EQ(without.status, 0) << without.err;
+  const std::size_t at = without.out.find("\"given_back_bytes\": ");
+  ASSERT_NE(at, std::string::npos) << without.out;
+  EXPECT_GT(std::stod(without.out.substr(at + 20)), 20e6) << without.out;
+  EXPECT_EQ(run_command({HEAPGLASS_PROGRAM, "memory", program.target(), "--without", "app.nothing"}).status,
+            2);
+}
+
 // Another allocator in malloc's place is named and adds up.
 TEST(MemoryPreloaded, IsTheAllocators) {
   const std::pair<const char*, const char*> allocators[] = {{"jemalloc", "libjemalloc.so.2"},
@@ -137,6 +165,8 @@ constexpr Shape kShapes[] = {
     {"maps", "live objects: ", "\"category\": \"buffers of objects\", \"detail\": \"mmap.mmap\""},
     {"sparse", "live objects: ", "\"detail\": \"mmap.mmap\""},
     {"native", "native memory: ", "\"detail\": \"malloc, blocks of C code\""},
+    {"shared", "shared memory: ", "\"detail\": \"anonymous, without a name, mapped by mmap.mmap"},
+    {"pinned", "fragmentation: ", "\"type\": \"__main__.Session\""},
 };
 
 // How pools and chunks are read is nearly the same for every version.

@@ -15,12 +15,12 @@ Outcome path(const PythonProgram& target, const std::vector<std::string>& option
   return run_command(command);
 }
 
-class WaysTo : public testing::TestWithParam<Interpreter> {};
+class PathsTo : public testing::TestWithParam<Interpreter> {};
 
-TEST_P(WaysTo, KnownHoldersAreNamed) {
+TEST_P(PathsTo, KnownHoldersAreNamed) {
   PythonProgram target(GetParam().path, "held.py");
   // A module's own way to it, whichever module comes first.
-  const std::pair<const char*, const char*> kWays[] = {
+  const std::pair<const char*, const char*> kPaths[] = {
       {"InLruCache",
        "module __main__ -> load -> lru_cache of load \\(maxsize=None, 3 entries\\) -> cache and others, 3 "
        "objects "
@@ -60,16 +60,16 @@ TEST_P(WaysTo, KnownHoldersAreNamed) {
       {"InDefault",
        "module __main__ -> with_default -> function with_default -> __defaults__ -> \\[0\\] -> "},
   };
-  for (const auto& [type, way] : kWays) {
+  for (const auto& [type, expected] : kPaths) {
     const Outcome outcome = path(target, {"--type", type, "--all", "1"});
     EXPECT_EQ(outcome.status, 0) << outcome.err;
-    EXPECT_TRUE(std::regex_search(outcome.out, std::regex(way))) << type << ": " << outcome.out;
+    EXPECT_TRUE(std::regex_search(outcome.out, std::regex(expected))) << type << ": " << outcome.out;
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Live, WaysTo, testing::ValuesIn(interpreters_of_the_day("WaysTo")),
+INSTANTIATE_TEST_SUITE_P(Live, PathsTo, testing::ValuesIn(interpreters_of_the_day("WaysTo")),
                          InterpreterName());
-GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(WaysTo);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(PathsTo);
 
 class Path : public testing::Test {
  protected:

@@ -57,7 +57,7 @@ TEST_F(Query, HasTheReferencesOfTheExport) {
   EXPECT_EQ(query("SELECT count(*) FROM refs WHERE class IN ('visited', 'guess')"), counted.out);
 }
 
-TEST_F(Query, FollowsReferencesBothWays) {
+TEST_F(Query, FollowsReferencesInBothDirections) {
   EXPECT_EQ(query("SELECT h.type, r.label FROM objects o JOIN refs r ON r.held = o.id JOIN objects h ON h.id "
                   "= r.holder "
                   "WHERE o.type = '__main__.InClassAttribute'"),

@@ -82,6 +82,17 @@ Words options_of(const std::string& command, const std::string& pid, const Tempo
   return {};
 }
 
+// ui goes on until it is ended.
+constexpr char kPageOfUi[] = R"py(
+import subprocess, sys, urllib.request
+ui = subprocess.Popen([sys.argv[1], "ui", sys.argv[2]], stdout=subprocess.PIPE, text=True)
+try:
+    assert b"</html>" in urllib.request.urlopen(ui.stdout.readline().strip(), timeout=60).read()
+finally:
+    ui.terminate()
+    ui.wait()
+)py";
+
 TEST_P(SharedPages, StaySharedWhateverTheCommand) {
   PythonProgram master(GetParam().path, "forked_workers.py", {"3", "20"});
   const std::vector<pid_t> workers = workers_of(master);
@@ -96,13 +107,34 @@ TEST_P(SharedPages, StaySharedWhateverTheCommand) {
       continue;
     const std::string command = line.substr(2, line.find(' ', 2) - 2);
     if (command == "show" || command == "tracemalloc") continue;  // of an object; where it traces
+    if (command == "top") continue;  // wants a terminal, and takes its samples as watch does
     Words words{HEAPGLASS_PROGRAM, command, target};
+    if (command == "ps") words.pop_back();
+    if (command == "ui") words = {"python3", "-c", kPageOfUi, HEAPGLASS_PROGRAM, target};
     const Words more = options_of(command, target, folder);
     words.insert(words.end(), more.begin(), more.end());
     ASSERT_NO_FATAL_FAILURE(expect_unchanged(workers, words));
     ++count;
   }
   EXPECT_GE(count, 15u);
+}
+
+// The master's pages are read beside each worker's, to be compared.
+TEST_P(SharedPages, StaySharedWhenAFamilyIsLookedAt) {
+  PythonProgram master(GetParam().path, "forked_workers.py", {"3", "20"});
+  std::vector<pid_t> family = workers_of(master);
+  family.push_back(master.pid());
+  const TemporaryFolder folder;
+  for (const Words& words :
+       {Words{"memory"}, Words{"histogram"}, Words{"leaks"}, Words{"stacks"},
+        Words{"snapshot", "-o", folder.file("%p.hg")}, Words{"report", "-o", folder.file("%p.html")}}) {
+    Words command{HEAPGLASS_PROGRAM, words[0], "--family", master.target()};
+    command.insert(command.end(), words.begin() + 1, words.end());
+    ASSERT_NO_FATAL_FAILURE(expect_unchanged(family, command));
+  }
+  for (const char* mode : {"copy", "precopy", "fork", "none"})
+    ASSERT_NO_FATAL_FAILURE(expect_unchanged(
+        family, {HEAPGLASS_PROGRAM, "memory", "--family", master.target(), "--freeze", mode}));
 }
 
 TEST_P(SharedPages, StaySharedWhateverTheMode) {

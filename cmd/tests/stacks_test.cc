@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <regex>
 
 #include "cmd/tests/python_program.h"
 
@@ -123,6 +124,38 @@ TEST_P(StacksHeld, Spinning) {
   expect_told(program, program.target(), "compare_stacks.py");
   const Outcome outcome = run_command({HEAPGLASS_PROGRAM, "stacks", program.target()});
   EXPECT_NE(outcome.out.find("running, has the GIL"), std::string::npos) << outcome.out;
+}
+
+// Which pages such an answer reads is others each time, and yet all of it is of one moment.
+TEST_P(StacksHeld, OfAProcessThatNeverRunsTheSameCodeTwice) {
+  const PythonProgram program(GetParam().path, "never_the_same.py");
+  int seen = 0;
+  for (int look = 0; look < 12; ++look) {
+    const Outcome outcome = run_command({HEAPGLASS_PROGRAM, "stacks", program.target(), "--locals"});
+    ASSERT_EQ(outcome.status, 0) << outcome.err;
+    static const std::regex kTurn(
+        R"(turn_(\d+) \(<turn (\d+)>:\d+\)[^(]*\n\s*turn\s+=?\s*(\d+)\n\s*text\s+=?\s*'turn number (\d+)')");
+    std::smatch turn;
+    if (!std::regex_search(outcome.out, turn, kTurn)) continue;  // it was about to make the next one
+    ++seen;
+    for (int i = 2; i <= 4; ++i) EXPECT_EQ(turn[1], turn[i]) << outcome.out;
+  }
+  EXPECT_GT(seen, 6);
+}
+
+// Of a process of 200 MB some hundred pages.
+TEST_P(StacksHeld, TakeLittleOfALargeProcess) {
+  const PythonProgram program(GetParam().path, "big.py", {"1500000"});
+  const Outcome info =
+      run_command({HEAPGLASS_PROGRAM, "info", "--no-heap", program.target(), "--format", "json"});
+  ASSERT_EQ(info.status, 0) << info.err;
+  const auto number = [&](const std::string& key) {
+    const std::size_t at = info.out.find("\"" + key + "\": ");
+    return at == std::string::npos ? 0 : std::stoull(info.out.substr(at + key.size() + 4));
+  };
+  EXPECT_GT(number("rss"), 100u << 20) << info.out;
+  EXPECT_GT(number("bytes_copied"), 0u) << info.out;
+  EXPECT_LT(number("bytes_copied"), 8u << 20) << info.out;
 }
 
 INSTANTIATE_TEST_SUITE_P(Live, StacksHeld, testing::ValuesIn(few_interpreters()), InterpreterName());

@@ -1,0 +1,112 @@
+// Command lines that people get wrong. Each is refused in one line that names the mistake and what to write
+// instead, before the target is opened: the process that they name is not there, and none of the answers is
+// about that.
+
+#include <gtest/gtest.h>
+
+#include "cmd/tests/python_program.h"
+
+namespace heapglass {
+namespace {
+
+// No process has it: ids end at 4,194,304.
+constexpr char kNoProcess[] = "999999999";
+
+struct Mistake {
+  std::vector<std::string> line;  // PID stands for kNoProcess
+  std::string says, cure;
+};
+
+void PrintTo(const Mistake& mistake, std::ostream* out) {
+  *out << "heapglass";
+  for (const std::string& word : mistake.line) *out << " '" << word << "'";
+}
+
+class WrongLine : public testing::TestWithParam<Mistake> {};
+
+TEST_P(WrongLine, IsRefusedWithItsMistakeAndItsCureBeforeTheTargetIsOpened) {
+  std::vector<std::string> command{HEAPGLASS_PROGRAM};
+  for (const std::string& word : GetParam().line) command.push_back(word == "PID" ? kNoProcess : word);
+  const Outcome outcome = run_command(command);
+  EXPECT_EQ(outcome.status, 2) << outcome.err;
+  EXPECT_EQ(outcome.out, "");
+  EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+  EXPECT_NE(outcome.err.find(GetParam().says), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.err.find(GetParam().cure), std::string::npos) << outcome.err;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    CommandLine, WrongLine,
+    testing::Values(
+        Mistake{{"leaks", "--pid", "PID"}, "no option --pid", "heapglass leaks 4711"},
+        Mistake{{"leaks"}, "needs a target", "heapglass ps"},
+        Mistake{{"leaks", ""}, "needs a target", "heapglass ps"},
+        Mistake{{"--verbose", "leaks", "PID"}, "before the command", "the command comes first"},
+        Mistake{{"leak", "PID"}, "no command 'leak'", "did you mean leaks?"},
+        Mistake{{"PID", "--colour"}, "no option --colour", "heapglass overview --help"},
+        Mistake{{"ps", "PID"}, "takes no target", "heapglass ps --help"},
+        Mistake{{"leaks", "PID,PID"}, "'PID,PID' is not a process id", "heapglass ps"},
+        Mistake{{"leaks", "nosuch.hg"}, "'nosuch.hg' is not", "heapglass ps"},
+        Mistake{{"leaks", "/etc/passwd"}, "not a core file or a snapshot", "give a process id"},
+        Mistake{{"histogram", "PID", "--limit"}, "--limit takes a value, N", "heapglass histogram --help"},
+        Mistake{{"histogram", "PID", "--limit="}, "--limit takes a value, N", "heapglass histogram --help"},
+        Mistake{{"histogram", "PID", "--limit", "10k"}, "'10k'", "use a whole number"},
+        Mistake{{"histogram", "PID", "-n", "3", "-n", "4"}, "more than once", "leave all but one out"},
+        Mistake{{"histogram", "PID", "--urgent=yes"}, "--urgent takes no value", "write --urgent alone"},
+        Mistake{
+            {"histogram", "PID", "--max-pauses", "5"}, "no option --max-pauses", "did you mean --max-pause?"},
+        Mistake{{"histogram", "PID", "--max-pause", "5ms"}, "invalid --max-pause '5ms'", "whole number"},
+        Mistake{{"histogram", "PID", "--format", "svg"}, "svg draws a graph", "choose text, json or csv"},
+        Mistake{{"histogram", "PID", "-o", "types.png"}, "png draws a graph", "choose text, json or csv"},
+        Mistake{{"stacks", "PID", "--format", "pprof"}, "there is none in this answer", "heapglass retained"},
+        Mistake{{"memory", "PID", "--format", "yaml"}, "'yaml'", "use text, json"},
+        Mistake{{"memory", "PID", "-o", ""}, "the value of --output is empty", "leave the option out"},
+        Mistake{{"leaks", "PID", "--fail-if", ""}, "the value of --fail-if is empty", "leave the option out"},
+        Mistake{{"leaks", "PID", "--fail-if", "growth(rss) > 5%"}, "between two captures", "heapglass diff"},
+        Mistake{{"info", "PID", "--sysroot", "/nosuch"}, "'/nosuch' is not a folder", "name the folder"},
+        Mistake{{"info", "PID", "--freeze", "forks"}, "'forks'", "use copy, precopy, fork"},
+        Mistake{{"show", "PID"}, "exactly one object", "--id ADDRESS"},
+        Mistake{{"show", "PID", "--id", "0xfffg"}, "'0xfffg'", "an address as id()"},
+        Mistake{{"path", "PID"}, "needs a target object", "--type NAME"},
+        Mistake{{"backrefs", "PID"}, "needs at least one object", "--type NAME"},
+        Mistake{{"query", "PID"}, "needs a SELECT", "heapglass query 4711"},
+        Mistake{{"query", "PID", "selec 1"}, "syntax error", "at 'selec 1'"},
+        Mistake{{"snapshot", "PID"}, "needs a file", "give one with -o"},
+        Mistake{{"snapshot", "PID", "-o", "x.hg", "--keep", "3"}, "--keep", "%Y%m%d"},
+        Mistake{{"snapshot", "PID", "-o", "x.hg", "--mode", "777"}, "'777'", "0640"},
+        Mistake{{"export", "PID", "-o", "objects.csv"}, "names csv", "--format csv"},
+        Mistake{{"export", "PID", "--format", "sqlite"}, "standard output", "-o: heap.db"},
+        Mistake{{"watch", "PID", "--interval", "0"}, "invalid --interval '0'", "whole number"},
+        Mistake{{"diff", "PID", "PID", "--every", "5s"}, "a single target", ""},
+        Mistake{{"objects", "PID", "--sort", "retaind"}, "'retaind'", "use size, retained"},
+        Mistake{{"help", "nosuch"}, "no command 'nosuch'", "heapglass --help"}));
+
+TEST(WrongLine, OfAnExpressionHasAMarkUnderThePlace) {
+  const Outcome outcome = run_command({HEAPGLASS_PROGRAM, "objects", kNoProcess, "--where", "size >"});
+  EXPECT_EQ(outcome.status, 2);
+  EXPECT_NE(outcome.err.find("column 7"), std::string::npos) << outcome.err;
+}
+
+// What --help says of --format is what is taken.
+TEST(CommandLine, HelpListsOnlyFormatsThatTheCommandTakes) {
+  const auto formats = [](const std::string& command) {
+    return run_command({HEAPGLASS_PROGRAM, "--complete", command, kNoProcess, "--format", ""}).out;
+  };
+  EXPECT_EQ(formats("histogram"), "text\njson\ncsv\n");
+  EXPECT_EQ(formats("leaks"), formats("backrefs"));
+  EXPECT_EQ(formats("backrefs"), "text\njson\ncsv\ndot\nsvg\npng\npdf\n");
+  EXPECT_EQ(formats("retained"), "text\njson\ncsv\nspeedscope\npprof\n");
+  EXPECT_EQ(formats("export"), "jsonl\nsqlite\ncsv\nparquet\nheapsnapshot\ngraphml\n");
+  EXPECT_EQ(formats("snapshot"), "");
+}
+
+// An id is printed in one way and typed in three.
+TEST(CommandLine, TakesAnAddressInHexWithAndWithout0x) {
+  for (const char* const id : {"0x7f31c0de", "7f31c0de", "2133967070"}) {
+    const Outcome outcome = run_command({HEAPGLASS_PROGRAM, "show", kNoProcess, "--id", id});
+    EXPECT_EQ(outcome.err.find("invalid --id"), std::string::npos) << id << outcome.err;
+  }
+}
+
+}  // namespace
+}  // namespace heapglass
