@@ -97,7 +97,7 @@ def words_of(command, folder):
     if command == "snapshot":
         file = os.path.join(folder, "bench.hg")
         return [command, "-o", file], file
-    return [command, "--format", "json"] + (["--no-heap"] if command == "info" else []), None
+    return [command, "--format", "json"], None
 
 
 def capture(program, target, bystander, mode, words):
@@ -115,7 +115,7 @@ def capture(program, target, bystander, mode, words):
     its, others = target.gaps(), bystander.gaps()
     if mode not in OWN:
         if file:
-            done = subprocess.run([program, "info", "--no-heap", "--format", "json", file], stdout=subprocess.PIPE, check=True)
+            done = subprocess.run([program, "info", "--format", "json", file], stdout=subprocess.PIPE, check=True)
         answer = json.loads(done.stdout.decode())
         told, held_by = answer["pause_ms"], answer["freeze"]
     return longest(its), longest(others), without(its, others), told, held_by

@@ -3,11 +3,14 @@
 
 usage: scripts/check_layers.py [CHECKOUT]
 
-  base, graph, target, python, expression, heap, memory, threads, tracemalloc, leaks, compare, snapshot, query, render, report, export,
-  open, cmd: each may include those before it. graph and expression know base only; platform knows base and target, and only open and
+  base, graph, target, python, expression, heap, tracemalloc, memory, threads, leaks, compare, snapshot, query, render, report, export,
+  open, sample, screen, cmd: each may include those before it. graph and expression know base only; platform knows base and target, and only open and
   cmd know platform. No file of cmd/ is included by another but command.h and failure.h.
-Third parties: LLVM in platform and render, Graphviz in render, SQLite in query, Arrow in render, Boost in cmd, GoogleTest in tests.
-process_vm_readv, which takes pages out of sharing, is called in platform/process.cc only,
+Third parties: LLVM in platform and render, Graphviz in render, SQLite in query, Arrow in render, Boost in cmd and platform,
+ncurses in screen, GoogleTest in tests.
+The rooms of platform/, in this order, each know those before them: files, process, confinement, binaries, stopping, copying,
+injection, freezing, sandbox, targets, serving; tests know all.
+process_vm_readv, which takes pages out of sharing, is called in platform/process/process.cc only,
 and releases of CPython are compared in lib/python/versions.cc only. The table of folders in docs/design/architecture.md
 has a row for each folder, in this order. Exit 1 and one line each for what breaks this.
 """
@@ -16,27 +19,29 @@ import re
 import sys
 
 # What a folder may include is itself and what stands before it.
-ORDER = ("lib/base", "lib/graph", "lib/target", "lib/python", "lib/expression", "lib/heap", "lib/memory", "lib/threads",
-         "lib/tracemalloc", "lib/leaks", "lib/compare", "lib/snapshot", "lib/query", "lib/render", "lib/report", "lib/export", "lib/open",
-         "cmd")
+ORDER = ("lib/base", "lib/graph", "lib/target", "lib/python", "lib/expression", "lib/heap", "lib/tracemalloc", "lib/memory",
+         "lib/threads", "lib/leaks", "lib/compare", "lib/snapshot", "lib/query", "lib/render", "lib/report", "lib/export", "lib/open",
+         "lib/sample", "lib/screen", "cmd")
 # These know less than their place allows.
 PURE = {"lib/graph": {"lib/base"}, "lib/expression": {"lib/base"}, "platform": {"lib/base", "lib/target"}}
 # platform/ knows little, and two folders know it: its place in the table of folders is above these.
-ORDER_WITH_PLATFORM = ORDER[:-2] + ("platform",) + ORDER[-2:]
+ORDER_WITH_PLATFORM = ORDER[:ORDER.index("lib/open")] + ("platform",) + ORDER[ORDER.index("lib/open"):]
 MAY_INCLUDE = {folder: PURE.get(folder, set(ORDER[:at])) | {folder} for at, folder in enumerate(ORDER + ("platform",))}
 for folder in ("lib/open", "cmd"):
     MAY_INCLUDE[folder].add("platform")
+ROOMS = ("files", "process", "confinement", "binaries", "stopping", "copying", "injection", "freezing", "sandbox", "targets", "serving")
 THIRD_PARTIES = (
     (re.compile(r"llvm(-c)?/"), "LLVM", {"platform", "lib/render"}),
     (re.compile(r"(graphviz/|gvc\.h|cgraph\.h|types\.h|gvplugin)"), "Graphviz", {"lib/render"}),
     (re.compile(r"sqlite3"), "SQLite", {"lib/query"}),
-    (re.compile(r"boost/"), "Boost", {"cmd"}),
+    (re.compile(r"boost/"), "Boost", {"cmd", "platform"}),
+    (re.compile(r"n?cursesw?\.h|ncursesw?/|term\.h"), "ncurses", {"lib/screen"}),
     (re.compile(r"(arrow|parquet)/"), "Arrow", {"lib/render"}),
 )
 VERSION_COMPARED = re.compile(r"(?<![<>])(<|>|<=|>=|==|!=)\s*(heapglass::)?(hexversion_of|version)\(\d")
 VERSIONS = "lib/python/versions.cc"
 PINNING_READ = re.compile(r"(?<![_\w])process_vm_readv\(")
-MAY_PIN = ("platform/process.cc", "platform/escapes.h")  # the latter tries to
+MAY_PIN = ("platform/process/process.cc", "platform/confinement/escapes.h")  # the latter tries to
 FOLDER_TABLE = "docs/design/architecture.md"
 FOLDER_ROW = re.compile(r"^\| `((?:lib/\w+|platform|cmd))/` \|")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
@@ -46,6 +51,16 @@ def folder_of(path):
     for folder in MAY_INCLUDE:
         if path.startswith(folder + "/"):
             return folder
+    return None
+
+
+def room_complaint(path, included):
+    """Why this file of platform/ may not include that one; None where it may."""
+    room, other = (name.split("/")[1] for name in (path, included))
+    if room not in ROOMS:
+        return "platform/ has no room %s (ROOMS of scripts/check_layers.py)" % room
+    if other in ROOMS and ROOMS.index(other) > ROOMS.index(room):
+        return "platform/%s may not include platform/%s (%s)" % (room, other, included)
     return None
 
 
@@ -85,6 +100,10 @@ def complaints(checkout, path):
                 yield where + "%s may not include %s (%s)" % (folder, to, name)
             elif not os.path.exists(os.path.join(checkout, name)):
                 yield where + "there is no %s" % name
+            elif folder == to == "platform" and not in_test and not path.endswith("_fuzz.cc"):
+                complaint = room_complaint(path, name)
+                if complaint:
+                    yield where + complaint
 
 
 def table_complaints(checkout):

@@ -3,7 +3,7 @@
 usage: check_hidden.py NAMES KIND=FILE...
 
 NAMES is what testdata/programs/hostile_names.py wrote. KIND is text, json, jsonl, exact-json (json with every one of NAMES among its
-texts), csv, raw-csv, dot, svg, png, pdf, speedscope, pprof, sqlite, parquet, openmetrics. Prints what is wrong, a line each, and
+texts), csv, raw-csv, dot, svg, xml, png, pdf, speedscope, pprof, sqlite, parquet, openmetrics. Prints what is wrong, a line each, and
 exits 1; else how many characters were looked at.
 """
 import csv
@@ -181,7 +181,7 @@ def check(kind, path, names):
                 complain(path, "has no cell that is exactly %r" % name[:80])
     elif kind == "dot":
         look(path, decoded(path, data), u"\n\t")
-    elif kind == "svg":
+    elif kind in ("svg", "xml"):
         look(path, decoded(path, data))
         xml.dom.minidom.parseString(data)
     elif kind in ("png", "pdf"):

@@ -105,6 +105,25 @@ def sparse():
     KEEP.append(holes)
 
 
+def shared():
+    """Memory that a fork would share, which is no file."""
+    buffer = mmap.mmap(-1, 60 << 20)
+    buffer.write(b"y" * (60 << 20))
+    KEEP.append(buffer)
+
+
+def pinned():
+    """Nearly all of pymalloc's arenas is free, and a few objects keep each."""
+    class Session:
+        __slots__ = ("number",)
+
+        def __init__(self, number):
+            self.number = number
+    Session.__qualname__ = "Session"
+    some = [Session(0) for _ in range(800_000)]
+    KEEP.append(some[::2000])
+
+
 def numbers():
     import numpy
     KEEP.extend(numpy.ones((300, 1000)) for _ in range(12))
