@@ -25,24 +25,39 @@ std::string module_of(const std::string& program) {
   return program == "lxml_trees" ? "lxml.etree" : program == "numpy_arrays" ? "numpy" : "pydantic";
 }
 
+// Why this interpreter cannot run a program with these packages; empty: it can.
+std::string why_not(const Interpreter& interpreter, const std::string& package) {
+  if (interpreter.build == "debug" && interpreter.version.starts_with("3.7."))
+    return "left out: up to 3.7 a debug build loads no extensions that were built for a release";
+  const std::string packages = packages_of(interpreter, package);
+  if (!std::filesystem::exists(packages))
+    return "left out: there is no " + packages + "; scripts/fetch-packages " + package + " installs it";
+  const Outcome starts = run_command(
+      {"env", "PYTHONPATH=" + packages, interpreter.path, "-B", "-c", "import " + module_of(package)});
+  if (starts.err.find("version `GLIBC_") != std::string::npos)
+    return "left out: this interpreter's libc is older than the packages want: " + starts.err;
+  return {};
+}
+
+// As long as it is there, programs that are started find the packages of a program of the registry.
+struct WithPackages {
+  WithPackages(const Interpreter& interpreter, const std::string& package) {
+    setenv("PYTHONPATH", (kPrograms + ":" + packages_of(interpreter, package)).c_str(), 1);
+  }
+  ~WithPackages() { unsetenv("PYTHONPATH"); }
+  WithPackages(const WithPackages&) = delete;
+  WithPackages& operator=(const WithPackages&) = delete;
+};
+
 class Registry : public testing::TestWithParam<std::tuple<Interpreter, std::string>> {
  protected:
   void SetUp() override {
     const auto& [interpreter, program] = GetParam();
-    if (interpreter.build == "debug" && interpreter.version.starts_with("3.7."))
-      GTEST_SKIP() << "left out: up to 3.7 a debug build loads no extensions that were built for a release";
-    const std::string packages = packages_of(interpreter, program);
-    if (!std::filesystem::exists(packages))
-      GTEST_SKIP() << "left out: there is no " << packages << "; scripts/fetch-packages " << program
-                   << " installs it";
-    const Outcome starts = run_command(
-        {"env", "PYTHONPATH=" + packages, interpreter.path, "-B", "-c", "import " + module_of(program)});
-    if (starts.err.find("version `GLIBC_") != std::string::npos)
-      GTEST_SKIP() << "left out: this interpreter's libc is older than the packages want: " << starts.err;
-    setenv("PYTHONPATH", (kPrograms + ":" + packages).c_str(), 1);
+    const std::string reason = why_not(interpreter, program);
+    if (!reason.empty()) GTEST_SKIP() << reason;
+    const WithPackages packages(interpreter, program);
     target_.emplace(interpreter.path, "registry/" + program + ".py",
                     std::vector<std::string>{"--truth", folder_.file("truth")});
-    unsetenv("PYTHONPATH");
   }
 
   void export_by(const std::string& way) {
@@ -71,6 +86,47 @@ TEST_P(Registry, RunIsExactAndScanNearly) {
   // Guesses are told apart: without them references are missing.
   EXPECT_EQ(compared("scan").status, 1);
 }
+
+// No tp_traverse tells the items of numpy's arrays: how many there are is known from the program.
+class ObjectArrays : public testing::TestWithParam<Interpreter> {};
+
+TEST_P(ObjectArrays, ReferToTheirItems) {
+  const std::string reason = why_not(GetParam(), "numpy_arrays");
+  if (!reason.empty()) GTEST_SKIP() << reason;
+  const WithPackages packages(GetParam(), "numpy_arrays");
+  PythonProgram target(GetParam().path, "registry/object_arrays.py", std::vector<std::string>{});
+  const TemporaryFolder folder;
+  const std::string file = folder.file("a.hg");
+  ASSERT_EQ(run_command({HEAPGLASS_PROGRAM, "snapshot", target.target(), "-o", file}).status, 0);
+  for (const std::string& look_at : {target.target(), file}) {
+    // Who refers to them, and how often: each once, from the array that owns them.
+    const Outcome rows = run_command({HEAPGLASS_PROGRAM, "query", look_at, R"sql(
+SELECT o.type, h.type, count(*), count(DISTINCT o.id), count(DISTINCT h.id), sum(o.refcount)
+FROM refs r JOIN objects o ON o.id = r.held JOIN objects h ON h.id = r.holder
+WHERE o.type IN ('__main__.Row', '__main__.Cell', '__main__.Field', '__main__.Deep', '__main__.Alone')
+GROUP BY o.type, h.type ORDER BY o.type, h.type)sql",
+                                      "--format", "csv"});
+    ASSERT_EQ(rows.status, 0) << rows.err;
+    EXPECT_EQ(rows.out.substr(rows.out.find('\n') + 1),
+              "__main__.Alone,numpy.ndarray,1,1,1,1\r\n"
+              "__main__.Cell,numpy.ndarray,1200,1200,2,1200\r\n"
+              "__main__.Deep,numpy.ndarray,300,300,1,300\r\n"
+              "__main__.Field,numpy.ndarray,500,500,1,500\r\n"
+              "__main__.Row,numpy.ndarray,3000,3000,1,3000\r\n");
+    const Outcome path = run_command({HEAPGLASS_PROGRAM, "path", look_at, "--type", "__main__.Row"});
+    ASSERT_EQ(path.status, 0) << path.err;
+    EXPECT_NE(path.out.find("flat -> numpy.ndarray -> ["), std::string::npos) << path.out;
+    const Outcome leaks = run_command({HEAPGLASS_PROGRAM, "leaks", look_at, "--limit", "0"});
+    ASSERT_EQ(leaks.status, 0) << leaks.err;
+    for (const char* type : {"__main__.Row", "__main__.Cell"})
+      EXPECT_EQ(leaks.out.find(std::string("native-references: C code, ") + type), std::string::npos)
+          << leaks.out;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Live, ObjectArrays, testing::ValuesIn(interpreters_of_the_day("ObjectArrays")),
+                         InterpreterName());
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(ObjectArrays);
 
 INSTANTIATE_TEST_SUITE_P(Live, Registry,
                          testing::Combine(testing::ValuesIn(interpreters_of_the_day("Registry")),

@@ -4,6 +4,7 @@
 
 #include "lib/base/type_name.h"
 #include "lib/python/collector_lists.h"
+#include "lib/python/content.h"
 #include "lib/python/describe.h"
 
 namespace heapglass {
@@ -41,33 +42,6 @@ class NamedReference final : public EdgeSink {
   const Objects& objects_;
   const std::string_view name_;
 };
-
-std::optional<std::int64_t> small_int(const Objects& o, Address object) {
-  const PyLayout& l = o.layout();
-  std::uint64_t digits;
-  bool negative;
-  if (o.python().rules.int_tag) {
-    const auto tag = o.load<std::uint64_t>(object, l.PyLongObject.lv_tag);
-    if (!tag) return std::nullopt;
-    digits = *tag >> 3;
-    negative = (*tag & 3) == 2;
-  } else {
-    if (!o.load(object, l.PyVarObject.ob_size)) return std::nullopt;
-    digits = o.item_count(object);
-    negative = o.ob_size(object) < 0;
-  }
-  if (digits > 3) return std::nullopt;  // of 30 bits each
-  unsigned __int128 v = 0;
-  for (std::uint64_t i = digits; i-- > 0;) {
-    const auto digit =
-        o.load<std::uint32_t>(object, l.PyLongObject.ob_digit + static_cast<std::int32_t>(4 * i));
-    if (!digit) return std::nullopt;
-    v = v << 30 | *digit;
-  }
-  if (v >> 63) return std::nullopt;
-  const auto magnitude = static_cast<std::int64_t>(v);
-  return negative ? -magnitude : magnitude;
-}
 
 std::string module_of(const TypeInfo& type) {
   // A nested class is module.Outer.Inner: only its __module__ would tell where the module ends.

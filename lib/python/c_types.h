@@ -54,6 +54,9 @@ enum class TraverseRule : std::uint8_t {
   kCapsule,   // 3.13+: where traverse_func is not null and `name` is "_socket.CAPI" or "_curses._C_API", the
               // first word at `pointer`, a type. Anybody else's traverse_func is code of theirs
   kExecutor,  // to 3.14, executors of the JIT: executor of exits[0..exit_count)
+  // numpy's arrays, owned: the items of one that owns its data, where they are objects or have fields that
+  // are.
+  kNumpyArray,
   kTimeZone,  // owned: tzinfo, only where hastzinfo is not 0 (the object ends before it otherwise)
   // For module states only:
   kAtexit,        // to 3.9: func args kwargs of *atexit_callbacks[0..ncallbacks), null pointers in between

@@ -106,6 +106,20 @@ std::optional<std::string> value_bytes(const Objects& objects, Address object, c
   return bytes;
 }
 
+std::optional<std::int64_t> small_int(const Objects& objects, Address object) {
+  const auto digits = digits_of(objects, object);
+  if (!digits || digits->count > 3) return std::nullopt;  // of 30 bits each
+  unsigned __int128 v = 0;
+  for (std::uint64_t i = digits->count; i-- > 0;) {
+    const auto digit = objects.load<std::uint32_t>(digits->at, static_cast<std::int32_t>(kDigitBytes * i));
+    if (!digit) return std::nullopt;
+    v = v << 30 | *digit;
+  }
+  if (v >> 63) return std::nullopt;
+  const auto magnitude = static_cast<std::int64_t>(v);
+  return digits->negative ? -magnitude : magnitude;
+}
+
 std::uint32_t value_fingerprint(const Objects& objects, Address object, const TypeInfo& type) {
   const std::uint64_t h = of_value(objects, object, type);
   return h ? static_cast<std::uint32_t>(h) | 1 : 0;

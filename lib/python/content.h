@@ -19,6 +19,9 @@ std::uint32_t value_fingerprint(const Objects& objects, Address object, const Ty
 std::optional<std::string> value_bytes(const Objects& objects, Address object, const TypeInfo& type,
                                        std::uint64_t most);
 
+// The value of an int of at most 63 bits; nothing for a larger one, and for one that cannot be read.
+std::optional<std::int64_t> small_int(const Objects& objects, Address object);
+
 // Joins two fingerprints; the order matters.
 constexpr std::uint64_t mixed(std::uint64_t a, std::uint64_t b) {
   std::uint64_t h = (a ^ (b + 0x9e3779b97f4a7c15)) * 0xff51afd7ed558ccd;

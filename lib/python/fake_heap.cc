@@ -436,6 +436,18 @@ void FakeHeap::fill_body(Address at, TraverseRule body) {
       put(at, l().PyCapsule.name, c_string("_socket.CAPI"));
       return put(at, l().PyCapsule.traverse_func, next_traverse_);
     }
+    case TraverseRule::kNumpyArray: {  // two items of an array of objects, of numpy 1
+      const Address descr = raw(96), lengths = raw(8);
+      put(descr, 24, 'O', 1);
+      put(descr, 28, 17, 4);
+      put(descr, 32, 8, 4);
+      put(lengths, 0, 2);
+      put(at, 24, 1, 4);
+      put(at, 32, lengths);
+      put(at, 56, descr);
+      put(at, 64, 4, 4);
+      return array(at, 16, {some_, other_});
+    }
     case TraverseRule::kTimeZone:
       put(at, l().PyDateTime_DateTime.hastzinfo, 1, 1);
       put(at, l().PyDateTime_DateTime.tzinfo, some_);

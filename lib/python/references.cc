@@ -91,6 +91,8 @@ void References::visit(Address object, const TypeInfo& type, EdgeSink& sink) con
       return capsule(object, sink);
     case TraverseRule::kTimeZone:
       return time_zone(object, type, sink);
+    case TraverseRule::kNumpyArray:
+      return numpy_array(object, sink);
     case TraverseRule::kExecutor:  // machine code of the JIT: its exits hold executors, which nothing else
                                    // needs
     case TraverseRule::kAtexit:    // the rest are bodies of module states
