@@ -46,6 +46,42 @@ TEST_P(ExternalBytes, AreThoseOfTheInterpreter) {
   EXPECT_EQ(checked, 10);
 }
 
+// sys.getsizeof of an io.BytesIO counts the bytes object that it writes to, which is an object of its own.
+TEST_P(ExternalBytes, ABytesObjectInsideOfABytesIOCountsOnce) {
+  PythonProgram target(GetParam().path, "buffers.py");
+  const TemporaryFolder folder;
+  const std::string file = folder.file("a.hg");
+  ASSERT_EQ(run_command({HEAPGLASS_PROGRAM, "snapshot", target.target(), "-o", file}).status, 0);
+  for (const std::string& look_at : {target.target(), file}) {
+    const Outcome types =
+        run_command({HEAPGLASS_PROGRAM, "histogram", look_at, "--format", "json", "--limit", "0"});
+    const Outcome retained = run_command({HEAPGLASS_PROGRAM, "retained", look_at, "--type", "_io.BytesIO",
+                                          "--format", "json", "--limit", "1"});
+    const Outcome objects = run_command({HEAPGLASS_PROGRAM, "objects", look_at, "--type", "_io.BytesIO",
+                                         "--sort", "size", "--format", "json", "--limit", "1"});
+    ASSERT_EQ(types.status, 0) << types.err;
+    ASSERT_EQ(retained.status, 0) << retained.err;
+    ASSERT_EQ(objects.status, 0) << objects.err;
+    std::ofstream(folder.file("types.json")) << types.out;
+    std::ofstream(folder.file("retained.json")) << retained.out;
+    std::ofstream(folder.file("objects.json")) << objects.out;
+    const Outcome checked = run_command({"python3", "-c", R"py(
+import json, sys
+types, retained, objects = (json.load(open(sys.argv[1] + "/%s.json" % name)) for name in ("types", "retained", "objects"))
+of = {row["type"]: row for row in types["types"]}
+assert of["_io.BytesIO"]["bytes"] < 100000, of["_io.BytesIO"]
+assert of["_io.BytesIO"]["external_bytes"] < 100000, of["_io.BytesIO"]
+assert 2000000 <= of["builtins.bytes"]["bytes"] + of["__main__.BigBytes"]["bytes"] - 1500000, of["builtins.bytes"]
+top = retained["objects"][0]
+assert 2000000 <= top["retained_bytes"] < 2100000, top
+assert 2000000 <= objects["objects"][0]["size"] < 2100000, objects  # sys.getsizeof
+)py",
+                                         folder.file(".")});
+    EXPECT_EQ(checked.status, 0) << look_at << ": " << checked.err << types.out.substr(0, 300)
+                                 << retained.out.substr(0, 600) << objects.out.substr(0, 600);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Live, ExternalBytes, testing::ValuesIn(interpreters_of_the_day("ExternalBytes")),
                          InterpreterName());
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(ExternalBytes);

@@ -17,7 +17,7 @@ std::vector<TypeCount> histogram(const HeapGraph& graph, const Objects* objects)
     piece.each([&](std::uint32_t node, Address a) {
       TypeCount& row = mine[graph.type[node]];
       ++row.count;
-      row.bytes += graph.size[node];
+      row.bytes += graph.size.own(node);
       if (!objects) return;
       const BufferBytes buffers = buffers_of(graph, *objects, NodeId{node}, a);
       row.external_bytes += buffers.all;

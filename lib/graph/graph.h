@@ -12,26 +12,44 @@
 
 namespace heapglass {
 
-// Bytes of objects: four bytes each, eight for the few beyond 4 GB.
+// Bytes of objects: four bytes each, more for the few beyond 4 GB, and for those of whose size a part is
+// another object's.
 class SizeColumn {
  public:
   void resize(std::size_t n) { small_.resize(n, 0); }
   std::size_t size() const { return small_.size(); }
   std::uint64_t operator[](std::size_t i) const {
     const std::uint32_t s = small_[i];
-    return s != kLarge ? s : large_.at(static_cast<std::uint32_t>(i));
+    return s != kLarge ? s : large_.at(static_cast<std::uint32_t>(i)).bytes;
+  }
+  // Without what is another object's: the one size that sums are made of.
+  std::uint64_t own(std::size_t i) const {
+    const std::uint32_t s = small_[i];
+    if (s != kLarge) return s;
+    const Large& large = large_.at(static_cast<std::uint32_t>(i));
+    return large.bytes - large.of_another;
   }
   // From many threads, each its own i; sizes of kLarge and more go through `large` afterwards.
   void set_small(std::size_t i, std::uint32_t bytes) { small_[i] = bytes; }
-  void set_large(std::size_t i, std::uint64_t bytes) {
+  // `of_another`: at most `bytes`.
+  void set_large(std::size_t i, std::uint64_t bytes, std::uint64_t of_another = 0) {
     small_[i] = kLarge;
-    large_[static_cast<std::uint32_t>(i)] = bytes;
+    large_[static_cast<std::uint32_t>(i)] = {bytes, of_another};
+  }
+  // Calls visit(i, bytes of another object) for those that have any, in no order.
+  template <class Visit>
+  void each_of_another(Visit visit) const {
+    for (const auto& [i, large] : large_)
+      if (large.of_another) visit(i, large.of_another);
   }
   static constexpr std::uint32_t kLarge = ~std::uint32_t{0};
 
  private:
+  struct Large {
+    std::uint64_t bytes = 0, of_another = 0;
+  };
   LargeVector<std::uint32_t> small_;
-  std::unordered_map<std::uint32_t, std::uint64_t> large_;
+  std::unordered_map<std::uint32_t, Large> large_;
 };
 
 struct Graph {
@@ -46,7 +64,7 @@ struct Graph {
 
   std::uint32_t nodes() const { return static_cast<std::uint32_t>(type.size()); }
   // What an object takes: the one size that sums are made of.
-  std::uint64_t all_bytes(std::size_t n) const { return size[n] + (beyond.size() ? beyond[n] : 0); }
+  std::uint64_t all_bytes(std::size_t n) const { return size.own(n) + (beyond.size() ? beyond[n] : 0); }
   bool has_references() const { return !first_edge.empty(); }
   std::span<const NodeId> referents(NodeId n) const {
     const std::uint64_t a = first_edge[index(n)], b = first_edge[index(n) + 1];

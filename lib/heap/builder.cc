@@ -15,8 +15,12 @@ struct Chunk {
   std::vector<std::uint32_t> counts;  // edges by node
   std::vector<NodeId> referents;
   std::vector<EdgeClass> classes;
-  std::vector<std::pair<std::uint32_t, std::uint64_t>> large;  // node, bytes
-  std::vector<std::pair<std::uint32_t, Address>> unsized;      // only their own code knows their size
+  struct Large {
+    std::uint32_t node;
+    std::uint64_t bytes, of_another;
+  };
+  std::vector<Large> large;
+  std::vector<std::pair<std::uint32_t, Address>> unsized;  // only their own code knows their size
   std::map<std::string, std::uint64_t> unresolved, by_word;
 };
 
@@ -131,7 +135,8 @@ class Fill {
     if (options_.sizes) graph_.size.resize(index_.count());
     parallel_for(chunks_.size(), [&](std::size_t c, unsigned) { fill_chunk(c); });
     for (const Chunk& chunk : chunks_) {
-      for (const auto& [node, bytes] : chunk.large) graph_.size.set_large(node, bytes);
+      for (const auto& [node, bytes, of_another] : chunk.large)
+        graph_.size.set_large(node, bytes, of_another);
       for (const auto& [name, count] : chunk.unresolved) unresolved_[name] += count;
       for (const auto& [name, count] : chunk.by_word) by_word_[name] += count;
     }
@@ -202,10 +207,11 @@ class Fill {
     if (type.size_by_c && options_.resolver) chunk.unsized.emplace_back(node, object);
     const ObjectSize size = size_of(objects_, object, type);
     if (size.impossible) errors_.skip(Skip::kImplausibleSize, object);
-    if (size.bytes < SizeColumn::kLarge) {
+    const bool counts_twice = size.included && index_.find(size.includes) != kNoNode;
+    if (size.bytes < SizeColumn::kLarge && !counts_twice) {
       graph_.size.set_small(node, static_cast<std::uint32_t>(size.bytes));
     } else {
-      chunk.large.emplace_back(node, size.bytes);
+      chunk.large.push_back({node, size.bytes, counts_twice ? size.included : 0});
     }
   }
 

@@ -331,7 +331,7 @@ class MemoryAccounting {
       if (object >= end) break;
       if (object < at) continue;
       const GraphType& type = in_.graph.types[in_.graph.type[index(n)]];
-      std::uint64_t size = in_.graph.size[index(n)];
+      std::uint64_t size = in_.graph.size.own(index(n));
       if (type.info) {
         const ExternalBytes external = external_of(in_.objects, object, *type.info, size);
         if (external.in_size) size -= std::min(size, external.bytes);

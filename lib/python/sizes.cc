@@ -78,6 +78,8 @@ class Sizer {
   }
   bool unsure() const { return unsure_; }
   bool impossible() const { return impossible_; }
+  Address includes() const { return includes_; }
+  std::uint64_t included() const { return included_; }
 
  private:
   template <class T>
@@ -269,10 +271,13 @@ class Sizer {
   }
   std::uint64_t bytes_io() {
     const Address buf = o_.pointer(at_, l_.bytesio.buf);
-    std::uint64_t size = basic();
+    const std::uint64_t size = basic();
     // Only where nobody else holds it: a shared buffer is its other holder's as well.
-    if (!is_null(buf) && o_.refcount(buf) == 1) size += bytes_head() + checked(o_.ob_size(buf));
-    return size;
+    if (!is_null(buf) && o_.refcount(buf) == 1) {
+      includes_ = buf;
+      included_ = bytes_head() + checked(o_.ob_size(buf));
+    }
+    return size + included_;
   }
   std::uint64_t buffered() {
     std::uint64_t size = basic();
@@ -358,6 +363,8 @@ class Sizer {
   const Address at_;
   const TypeInfo& type_;
   bool unsure_ = false, impossible_ = false;
+  Address includes_{};
+  std::uint64_t included_ = 0;
 };
 
 }  // namespace
@@ -376,7 +383,12 @@ ObjectSize size_of(const Objects& objects, Address object, const TypeInfo& type)
     if (is_plain || !objects.python().rules.metaclass_counts_gc_head)
       bytes -= static_cast<std::uint64_t>(objects.layout().PyGC_Head.size);
   }
-  return {bytes, impossible || sizer.unsure() || type.size_unsure, impossible};
+  ObjectSize size{bytes, impossible || sizer.unsure() || type.size_unsure, impossible};
+  if (!impossible) {
+    size.includes = sizer.includes();
+    size.included = sizer.included();
+  }
+  return size;
 }
 
 ExternalBytes external_of(const Objects& objects, Address object, const TypeInfo& type, std::uint64_t size) {

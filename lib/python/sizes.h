@@ -10,6 +10,10 @@ struct ObjectSize {
   bool unsure = false;  // the type has a __sizeof__ that we do not know, or a field could not be read
   // A count that cannot be true, or more bytes than all of the heap: then `bytes` is the type's own size.
   bool impossible = false;
+  // An object of its own of which `bytes` has `included` bytes: the bytes object that an io.BytesIO writes
+  // to.
+  Address includes{};
+  std::uint64_t included = 0;
 };
 
 // Collector head and other pre-header words included, as sys.getsizeof includes them.
@@ -32,6 +36,8 @@ inline bool may_have_buffers(const TypeInfo& type) {
     case SizeRule::kFrame:
     case SizeRule::kGenerator:
       return false;  // all in one block, whatever tp_basicsize says
+    case SizeRule::kBytesIO:
+      return false;  // its buffer is an object
     case SizeRule::kObject:
       return type.size_unsure;
     default:

@@ -115,6 +115,30 @@ void load_references(const SnapshotFile& file, HeapGraph& graph) {
   });
 }
 
+// Few objects have in their size what is another object's: a row for each of those.
+void save_sizes_of_others(SnapshotWriter& writer, const HeapGraph& graph) {
+  const auto rows = std::make_shared<std::vector<std::pair<std::uint32_t, std::uint64_t>>>();
+  graph.size.each_of_another(
+      [&](std::uint32_t node, std::uint64_t bytes) { rows->emplace_back(node, bytes); });
+  std::sort(rows->begin(), rows->end());
+  writer.column<std::uint32_t>("objects.of_another.node", rows->size(), Transform::kDelta,
+                               [rows](std::uint64_t i) { return (*rows)[i].first; });
+  writer.column<std::uint64_t>("objects.of_another.bytes", rows->size(), Transform::kNone,
+                               [rows](std::uint64_t i) { return (*rows)[i].second; });
+}
+
+// Files of releases before have none.
+void load_sizes_of_others(const SnapshotFile& file, HeapGraph& graph) {
+  if (!file.has("objects.of_another.node")) return;
+  const auto nodes = file.column<std::uint32_t>("objects.of_another.node");
+  const auto bytes = file.column<std::uint64_t>("objects.of_another.bytes", nodes.size());
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    if (nodes[i] >= graph.nodes() || bytes[i] > graph.size[nodes[i]])
+      file.fail("objects.of_another", "more bytes than an object has are another's");
+    graph.size.set_large(nodes[i], graph.size[nodes[i]], bytes[i]);
+  }
+}
+
 }  // namespace
 
 void save_graph(SnapshotWriter& writer, TypeTable& types, const HeapGraph& graph) {
@@ -149,6 +173,7 @@ void save_graph(SnapshotWriter& writer, TypeTable& types, const HeapGraph& graph
   writer.column<std::uint64_t>(
       "objects.beyond", n, Transform::kNone,
       [&graph](std::uint64_t i) -> std::uint64_t { return graph.beyond.size() ? graph.beyond[i] : 0; });
+  save_sizes_of_others(writer, graph);
   if (!graph.value_hash.empty())
     writer.column<std::uint64_t>("objects.value_hash", n, Transform::kNone,
                                  [&graph](std::uint64_t i) { return graph.value_hash[i]; });
@@ -193,6 +218,7 @@ HeapGraph load_graph(const SnapshotFile& file, std::shared_ptr<const Image> imag
     }
   };
   sizes("objects.size", graph.size);
+  load_sizes_of_others(file, graph);
   sizes("objects.external", graph.external);
   sizes("objects.beyond", graph.beyond);
   if (file.has("objects.value_hash")) {
