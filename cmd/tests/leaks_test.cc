@@ -57,6 +57,8 @@ const Planted kPlanted[] = {
     {"nested", "unbounded-cache", "MODULE.topics"},
     {"one_block", "large-object", "MODULE.picture.pixels"},
     {"chain", "large-object", "MODULE.chain.last"},
+    {"contexts", "large-object", "MODULE.Current.context"},
+    {"wrapped", "closure-capture", "MODULE.handle"},
     {"weak_keys", "weak-key-cycle", "MODULE.clients"},
     {"executors", "many-threads", "MODULE.pools"},
     {"two_holders", "unbounded-lru-cache", "MODULE.load"},

@@ -53,6 +53,18 @@ TEST_P(WholeHeap, HasWhatWasLost) {
   expect(command("leaks", file), kSuspected);
 }
 
+// A few large ones are told as many small ones are, and what lies beside them in every program is not counted.
+constexpr char kLargeSuspected[] = R"py(
+lost = [each for each in answer["suspects"] if each["pattern"] == "native-references"]
+assert len(lost) == 1 and 20 <= lost[0]["objects"] <= 22 and lost[0]["rank"] == 1, answer["suspects"]
+assert lost[0]["owner"] == "C code, builtins.str" and 40000000 <= lost[0]["bytes"] <= 40300000, lost
+)py";
+
+TEST_P(WholeHeap, HasAFewLargeObjectsThatWereLost) {
+  const PythonProgram target(GetParam().path, "lost.py", {"--lose-large"});
+  expect(command("leaks", target.target()), kLargeSuspected);
+}
+
 TEST_P(WholeHeap, HasNothingThatWasFreed) {
   const PythonProgram target(GetParam().path, "lost.py");
   expect(command("leaks", target.target()), kNothingLost);

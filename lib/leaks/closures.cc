@@ -19,12 +19,30 @@ struct Variable {
   std::uint64_t bytes = 0;
 };
 
-// The variable of the closure that keeps most.
-Variable largest_variable(const LeakSearch& search, NodeId closure) {
+// What a variable of a function's closure keeps, and what the function has under another name besides:
+// functools.wraps gives it __wrapped__.
+std::uint64_t kept_by_cell(const LeakSearch& search, NodeId function, NodeId cell) {
+  std::uint64_t bytes = search.dominators().retained_bytes(cell);
+  for (const NodeId content : search.graph().referents(cell))
+    if (search.dominators().dominator(content) == function)
+      bytes += search.dominators().retained_bytes(content);
+  return bytes;
+}
+
+std::uint64_t kept_by_closure(const LeakSearch& search, NodeId function, NodeId closure) {
+  std::uint64_t bytes = search.dominators().retained_bytes(closure);
+  for (const NodeId cell : search.graph().referents(closure))
+    if (search.type_of(cell).name == "builtins.cell")
+      bytes += kept_by_cell(search, function, cell) - search.dominators().retained_bytes(cell);
+  return bytes;
+}
+
+// The variable of the function's closure that keeps most.
+Variable largest_variable(const LeakSearch& search, NodeId function, NodeId closure) {
   Variable largest;
   for (const NodeId cell : search.graph().referents(closure)) {
     if (search.type_of(cell).name != "builtins.cell") continue;
-    const std::uint64_t bytes = search.dominators().retained_bytes(cell);
+    const std::uint64_t bytes = kept_by_cell(search, function, cell);
     if (bytes <= largest.bytes) continue;
     largest.bytes = bytes;
     const auto inside = search.graph().referents(cell);
@@ -39,7 +57,7 @@ Variable largest_variable(const LeakSearch& search, NodeId closure) {
 void add_suspect(const LeakSearch& search, const LeakSearch::Group& group,
                  const std::vector<NodeId>& closures, std::uint64_t count, Suspects& found) {
   const NodeId function = group.members[0];
-  const Variable variable = largest_variable(search, closures[0]);
+  const Variable variable = largest_variable(search, function, closures[0]);
   if (variable.content == kNoNode || group.owner == kNoNode) return;
   const TypeInfo& content = search.type_of(variable.content);
   // One function that remembers in its closure is a cache.
@@ -83,7 +101,7 @@ void find_closures(const LeakSearch& search, Suspects& found) {
   std::map<std::uint32_t, NodeId> closure_of;
   for (const NodeId n : search.nodes_of("builtins.function")) {
     const NodeId closure = search.node(named_field(o, search.address(n), search.type_of(n), "func_closure"));
-    if (closure == kNoNode || search.dominators().retained_bytes(closure) < kMuchEach) continue;
+    if (closure == kNoNode || kept_by_closure(search, n, closure) < kMuchEach) continue;
     closure_of[index(n)] = closure;
     by_code[value(o.pointer(search.address(n), o.layout().PyFunctionObject.func_code))].push_back(n);
   }
@@ -94,10 +112,12 @@ void find_closures(const LeakSearch& search, Suspects& found) {
     for (const LeakSearch::Group& group : search.group_by_owner(chains.outermost())) {
       std::vector<NodeId> closures;
       closures.reserve(group.members.size());
-      for (const NodeId n : group.members) closures.push_back(closure_of[index(n)]);
-      const std::uint64_t kept = search.retained_by_set(closures).bytes;
-      std::uint64_t count = 0;
-      for (const NodeId n : group.members) count += chains.length(n);
+      std::uint64_t kept = 0, count = 0;
+      for (const NodeId n : group.members) {
+        closures.push_back(closure_of[index(n)]);
+        kept += kept_by_closure(search, n, closures.back());
+        count += chains.length(n);
+      }
       if (kept < much || (count < kManyAlike && kept < kMuchAlone)) continue;
       add_suspect(search, group, closures, count, found);
     }

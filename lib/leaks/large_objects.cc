@@ -18,12 +18,16 @@ class LargeObjects {
   LargeObjects(const LeakSearch& search, const Suspects& found)
       : search_(search),
         dominators_(search.dominators()),
-        much_(std::max(kFewestLargeBytes, search.heap_bytes() / kTenth)) {
+        much_(std::max(kFewestLargeBytes, search.heap_bytes() / kTenth)),
+        reported_(search.graph().nodes()) {
     for (const Suspect& s : found) {
-      if (explains_its_node(search, s)) reported_.push_back(s.node);
-      reported_.insert(reported_.end(), s.covers.begin(), s.covers.end());
+      if (explains_its_node(search, s)) reported_[index(s.node)] = true;
+      for (const NodeId n : s.covers) reported_[index(n)] = true;
     }
-    std::sort(reported_.begin(), reported_.end());
+    // What a reported object keeps is reported with it, however long the chain.
+    for (const NodeId n : dominators_.order())
+      if (const NodeId above = dominators_.dominator(n); above != kNoNode && reported_[index(above)])
+        reported_[index(n)] = true;
   }
 
   // The objects at which a tenth of the heap spreads into parts each of which keeps less.
@@ -41,7 +45,7 @@ class LargeObjects {
     for (const NodeId n : large)
       if (rest[index(n)] >= much_) {
         const NodeId named = start_of(n);
-        if (!is_reported(named) && !search_.is_structure(named) && search_.is_reached(named))
+        if (!reported_[index(named)] && !search_.is_structure(named) && search_.is_reached(named))
           out.push_back(named);
       }
     std::sort(out.begin(), out.end());
@@ -50,39 +54,38 @@ class LargeObjects {
   }
 
  private:
-  // The object that a namespace is of, and of a chain of alike objects its first.
+  // The object that a namespace is of, and of a chain of alike objects its first. Collections that stand in
+  // each other are a chain where several follow each other and have little besides.
   NodeId start_of(NodeId n) const {
-    constexpr int kLongest = 100'000'000;
+    constexpr int kLongest = 100'000'000, kSeveral = 3;
+    constexpr std::uint64_t kLittle = 8;  // one part in so many
     NodeId start = n;
     if (search_.labels().is_namespace(n) && dominators_.dominator(n) != kNoNode)
       start = dominators_.dominator(n);
     const TypeInfo* const type = &search_.type_of(start);
     if (search_.is_structure(start)) return start;
-    NodeId at = start;
-    int since = 0;
+    NodeId at = start, first = start;
+    const bool is_collection = is_growing_container(*type);
+    int since = 0, links = 0;
     constexpr int kSteps = 3;  // from one of the chain to the next: its dict, a tuple
     for (int i = 0; i < kLongest && since <= kSteps; ++i, ++since) {
       at = dominators_.dominator(at);
       if (at == kNoNode || search_.is_structure(at)) break;
-      if (&search_.type_of(at) != type || is_growing_container(*type)) continue;
-      start = at;
+      if (&search_.type_of(at) != type) continue;
+      if (is_collection &&
+          dominators_.retained_bytes(at) - dominators_.retained_bytes(first) > much_ / kLittle)
+        break;
+      first = at;
       since = 0;
+      ++links;
     }
-    return start;
-  }
-
-  // It, or what keeps it.
-  bool is_reported(NodeId n) const {
-    constexpr int kFarthest = 1000;
-    for (int i = 0; n != kNoNode && i < kFarthest; ++i, n = dominators_.dominator(n))
-      if (std::binary_search(reported_.begin(), reported_.end(), n)) return true;
-    return false;
+    return !is_collection || links >= kSeveral ? first : start;
   }
 
   const LeakSearch& search_;
   const Dominators& dominators_;
   const std::uint64_t much_;
-  std::vector<NodeId> reported_;  // in order
+  std::vector<bool> reported_;  // by node: a suspect, or kept by one
 };
 
 struct Inside {

@@ -174,6 +174,7 @@ std::string LeakSearch::owner_of(const std::vector<NodeId>& path) const {
   else if (!told.steps[0].label.empty())
     text += ", " + told.steps[0].label;
   bool closure = false;
+  std::vector<std::size_t> ends;  // of the text, behind each step
   std::size_t begin = 1;
   bool of_exec = false;
   // What exec() was given is called as its code calls itself.
@@ -188,6 +189,7 @@ std::string LeakSearch::owner_of(const std::vector<NodeId>& path) const {
   }
   for (std::size_t i = begin; i < told.steps.size(); ++i) {
     const std::string& label = told.steps[i].label;
+    ends.push_back(text.size());
     if (label == "__closure__") {
       closure = true;
     } else if (closure && label.starts_with("[")) {
@@ -211,6 +213,11 @@ std::string LeakSearch::owner_of(const std::vector<NodeId>& path) const {
       text += " -> " + type_name(told.steps[i].node);
     }
   }
+  // A chain of a million links: its ends tell it.
+  constexpr std::size_t kMostSteps = 40, kFirst = 12, kLast = 4;
+  if (ends.size() > kMostSteps)
+    text = text.substr(0, ends[kFirst]) + "(... " + format_count(ends.size() - kFirst - kLast) +
+           " more ...)" + text.substr(ends[ends.size() - kLast]);
   return text;
 }
 

@@ -26,13 +26,20 @@ bool is_mostly_one(const LeakSearch& search, const std::vector<NodeId>& members,
   return most > kept / 10 * 7;
 }
 
+// What the language, a compiler of extensions or an Enum class makes with a module or class, once.
+bool is_made_with_its_holder(const std::string& owner) {
+  const std::string name = owner.substr(owner.rfind('.') + 1);
+  if (name == "_member_map_" || name == "_value2member_map_" || name == "_member_names_") return true;
+  return name.size() > 4 && name.starts_with("__") && name.ends_with("__") && name != "__warningregistry__";
+}
+
 // Every interpreter has these, and they grow with what is imported: a tenth of the heap is more than that.
 bool is_ordinary(const LeakSearch& search, const std::string& owner, std::uint64_t bytes) {
   if (bytes >= search.heap_bytes() / kMuchOfLibrary && !owner.ends_with(".tp_subclasses")) return false;
   for (const char* each :
        {"sys.modules", "sys.path_importer_cache", "linecache.cache", "re._cache", "re._cache2"})
     if (owner.starts_with(each)) return true;
-  return owner.ends_with(".tp_subclasses");
+  return is_made_with_its_holder(owner) || owner.ends_with(".tp_subclasses");
 }
 
 struct Contents {
