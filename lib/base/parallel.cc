@@ -53,4 +53,8 @@ void parallel_for(std::size_t n, const std::function<void(std::size_t, unsigned)
   on_each_worker(drain);
 }
 
+void at_once(std::initializer_list<std::function<void()>> tasks) {
+  parallel_for(tasks.size(), [&](std::size_t i, unsigned) { tasks.begin()[i](); });
+}
+
 }  // namespace heapglass

@@ -4,9 +4,10 @@
 #include <map>
 #include <optional>
 #include <string_view>
+#include <tuple>
 #include <unordered_map>
-#include <unordered_set>
 
+#include "lib/base/parallel.h"
 #include "lib/leaks/detectors.h"
 #include "lib/python/content.h"
 #include "lib/python/describe.h"
@@ -65,10 +66,6 @@ constexpr std::uint64_t kLongestComparedText = 1 << 20;
 // Texts are told apart by length and a hash of 64 bits.
 struct TextKey {
   std::uint64_t length = 0, hash = 0;
-  bool operator==(const TextKey&) const = default;
-  struct Hash {
-    std::size_t operator()(const TextKey& k) const { return k.hash ^ k.length; }
-  };
 };
 std::optional<TextKey> key_of(const LeakSearch& search, NodeId n) {
   if (const auto& hashes = search.graph().value_hash; !hashes.empty()) {
@@ -143,17 +140,61 @@ constexpr TextKind kTextKinds[] = {
      "Share one object for equal values: a dict {value: value} through which all go."},
 };
 
+struct Text {
+  std::uint64_t hash = 0, length = 0;
+  std::uint32_t interpreter = 0;  // they share no objects
+  std::uint32_t place = 0;        // among all texts of the type
+  auto value() const { return std::tie(hash, length, interpreter); }
+};
+
+// By the first bits of their hashes, so that equal ones are in one heap.
+constexpr std::size_t kHeaps = 64;
+constexpr int kHeapShift = 58;
+std::vector<std::vector<Text>> texts_by_hash(const LeakSearch& search, const std::vector<NodeId>& nodes) {
+  constexpr std::size_t kPiece = 1 << 14;
+  std::vector<TextKey> keys(nodes.size());  // of length 0 what is not compared
+  parallel_for((nodes.size() + kPiece - 1) / kPiece, [&](std::size_t piece, unsigned) {
+    const std::size_t end = std::min(nodes.size(), (piece + 1) * kPiece);
+    for (std::size_t i = piece * kPiece; i < end; ++i)
+      if (search.graph().size[index(nodes[i])] <= kLongestComparedText)
+        keys[i] = key_of(search, nodes[i]).value_or(TextKey{});
+  });
+  std::map<std::string, std::uint32_t> interpreters;
+  std::vector<std::vector<Text>> heaps(kHeaps);
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    if (keys[i].length < 2) continue;
+    Text text{.hash = keys[i].hash, .length = keys[i].length, .place = static_cast<std::uint32_t>(i)};
+    if (search.clues().interpreters.size() > 1)
+      text.interpreter =
+          interpreters
+              .try_emplace(search.interpreter_of(nodes[i]), static_cast<std::uint32_t>(interpreters.size()))
+              .first->second;
+    heaps[text.hash >> kHeapShift].push_back(text);
+  }
+  parallel_for(kHeaps, [&](std::size_t heap, unsigned) {
+    std::sort(heaps[heap].begin(), heaps[heap].end(), [](const Text& a, const Text& b) {
+      return a.value() != b.value() ? a.value() < b.value() : a.place < b.place;
+    });
+    // What is left is every text but the first of each value.
+    std::vector<Text>& texts = heaps[heap];
+    std::vector<Text> repeated;
+    for (std::size_t i = 1; i < texts.size(); ++i)
+      if (texts[i].value() == texts[i - 1].value()) repeated.push_back(texts[i]);
+    texts = std::move(repeated);
+  });
+  return heaps;
+}
+
 // All of a type but the first of each value, and but those that the compiler made.
 std::vector<NodeId> copies_of_others(const LeakSearch& search, const char* type) {
-  // By interpreter: they share no objects.
-  std::map<std::string, std::unordered_set<TextKey, TextKey::Hash>> values;
+  const std::vector<NodeId> nodes = search.nodes_of(type);
+  std::vector<std::uint32_t> places;
+  for (const std::vector<Text>& heap : texts_by_hash(search, nodes))
+    for (const Text& text : heap) places.push_back(text.place);
+  std::sort(places.begin(), places.end());
   std::vector<NodeId> redundant;
-  for (const NodeId n : search.nodes_of(type)) {
-    if (search.graph().size[index(n)] > kLongestComparedText) continue;
-    const auto key = key_of(search, n);
-    if (!key || key->length < 2 || values[search.interpreter_of(n)].insert(*key).second) continue;
-    if (!is_part_of_code(search, n)) redundant.push_back(n);
-  }
+  for (const std::uint32_t place : places)
+    if (!is_part_of_code(search, nodes[place])) redundant.push_back(nodes[place]);
   return redundant;
 }
 

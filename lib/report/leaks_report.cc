@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <unordered_map>
 
+#include "lib/base/parallel.h"
 #include "lib/render/numbers.h"
 #include "lib/report/graph_drawer.h"
 #include "lib/report/path_picture.h"
@@ -114,8 +115,19 @@ Table table_of(const std::vector<Suspect>& suspects, std::size_t shown, const Le
 
 }  // namespace
 
+namespace {
+
+// What the search begins with, on all cores: who comes to an answer that another one computes waits for it.
+const Heap& with_answers(const Heap& heap) {
+  at_once({[&] { heap.dominators(); }, [&] { heap.referrers(); }, [&] { heap.garbage(); },
+           [&] { heap.root_paths(); }});
+  return heap;
+}
+
+}  // namespace
+
 LeakContext::LeakContext(const Heap& heap)
-    : heap_(heap),
+    : heap_(with_answers(heap)),
       search_({.labels = heap_.labels(),
                .values = heap_.view(),
                .root_paths = heap_.root_paths(),
