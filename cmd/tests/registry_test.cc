@@ -22,7 +22,10 @@ std::string packages_of(const Interpreter& interpreter, const std::string& progr
 
 // What it imports first that is written in C.
 std::string module_of(const std::string& program) {
-  return program == "lxml_trees" ? "lxml.etree" : program == "numpy_arrays" ? "numpy" : "pydantic";
+  return program == "lxml_trees"     ? "lxml.etree"
+         : program == "numpy_arrays" ? "numpy"
+         : program == "gevent"       ? "greenlet"
+                                     : "pydantic";
 }
 
 // Why this interpreter cannot run a program with these packages; empty: it can.
@@ -121,6 +124,32 @@ GROUP BY o.type, h.type ORDER BY o.type, h.type)sql",
     for (const char* type : {"__main__.Row", "__main__.Cell"})
       EXPECT_EQ(leaks.out.find(std::string("native-references: C code, ") + type), std::string::npos)
           << leaks.out;
+  }
+}
+
+// What the frames of suspended greenlets hold is theirs.
+TEST_P(ObjectArrays, AndGreenletsReferToTheirVariables) {
+  const std::string reason = why_not(GetParam(), "gevent");
+  if (!reason.empty()) GTEST_SKIP() << reason;
+  const WithPackages packages(GetParam(), "gevent");
+  PythonProgram target(GetParam().path, "registry/greenlet_locals.py", std::vector<std::string>{});
+  const TemporaryFolder folder;
+  const std::string file = folder.file("a.hg");
+  ASSERT_EQ(run_command({HEAPGLASS_PROGRAM, "snapshot", target.target(), "-o", file}).status, 0);
+  for (const std::string& look_at : {target.target(), file}) {
+    // Two variables of two frames hold each request, and nothing else does. From 3.14 on one of them borrows
+    // its reference, and words of the stack of values that do so are told too.
+    const Outcome rows = run_command({HEAPGLASS_PROGRAM, "query", look_at, R"sql(
+SELECT count(*), sum(o.refcount <= (SELECT count(*) FROM refs r JOIN objects h ON h.id = r.holder
+  WHERE r.held = o.id AND h.type IN ('greenlet.greenlet', 'builtins.frame')))
+FROM objects o WHERE o.type = '__main__.Request')sql",
+                                      "--format", "csv"});
+    ASSERT_EQ(rows.status, 0) << rows.err;
+    EXPECT_EQ(rows.out.substr(rows.out.find('\n') + 1), "200,200\r\n");
+    const Outcome path = run_command({HEAPGLASS_PROGRAM, "path", look_at, "--type", "bytearray"});
+    ASSERT_EQ(path.status, 0) << path.err;
+    EXPECT_NE(path.out.find("waiting"), std::string::npos) << path.out;
+    EXPECT_EQ(path.out.find("C code"), std::string::npos) << path.out;
   }
 }
 

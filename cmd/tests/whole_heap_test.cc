@@ -53,7 +53,8 @@ TEST_P(WholeHeap, HasWhatWasLost) {
   expect(command("leaks", file), kSuspected);
 }
 
-// A few large ones are told as many small ones are, and what lies beside them in every program is not counted.
+// A few large ones are told as many small ones are, and what lies beside them in every program is not
+// counted.
 constexpr char kLargeSuspected[] = R"py(
 lost = [each for each in answer["suspects"] if each["pattern"] == "native-references"]
 assert len(lost) == 1 and 20 <= lost[0]["objects"] <= 22 and lost[0]["rank"] == 1, answer["suspects"]
@@ -63,6 +64,26 @@ assert lost[0]["owner"] == "C code, builtins.str" and 40000000 <= lost[0]["bytes
 TEST_P(WholeHeap, HasAFewLargeObjectsThatWereLost) {
   const PythonProgram target(GetParam().path, "lost.py", {"--lose-large"});
   expect(command("leaks", target.target()), kLargeSuspected);
+}
+
+// The links of a bounded cache are owned by its dict and by the ring of links.
+TEST_P(WholeHeap, HasWhoeverOwnsTheLinksOfACache) {
+  const PythonProgram target(std::vector<std::string>{GetParam().path, "-c", R"py(
+import functools, sys
+@functools.lru_cache(maxsize=3000)
+def load(n):
+    return [n]
+for n in range(5000):
+    load(n)
+print("READY", flush=True)
+sys.stdin.read()
+)py"});
+  const Outcome rows = run_command({HEAPGLASS_PROGRAM, "query", target.target(), R"sql(
+SELECT count(*), sum(o.refcount = (SELECT count(*) FROM refs r WHERE r.held = o.id)) FROM objects o
+WHERE o.type = 'functools._lru_list_elem')sql",
+                                    "--format", "csv"});
+  ASSERT_EQ(rows.status, 0) << rows.err;
+  EXPECT_NE(rows.out.find("\n3000,3000"), std::string::npos) << rows.out;
 }
 
 TEST_P(WholeHeap, HasNothingThatWasFreed) {

@@ -6,6 +6,7 @@
 
 #include "lib/base/parallel.h"
 #include "lib/heap/marking.h"
+#include "lib/python/greenlet_frames.h"
 #include "lib/python/sizes.h"
 
 namespace heapglass {
@@ -132,7 +133,10 @@ class Fill {
     order_types();
     cut_into_chunks();
     graph_.type.resize(index_.count());
-    if (options_.sizes) graph_.size.resize(index_.count());
+    if (options_.sizes) {
+      graph_.size.resize(index_.count());
+      graph_.beyond.resize(index_.count());
+    }
     parallel_for(chunks_.size(), [&](std::size_t c, unsigned) { fill_chunk(c); });
     for (const Chunk& chunk : chunks_) {
       for (const auto& [node, bytes, of_another] : chunk.large)
@@ -207,6 +211,8 @@ class Fill {
     if (type.size_by_c && options_.resolver) chunk.unsized.emplace_back(node, object);
     const ObjectSize size = size_of(objects_, object, type);
     if (size.impossible) errors_.skip(Skip::kImplausibleSize, object);
+    if (const std::uint64_t values = attribute_values_bytes(objects_, object, type))
+      graph_.beyond.set_small(node, static_cast<std::uint32_t>(values));
     const bool counts_twice = size.included && index_.find(size.includes) != kNoNode;
     if (size.bytes < SizeColumn::kLarge && !counts_twice) {
       graph_.size.set_small(node, static_cast<std::uint32_t>(size.bytes));
@@ -271,6 +277,9 @@ HeapGraph build_graph(std::shared_ptr<const Image> image, TypeTable& types,
   graph.index = std::make_unique<AddressIndex>(image);
   for (const PyInterpreter& i : interpreters) report.collecting |= i.collecting;
 
+  GreenletFrames greenlets(types);
+  for (const Address greenlet : tracked_greenlets(types, interpreters, health)) greenlets.learn(greenlet);
+  types.set_greenlet_frame(report.greenlet_frame = greenlets.place());
   std::vector<PyRoot> roots = read_roots(types, interpreters, health);
   std::optional<GcWorkLists> work_lists;
   if (report.collecting) work_lists.emplace(image, types, options.stack_pointers);

@@ -43,6 +43,7 @@ struct BuildReport {
   // believed.
   std::uint64_t resolved = 0;
   std::map<std::string, std::uint64_t> distrusted;
+  std::int32_t greenlet_frame = kAbsent;  // greenlet_frames.h
 };
 
 HeapGraph build_graph(std::shared_ptr<const Image> image, TypeTable& types,

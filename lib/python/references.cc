@@ -23,6 +23,7 @@ void References::visit(Address object, const TypeInfo& type, EdgeSink& sink) con
     sink.add(Address{w}, field.kind, field.payload, field.cls);
   }
   if (type.dict != InstanceDict::kNone) instance_dict(object, type, sink);
+  if (type.is_greenlet) greenlet(object, sink);
   switch (type.body) {
     case TraverseRule::kNone:
       break;

@@ -18,7 +18,10 @@ class References {
   // references are those of gc.get_referents, with multiplicity.
   void visit(Address object, const TypeInfo& type, EdgeSink& sink) const;
   // The references that a running or suspended interpreter frame holds (3.11+).
-  void visit_interpreter_frame(Address frame, EdgeSink& sink) const;
+  // Of one that executes, and whose stack of values has no known depth, nothing or the variables.
+  enum class Executing { kNothing, kLocals };
+  void visit_interpreter_frame(Address frame, EdgeSink& sink,
+                               Executing executing = Executing::kNothing) const;
   // What an object of unknown structure may refer to, all of it kGuess: what the nearest described base of
   // its type would tell, its type, and every word of the rest of its body, or of a module's C state. Who
   // takes them must check each.
@@ -58,6 +61,7 @@ class References {
   void regex_template(Address object, EdgeSink& sink) const;
   void sqlite_cache(Address object, EdgeSink& sink) const;
   void capsule(Address object, EdgeSink& sink) const;
+  void greenlet(Address object, EdgeSink& sink) const;
   void numpy_array(Address object, EdgeSink& sink) const;
   void time_zone(Address object, const TypeInfo& type, EdgeSink& sink) const;
   bool visits_own_type(const TypeInfo& type) const;

@@ -144,7 +144,7 @@ void References::ordered_dict(Address object, EdgeSink& sink) const {
 
 void References::lru_cache(Address object, EdgeSink& sink) const {
   // The links of a bounded cache are no objects for the collector: lru_cache_tp_traverse visits what they
-  // hold.
+  // hold. The ring owns each link, as the dict of the cache does.
   const auto& l = layout_.lru_cache_object;
   const auto& link = layout_.lru_list_elem;
   const Address root = at(object, l.root);
@@ -161,6 +161,7 @@ void References::lru_cache(Address object, EdgeSink& sink) const {
     }
     sink.add(Address{key}, EdgeKind::kKey, 0, EdgeClass::kVisited);
     sink.add(Address{result}, EdgeKind::kValue, key, EdgeClass::kVisited);
+    sink.add(node, EdgeKind::kLink, i, EdgeClass::kOwned);
     if (type_too) sink.add(objects_.type_of(node), EdgeKind::kLink, i, EdgeClass::kVisited);
     node = objects_.pointer(node, link.next);
   }

@@ -1,10 +1,13 @@
 // What frames, running and suspended, refer to.
+#include <span>
+
+#include "lib/python/greenlet_frames.h"
 #include "lib/python/references.h"
 #include "lib/python/words.h"
 
 namespace heapglass {
 
-void References::visit_interpreter_frame(Address frame, EdgeSink& sink) const {
+void References::visit_interpreter_frame(Address frame, EdgeSink& sink, Executing executing) const {
   const auto& l = layout_.PyInterpreterFrame;
   const bool tagged = objects_.python().rules.tagged_stack_refs;
   static const FieldName kFrame{"frame_obj"}, kLocals{"f_locals"}, kFunc{"f_func"}, kCode{"f_code"};
@@ -36,10 +39,11 @@ void References::visit_interpreter_frame(Address frame, EdgeSink& sink) const {
       top = static_cast<std::int64_t>((pointer - first) / 8);
     }
   }
-  if (top <= 0) return;
-  if (top > 1 << 24) return health_.skip(Skip::kImplausibleSize, frame);
   const std::int64_t locals =
       objects_.load<std::int32_t>(code, layout_.PyCodeObject.co_nlocalsplus).value_or(0);
+  if (top <= 0 && executing == Executing::kLocals) top = locals;
+  if (top <= 0) return;
+  if (top > 1 << 24) return health_.skip(Skip::kImplausibleSize, frame);
   const Address names = objects_.pointer(code, layout_.PyCodeObject.co_localsplusnames);
   const std::byte* slots = objects_.image().at(at(frame, l.localsplus), static_cast<std::uint64_t>(top) * 8);
   if (!slots) return health_.skip(Skip::kUnreadable, frame);
@@ -147,6 +151,50 @@ void References::generator(Address object, EdgeSink& sink) const {
     sink.add(Address{code & ~std::uint64_t{3}}, EdgeKind::kField, reinterpret_cast<std::uint64_t>(&kCode),
              EdgeClass::kVisited);
   }
+}
+
+namespace {
+
+// What tp_traverse does not tell.
+class AsOwned final : public EdgeSink {
+ public:
+  explicit AsOwned(EdgeSink& sink) : sink_(sink) {}
+
+ private:
+  void take(const Edge* edges, std::size_t count) override {
+    for (const Edge& edge : std::span(edges, count))
+      sink_.add(edge.referent, edge.kind, edge.payload, EdgeClass::kOwned);
+  }
+  EdgeSink& sink_;
+};
+
+}  // namespace
+
+// The frame on top has called C code: how deep its stack of values is stands in a register that is gone.
+// To 3.10 the frame on top, which tp_traverse visits, refers to all that called it. From 3.11 on frames stand
+// in chunks of the greenlet's own, and frame objects of frames that are not over refer to nothing.
+void References::greenlet(Address object, EdgeSink& sink) const {
+  constexpr int kMostFrames = 100'000;
+  const auto& l = layout_.PyInterpreterFrame;
+  if (types_.greenlet_frame() == kAbsent || layout_.PyFrameObject.f_frame == kAbsent) return;
+  const Address top = GreenletFrames(types_).at(object, types_.greenlet_frame());
+  if (is_null(top)) return;
+  static const FieldName kTop{"gr_frame"};
+  sink.add(top, EdgeKind::kField, reinterpret_cast<std::uint64_t>(&kTop), EdgeClass::kOwned);
+  AsOwned owned(sink);
+  const std::uint8_t shim = objects_.python().rules.shim_owner;
+  Address frame = objects_.pointer(top, layout_.PyFrameObject.f_frame), code_type{};
+  for (int i = 0; i < kMostFrames && !is_null(frame) && !sink.full(); ++i) {
+    const std::uint64_t word = value(objects_.pointer(frame, l.f_code));
+    const Address code{objects_.python().rules.tagged_stack_refs ? word & ~std::uint64_t{3} : word};
+    // The first is a frame for sure; what C code made on its own stack may have been moved away with it.
+    if (i == 0) code_type = objects_.type_of(code);
+    if (is_null(code_type) || objects_.type_of(code) != code_type) break;
+    const auto owner = objects_.load<std::uint8_t>(frame, l.owner).value_or(0);
+    if (shim == 0 || owner < shim) visit_interpreter_frame(frame, owned, Executing::kLocals);
+    frame = objects_.pointer(frame, l.previous);
+  }
+  owned.drain();
 }
 
 }  // namespace heapglass

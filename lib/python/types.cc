@@ -389,8 +389,22 @@ void TypeTable::plan_references(TypeInfo& info) {
       !rules.type_edge_always)
     info.fields.push_back({l.PyObject.ob_type, EdgeKind::kType, EdgeClass::kVisited, 0});
   plan_words(info, base);
+  info.is_greenlet = info.has_gc && is_greenlet(info.address);
   info.has_references = !info.fields.empty() || info.dict != InstanceDict::kNone ||
                         info.body != TraverseRule::kNone || info.resolution == Resolution::kUnknown;
+}
+
+bool TypeTable::is_greenlet(Address type) const {
+  const PyLayout& l = objects_.layout();
+  constexpr std::int64_t kWithStateApart = 40;  // of 2.0 and later
+  for (std::uint64_t i = 0; i < limits_.base_chain && !is_null(type); ++i) {
+    const auto size = objects_.load<std::int64_t>(type, l.PyTypeObject.tp_basicsize).value_or(0);
+    if (size < kWithStateApart) return false;
+    if (size == kWithStateApart && name_of(type, objects_.type_flags(type)) == "greenlet.greenlet")
+      return true;
+    type = objects_.pointer(type, l.PyTypeObject.tp_base);
+  }
+  return false;
 }
 
 // `base` is the nearest type whose struct is not that of a Python class.

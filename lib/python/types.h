@@ -65,6 +65,9 @@ struct TypeInfo {
   // tell all that its fields refer to: it has none, or is code that leaves out what can be part of no cycle.
   // References are looked for among its words. 0: nothing is left out.
   std::int64_t words_end = 0;
+  // greenlet.greenlet or derived from it, of a release whose state is apart from the object (2.0 and later):
+  // frames on which one is suspended belong to it.
+  bool is_greenlet = false;
 };
 
 class TypeTable {
@@ -109,6 +112,9 @@ class TypeTable {
   bool is_general_lookup(Address dk_lookup) const { return !is_null(lookdict_) && dk_lookup == lookdict_; }
   Address subtype_traverse() const { return subtype_traverse_; }
   Address type_type() const { return type_type_; }
+  // Where greenlets have the frame on which they are suspended (greenlet_frames.h). Set before anybody asks.
+  void set_greenlet_frame(std::int32_t place) { greenlet_frame_ = place; }
+  std::int32_t greenlet_frame() const { return greenlet_frame_; }
   // Those of the version, and what this build of it has of later ones.
   const VersionTraits& rules() const { return rules_; }
 
@@ -129,6 +135,7 @@ class TypeTable {
   void plan_references(TypeInfo& info);
   Address plan_subtype_traverse(TypeInfo& info);
   void plan_by_row(TypeInfo& info, const CTypeRow& row, Address base, bool visits);
+  bool is_greenlet(Address type) const;
   void plan_words(TypeInfo& info, Address base);
   void plan_size(TypeInfo& info);
   // The C row for a type or the ancestor whose tp_traverse it inherits; nullptr: none.
@@ -137,6 +144,7 @@ class TypeTable {
   const Objects& objects_;
   const Limits& limits_;
   ReadErrors& health_;
+  std::int32_t greenlet_frame_ = kAbsent;
   LayoutSources sources_;
   VersionTraits rules_;
   std::unique_ptr<Rows> rows_;

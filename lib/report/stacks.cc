@@ -317,8 +317,7 @@ class Stacks {
                             {"frames", "", Kind::kText, Audience::kPrograms},
                             {"stack", "stack", Kind::kText, Audience::kPeople}},
                 .layout = Table::Layout::kBlocks};
-    for (const SuspendedGreenlet& each :
-         find_greenlets(s_.types(), values_, s_.interpreters(), Limits{}, scratch_)) {
+    for (const SuspendedGreenlet& each : find_greenlets(s_.types(), s_.interpreters(), Limits{}, scratch_)) {
       Told told = tell(each.frames, "most recent call first");
       table.rows.push_back(
           {each.object, each.type, Tables{std::move(told.programs)}, Tables{std::move(told.people)}});

@@ -47,6 +47,7 @@ void load_heap(const SnapshotTarget& snapshot, const LoadOptions& options, HeapP
       snapshot.file().fail("objects", wrong.what());
     }
     p.report = load_report(snapshot.file(), facts, p.read_errors);
+    p.types->set_greenlet_frame(p.report.greenlet_frame);
   }
 }
 

@@ -237,6 +237,8 @@ void save_report(SnapshotWriter& writer, Metadata& facts, const BuildReport& rep
   facts.set_number("report.loose", report.loose);
   facts.set_number("report.guessed", report.guessed);
   facts.set_number("report.resolved", report.resolved);
+  if (report.greenlet_frame != kAbsent)
+    facts.set_number("report.greenlet_frame", static_cast<std::uint64_t>(report.greenlet_frame));
   for (unsigned i = 0; i < static_cast<unsigned>(Skip::kCount); ++i) {
     const std::string name = "skipped." + std::to_string(i);
     facts.set_number(name + ".count", health.count(static_cast<Skip>(i)));
@@ -264,6 +266,8 @@ BuildReport load_report(const SnapshotFile& file, const Metadata& facts, ReadErr
   report.loose = facts.number("report.loose");
   report.guessed = facts.number("report.guessed");
   report.resolved = facts.number("report.resolved");
+  if (facts.has("report.greenlet_frame"))
+    report.greenlet_frame = static_cast<std::int32_t>(facts.number("report.greenlet_frame") & 0xffff);
   for (unsigned i = 0; i < static_cast<unsigned>(Skip::kCount); ++i) {
     const std::string name = "skipped." + std::to_string(i);
     if (facts.has(name + ".count"))

@@ -17,7 +17,7 @@ struct SuspendedGreenlet {
 
 // Those that have begun and not ended; the running one's frames are its thread's. Nothing where the module is
 // not loaded. Walks the lists of the collector.
-std::vector<SuspendedGreenlet> find_greenlets(TypeTable& types, const ObjectView& values,
+std::vector<SuspendedGreenlet> find_greenlets(TypeTable& types,
                                               const std::vector<PyInterpreter>& interpreters,
                                               const Limits& limits, ReadErrors& health);
 
