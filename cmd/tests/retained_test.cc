@@ -20,12 +20,9 @@ std::int64_t number_after(const std::string& json, const std::string& name) {
 }
 
 Heap heap_of(const PythonProgram& target) {
-  const Outcome outcome =
-      run_command({HEAPGLASS_PROGRAM, "histogram", target.target(), "--format", "json", "--limit", "1"});
-  const std::size_t total = outcome.out.find("\"total\"");
-  if (outcome.status != 0 || total == std::string::npos) return {};
-  const std::string rest = outcome.out.substr(total);
-  return {number_after(rest, "objects"), number_after(rest, "bytes")};
+  const Outcome outcome = run_command({HEAPGLASS_PROGRAM, "info", target.target(), "--format", "json"});
+  if (outcome.status != 0) return {};
+  return {number_after(outcome.out, "objects"), number_after(outcome.out, "bytes")};
 }
 
 class Retained : public testing::TestWithParam<Interpreter> {};

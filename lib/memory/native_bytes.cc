@@ -152,7 +152,7 @@ void add_told(HeapGraph& graph, const Objects& objects) {
       const ExternalBytes external = external_of(objects, a, *type, graph.size[node]);
       if (external.in_size || external.bytes == 0) return;
       const std::lock_guard lock(mutex);
-      set_bytes(graph.beyond, node, external.bytes);
+      set_bytes(graph.beyond, node, graph.beyond[node] + external.bytes);
     });
   });
 }
@@ -161,7 +161,7 @@ void add_told(HeapGraph& graph, const Objects& objects) {
 
 std::optional<Caveat> add_native_bytes(HeapGraph& graph, const Objects& objects, const Capture& capture,
                                        const std::function<const Allocators&()>& allocators) {
-  graph.beyond.resize(graph.nodes());
+  if (graph.beyond.size() == 0) graph.beyond.resize(graph.nodes());
   std::vector<char> native, says, tells;  // by type
   for (const GraphType& type : graph.types) {
     native.push_back(may_have_native_memory(*type.info) ? 1 : 0);
@@ -193,7 +193,7 @@ std::optional<Caveat> add_native_bytes(HeapGraph& graph, const Objects& objects,
         external_of(objects, graph.index->address(claim.object), type, graph.size[n]);
     // Allocators round up, and have headers: what is no more than that is what the object has told already.
     constexpr std::uint64_t kRounding = 32;
-    const std::uint64_t told = external.bytes;
+    const std::uint64_t told = (external.in_size ? external.bytes : 0) + graph.beyond[n];
     if (claim.bytes <= told + (told ? claim.blocks * kRounding : 0)) continue;
     set_bytes(graph.beyond, n, graph.beyond[n] + claim.bytes - told);
   }

@@ -175,10 +175,18 @@ class Sizer {
   }
   // What a bytes object has besides its bytes: everything in front of them and the zero behind.
   std::uint64_t bytes_head() const { return static_cast<std::uint64_t>(l_.PyBytesObject.ob_sval) + 1; }
+  // Of a bytes object that the object writes to, and counts as its own.
+  std::uint64_t inner_bytes(Address inner, std::int64_t length) {
+    includes_ = inner;
+    return included_ = bytes_head() + checked(length);
+  }
   std::uint64_t byte_array() {
     const std::uint64_t alloc = count(l_.PyByteArrayObject.ob_alloc);
     // 3.15 keeps the bytes in a bytes object of its own.
-    if (l_.PyByteArrayObject.ob_bytes_object != kAbsent) return basic() + (alloc ? alloc + bytes_head() : 0);
+    if (l_.PyByteArrayObject.ob_bytes_object != kAbsent)
+      return basic() + (alloc ? inner_bytes(o_.pointer(at_, l_.PyByteArrayObject.ob_bytes_object),
+                                            static_cast<std::int64_t>(alloc))
+                              : 0);
     return basic() + alloc;
   }
   std::uint64_t integer() {
@@ -273,11 +281,7 @@ class Sizer {
     const Address buf = o_.pointer(at_, l_.bytesio.buf);
     const std::uint64_t size = basic();
     // Only where nobody else holds it: a shared buffer is its other holder's as well.
-    if (!is_null(buf) && o_.refcount(buf) == 1) {
-      includes_ = buf;
-      included_ = bytes_head() + checked(o_.ob_size(buf));
-    }
-    return size + included_;
+    return !is_null(buf) && o_.refcount(buf) == 1 ? size + inner_bytes(buf, o_.ob_size(buf)) : size;
   }
   std::uint64_t buffered() {
     std::uint64_t size = basic();
@@ -304,7 +308,7 @@ class Sizer {
               static_cast<std::uint64_t>(l_.PyMemoEntry.size) *
                   checked(get<std::int64_t>(memo, l_.PyMemoTable.mt_allocated));
     const Address buffer = o_.pointer(at_, l_.PicklerObject.output_buffer);
-    if (!is_null(buffer)) size += bytes_head() + checked(o_.ob_size(buffer));
+    if (!is_null(buffer)) size += inner_bytes(buffer, o_.ob_size(buffer));
     return size;
   }
   std::uint64_t unpickler() {
@@ -391,6 +395,38 @@ ObjectSize size_of(const Objects& objects, Address object, const TypeInfo& type)
   return size;
 }
 
+std::uint64_t attribute_values_bytes(const Objects& objects, Address object, const TypeInfo& type) {
+  if (type.dict != InstanceDict::kManaged) return 0;
+  const PyLayout& l = objects.layout();
+  const Address before = object - static_cast<std::uint64_t>(l.PyGC_Head.size);
+  Address values{};
+  switch (objects.python().rules.values) {
+    case Values::kDictPointer:
+      return 0;
+    case Values::kPreHeaderPair:
+      values = objects.pointer(before - 16, 0);
+      break;
+    case Values::kTaggedWord: {
+      const auto word = objects.load<std::uint64_t>(before - 8, 0);
+      if (word && *word & 1) values = Address{*word + 1};
+      break;
+    }
+    case Values::kInline: {
+      if (!(type.flags & kTpInlineValues)) return 0;
+      const Address at = object + static_cast<std::uint64_t>(type.basicsize);
+      const auto capacity = objects.load<std::uint8_t>(at, l.PyDictValues.capacity);
+      // A byte each for the order, rounded up, a head, and the values (pycore_dict.h, _PyInlineValuesSize).
+      return capacity ? (std::uint64_t{*capacity} + 7) / 8 * 8 + 8 * (std::uint64_t{*capacity} + 1) : 0;
+    }
+  }
+  if (is_null(values)) return 0;
+  const auto keys = objects.keys(objects.pointer(type.address, l.PyHeapTypeObject.ht_cached_keys));
+  // The byte in front tells how much stands in front (Objects/dictobject.c, new_values).
+  const auto prefix = objects.load<std::uint8_t>(values - 1, 0);
+  constexpr std::uint64_t kMostValues = 64;  // SHARED_KEYS_MAX_SIZE is 30
+  return keys && prefix && keys->usable_and_used <= kMostValues ? *prefix + 8 * keys->usable_and_used : 0;
+}
+
 ExternalBytes external_of(const Objects& objects, Address object, const TypeInfo& type, std::uint64_t size) {
   const PyLayout& l = objects.layout();
   constexpr ExternalBytes kNone;
@@ -410,6 +446,15 @@ ExternalBytes external_of(const Objects& objects, Address object, const TypeInfo
   }
   std::uint64_t block = static_cast<std::uint64_t>(type.basicsize) + type.pre_header_size;
   if (!may_have_buffers(type)) return kNone;
+  // What is a bytes object is no buffer.
+  if (type.size_rule == SizeRule::kByteArray && l.PyByteArrayObject.ob_bytes_object != kAbsent) return kNone;
+  if (type.size_rule == SizeRule::kPickler && size > 0) {
+    const Address inner = objects.pointer(object, l.PicklerObject.output_buffer);
+    const std::uint64_t in_it =
+        is_null(inner) ? 0
+                       : static_cast<std::uint64_t>(l.PyBytesObject.ob_sval) + 1 + objects.item_count(inner);
+    size -= std::min(size, in_it);
+  }
   switch (type.size_rule) {
     case SizeRule::kType:
       if (!(objects.type_flags(object) & kTpHeapType)) return kNone;

@@ -10,14 +10,18 @@ struct ObjectSize {
   bool unsure = false;  // the type has a __sizeof__ that we do not know, or a field could not be read
   // A count that cannot be true, or more bytes than all of the heap: then `bytes` is the type's own size.
   bool impossible = false;
-  // An object of its own of which `bytes` has `included` bytes: the bytes object that an io.BytesIO writes
-  // to.
+  // An object of its own of which `bytes` has `included` bytes: the bytes object that an io.BytesIO, a
+  // pickle.Pickler or, from 3.15 on, a bytearray writes to.
   Address includes{};
   std::uint64_t included = 0;
 };
 
 // Collector head and other pre-header words included, as sys.getsizeof includes them.
 ObjectSize size_of(const Objects& objects, Address object, const TypeInfo& type);
+
+// Bytes of the array in which an instance of a class has its attributes since 3.11, which sys.getsizeof does
+// not count: apart from the object to 3.12, behind it from 3.13 on. 0 where they are in a dict.
+std::uint64_t attribute_values_bytes(const Objects& objects, Address object, const TypeInfo& type);
 
 // Memory of an object in buffers of its own, apart from the block that the object itself is in: a list's
 // items, a dict's tables, a deque's blocks, the data of a bytearray, array, mmap or numpy array.

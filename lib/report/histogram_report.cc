@@ -51,8 +51,9 @@ Document histogram_document(const std::vector<TypeCount>& all, std::vector<TypeC
                      objects ? Cell(static_cast<std::uint64_t>(bytes / objects)) : Cell(),
                      1.0};
   if (beyond > 0)
-    table.notes.push_back("external: in buffers apart from the objects' own blocks; " + human_bytes(beyond) +
-                          " of it are not in the column bytes, since sys.getsizeof does not count them");
+    table.notes.push_back(
+        "external: in buffers apart from the objects' own blocks, and attributes of instances; " +
+        human_bytes(beyond) + " of it are not in the column bytes, since sys.getsizeof does not count them");
   if (rows.size() < in_all)
     table.notes.push_back(std::to_string(in_all - rows.size()) + " more types: --limit 0 shows all");
   document.sections.push_back(std::move(table));
