@@ -6,6 +6,7 @@
 
 #include "cmd/command.h"
 #include "lib/base/error.h"
+#include "lib/leaks/growing_owners.h"
 #include "lib/open/open_heap.h"
 #include "lib/open/output_rights.h"
 #include "lib/render/output_options.h"
@@ -63,6 +64,7 @@ int run_leaks(const std::vector<std::string>& arguments) {
   targets.insert(targets.end(), more.begin(), more.end());
   keep_right_to_write(line.common());  // while there is little memory to be forked
   std::vector<std::vector<Suspect>> before;
+  std::vector<OwnerSums> owners_before;
   std::optional<HeapSummary> first;
   TakenBill first_bill;
   const auto began = std::chrono::steady_clock::now();
@@ -79,6 +81,7 @@ int run_leaks(const std::vector<std::string>& arguments) {
                   "there is one moment in " + look.heap().target().name() + ": it will not grow",
                   "give a later one too: heapglass leaks OLD NEW");
     before.push_back(find_suspects(look.search(), {.to_compare = true}));
+    owners_before.push_back(sums_of(heap->owners()));
     if (i == 0) first_bill = bill.get();
     if (thresholds && i == 0) first = summarize(look.heap(), {.identities = false});
   }
@@ -91,6 +94,7 @@ int run_leaks(const std::vector<std::string>& arguments) {
   const Heap& s = *heap;
   std::vector<Suspect> suspects = find_suspects(look.search(), {.to_compare = !before.empty()});
   annotate_growth(suspects, before);
+  if (!before.empty()) add_growing_owners(look.search(), heap->owners(), owners_before, suspects);
   const TakenBill bill = taking.get();
   const MemoryLine memory(bill.bill, first_bill.bill, bill.why_none, next_target(s, common));
 

@@ -40,19 +40,35 @@ void PathFormatter::tell_start(NodeId first, PathText& out) {
     if (best->guess) out.start += " (perhaps: a word of its stack)";
     if (type.body != TraverseRule::kFrame) step.what = describe_container(labels_, values_, first);
   } else {
-    out.start = best ? best->holder : "C code";
+    const bool interned = !best && is_interned_table(labels_.types().objects(), labels_.address(first));
+    out.start = best ? best->holder : interned ? "interned strings" : "C code";
     step.what = describe_container(labels_, values_, first);
   }
   out.steps.push_back(std::move(step));
 }
 
 PathText PathFormatter::tell(const std::vector<NodeId>& path, std::uint64_t alike, std::size_t merged_at) {
+  return tell(path, alike, merged_at, Steps::kAll);
+}
+
+PathText PathFormatter::tell_ends(const std::vector<NodeId>& path) {
+  return tell(path, 1, ~std::size_t{0}, Steps::kEnds);
+}
+
+PathText PathFormatter::tell(const std::vector<NodeId>& path, std::uint64_t alike, std::size_t merged_at,
+                             Steps described) {
+  // RootPaths through a list of a million links: the ends tell it.
+  constexpr std::size_t kMostSaid = 40;
   PathText out;
   if (path.empty()) return out;
   tell_start(path.front(), out);
   const std::size_t last = path.size() - 1;
   for (std::size_t i = 1; i <= last; ++i) {
     PathStep step{.node = path[i]};
+    if (described == Steps::kEnds && i > kMostSaid && i + kMostSaid < last) {
+      out.steps.push_back(std::move(step));
+      continue;
+    }
     const auto labels = labels_.between(path[i - 1], path[i]);
     const auto strong = std::find_if(labels.begin(), labels.end(),
                                      [](const Labels::Label& l) { return l.cls != EdgeClass::kWeak; });
@@ -70,8 +86,6 @@ PathText PathFormatter::tell(const std::vector<NodeId>& path, std::uint64_t alik
   const std::string repr = short_repr(labels_.types(), labels_.address(end.node), type, 60);
   if (!repr.empty() && alike == 1) end.what += " " + repr;
 
-  // RootPaths through a list of a million links: the ends tell it.
-  constexpr std::size_t kMostSaid = 40;
   out.text = out.start;
   for (std::size_t i = 0; i <= last; ++i) {
     const PathStep& step = out.steps[i];

@@ -31,8 +31,12 @@ class PathFormatter {
   // of.
   PathText tell(const std::vector<NodeId>& path, std::uint64_t alike = 1,
                 std::size_t merged_at = ~std::size_t{0});
+  // For the text alone: of a long path the steps between its ends have no label and are not described.
+  PathText tell_ends(const std::vector<NodeId>& path);
 
  private:
+  enum class Steps { kAll, kEnds };
+  PathText tell(const std::vector<NodeId>& path, std::uint64_t alike, std::size_t merged_at, Steps described);
   bool is_passed_over(const std::vector<NodeId>& path, std::size_t i);
   void tell_start(NodeId first, PathText& out);
 

@@ -10,7 +10,7 @@
 namespace heapglass {
 namespace {
 
-constexpr std::uint64_t kTenth = 10;
+constexpr std::uint64_t kLargePart = 10;
 constexpr std::uint64_t kFewestLargeBytes = 1'000'000;
 
 class LargeObjects {
@@ -18,7 +18,7 @@ class LargeObjects {
   LargeObjects(const LeakSearch& search, const Suspects& found)
       : search_(search),
         dominators_(search.dominators()),
-        much_(std::max(kFewestLargeBytes, search.heap_bytes() / kTenth)),
+        much_(std::max(kFewestLargeBytes, search.heap_bytes() / kLargePart)),
         reported_(search.graph().nodes()) {
     for (const Suspect& s : found) {
       if (explains_its_node(search, s)) reported_[index(s.node)] = true;

@@ -4,6 +4,7 @@
 
 #include "lib/heap/holders.h"
 #include "lib/heap/path_text.h"
+#include "lib/leaks/installed_folders.h"
 #include "lib/python/describe.h"
 #include "lib/python/python_repr.h"
 
@@ -40,6 +41,7 @@ LeakSearch::LeakSearch(LeakClues clues)
   const Address os = modules_.count("os") ? address(modules_.at("os")) : Address{};
   if (!is_null(os))
     library_ = folder_of(objects().str(values_.attribute(os, "__file__")).value_or(std::string()));
+  installed_ = installed_folders(*this);
 }
 
 void LeakSearch::group_by_type() {
@@ -160,12 +162,12 @@ std::vector<NodeId> LeakSearch::path_to(NodeId n) const {
 }
 
 std::string LeakSearch::path_of(const std::vector<NodeId>& path) const {
-  return path.empty() ? std::string() : PathFormatter(labels_, values_).tell(path).text;
+  return path.empty() ? std::string() : PathFormatter(labels_, values_).tell_ends(path).text;
 }
 
 std::string LeakSearch::owner_of(const std::vector<NodeId>& path) const {
   if (path.empty()) return {};
-  const PathText told = PathFormatter(labels_, values_).tell(path);
+  const PathText told = PathFormatter(labels_, values_).tell_ends(path);
   std::string text = told.start;
   if (type_of(path[0]).body == TraverseRule::kModule && values_.is_in_sys_modules(address(path[0])))
     text = labels_.types().module_label(address(path[0])) + module_name(path[0]);
@@ -214,7 +216,7 @@ std::string LeakSearch::owner_of(const std::vector<NodeId>& path) const {
     }
   }
   // A chain of a million links: its ends tell it.
-  constexpr std::size_t kMostSteps = 40, kFirst = 12, kLast = 4;
+  constexpr std::size_t kMostSteps = 24, kFirst = 12, kLast = 4;
   if (ends.size() > kMostSteps)
     text = text.substr(0, ends[kFirst]) + "(... " + format_count(ends.size() - kFirst - kLast) +
            " more ...)" + text.substr(ends[ends.size() - kLast]);
@@ -342,6 +344,8 @@ std::vector<LeakSearch::Group> LeakSearch::group_by_owner(const std::vector<Node
 Origin LeakSearch::origin_of_file(const std::string& file) const {
   if (file.find("/site-packages/") != std::string::npos || file.find("/dist-packages/") != std::string::npos)
     return Origin::kInstalled;
+  for (const std::string& folder : installed_)
+    if (file.starts_with(folder)) return Origin::kInstalled;
   if (file.empty() || (!library_.empty() && file.starts_with(library_))) return Origin::kStandard;
   return Origin::kApplication;
 }

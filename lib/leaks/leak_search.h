@@ -142,7 +142,8 @@ class LeakSearch {
   const Dominators& dominators_;
   std::vector<bool> garbage_;  // by node
   std::uint64_t heap_bytes_ = 0;
-  std::string library_;  // the folder of the standard library, with a slash at the end
+  std::vector<std::string> installed_;  // folders of packages, with a slash at the end
+  std::string library_;                 // the folder of the standard library, with a slash at the end
   std::vector<std::uint32_t> first_of_type_;
   std::vector<NodeId> by_type_;
   mutable std::optional<RootPaths> from_modules_;  // made when it is first asked for

@@ -49,10 +49,14 @@ bool is_method_of(const std::string& qualname, const std::string& class_name) {
 // It, and its arguments and results.
 std::vector<NodeId> pinned_by(const LeakSearch& search, NodeId n, NodeId cache) {
   std::vector<NodeId> members{n};
+  // The function may be an object with much of its own: a sqlite3.Connection is that of its statements'
+  // cache.
+  const NodeId function =
+      search.node(named_field(search.objects(), search.address(n), search.type_of(n), "func"));
   for (const NodeId each : {cache, n})
     for (const NodeId m : search.graph().referents(each))
-      if (!(search.type_of(m).flags & kTpTypeSubclass) && search.type_of(m).name != "builtins.function" &&
-          !search.labels().is_namespace(m))
+      if (m != function && !(search.type_of(m).flags & kTpTypeSubclass) &&
+          search.type_of(m).name != "builtins.function" && !search.labels().is_namespace(m))
         members.push_back(m);
   // Arguments and results that others hold too are pinned all the same.
   for (const NodeId m : std::vector<NodeId>(members))

@@ -29,7 +29,7 @@ void leave_out_those_that_did_not_grow(std::vector<Suspect>& last) {
     if (s.only_if_grown && s.growth->objects > 0) ++grew_of[value(s.among)];
   std::erase_if(last, [&](const Suspect& s) {
     if (!s.only_if_grown) return false;
-    if (s.growth->objects <= 0 || s.growth->bytes <= 0) return true;
+    if (!s.growth->is || s.growth->bytes <= 0) return true;
     return !is_null(s.among) && grew_of[value(s.among)] > std::max(kFew, s.siblings / kTenth);
   });
 }
@@ -57,10 +57,14 @@ void annotate_growth(std::vector<Suspect>& last, const std::vector<std::vector<S
     s.growth = growth;
   }
   leave_out_those_that_did_not_grow(last);
+  sort_by_growth(last);
+}
+
+void sort_by_growth(std::vector<Suspect>& suspects) {
   auto weight = [](const Suspect& s) {
     return s.growth->is ? s.certainty * static_cast<double>(std::max<std::int64_t>(s.growth->bytes, 1)) : 0;
   };
-  std::stable_sort(last.begin(), last.end(),
+  std::stable_sort(suspects.begin(), suspects.end(),
                    [&](const Suspect& a, const Suspect& b) { return weight(a) > weight(b); });
 }
 

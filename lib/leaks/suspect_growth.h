@@ -12,4 +12,7 @@ namespace heapglass {
 // Those that are told only if they grew and did not are taken out; without looks before nothing is done.
 void annotate_growth(std::vector<Suspect>& last, const std::vector<std::vector<Suspect>>& before);
 
+// The order of annotate_growth, for suspects that have their growth.
+void sort_by_growth(std::vector<Suspect>& suspects);
+
 }  // namespace heapglass

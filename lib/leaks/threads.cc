@@ -105,6 +105,12 @@ void find_threads(const LeakSearch& search, Suspects& found) {
         "See what each waits for (heapglass stacks), end threads when their work is done (an Event, a "
         "None in the queue, a timeout of the socket), or give the work to one ThreadPoolExecutor.";
   }
+  // The library's own tables of them are the same threads another way.
+  if (const NodeId threading = search.module("threading"); threading != kNoNode)
+    for (const char* name : {"_active", "_dangling", "_limbo"})
+      if (const NodeId table = search.node(search.values().attribute(search.address(threading), name));
+          table != kNoNode)
+        s.covers.push_back(table);
   s.evidence += "; each has a stack of its own beside Python's objects, which heapglass memory tells";
   found.push_back(std::move(s));
 }

@@ -6,11 +6,13 @@
 #include "lib/leaks/cures.h"
 #include "lib/leaks/detectors.h"
 #include "lib/leaks/members.h"
+#include "lib/python/describe.h"
 
 namespace heapglass {
 namespace {
 
 constexpr std::size_t kFewestMembers = 16;
+constexpr std::size_t kManyAttributes = 500;
 constexpr std::uint64_t kFewestMemberBytes = 16'384;
 constexpr std::uint64_t kMuchOfLibrary = 10, kMuchOfKnown = 50;  // a tenth of the heap, a fiftieth
 
@@ -19,11 +21,16 @@ bool is_atom(const TypeInfo& type) {
          type.name == "builtins.float" || type.name == "builtins.NoneType";
 }
 
-// One of its members keeps most: then that one is to be looked at.
-bool is_mostly_one(const LeakSearch& search, const std::vector<NodeId>& members, std::uint64_t kept) {
+// The member that keeps most, where that is most of all; kNoNode: none does.
+NodeId mostly_one(const LeakSearch& search, const std::vector<NodeId>& members, std::uint64_t kept) {
+  NodeId largest = kNoNode;
   std::uint64_t most = 0;
-  for (const NodeId n : members) most = std::max(most, search.dominators().retained_bytes(n));
-  return most > kept / 10 * 7;
+  for (const NodeId n : members)
+    if (const std::uint64_t bytes = search.dominators().retained_bytes(n); bytes > most) {
+      largest = n;
+      most = bytes;
+    }
+  return most > kept / 10 * 7 ? largest : kNoNode;
 }
 
 // What the language, a compiler of extensions or an Enum class makes with a module or class, once.
@@ -94,8 +101,11 @@ bool is_of_queue(const LeakSearch& search, const std::vector<NodeId>& path) {
 }
 
 std::string cure_of(const LeakSearch& search, const std::vector<NodeId>& path, const std::string& owner,
-                    Origin origin) {
+                    Origin origin, const Contents& contents) {
   const TypeInfo& type = search.type_of(path.back());
+  if (contents.weak * 3 > contents.all)
+    return "It holds its values weakly: each entry goes with its value. Look at what keeps the values alive: "
+           "heapglass path --id N of one.";
   if (origin != Origin::kApplication)
     return "It is a library's own: look in its documentation for what bounds or empties it, and for what the "
            "program has to close, and which part of the program puts ever new things there.";
@@ -107,6 +117,9 @@ std::string cure_of(const LeakSearch& search, const std::vector<NodeId>& path, c
   if (is_of_queue(search, path))
     return "More is put into this queue than taken out: see whether what takes from it still runs (heapglass "
            "stacks), and bound it with maxsize=N, so that who puts has to wait.";
+  if (type.flags & kTpDictSubclass && search.labels().is_namespace(path.back()))
+    return "Its attributes are set under ever new names: put what goes and comes into a dict of its own, and "
+           "take an entry out when its user is done with it.";
   if (type.flags & kTpDictSubclass)
     return "Bound it: throw out the oldest entry when it has too many (functools.lru_cache(maxsize=N), or an "
            "OrderedDict with popitem(last=False)), remove an entry when its user is done with it, or hold "
@@ -183,9 +196,14 @@ class ContainerSearch {
     const std::vector<NodeId> members = members_of(search_, n);
     std::uint64_t most = search_.graph().all_bytes(index(n));
     for (const NodeId m : members) most += search_.dominators().retained_bytes(m);
-    if (most < fewest_bytes_ || search_.labels().is_namespace(n) || search_.is_structure(n)) return;
+    if (most < fewest_bytes_ || search_.is_structure(n)) return;
+    // What an object is made of are a few attributes; with ever new names they are a collection.
+    if (search_.labels().is_namespace(n) && members.size() < kManyAttributes) return;
+    if (is_interned_table(search_.objects(), search_.address(n))) return;
     const LeakSearch::Kept kept = kept_by_contents(search_, n, members);
-    if (kept.bytes < fewest_bytes_ || is_mostly_one(search_, members, kept.bytes)) return;
+    // The one that has most of it is looked at for itself, or has grown where it stands.
+    const NodeId one = mostly_one(search_, members, kept.bytes);
+    if (kept.bytes < fewest_bytes_ || (!to_compare_ && one != kNoNode)) return;
     std::vector<NodeId> path = search_.path_to(n);
     if (path.empty()) return;
     const std::uint64_t entries = search_.values().length(search_.address(n)).value_or(0);
@@ -199,6 +217,9 @@ class ContainerSearch {
     Suspect s{.pattern = "unbounded-cache", .node = n, .bytes = kept.bytes};
     s.objects = nested ? nested->items : entries;
     s.owner = search_.owner_of(path);
+    const bool attributes = search_.labels().is_namespace(n);
+    if (constexpr std::string_view kDict = ".__dict__"; attributes && s.owner.ends_with(kDict))
+      s.owner.resize(s.owner.size() - kDict.size());
     const KnownCure* const known = find_cure(search_, path, s.owner, members);
     const bool much = kept.bytes >= search_.heap_bytes() / kMuchOfKnown;
     if (!(known && much) && is_bounded(n, path, kept.bytes, entries)) return;
@@ -209,15 +230,23 @@ class ContainerSearch {
     // A library's own tables are as large as they are, unless they are much of the heap or grow.
     const bool of_library = origin != Origin::kApplication && !is_of_application(contents) &&
                             !(known && much) && kept.bytes < search_.heap_bytes() / kMuchOfLibrary;
-    s.only_if_grown = hidden || of_library;
+    s.only_if_grown = hidden || of_library || one != kNoNode;
     if (s.only_if_grown != to_compare_) return;
     if (hidden) {
       const NodeId among = search_.collection_on(path);
       s.among = search_.address(among);
       s.siblings = search_.values().length(s.among).value_or(0);
     }
-    tell(s, nested, entries, path, known, origin);
+    tell(s, nested, entries, path, known, origin, contents);
+    if (one != kNoNode) s.evidence += "; most of it is in one of them" + where_in(n, one);
     found.push_back({std::move(s), std::move(path)});
+  }
+
+  // ", [3]", as the container calls it.
+  std::string where_in(NodeId container, NodeId member) const {
+    for (const Labels::Label& label : search_.labels().between(container, member))
+      if (!label.text.empty()) return ", " + label.text;
+    return {};
   }
 
   // By a bound that it will meet: one of ten million entries of 20 kB each is none.
@@ -233,17 +262,22 @@ class ContainerSearch {
   }
 
   void tell(Suspect& s, const std::optional<NestedContents>& nested, std::uint64_t entries,
-            const std::vector<NodeId>& path, const KnownCure* known, Origin origin) const {
+            const std::vector<NodeId>& path, const KnownCure* known, Origin origin,
+            const Contents& contents) const {
     s.evidence = nested ? nested->words
-                        : search_.type_name(s.node) + " of " + format_count(entries, "entry", "entries") +
-                              ", " + contents_in_words(search_, s.node);
+                 : search_.labels().is_namespace(s.node)
+                     ? "an object of " + format_count(entries, "attribute", "attributes") + ", " +
+                           contents_in_words(search_, s.node)
+                     : search_.type_name(s.node) + " of " + format_count(entries, "entry", "entries") + ", " +
+                           contents_in_words(search_, s.node);
     const auto bound = bound_of(search_, s.node, path);
-    s.evidence += known && known->says ? std::string("; ") + known->says
+    s.evidence += known && known->says               ? std::string("; ") + known->says
+                  : contents.weak * 3 > contents.all ? "; it holds its values weakly"
                   : bound ? "; its bound, " + format_count(*bound) + ", is more than memory will hold"
                           : "; nothing that can be seen bounds it";
     if (s.bytes > 2 * search_.dominators().retained_bytes(s.node))
       s.evidence += "; most of what is in it is held elsewhere too";
-    s.cure = known ? known->cure : cure_of(search_, path, s.owner, origin);
+    s.cure = known ? known->cure : cure_of(search_, path, s.owner, origin, contents);
     const std::vector<NodeId> values = values_of(search_, s.node);
     s.examples.assign(values.begin(),
                       values.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(values.size(), 3)));

@@ -375,6 +375,13 @@ void find_missing_slots(const LeakSearch& search, Suspects& found) {
   }
 }
 
+// A dict that a module has its names in, sys.modules or the interned strings: C code that keeps it too, as
+// that of Cython's modules, keeps nothing alive by that.
+static bool is_the_interpreters(const LeakSearch& search, NodeId n) {
+  return search.type_of(n).flags & kTpDictSubclass &&
+         (search.is_structure(n) || is_interned_table(search.objects(), search.address(n)));
+}
+
 void find_native_references(const LeakSearch& search, Suspects& found) {
   constexpr std::uint64_t kMany = 500;
   for (const auto& [name, count] : search.clues().held.by_type) {
@@ -382,7 +389,8 @@ void find_native_references(const LeakSearch& search, Suspects& found) {
       continue;
     std::vector<NodeId> counted;
     for (const NodeId n : search.nodes_of(name))
-      if (search.clues().held.held[index(n)] && !is_lost(search, n)) counted.push_back(n);
+      if (search.clues().held.held[index(n)] && !is_lost(search, n) && !is_the_interpreters(search, n))
+        counted.push_back(n);
     if (counted.size() < kMany) continue;
     const LeakSearch::Kept kept = search.retained_by_set(counted);
     if (kept.bytes < worth_telling(search)) continue;

@@ -271,4 +271,16 @@ std::string edge_label(TypeTable& types, const Edge& edge, bool in_namespace) {
          "]";
 }
 
+bool is_interned_table(const Objects& objects, Address dict) {
+  constexpr int kLooked = 64;
+  if (!(objects.flags_of(dict) & kTpDictSubclass)) return false;
+  int met = 0;
+  bool is = true;
+  objects.each_item(dict, [&](Address key, Address value) {
+    is = key == value && objects.flags_of(key) & kTpUnicodeSubclass;
+    return is && ++met < kLooked;
+  });
+  return is && met == kLooked;
+}
+
 }  // namespace heapglass

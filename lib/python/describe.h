@@ -20,4 +20,8 @@ std::string edge_label(TypeTable& types, const Edge& edge, bool in_namespace);
 // A str as Python would write it, cut to `limit` code points.
 std::string quoted(const std::string& text, std::size_t limit);
 
+// Is it the interpreter's dict of interned strings: {s: s, ...}, with many? To 3.11 only a static variable
+// without a symbol leads there.
+bool is_interned_table(const Objects& objects, Address dict);
+
 }  // namespace heapglass

@@ -1,0 +1,91 @@
+#include "lib/leaks/growing_owners.h"
+
+#include <algorithm>
+
+#include "lib/leaks/suspect_growth.h"
+#include "lib/python/describe.h"
+
+namespace heapglass {
+namespace {
+
+constexpr std::uint64_t kFewestBytes = 65'536;
+constexpr std::uint64_t kPartOfAll = 10;  // of all growth, one part in so many
+
+// "app.cache" and "app.cache['k']", but not "app.cache2".
+bool is_part_of(const std::string& path, const std::string& whole) {
+  if (!path.starts_with(whole)) return false;
+  return path.size() == whole.size() || path[whole.size()] == '.' || path[whole.size()] == '[';
+}
+
+bool is_suspected(const std::vector<Suspect>& suspects, const std::string& path) {
+  return std::any_of(suspects.begin(), suspects.end(), [&](const Suspect& s) {
+    return s.growth && s.growth->is && (is_part_of(path, s.owner) || is_part_of(s.owner, path));
+  });
+}
+
+std::uint64_t bytes_of(const OwnerSums& sums, const std::string& path) {
+  const auto at = sums.find(path);
+  return at == sums.end() ? 0 : at->second.bytes;
+}
+
+SuspectGrowth growth_of(const std::string& path, const OwnerSum& now, const std::vector<OwnerSums>& before) {
+  const auto first = before[0].find(path);
+  const OwnerSum then = first == before[0].end() ? OwnerSum{} : first->second;
+  SuspectGrowth growth{.bytes = static_cast<std::int64_t>(now.bytes - then.bytes),
+                       .objects = static_cast<std::int64_t>(now.objects - then.objects),
+                       .is = true,
+                       .looks = static_cast<int>(before.size())};
+  for (std::size_t i = 0; i < before.size(); ++i)
+    growth.grew +=
+        (i + 1 < before.size() ? bytes_of(before[i + 1], path) : now.bytes) > bytes_of(before[i], path);
+  return growth;
+}
+
+}  // namespace
+
+OwnerSums sums_of(const Owners& owners) {
+  OwnerSums sums;
+  for (const Owner& owner : owners.owners) {
+    OwnerSum& sum = sums[owner.path];
+    sum.objects += owner.objects;
+    sum.bytes += owner.bytes;
+  }
+  return sums;
+}
+
+void add_growing_owners(const LeakSearch& search, const Owners& last, const std::vector<OwnerSums>& before,
+                        std::vector<Suspect>& suspects) {
+  if (before.empty()) return;
+  const OwnerSums now = sums_of(last);
+  std::uint64_t grown = 0;
+  for (const auto& [path, sum] : now) grown += sum.bytes - std::min(sum.bytes, bytes_of(before[0], path));
+  const std::uint64_t fewest = std::max(kFewestBytes, grown / kPartOfAll);
+  const std::size_t known = suspects.size();
+  std::map<std::string, bool> met;
+  for (const Owner& owner : last.owners) {
+    // What is called by no object is C code, garbage, a thread as a whole.
+    if (owner.node == kNoNode || !met.try_emplace(owner.path).second) continue;
+    const OwnerSum& sum = now.at(owner.path);
+    if (sum.bytes < bytes_of(before[0], owner.path) + fewest || is_suspected(suspects, owner.path)) continue;
+    // The names are whoever's uses them.
+    if (is_interned_table(search.objects(), search.address(owner.node))) continue;
+    Suspect s{.pattern = "growing-owner", .node = owner.node, .owner = owner.path, .bytes = sum.bytes};
+    s.retained = search.dominators().retained_bytes(owner.node);
+    s.objects = sum.objects;
+    // A class has the names of its instances' attributes up to 3.10, which are theirs.
+    s.certainty = search.type_of(owner.node).flags & kTpTypeSubclass ? 0.1 : 0.6;
+    s.growth = growth_of(owner.path, sum, before);
+    s.evidence =
+        owner.what + ": " + format_count(sum.objects, "object", "objects") + " hang in it" +
+        (s.growth->objects > 0 ? std::string() : ", as many as before or fewer: what is there has grown");
+    s.cure =
+        "Look at what puts ever more there: heapglass diff tells the types, and heapglass retained what "
+        "keeps "
+        "most now.";
+    s.path = search.path_of(search.path_to(owner.node));
+    suspects.push_back(std::move(s));
+  }
+  if (suspects.size() > known) sort_by_growth(suspects);
+}
+
+}  // namespace heapglass
