@@ -29,10 +29,12 @@ std::string first_mode(const ActionRequest& request) {
   return request.fired.kill_is_near ? "copy" : "auto";
 }
 
-std::vector<std::string> snapshot_words(const GuardRule& rule, pid_t pid, const std::string& freeze,
-                                        const std::string& file) {
+// Of one that is killed soon the time before the stop counts too.
+std::vector<std::string> snapshot_words(const GuardRule& rule, bool kill_is_near, pid_t pid,
+                                        const std::string& freeze, const std::string& file) {
   std::vector<std::string> words{"", "snapshot", std::to_string(pid), "-o", file, "--freeze", freeze};
   if (rule.pause.count() > 0) words.insert(words.end(), {"--max-pause", std::to_string(rule.pause.count())});
+  if (kill_is_near) words.insert(words.end(), {"--nice", "0"});
   if (rule.values == "none")
     words.emplace_back("--no-values");
   else if (rule.values != "all")
@@ -160,6 +162,10 @@ void Actions::start_capture(Capture& capture, Monotonic now) {
   next_capture(capture, now);
 }
 
+std::vector<std::pair<std::string, std::string>> Actions::limits() const {
+  return {{"HEAPGLASS_LONGEST_FILE", std::to_string(files_.share())}};
+}
+
 void Actions::next_capture(Capture& capture, Monotonic now) {
   const ActionRequest& request = capture.request;
   for (; capture.at < capture.processes.size() && capture.good < request.rule->largest; ++capture.at) {
@@ -170,10 +176,9 @@ void Actions::next_capture(Capture& capture, Monotonic now) {
                                     std::time(nullptr)) +
                    (request.is_baseline ? "-baseline" : "");
     if (start(capture.running,
-              {.words = snapshot_words(*request.rule, process.pid, capture.freeze,
+              {.words = snapshot_words(*request.rule, request.fired.kill_is_near, process.pid, capture.freeze,
                                        files_.path(capture.base + ".hg")),
-               .environment = {},
-               .longest_file = files_.share()},
+               .environment = limits()},
               *request.rule, request.subject, now, 0))
       return;
     break;
@@ -238,6 +243,7 @@ ChildProgram Actions::hook_of(const Sequel& sequel) const {
                           {"HEAPGLASS_SNAPSHOT", keeps ? path(sequel.base + ".hg") : ""},
                           {"HEAPGLASS_REPORT", path(sequel.report)},
                           {"HEAPGLASS_DIFF", path(sequel.diff)}},
+          .is_ordinary = true,
           .keeps_errors = false};
 }
 
@@ -245,7 +251,7 @@ ChildProgram Actions::hook_of(const Sequel& sequel) const {
 bool Actions::start_step(Sequel& sequel, Monotonic now) {
   const GuardRule& rule = *sequel.request.rule;
   const std::string snapshot = files_.path(sequel.base + ".hg");
-  ChildProgram program{.words = {}, .environment = {}, .longest_file = files_.share()};
+  ChildProgram program{.words = {}, .environment = limits(), .is_ordinary = true};
   if (sequel.step == 1 && rule.report) {
     program.words = {"", "report", snapshot, "-o", files_.path(sequel.base + ".html")};
   } else if (sequel.step == 2 && rule.diff) {

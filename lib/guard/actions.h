@@ -87,6 +87,7 @@ class Actions {
   void next_step(Sequel& sequel, Monotonic now);
   bool start_step(Sequel& sequel, Monotonic now);
   ChildProgram hook_of(const Sequel& sequel) const;
+  std::vector<std::pair<std::string, std::string>> limits() const;  // as environment
   void make_room();
   std::set<std::string> in_use() const;
   void save(const GuardRule& rule, const std::string& subject);

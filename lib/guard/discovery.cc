@@ -62,7 +62,7 @@ bool ProcessFilter::fits(const GuardRule& rule, pid_t pid) {
 }
 
 std::vector<ActionTarget> action_targets(const GuardRule& rule, const std::vector<pid_t>& pids,
-                                  ProcessFilter& filter) {
+                                         ProcessFilter& filter) {
   std::vector<ActionTarget> out;
   for (const pid_t pid : pids) {
     ProcStat stat;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <ctime>
 #include <ostream>
 
@@ -38,6 +39,14 @@ void take_many_descriptors() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// Where this is permitted: on a machine that is short of memory others are busy too. What it starts gives
+// this up.
+void raise_priority() {
+  constexpr int kSteps = -10;
+  errno = 0;
+  if (getpriority(PRIO_PROCESS, 0) > kSteps && errno == 0) setpriority(PRIO_PROCESS, 0, kSteps);
+}
+
 bool any_without_groups(const GuardRules& rules) {
   return std::any_of(rules.rules.begin(), rules.rules.end(),
                      [](const GuardRule& each) { return !each.watches_groups(); });
@@ -56,6 +65,7 @@ Guard::Guard(const GuardRules& rules, std::ostream& log)
           },
           [this](const ActionRequest& request, std::size_t good) { end_of_action(request, good); }) {
   take_many_descriptors();
+  raise_priority();
   wake_ups_.add(signals_.descriptor(), kSignal);
   wake_ups_.add(changes_.descriptor(), kChange);
 }

@@ -20,7 +20,7 @@ namespace {
 
 // Between fork and execve: nothing that allocates.
 [[noreturn]] void become(char* const* argv, char* const* environment, pid_t parent, int said,
-                         std::uint64_t longest_file) {
+                         bool is_ordinary) {
   prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (getppid() != parent) _exit(127);
   setpgid(0, 0);
@@ -28,11 +28,7 @@ namespace {
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
   for (const int each : {SIGTERM, SIGINT, SIGHUP, SIGPIPE}) signal(each, SIG_DFL);
-  if (longest_file) {
-    const rlimit limit{longest_file, longest_file};
-    setrlimit(RLIMIT_FSIZE, &limit);
-    signal(SIGXFSZ, SIG_IGN);  // the write fails instead, which is told
-  }
+  if (is_ordinary && getpriority(PRIO_PROCESS, 0) < 0) setpriority(PRIO_PROCESS, 0, 0);
   const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
   dup2(null, STDIN_FILENO);
   dup2(said >= 0 ? said : STDERR_FILENO, STDOUT_FILENO);
@@ -68,7 +64,7 @@ RunningChild::RunningChild(const ChildProgram& program) {
   pid_ = fork();
   if (pid_ < 0)
     throw Error(ErrorKind::kUnreachable, std::string("cannot start a process: ") + std::strerror(errno));
-  if (pid_ == 0) become(argv.data(), envp.data(), parent, said_.get(), program.longest_file);
+  if (pid_ == 0) become(argv.data(), envp.data(), parent, said_.get(), program.is_ordinary);
   setpgid(pid_, pid_);
   pidfd_ = FileDescriptor(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
   if (!pidfd_) {

@@ -3,7 +3,6 @@
 
 #include <sys/types.h>
 
-#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,7 +14,7 @@ namespace heapglass {
 struct ChildProgram {
   std::vector<std::string> words;  // the first is the program; "" is this program itself
   std::vector<std::pair<std::string, std::string>> environment;  // beside ours
-  std::uint64_t longest_file = 0;                                // that it may write; 0: any
+  bool is_ordinary = false;                                      // of no higher priority than others
   bool keeps_errors = true;  // its standard output and error are kept, not ours
 };
 
