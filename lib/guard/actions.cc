@@ -183,7 +183,10 @@ void Actions::next_capture(Capture& capture, Monotonic now) {
       return;
     break;
   }
-  if (capture.processes.empty()) log_(*request.rule, request.subject, "no process is there to look at");
+  if (capture.good + capture.failed == 0)
+    log_(*request.rule, request.subject,
+         capture.processes.empty() ? "no process is there that the rule is for"
+                                   : "no process there runs a Python");
   done_(request, capture.good);
 }
 
@@ -204,6 +207,7 @@ void Actions::take_capture(Capture& capture, int code, Monotonic now) {
   ++capture.at;
   if (code == kExitDone && is_another(process)) {
     files_.remove(name);
+    ++capture.failed;
     log_(*request.rule, request.subject,
          of + "it ended, and its pid was given to another process: " + name + " is removed");
   } else if (code == kExitDone) {
@@ -226,6 +230,7 @@ void Actions::take_capture(Capture& capture, int code, Monotonic now) {
                           .has_snapshot = true});
   } else if (code != kExitNoPython || request.directory.empty()) {
     ++counts.failures;
+    ++capture.failed;
     log_(*request.rule, request.subject, of + after_words(capture.running, code));
   }
   next_capture(capture, now);

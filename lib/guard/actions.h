@@ -61,7 +61,7 @@ class Actions {
   struct Capture {
     ActionRequest request;
     std::vector<ActionTarget> processes;
-    std::size_t at = 0, good = 0;
+    std::size_t at = 0, good = 0, failed = 0;
     std::string freeze;  // of the attempt that runs
     std::string base;    // name of its files, without ending
     Running running;
