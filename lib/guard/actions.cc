@@ -19,6 +19,12 @@ constexpr Monotonic kToEnd{
 constexpr int kExitDone = 0, kExitNoPython = static_cast<int>(ErrorKind::kNotPython),
               kExitUnreachable = static_cast<int>(ErrorKind::kUnreachable);
 
+constexpr std::size_t kMostCopies = 16;
+constexpr std::uint64_t kAnswerBytes = 32 << 20;  // of a report or a diff
+
+// That a snapshot of so much memory may take: mostly it is a tenth.
+std::uint64_t file_bytes(std::uint64_t memory) { return memory + memory / 4 + (std::uint64_t{4} << 20); }
+
 bool needs_snapshot(const ActionRequest& request) {
   return request.is_baseline || request.rule->snapshot || request.rule->report || request.rule->diff;
 }
@@ -84,24 +90,44 @@ std::set<std::string> Actions::in_use() const {
   return out;
 }
 
+std::uint64_t Actions::reserved() const {
+  std::uint64_t out = sequels_.empty() ? 0 : sequels_.front().running.disk;
+  for (const Capture& each : captures_) out += each.running.disk;
+  return out;
+}
+
 void Actions::make_room() {
-  const std::size_t writers = captures_.size() + (sequels_.empty() ? 0 : 1);
-  for (const std::string& name : files_.make_room(std::max<std::size_t>(writers, 1), in_use()))
+  for (const std::string& name : files_.make_room(reserved(), in_use()))
     log_(rules_.rules.front(), "", "removed " + name + ", the oldest, to stay within 'disk'");
 }
 
-bool Actions::start(Running& running, ChildProgram program, const GuardRule& rule, const std::string& subject,
-                    Monotonic now, std::uint64_t index) {
+// Captures while processes are stopped, copies while they are decoded, and files: each has its budget. One
+// may always start.
+bool Actions::may_start_one() const {
+  std::uint64_t stopping = 0, copies = waiting_.front().bytes;
+  for (const Capture& each : captures_) {
+    stopping += !each.running.has_captured;
+    copies += each.running.memory;
+  }
+  return captures_.empty() ||
+         (stopping < rules_.at_once && captures_.size() < kMostCopies && copies <= rules_.memory &&
+          reserved() + files_.room_of(file_bytes(waiting_.front().bytes)) <= rules_.disk);
+}
+
+bool Actions::start(Running& running, ChildProgram program, const ActionRequest& request, Monotonic now) {
+  make_room();
+  if (running.disk) program.environment.emplace_back("HEAPGLASS_LONGEST_FILE", std::to_string(running.disk));
   try {
     running.child = RunningChild(program);
   } catch (const Error& error) {
-    ++counts_[&rule].failures;
-    log_(rule, subject, error.what());
+    ++counts_[request.rule].failures;
+    log_(*request.rule, request.subject, error.what());
     return false;
   }
-  running.deadline = now + rule.time;
-  running.is_late = false;
-  wake_ups_.add(running.child.descriptor(), token_ | index);
+  running.deadline = now + request.rule->time;
+  running.is_late = running.has_captured = false;
+  wake_ups_.add(running.child.descriptor(), token_);
+  if (running.child.told_descriptor() >= 0) wake_ups_.add(running.child.told_descriptor(), token_);
   return true;
 }
 
@@ -131,7 +157,12 @@ void Actions::step(Monotonic now) {
     if (code >= 0) take_capture(*at, code, now);
     at = at->running.child.runs() ? std::next(at) : captures_.erase(at);
   }
-  while (!waiting_.empty() && captures_.size() < rules_.at_once) {
+  for (Capture& each : captures_)
+    if (each.running.child.take_told()) {
+      each.running.has_captured = true;
+      each.running.child.lower_priority();
+    }
+  while (!waiting_.empty() && may_start_one()) {
     captures_.push_back({.request = std::move(waiting_.front()), .processes = {}});
     waiting_.pop_front();
     start_capture(captures_.back(), now);
@@ -158,12 +189,7 @@ void Actions::start_capture(Capture& capture, Monotonic now) {
     sequels_.push_back({.request = request, .pid = pid, .base = {}, .before = {}, .report = {}, .diff = {}});
     return done_(request, 1);
   }
-  make_room();
   next_capture(capture, now);
-}
-
-std::vector<std::pair<std::string, std::string>> Actions::limits() const {
-  return {{"HEAPGLASS_LONGEST_FILE", std::to_string(files_.share())}};
 }
 
 void Actions::next_capture(Capture& capture, Monotonic now) {
@@ -175,11 +201,14 @@ void Actions::next_capture(Capture& capture, Monotonic now) {
     capture.base = expand_file_name(request.rule->file_name, request.rule->name, request.subject, process.pid,
                                     std::time(nullptr)) +
                    (request.is_baseline ? "-baseline" : "");
+    capture.running.memory = request.bytes;
+    capture.running.disk = files_.room_of(file_bytes(request.bytes));
     if (start(capture.running,
               {.words = snapshot_words(*request.rule, request.fired.kill_is_near, process.pid, capture.freeze,
                                        files_.path(capture.base + ".hg")),
-               .environment = limits()},
-              *request.rule, request.subject, now, 0))
+               .environment = {},
+               .tells = true},
+              request, now))
       return;
     break;
   }
@@ -256,7 +285,7 @@ ChildProgram Actions::hook_of(const Sequel& sequel) const {
 bool Actions::start_step(Sequel& sequel, Monotonic now) {
   const GuardRule& rule = *sequel.request.rule;
   const std::string snapshot = files_.path(sequel.base + ".hg");
-  ChildProgram program{.words = {}, .environment = limits(), .is_ordinary = true};
+  ChildProgram program{.words = {}, .environment = {}, .is_ordinary = true};
   if (sequel.step == 1 && rule.report) {
     program.words = {"", "report", snapshot, "-o", files_.path(sequel.base + ".html")};
   } else if (sequel.step == 2 && rule.diff) {
@@ -271,8 +300,8 @@ bool Actions::start_step(Sequel& sequel, Monotonic now) {
   } else {
     return false;
   }
-  make_room();
-  return start(sequel.running, std::move(program), rule, sequel.request.subject, now, 1);
+  sequel.running.disk = sequel.step == 3 ? 0 : files_.room_of(kAnswerBytes);
+  return start(sequel.running, std::move(program), sequel.request, now);
 }
 
 void Actions::next_step(Sequel& sequel, Monotonic now) {

@@ -23,8 +23,9 @@ struct ActionRequest {
   const GuardRule* rule = nullptr;
   std::string subject;    // as Watched::name()
   std::string directory;  // of a group; empty: one process
-  ActionTarget process;      // that one
+  ActionTarget process;   // that one
   Watched::Fired fired;
+  std::uint64_t bytes = 0;  // used memory
   bool is_baseline = false;
 };
 
@@ -57,6 +58,8 @@ class Actions {
     RunningChild child;
     Monotonic deadline{};
     bool is_late = false;
+    std::uint64_t disk = 0, memory = 0;  // that it may take
+    bool has_captured = false;           // its process runs again
   };
   struct Capture {
     ActionRequest request;
@@ -77,8 +80,7 @@ class Actions {
     Running running;
   };
 
-  bool start(Running& running, ChildProgram program, const GuardRule& rule, const std::string& subject,
-             Monotonic now, std::uint64_t index);
+  bool start(Running& running, ChildProgram program, const ActionRequest& request, Monotonic now);
   int take_end(Running& running, Monotonic now);  // -1: it still runs
   void start_capture(Capture& capture, Monotonic now);
   void next_capture(Capture& capture, Monotonic now);
@@ -87,7 +89,8 @@ class Actions {
   void next_step(Sequel& sequel, Monotonic now);
   bool start_step(Sequel& sequel, Monotonic now);
   ChildProgram hook_of(const Sequel& sequel) const;
-  std::vector<std::pair<std::string, std::string>> limits() const;  // as environment
+  bool may_start_one() const;
+  std::uint64_t reserved() const;
   void make_room();
   std::set<std::string> in_use() const;
   void save(const GuardRule& rule, const std::string& subject);

@@ -71,7 +71,8 @@ std::vector<ActionTarget> action_targets(const GuardRule& rule, const std::vecto
     std::istringstream pages(proc_file(pid, "statm"));
     std::uint64_t size = 0, resident = 0;
     pages >> size >> resident;
-    if (resident > 0) out.push_back({pid, stat.start_time, resident});
+    if (resident > 0)
+      out.push_back({pid, stat.start_time, resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE))});
   }
   std::stable_sort(out.begin(), out.end(),
                    [](const ActionTarget& a, const ActionTarget& b) { return a.rss > b.rss; });

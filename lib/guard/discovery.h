@@ -32,7 +32,7 @@ struct ActionTarget {
 };
 // Those of `pids` that fit, by RSS, the largest first, without guard itself.
 std::vector<ActionTarget> action_targets(const GuardRule& rule, const std::vector<pid_t>& pids,
-                                  ProcessFilter& filter);
+                                         ProcessFilter& filter);
 bool is_still(const ActionTarget& candidate);
 bool is_another(const ActionTarget& candidate);  // the pid is another process' now
 

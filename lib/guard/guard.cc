@@ -233,6 +233,7 @@ ActionRequest Guard::request_of(const Watched& watched, Watched::Fired fired, bo
                     .directory = {},
                     .process = {},
                     .fired = std::move(fired),
+                    .bytes = watched.last().used,
                     .is_baseline = is_baseline};
   if (watched.is_group()) {
     out.directory = watched.name();

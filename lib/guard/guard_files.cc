@@ -123,9 +123,9 @@ void GuardFiles::remove(const std::string& name) {
   ledger_.removed(name);
 }
 
-std::vector<std::string> GuardFiles::make_room(std::size_t writers, const std::set<std::string>& in_use) {
+std::vector<std::string> GuardFiles::make_room(std::uint64_t reserved, const std::set<std::string>& in_use) {
   std::vector<std::string> removed;
-  const std::uint64_t most = rules_.disk - std::min(rules_.disk, writers * share());
+  const std::uint64_t most = rules_.disk - std::min(rules_.disk, reserved);
   std::uint64_t taken = bytes();
   struct stat about {};
   const std::vector<Ledger::File> files = ledger_.files();

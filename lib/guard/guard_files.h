@@ -1,6 +1,7 @@
 // The folder of guard: its lock, its state, and how much of the disk its files take.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <ctime>
 #include <set>
@@ -27,11 +28,10 @@ class GuardFiles {
   // Written whole or not at all; why it could not be, else empty.
   std::string save() const;
 
-  // The most that one file may take.
-  std::uint64_t share() const { return rules_.disk / (rules_.at_once + 2); }
-  // Removes the oldest files, but none of `in_use`, until `writers` files of that size have room; their
-  // names.
-  std::vector<std::string> make_room(std::size_t writers, const std::set<std::string>& in_use);
+  // The most that a file may take of which `expected` bytes are expected.
+  std::uint64_t room_of(std::uint64_t expected) const { return std::min(rules_.disk / 4, expected); }
+  // Removes the oldest files, but none of `in_use`, until `reserved` more bytes fit in 'disk'; their names.
+  std::vector<std::string> make_room(std::uint64_t reserved, const std::set<std::string>& in_use);
   std::uint64_t bytes() const;  // of all files
   void remove(const std::string& name);
 

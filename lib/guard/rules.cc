@@ -193,6 +193,7 @@ class Parser {
   void take_global() {
     static constexpr Key kKeys[] = {{"folder", &Parser::take_folder},
                                     {"disk", &Parser::take_disk},
+                                    {"memory", &Parser::take_memory},
                                     {"at-once", &Parser::take_at_once},
                                     {"gauge", &Parser::take_gauge}};
     take_by(kKeys, "above the first [rule]");
@@ -241,7 +242,8 @@ class Parser {
 
   void take_folder() { out_.folder = path(); }
   void take_disk() { out_.disk = size(1'000'000); }
-  void take_at_once() { out_.at_once = count_of(value_, 1, 3); }
+  void take_memory() { out_.memory = size(1'000'000); }
+  void take_at_once() { out_.at_once = count_of(value_, 1, 16); }
   void take_gauge() {
     out_.gauge = path();
     if (!out_.gauge.ends_with(".prom"))

@@ -180,7 +180,7 @@ TEST(GuardRules, NameWhatIsWrongAboveTheRules) {
       {"foldr = /f", "rules:1: there is no key 'foldr' above the first [rule]", "did you mean folder"},
       {"folder = /f\ndisk = 5kB", "rules:2: 'disk' is '5kB', which is too little", "1000000B"},
       {"folder = /f\ndisk = much", "'disk' is 'much', which is no size", "500MB"},
-      {"folder = /f\nat-once = 4", "'at-once' is '4'", "1 to 3"},
+      {"folder = /f\nat-once = 40", "'at-once' is '40'", "1 to 16"},
       {"folder = /f\ngauge = /x/y.txt", "'gauge' is '/x/y.txt'", ".prom"},
       {"when = rss > 1B", "there is no key 'when' above the first [rule]", "folder, disk"},
   };

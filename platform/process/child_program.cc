@@ -18,8 +18,10 @@
 namespace heapglass {
 namespace {
 
+constexpr int kTellBy = 3;
+
 // Between fork and execve: nothing that allocates.
-[[noreturn]] void become(char* const* argv, char* const* environment, pid_t parent, int said,
+[[noreturn]] void become(char* const* argv, char* const* environment, pid_t parent, int said, int tell,
                          bool is_ordinary) {
   prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (getppid() != parent) _exit(127);
@@ -33,6 +35,10 @@ namespace {
   dup2(null, STDIN_FILENO);
   dup2(said >= 0 ? said : STDERR_FILENO, STDOUT_FILENO);
   if (said >= 0) dup2(said, STDERR_FILENO);
+  if (tell >= 0) {
+    if (tell != kTellBy) dup2(tell, kTellBy);
+    fcntl(kTellBy, F_SETFD, 0);
+  }
   execve(argv[0], argv, environment);
   const char text[] = "heapglass: cannot start the program\n";
   (void)!write(STDERR_FILENO, text, sizeof text - 1);
@@ -54,6 +60,15 @@ RunningChild::RunningChild(const ChildProgram& program) {
   if (words.front().empty()) words.front() = own_program();
   for (char** each = environ; *each; ++each) environment.emplace_back(*each);
   for (const auto& [name, value] : program.environment) environment.push_back(name + "=" + value);
+  FileDescriptor tell;
+  if (program.tells) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0) {
+      told_ = FileDescriptor(ends[0]);
+      tell = FileDescriptor(ends[1]);
+      environment.push_back("HEAPGLASS_CAPTURED_FD=" + std::to_string(kTellBy));
+    }
+  }
   std::vector<char*> argv, envp;
   for (std::string& each : words) argv.push_back(each.data());
   for (std::string& each : environment) envp.push_back(each.data());
@@ -64,7 +79,7 @@ RunningChild::RunningChild(const ChildProgram& program) {
   pid_ = fork();
   if (pid_ < 0)
     throw Error(ErrorKind::kUnreachable, std::string("cannot start a process: ") + std::strerror(errno));
-  if (pid_ == 0) become(argv.data(), envp.data(), parent, said_.get(), program.is_ordinary);
+  if (pid_ == 0) become(argv.data(), envp.data(), parent, said_.get(), tell.get(), program.is_ordinary);
   setpgid(pid_, pid_);
   pidfd_ = FileDescriptor(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
   if (!pidfd_) {
@@ -85,17 +100,33 @@ RunningChild::~RunningChild() {
 }
 
 RunningChild::RunningChild(RunningChild&& other) noexcept
-    : pid_(std::exchange(other.pid_, -1)), pidfd_(std::move(other.pidfd_)), said_(std::move(other.said_)) {}
+    : pid_(std::exchange(other.pid_, -1)),
+      pidfd_(std::move(other.pidfd_)),
+      said_(std::move(other.said_)),
+      told_(std::move(other.told_)) {}
 
 RunningChild& RunningChild::operator=(RunningChild&& other) noexcept {
   std::swap(pid_, other.pid_);
   std::swap(pidfd_, other.pidfd_);
   std::swap(said_, other.said_);
+  std::swap(told_, other.told_);
   return *this;
 }
 
 void RunningChild::end(int signal) const {
   if (pid_ > 0) kill(-pid_, signal);
+}
+
+void RunningChild::lower_priority() const {
+  constexpr int kSteps = 10;
+  if (pid_ > 0) setpriority(PRIO_PGRP, static_cast<id_t>(pid_), kSteps);
+}
+
+bool RunningChild::take_told() {
+  char byte = 0;
+  const ssize_t got = told_ ? read(told_.get(), &byte, 1) : -1;
+  if (got >= 0) told_ = FileDescriptor();
+  return got == 1;
 }
 
 int RunningChild::reap() {
