@@ -8,6 +8,7 @@
 
 #include "cmd/command.h"
 #include "lib/base/error.h"
+#include "lib/guard/describe_guard.h"
 #include "lib/report/write_answer.h"
 #include "platform/files/regular_file.h"
 
@@ -32,12 +33,24 @@ int run_guard(const std::vector<std::string>& arguments) {
   if (rules_file.empty())
     throw Error(ErrorKind::kUsage, "guard needs a file of rules",
                 "heapglass guard /etc/heapglass/guard.rules; see heapglass help guard");
-  const GuardRules rules = read_rules(rules_file);
   if (check) {
-    write_document(describe_guard(rules), line.common());
+    write_document(describe_guard(read_rules(rules_file)), line.common());
     return kExitDone;
   }
-  return Guard(rules, std::cerr).run() == SIGINT ? 130 : kExitDone;
+  const auto fault_of_rules = [&]() -> std::string {
+    try {
+      (void)read_rules(rules_file);
+      return {};
+    } catch (const Error& error) {
+      return error.what() + (error.hint().empty() ? "" : " (" + error.hint() + ")");
+    }
+  };
+  int signal = SIGHUP;
+  while (signal == SIGHUP) {
+    const GuardRules rules = read_rules(rules_file);
+    signal = Guard(rules, std::cerr).run(fault_of_rules);
+  }
+  return signal == SIGINT ? 130 : kExitDone;
 }
 
 }  // namespace heapglass

@@ -185,7 +185,7 @@ TEST_F(Guard, SnapshotReportDiffHookAndGauge) {
   for (const auto& each : std::filesystem::directory_iterator(folder_.path()))
     if (each.path().filename().string().starts_with("told-word-")) told = file_text(each.path());
   for (const char* const part : {"HEAPGLASS_RULE=shop\n", "HEAPGLASS_TRIGGER=memory > 90%\n",
-                                  "HEAPGLASS_REASON=95.0 MB of 100 MB are used\n"})
+                                 "HEAPGLASS_REASON=95.0 MB of 100 MB are used\n"})
     EXPECT_NE(told.find(part), std::string::npos) << told;
   EXPECT_NE(told.find("HEAPGLASS_PID=" + target.target() + "\n"), std::string::npos) << told;
 }
@@ -411,6 +411,20 @@ TEST_F(Guard, TyposInRulesAreToldWithFileAndLine) {
   EXPECT_EQ(heapglass({"guard"}).status, 2);
   EXPECT_EQ(heapglass({"guard", "/not/there"}).status, 2);
   EXPECT_FALSE(std::filesystem::exists(files()));
+}
+
+TEST_F(Guard, BeginsAnewAtSighupWhereTheRulesAreWhole) {
+  const std::string rule = "[shop]\nuser = 4294967294\nwhen = rss > 1GB\ndo = snapshot\n";
+  const std::string file = rules(rule);
+  RunningGuard guard(file);
+  rules(rule + "colour = red\n");
+  kill(guard.pid(), SIGHUP);
+  ASSERT_TRUE(
+      guard.wait_for("the rules stay as they were: " + file + ":6: there is no key 'colour' in a rule"));
+  rules(rule + "[second]\nuser = 4294967294\nwhen = rss > 1GB\ndo = report\n");
+  kill(guard.pid(), SIGHUP);
+  EXPECT_TRUE(guard.wait_for("guard began: 2 rules"));
+  EXPECT_EQ(guard.end(SIGINT), 130);
 }
 
 TEST_F(Guard, CheckSaysWhatWouldBeWatchedAndWritesNothing) {

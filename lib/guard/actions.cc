@@ -8,17 +8,20 @@
 #include "lib/base/error.h"
 #include "lib/render/numbers.h"
 #include "lib/render/utf8.h"
+#include "platform/process/threads.h"
 
 namespace heapglass {
 namespace {
 
 constexpr Monotonic kNever{std::numeric_limits<std::int64_t>::max()};
+constexpr Monotonic kToFinish{30000};  // of what is captured and not written yet, when guard ends
 constexpr Monotonic kToEnd{
     5000};  // between SIGTERM, at which heapglass removes what is unfinished, and SIGKILL
 
 constexpr int kExitDone = 0, kExitNoPython = static_cast<int>(ErrorKind::kNotPython),
               kExitUnreachable = static_cast<int>(ErrorKind::kUnreachable);
 
+constexpr Monotonic kUrgent{2000};
 constexpr std::size_t kMostCopies = 16;
 constexpr std::uint64_t kAnswerBytes = 32 << 20;  // of a report or a diff
 
@@ -106,7 +109,7 @@ void Actions::make_room() {
 bool Actions::may_start_one() const {
   std::uint64_t stopping = 0, copies = waiting_.front().bytes;
   for (const Capture& each : captures_) {
-    stopping += !each.running.has_captured;
+    stopping += each.running.captured.count() == 0;
     copies += each.running.memory;
   }
   return captures_.empty() ||
@@ -125,7 +128,9 @@ bool Actions::start(Running& running, ChildProgram program, const ActionRequest&
     return false;
   }
   running.deadline = now + request.rule->time;
-  running.is_late = running.has_captured = false;
+  running.is_late = false;
+  running.began = now;
+  running.captured = {};
   wake_ups_.add(running.child.descriptor(), token_);
   if (running.child.told_descriptor() >= 0) wake_ups_.add(running.child.told_descriptor(), token_);
   return true;
@@ -157,11 +162,15 @@ void Actions::step(Monotonic now) {
     if (code >= 0) take_capture(*at, code, now);
     at = at->running.child.runs() ? std::next(at) : captures_.erase(at);
   }
-  for (Capture& each : captures_)
-    if (each.running.child.take_told()) {
-      each.running.has_captured = true;
-      each.running.child.lower_priority();
+  for (Capture& each : captures_) {
+    Running& running = each.running;
+    if (running.child.take_told()) running.captured = now;
+    // Others get their turn, however large it is.
+    if (running.urgent_until != kNever && now >= running.urgent_until) {
+      lower_priority(running.child.pid());
+      running.urgent_until = kNever;
     }
+  }
   while (!waiting_.empty() && may_start_one()) {
     captures_.push_back({.request = std::move(waiting_.front()), .processes = {}});
     waiting_.pop_front();
@@ -201,12 +210,14 @@ void Actions::next_capture(Capture& capture, Monotonic now) {
     capture.base = expand_file_name(request.rule->file_name, request.rule->name, request.subject, process.pid,
                                     std::time(nullptr)) +
                    (request.is_baseline ? "-baseline" : "");
+    capture.running.urgent_until = request.fired.kill_is_near ? now + kUrgent : kNever;
     capture.running.memory = request.bytes;
     capture.running.disk = files_.room_of(file_bytes(request.bytes));
     if (start(capture.running,
               {.words = snapshot_words(*request.rule, request.fired.kill_is_near, process.pid, capture.freeze,
                                        files_.path(capture.base + ".hg")),
                .environment = {},
+               .is_urgent = request.fired.kill_is_near,
                .tells = true},
               request, now))
       return;
@@ -217,6 +228,42 @@ void Actions::next_capture(Capture& capture, Monotonic now) {
          capture.processes.empty() ? "no process is there that the rule is for"
                                    : "no process there runs a Python");
   done_(request, capture.good);
+}
+
+void Actions::take_snapshot(Capture& capture, pid_t pid) {
+  const ActionRequest& request = capture.request;
+  ActionCounts& counts = counts_[request.rule];
+  const std::string name = capture.base + ".hg", of = "process " + std::to_string(pid) + ": ";
+  ++capture.good;
+  ++counts.snapshots;
+  counts.last_snapshot = std::time(nullptr);
+  const Monotonic within = capture.running.captured - capture.running.began;
+  const std::string before = files_.ledger().newest_snapshot(request.rule->name, request.subject);
+  files_.ledger().wrote({request.rule->name, request.subject, name, true});
+  save(*request.rule, request.subject);
+  log_(*request.rule, request.subject,
+       of + "wrote " + name +
+           (within.count() > 0 ? ", captured within " + std::to_string(within.count()) + " ms" : ""));
+  const bool more = request.rule->report || request.rule->diff || !request.rule->run.empty();
+  if (more && !request.is_baseline)
+    sequels_.push_back({.request = request,
+                        .pid = pid,
+                        .base = capture.base,
+                        .before = before,
+                        .report = {},
+                        .diff = {},
+                        .step = 0,
+                        .has_snapshot = true});
+}
+
+// When guard ends.
+void Actions::take_last(Capture& capture, int code) {
+  const ActionTarget process = capture.processes[capture.at];
+  if (code == kExitDone && !is_another(process))
+    take_snapshot(capture, process.pid);
+  else
+    log_(*capture.request.rule, capture.request.subject,
+         "process " + std::to_string(process.pid) + ": not captured: guard ends");
 }
 
 void Actions::take_capture(Capture& capture, int code, Monotonic now) {
@@ -240,23 +287,7 @@ void Actions::take_capture(Capture& capture, int code, Monotonic now) {
     log_(*request.rule, request.subject,
          of + "it ended, and its pid was given to another process: " + name + " is removed");
   } else if (code == kExitDone) {
-    ++capture.good;
-    ++counts.snapshots;
-    counts.last_snapshot = std::time(nullptr);
-    const std::string before = files_.ledger().newest_snapshot(request.rule->name, request.subject);
-    files_.ledger().wrote({request.rule->name, request.subject, name, true});
-    save(*request.rule, request.subject);
-    log_(*request.rule, request.subject, of + "wrote " + name);
-    const bool more = request.rule->report || request.rule->diff || !request.rule->run.empty();
-    if (more && !request.is_baseline)
-      sequels_.push_back({.request = request,
-                          .pid = process.pid,
-                          .base = capture.base,
-                          .before = before,
-                          .report = {},
-                          .diff = {},
-                          .step = 0,
-                          .has_snapshot = true});
+    take_snapshot(capture, process.pid);
   } else if (code != kExitNoPython || request.directory.empty()) {
     ++counts.failures;
     ++capture.failed;
@@ -277,7 +308,7 @@ ChildProgram Actions::hook_of(const Sequel& sequel) const {
                           {"HEAPGLASS_SNAPSHOT", keeps ? path(sequel.base + ".hg") : ""},
                           {"HEAPGLASS_REPORT", path(sequel.report)},
                           {"HEAPGLASS_DIFF", path(sequel.diff)}},
-          .is_ordinary = true,
+
           .keeps_errors = false};
 }
 
@@ -285,7 +316,7 @@ ChildProgram Actions::hook_of(const Sequel& sequel) const {
 bool Actions::start_step(Sequel& sequel, Monotonic now) {
   const GuardRule& rule = *sequel.request.rule;
   const std::string snapshot = files_.path(sequel.base + ".hg");
-  ChildProgram program{.words = {}, .environment = {}, .is_ordinary = true};
+  ChildProgram program{.words = {}, .environment = {}};
   if (sequel.step == 1 && rule.report) {
     program.words = {"", "report", snapshot, "-o", files_.path(sequel.base + ".html")};
   } else if (sequel.step == 2 && rule.diff) {
@@ -334,27 +365,33 @@ void Actions::take_sequel(Sequel& sequel, int code) {
 
 Monotonic Actions::next_deadline() const {
   Monotonic soonest = kNever;
-  for (const Capture& each : captures_) soonest = std::min(soonest, each.running.deadline);
+  for (const Capture& each : captures_)
+    soonest = std::min({soonest, each.running.deadline, each.running.urgent_until});
   if (!sequels_.empty()) soonest = std::min(soonest, sequels_.front().running.deadline);
   return soonest;
 }
 
 void Actions::end_all() {
   waiting_.clear();
-  const auto running = [&] {
-    std::vector<Running*> all;
-    for (Capture& each : captures_) all.push_back(&each.running);
-    if (!sequels_.empty()) all.push_back(&sequels_.front().running);
-    std::erase_if(all, [](const Running* each) { return !each->child.runs(); });
-    return all;
-  };
-  for (Running* const each : running()) each->child.end(SIGTERM);
-  const Monotonic until = time_since_boot() + kToEnd;
-  while (!running().empty() && time_since_boot() < until) {
-    wake_ups_.wait(Monotonic(20));
-    for (Running* const each : running()) each->child.reap();
+  const Monotonic began = time_since_boot();
+  bool is_first = true;
+  for (Monotonic now = began; !captures_.empty() && now < began + kToFinish + kToEnd;
+       now = time_since_boot()) {
+    std::erase_if(captures_, [&](Capture& each) {
+      if (each.running.child.take_told()) each.running.captured = now;
+      const int code = each.running.child.reap();
+      if (code >= 0) take_last(each, code);
+      return code >= 0;
+    });
+    // What has its capture is let finish: there may be no second one.
+    for (const Capture& each : captures_)
+      if ((is_first && each.running.captured.count() == 0) || now > began + kToFinish)
+        each.running.child.end(SIGTERM);
+    is_first = false;
+    if (!captures_.empty()) wake_ups_.wait(Monotonic(20));
   }
   captures_.clear();  // SIGKILL for those that still run
+  if (!sequels_.empty()) sequels_.front().running.child.end(SIGTERM);
   sequels_.clear();
 }
 

@@ -59,7 +59,8 @@ class Actions {
     Monotonic deadline{};
     bool is_late = false;
     std::uint64_t disk = 0, memory = 0;  // that it may take
-    bool has_captured = false;           // its process runs again
+    Monotonic urgent_until = Monotonic::max();
+    Monotonic began{}, captured{};  // its process runs again; 0: not yet
   };
   struct Capture {
     ActionRequest request;
@@ -85,6 +86,8 @@ class Actions {
   void start_capture(Capture& capture, Monotonic now);
   void next_capture(Capture& capture, Monotonic now);
   void take_capture(Capture& capture, int code, Monotonic now);
+  void take_snapshot(Capture& capture, pid_t pid);
+  void take_last(Capture& capture, int code);
   void take_sequel(Sequel& sequel, int code);
   void next_step(Sequel& sequel, Monotonic now);
   bool start_step(Sequel& sequel, Monotonic now);

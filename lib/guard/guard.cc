@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
+#include <cstdio>
 #include <ctime>
 #include <ostream>
 
@@ -14,7 +14,9 @@
 #include "lib/render/openmetrics.h"
 #include "lib/render/output.h"
 #include "lib/render/utf8.h"
+#include "platform/process/cgroups.h"
 #include "platform/process/process.h"
+#include "platform/process/threads.h"
 
 namespace heapglass {
 namespace {
@@ -39,12 +41,9 @@ void take_many_descriptors() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-// Where this is permitted: on a machine that is short of memory others are busy too. What it starts gives
-// this up.
-void raise_priority() {
-  constexpr int kSteps = -10;
-  errno = 0;
-  if (getpriority(PRIO_PROCESS, 0) > kSteps && errno == 0) setpriority(PRIO_PROCESS, 0, kSteps);
+bool is_in(const std::string& directory) {
+  const std::vector<std::string> own = cgroup_directories(getpid(), "memory");
+  return std::find(own.begin(), own.end(), directory) != own.end();
 }
 
 bool any_without_groups(const GuardRules& rules) {
@@ -65,24 +64,38 @@ Guard::Guard(const GuardRules& rules, std::ostream& log)
           },
           [this](const ActionRequest& request, std::size_t good) { end_of_action(request, good); }) {
   take_many_descriptors();
-  raise_priority();
+  raise_priority();  // on a machine that is short of memory others are busy; what it starts gives this up
   wake_ups_.add(signals_.descriptor(), kSignal);
   wake_ups_.add(changes_.descriptor(), kChange);
 }
 
 void Guard::log(const GuardRule* rule, const std::string& subject, const std::string& text) {
-  const std::time_t now = std::time(nullptr);
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
   std::tm utc{};
-  gmtime_r(&now, &utc);
-  char when[32];
-  std::strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &utc);
-  log_ << when << " ";
+  gmtime_r(&now.tv_sec, &utc);
+  char when[32], milliseconds[8];
+  std::strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%S", &utc);
+  std::snprintf(milliseconds, sizeof milliseconds, ".%03dZ", static_cast<int>(now.tv_nsec / 1'000'000));
+  log_ << when << milliseconds << " ";
   if (rule && !subject.empty()) log_ << rule->name << ": " << printable(subject) << ": ";
   log_ << printable(text) << std::endl;
   gauges_changed_ = true;
 }
 
-int Guard::run() {
+// 0: guard goes on.
+int Guard::take_signal(const std::function<std::string()>& may_begin_anew) {
+  const int signal = signals_.take();
+  if (signal == SIGHUP) {
+    const std::string why = may_begin_anew();
+    begins_anew_ = why.empty();
+    if (!why.empty()) log(nullptr, "", "the rules stay as they were: " + why);
+    return 0;
+  }
+  return signal != 0 ? signal : begins_anew_ && actions_.is_idle() ? SIGHUP : 0;
+}
+
+int Guard::run(const std::function<std::string()>& may_begin_anew) {
   log(nullptr, "",
       "guard began: " + std::to_string(rules_.rules.size()) +
           (rules_.rules.size() == 1 ? " rule" : " rules") + ", files in " + rules_.folder);
@@ -97,7 +110,7 @@ int Guard::run() {
     now = time_since_boot();
     const auto tokens = wake_ups_.wait(std::max(next_wake(now) - now, Monotonic(0)));
     take_wakes(tokens, time_since_boot());
-    signal = signals_.take();
+    signal = take_signal(may_begin_anew);
     if (signal != 0) break;
   }
   actions_.end_all();
@@ -115,7 +128,7 @@ void Guard::discover(Monotonic now) {
   for (const auto& [id, watched] : watched_)
     if (!seen.contains(key_of(watched->rule(), watched->name()))) gone.push_back(id);
   for (const Id id : gone)
-    forget(id, watched_.at(id)->is_group() ? "the group is gone" : "it is none of the rule's any more");
+    forget(id, watched_.at(id)->is_group() ? "the group is gone" : "the rule is not for it any more");
   files_.ledger().prune(rules_, now);
   next_discovery_ = now + (any_without_groups(rules_) ? kProcessesAnew : kGroupsAnew);
 }
@@ -175,6 +188,8 @@ void Guard::watch(const GuardRule& rule, std::unique_ptr<Watched> watched) {
   watched->has_baseline = !files_.ledger().newest_snapshot(rule.name, watched->name()).empty();
   by_key_[key_of(rule, watched->name())] = id;
   log(&rule, watched->name(), "is watched");
+  if (watched->is_group() && is_in(watched->name()))
+    log(&rule, watched->name(), "guard itself is in this group: what it copies counts there");
   watched_.emplace(id, std::move(watched));
 }
 
@@ -278,7 +293,8 @@ void Guard::end_of_action(const ActionRequest& request, std::size_t good) {
   if (id != by_key_.end()) watched_.at(id->second)->rearm(time_since_boot() + kRetry);
 }
 
-Monotonic Guard::next_wake(Monotonic) const {
+Monotonic Guard::next_wake(Monotonic now) const {
+  if (begins_anew_ && actions_.is_idle()) return now;
   Monotonic soonest = std::min(next_discovery_, actions_.next_deadline());
   for (const auto& [id, watched] : watched_) {
     soonest = std::min(soonest, watched->next_reading());
@@ -319,61 +335,6 @@ void Guard::write_gauges() {
     log(nullptr, "", std::string("the gauges could not be written: ") + error.what());
     gauges_changed_ = false;
   }
-}
-
-namespace {
-
-void add_watched(const Watched& watched, const ReadingTimes& times, Table& table) {
-  const std::vector<std::string> ways = watched.ways(times);
-  for (std::size_t i = 0; i < ways.size(); ++i) {
-    const MemoryReading last = watched.last();
-    table.rows.push_back({watched.rule().name, watched.name(), watched.rule().triggers[i].text, last.used,
-                          last.limit ? Cell(*last.limit) : Cell(), ways[i]});
-  }
-}
-
-}  // namespace
-
-Document describe_guard(const GuardRules& rules) {
-  Document out;
-  out.fields = {{{"folder", "files in"}, rules.folder},
-                {{"disk", "at most", Kind::kBytes}, rules.disk},
-                {{"at_once", "captures at once", Kind::kCount}, rules.at_once}};
-  Table table{.key = "watched",
-              .title = "What is watched now",
-              .columns = {{"rule", "rule"},
-                          {"name", "group or process"},
-                          {"trigger", "when"},
-                          {"used", "used", Kind::kBytes},
-                          {"limit", "limit", Kind::kBytes},
-                          {"waits_by", "waits by"}}};
-  const Monotonic now = time_since_boot();
-  WakeUps wake_ups;
-  FileChanges changes;
-  std::vector<std::unique_ptr<Watched>> all;
-  ProcessFilter filter;
-  for (const GuardRule& rule : rules.rules) {
-    const std::size_t before = all.size();
-    for (const std::string& pattern : rule.groups)
-      for (const std::string& directory : groups_of_pattern(pattern))
-        if (auto group = Watched::group(rule, directory, now)) all.push_back(std::move(group));
-    if (!rule.watches_groups())
-      for (const pid_t pid : all_pids())
-        if (pid != getpid() && filter.fits(rule, pid))
-          if (auto process = Watched::process(rule, pid, now)) all.push_back(std::move(process));
-    if (all.size() == before)
-      table.notes.push_back("[" + rule.name + "] watches nothing now: what comes later is found");
-  }
-  const ReadingTimes times = reading_times(all.size());
-  for (const auto& each : all) {
-    each->arm(wake_ups, changes, 0);
-    if (each->read(now, times)) add_watched(*each, times, table);
-    if (each->is_group() && each->memory().directory() != each->name())
-      table.notes.push_back(each->name() + " has no limit of its own: figures are those of " +
-                            each->memory().directory());
-  }
-  out.sections.push_back(std::move(table));
-  return out;
 }
 
 }  // namespace heapglass

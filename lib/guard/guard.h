@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <iosfwd>
 #include <map>
 #include <memory>
@@ -14,20 +15,17 @@
 #include "lib/guard/guard_files.h"
 #include "lib/guard/rules.h"
 #include "lib/guard/watched.h"
-#include "lib/render/report.h"
 #include "platform/process/wake_ups.h"
 
 namespace heapglass {
-
-// What the rules watch now and how, for --check: nothing is written, and nothing waited for.
-Document describe_guard(const GuardRules& rules);
 
 class Guard {
  public:
   // Throws Error where the folder is another guard's, or its state cannot be used.
   Guard(const GuardRules& rules, std::ostream& log);
-  // Until a signal; its number.
-  int run();
+  // Until SIGTERM or SIGINT; or SIGHUP, once nothing is captured, where `may_begin_anew` has nothing against
+  // that. The signal's number.
+  int run(const std::function<std::string()>& may_begin_anew);
 
  private:
   using Id = std::uint64_t;
@@ -36,6 +34,7 @@ class Guard {
   void discover_processes(Monotonic now, std::set<std::string>& seen);
   void watch(const GuardRule& rule, std::unique_ptr<Watched> watched);
   void forget(Id id, const char* why);
+  int take_signal(const std::function<std::string()>& may_begin_anew);
   void take_wakes(const std::vector<std::uint64_t>& tokens, Monotonic now);
   void read_what_is_due(Monotonic now);
   void act(Watched& watched, const Watched::Fired& fired, Monotonic now);
@@ -60,7 +59,7 @@ class Guard {
   std::set<int> folder_watches_;
   Id next_id_ = 1;
   Monotonic next_discovery_{0};
-  bool gauges_changed_ = true;
+  bool gauges_changed_ = true, begins_anew_ = false;
 };
 
 }  // namespace heapglass

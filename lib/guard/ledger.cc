@@ -109,7 +109,7 @@ Ledger Ledger::parse(std::string_view text, const std::string& boot_id, const st
         fail("has a name that is none");
       out.files_.push_back({rule, subject, file, words[0] == "snapshot"});
     } else {
-      fail("is none of boot, acted, snapshot, file");
+      fail("does not begin with boot, acted, snapshot or file");
     }
   }
   if (number < 2) fail("is missing: the file was cut");

@@ -10,6 +10,7 @@
 #include "lib/base/choices.h"
 #include "lib/base/edit_distance.h"
 #include "lib/base/error.h"
+#include "lib/guard/rule_values.h"
 #include "lib/render/utf8.h"
 
 namespace heapglass {
@@ -19,49 +20,8 @@ using std::chrono::milliseconds;
 
 constexpr std::size_t kLongestFile = 1 << 20, kMostRules = 1000, kLongestFound = 60;
 
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r'; }
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-  return text;
-}
-
-std::vector<std::string_view> words_of(std::string_view text) {
-  std::vector<std::string_view> words;
-  for (text = trimmed(text); !text.empty(); text = trimmed(text)) {
-    std::size_t end = 0;
-    while (end < text.size() && !is_space(text[end])) ++end;
-    words.push_back(text.substr(0, end));
-    text.remove_prefix(end);
-  }
-  return words;
-}
-
 std::string quoted(std::string_view found) {
   return "'" + cut_end(printable(found), kLongestFound, "...") + "'";
-}
-
-struct Unit {
-  std::string_view name;
-  double factor;
-};
-constexpr Unit kSizes[] = {
-    {"B", 1},     {"kB", 1e3},     {"KB", 1e3},        {"MB", 1e6},           {"GB", 1e9},
-    {"TB", 1e12}, {"KiB", 1024.0}, {"MiB", 1048576.0}, {"GiB", 1073741824.0}, {"TiB", 1099511627776.0}};
-constexpr Unit kTimes[] = {{"ms", 1}, {"s", 1e3}, {"m", 6e4}, {"min", 6e4}, {"h", 3.6e6}, {"d", 8.64e7}};
-
-// A number and one of the units; nothing below 0 and nothing that a 64-bit number does not have.
-std::optional<double> parse_with_unit(std::string_view text, std::span<const Unit> units, double most) {
-  text = trimmed(text);
-  double number = 0;
-  const auto [end, error] =
-      std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
-  if (error != std::errc() || !std::isfinite(number) || number < 0) return std::nullopt;
-  const std::string_view unit = trimmed(text.substr(static_cast<std::size_t>(end - text.data())));
-  for (const Unit& each : units)
-    if (each.name == unit && number * each.factor <= most) return number * each.factor;
-  return std::nullopt;
 }
 
 constexpr std::string_view kSizeHelp = "write a number with B, kB, MB, GB, KiB, MiB or GiB, such as 500MB";
@@ -172,7 +132,7 @@ class Parser {
     void (Parser::*take)();
   };
 
-  void take_by(std::span<const Key> keys, const std::string& where) {
+  void take_one_of(std::span<const Key> keys, const std::string& where) {
     for (const Key& each : keys)
       if (each.name == key_) {
         if (value_.empty()) fail("'" + key_ + "' has no value", "write 'key = value', or leave the line out");
@@ -196,7 +156,7 @@ class Parser {
                                     {"memory", &Parser::take_memory},
                                     {"at-once", &Parser::take_at_once},
                                     {"gauge", &Parser::take_gauge}};
-    take_by(kKeys, "above the first [rule]");
+    take_one_of(kKeys, "above the first [rule]");
   }
 
   void take_key() {
@@ -208,7 +168,7 @@ class Parser {
                                     {"baseline", &Parser::take_baseline}, {"name", &Parser::take_name},
                                     {"cooldown", &Parser::take_cooldown}, {"number", &Parser::take_number},
                                     {"largest", &Parser::take_largest},   {"time", &Parser::take_time}};
-    take_by(kKeys, "in a rule");
+    take_one_of(kKeys, "in a rule");
   }
 
   std::uint64_t size(std::uint64_t least) const {
@@ -330,76 +290,12 @@ class Parser {
     if (rule_.time < std::chrono::seconds(1)) fail("'time' is " + quoted(value_), "give at least 1s");
   }
 
-  // "memory > 90%": word, >, amount, and "in" with a time.
   void take_when() {
-    Trigger out;
-    out.text = std::string(value_);
-    const std::vector<std::string_view> words = words_of(value_);
-    const std::string found = "'when' is " + quoted(value_);
-    const auto wrong = [&](const std::string& why) {
-      fail(found + (why.empty() ? "" : ": " + why), kWhenHelp);
-    };
     if (rule_.triggers.size() >= 32) fail("there are more than 32 lines 'when'", "leave some out");
-    if (words.front() == "event") {
-      out.kind = TriggerKind::kEvent;
-      out.event = words.size() == 2 ? std::string(words[1]) : "";
-      if (out.event != "high" && out.event != "max" && out.event != "oom")
-        wrong("an event is high, max or oom");
-      rule_.triggers.push_back(std::move(out));
-      return;
-    }
-    const std::size_t greater = value_.find('>'), in = value_.find(" in ");
-    if (greater == value_.npos || (in != value_.npos && in < greater)) wrong("");
-    const std::vector<std::string_view> what = words_of(value_.substr(0, greater));
-    const std::string_view amount =
-        trimmed(value_.substr(greater + 1, in == value_.npos ? in : in - greater - 1));
-    const std::string_view window = in == value_.npos ? std::string_view() : trimmed(value_.substr(in + 4));
-    const auto time = [&](std::string_view text) {
-      const auto parsed = parse_duration(text);
-      if (!parsed || *parsed <= milliseconds(0)) wrong(quoted(text) + " is no time");
-      return *parsed;
-    };
-    const auto bytes = [&] {
-      const auto parsed = parse_size(amount);
-      if (!parsed || *parsed == 0) wrong(quoted(amount) + " is no size");
-      return *parsed;
-    };
-    if (what.size() == 2 && what[0] == "pressure" && (what[1] == "some" || what[1] == "full")) {
-      out.kind = TriggerKind::kPressure;
-      out.full = what[1] == "full";
-      out.stall = time(amount);
-      out.window = time(window);
-      // Documentation/accounting/psi.rst
-      if (out.window < milliseconds(500) || out.window > std::chrono::seconds(10))
-        wrong("the kernel takes 500ms to 10s");
-      if (out.stall > out.window) wrong("it waits longer than the time has");
-    } else if (what.size() != 1) {
-      wrong("");
-    } else if (what[0] == "memory") {
-      if (!window.empty()) wrong("memory has no 'in'");
-      if (amount.ends_with('%')) {
-        const std::string_view number = trimmed(amount.substr(0, amount.size() - 1));
-        const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), out.percent,
-                                                  std::chars_format::fixed);
-        if (error != std::errc() || end != number.data() + number.size() ||
-            !(out.percent >= 1 && out.percent < 100))
-          wrong("the share is 1% to 99.9%");
-      } else {
-        out.bytes = bytes();
-      }
-    } else if (what[0] == "rss") {
-      if (!window.empty()) wrong("rss has no 'in'");
-      out.kind = TriggerKind::kRss;
-      out.bytes = bytes();
-    } else if (what[0] == "growth") {
-      out.kind = TriggerKind::kGrowth;
-      out.bytes = bytes();
-      out.window = time(window);
-      if (out.window < std::chrono::seconds(1)) wrong("growth is within at least 1s");
-    } else {
-      wrong("");
-    }
-    rule_.triggers.push_back(std::move(out));
+    std::string why;
+    auto trigger = parse_trigger(value_, why);
+    if (!trigger) fail("'when' is " + quoted(value_) + (why.empty() ? "" : ": " + printable(why)), kWhenHelp);
+    rule_.triggers.push_back(std::move(*trigger));
   }
 
   std::string_view text_;
@@ -413,16 +309,6 @@ class Parser {
 };
 
 }  // namespace
-
-std::optional<std::uint64_t> parse_size(std::string_view text) {
-  const auto bytes = parse_with_unit(text, kSizes, 1e18);
-  return bytes ? std::optional(static_cast<std::uint64_t>(*bytes)) : std::nullopt;
-}
-
-std::optional<milliseconds> parse_duration(std::string_view text) {
-  const auto ms = parse_with_unit(text, kTimes, 8.64e7 * 36500);
-  return ms ? std::optional(milliseconds(static_cast<std::int64_t>(*ms))) : std::nullopt;
-}
 
 GuardRules parse_guard_rules(std::string_view text, const std::string& name) {
   return Parser(text, name).parse();

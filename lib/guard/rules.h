@@ -71,8 +71,4 @@ struct GuardRules {
 // Throws Error kUsage: "FILE:12: ...", with what was found and what is allowed. `name` is for messages.
 GuardRules parse_guard_rules(std::string_view text, const std::string& name);
 
-// A value of a rule, as in "2GB", "1.5 GiB"; "10min", "500ms", "1d". Nothing where it is none.
-std::optional<std::uint64_t> parse_size(std::string_view text);
-std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
-
 }  // namespace heapglass

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "lib/base/error.h"
+#include "lib/guard/rule_values.h"
 
 namespace heapglass {
 namespace {

@@ -159,6 +159,7 @@ void tell_captured() {
   if (fd <= STDERR_FILENO) return;
   (void)!write(fd, "c", 1);
   close(fd);
+  end_priority();  // which it was given to capture before the kernel kills
 }
 
 // One opening, step by step; how long each took is printed with --verbose.

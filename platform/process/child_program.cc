@@ -4,7 +4,6 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,6 +13,7 @@
 #include <cstring>
 
 #include "lib/base/error.h"
+#include "platform/process/threads.h"
 
 namespace heapglass {
 namespace {
@@ -22,7 +22,7 @@ constexpr int kTellBy = 3;
 
 // Between fork and execve: nothing that allocates.
 [[noreturn]] void become(char* const* argv, char* const* environment, pid_t parent, int said, int tell,
-                         bool is_ordinary) {
+                         bool is_urgent) {
   prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (getppid() != parent) _exit(127);
   setpgid(0, 0);
@@ -30,7 +30,7 @@ constexpr int kTellBy = 3;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
   for (const int each : {SIGTERM, SIGINT, SIGHUP, SIGPIPE}) signal(each, SIG_DFL);
-  if (is_ordinary && getpriority(PRIO_PROCESS, 0) < 0) setpriority(PRIO_PROCESS, 0, 0);
+  is_urgent ? raise_priority() : end_priority();
   const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
   dup2(null, STDIN_FILENO);
   dup2(said >= 0 ? said : STDERR_FILENO, STDOUT_FILENO);
@@ -79,7 +79,7 @@ RunningChild::RunningChild(const ChildProgram& program) {
   pid_ = fork();
   if (pid_ < 0)
     throw Error(ErrorKind::kUnreachable, std::string("cannot start a process: ") + std::strerror(errno));
-  if (pid_ == 0) become(argv.data(), envp.data(), parent, said_.get(), tell.get(), program.is_ordinary);
+  if (pid_ == 0) become(argv.data(), envp.data(), parent, said_.get(), tell.get(), program.is_urgent);
   setpgid(pid_, pid_);
   pidfd_ = FileDescriptor(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
   if (!pidfd_) {
@@ -115,11 +115,6 @@ RunningChild& RunningChild::operator=(RunningChild&& other) noexcept {
 
 void RunningChild::end(int signal) const {
   if (pid_ > 0) kill(-pid_, signal);
-}
-
-void RunningChild::lower_priority() const {
-  constexpr int kSteps = 10;
-  if (pid_ > 0) setpriority(PRIO_PGRP, static_cast<id_t>(pid_), kSteps);
 }
 
 bool RunningChild::take_told() {

@@ -14,7 +14,7 @@ namespace heapglass {
 struct ChildProgram {
   std::vector<std::string> words;  // the first is the program; "" is this program itself
   std::vector<std::pair<std::string, std::string>> environment;  // beside ours
-  bool is_ordinary = false;                                      // of no higher priority than others
+  bool is_urgent = false;    // scheduled before ordinary ones, where that is permitted
   bool tells = false;        // by HEAPGLASS_CAPTURED_FD that it has captured what it was to
   bool keeps_errors = true;  // its standard output and error are kept, not ours
 };
@@ -36,8 +36,6 @@ class RunningChild {
   }                  // readable when it has told, or ended; -1: not any more
   bool take_told();  // whether it has told since the last call
   void end(int signal) const;
-  // It has no hurry any more.
-  void lower_priority() const;
   // Once it has ended: its exit code, or 128 + the signal that ended it. -1: it still runs.
   int reap();
   // The first line that it has written, without "heapglass: ", at most 400 bytes.
