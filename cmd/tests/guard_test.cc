@@ -224,6 +224,24 @@ TEST_F(Guard, CooldownAndNumberAreRespectedAndOutliveIt) {
   EXPECT_EQ(files_with(".hg").size(), 2u);
 }
 
+// Nor does one that is under way.
+TEST_F(Guard, GrowthDoesNotTakeTheTurnOfTheKill) {
+  PythonProgram target = program();
+  const GroupOfFiles group(folder_.file("group"), target.pid());
+  RunningGuard guard(
+      rules("[shop]\ngroup = " + group.path() +
+            "\nwhen = growth > 20MB in 1min\nwhen = memory > 90%\ndo = snapshot\nname = %p-%H%M%S\n"));
+  ASSERT_TRUE(guard.wait_for("is watched"));
+  group.use(10'000'000);
+  std::this_thread::sleep_for(milliseconds(300));
+  group.use(40'000'000);
+  ASSERT_TRUE(guard.wait_for("growth > 20MB in 1min (it grew by 30.0 MB to 40.0 MB)"));
+  group.use(95'000'000);
+  EXPECT_TRUE(guard.wait_for("wrote", 2));
+  EXPECT_EQ(files_with(".hg").size(), 2u);  // whatever the second
+  EXPECT_EQ(guard.said().find("not acted on"), std::string::npos) << guard.said();
+}
+
 TEST_F(Guard, EventsOfTheGroupFire) {
   PythonProgram target = program();
   const GroupOfFiles group(folder_.file("group"), target.pid());

@@ -1,6 +1,7 @@
 #include "lib/guard/actions.h"
 
 #include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <limits>
@@ -70,8 +71,11 @@ void Actions::add(ActionRequest request) {
                         [](const ActionRequest& each) { return each.fired.kill_is_near; });
 }
 
-bool Actions::has(const GuardRule& rule, const std::string& subject) const {
-  const auto is_it = [&](const ActionRequest& each) { return each.rule == &rule && each.subject == subject; };
+bool Actions::is_acted_on(const ActionRequest& request) const {
+  const auto is_it = [&](const ActionRequest& each) {
+    return each.rule == request.rule && each.subject == request.subject &&
+           (each.fired.kill_is_near || !request.fired.kill_is_near);
+  };
   return std::any_of(waiting_.begin(), waiting_.end(), is_it) ||
          std::any_of(captures_.begin(), captures_.end(),
                      [&](const Capture& each) { return is_it(each.request); });
@@ -106,15 +110,18 @@ void Actions::make_room() {
 
 // Captures while processes are stopped, copies while they are decoded, and files: each has its budget. One
 // may always start.
-bool Actions::may_start_one() const {
-  std::uint64_t stopping = 0, copies = waiting_.front().bytes;
+bool Actions::may_start(const ActionRequest& request) const {
+  std::uint64_t stopping = 0, copies = request.bytes;
   for (const Capture& each : captures_) {
-    stopping += each.running.captured.count() == 0;
+    const bool is_captured = each.running.captured.count() > 0;
+    if (!is_captured && each.request.subject == request.subject)
+      return false;  // it can be traced by one alone
+    stopping += !is_captured;
     copies += each.running.memory;
   }
   return captures_.empty() ||
          (stopping < rules_.at_once && captures_.size() < kMostCopies && copies <= rules_.memory &&
-          reserved() + files_.room_of(file_bytes(waiting_.front().bytes)) <= rules_.disk);
+          reserved() + files_.room_of(file_bytes(request.bytes)) <= rules_.disk);
 }
 
 bool Actions::start(Running& running, ChildProgram program, const ActionRequest& request, Monotonic now) {
@@ -171,9 +178,13 @@ void Actions::step(Monotonic now) {
       running.urgent_until = kNever;
     }
   }
-  while (!waiting_.empty() && may_start_one()) {
-    captures_.push_back({.request = std::move(waiting_.front()), .processes = {}});
-    waiting_.pop_front();
+  for (auto at = waiting_.begin(); at != waiting_.end();) {
+    if (!may_start(*at)) {
+      ++at;
+      continue;
+    }
+    captures_.push_back({.request = std::move(*at), .processes = {}});
+    at = waiting_.erase(at);
     start_capture(captures_.back(), now);
     if (!captures_.back().running.child.runs()) captures_.pop_back();
   }
@@ -201,15 +212,28 @@ void Actions::start_capture(Capture& capture, Monotonic now) {
   next_capture(capture, now);
 }
 
+// Names have seconds, and two triggers may fire within one.
+std::string Actions::free_name(const ActionRequest& request, pid_t pid) const {
+  const std::string name = expand_file_name(request.rule->file_name, request.rule->name, request.subject, pid,
+                                            std::time(nullptr)) +
+                           (request.is_baseline ? "-baseline" : "");
+  const auto is_taken = [&](const std::string& base) {
+    return access(files_.path(base + ".hg").c_str(), F_OK) == 0 ||
+           std::any_of(captures_.begin(), captures_.end(),
+                       [&](const Capture& each) { return each.base == base; });
+  };
+  std::string free = name;
+  for (int number = 2; is_taken(free) && number < 100; ++number) free = name + "-" + std::to_string(number);
+  return free;
+}
+
 void Actions::next_capture(Capture& capture, Monotonic now) {
   const ActionRequest& request = capture.request;
   for (; capture.at < capture.processes.size() && capture.good < request.rule->largest; ++capture.at) {
     const ActionTarget& process = capture.processes[capture.at];
     if (!is_still(process)) continue;
     if (capture.freeze.empty()) capture.freeze = first_mode(request);
-    capture.base = expand_file_name(request.rule->file_name, request.rule->name, request.subject, process.pid,
-                                    std::time(nullptr)) +
-                   (request.is_baseline ? "-baseline" : "");
+    capture.base = free_name(request, process.pid);
     capture.running.urgent_until = request.fired.kill_is_near ? now + kUrgent : kNever;
     capture.running.memory = request.bytes;
     capture.running.disk = files_.room_of(file_bytes(request.bytes));

@@ -45,7 +45,8 @@ class Actions {
           Done done);
 
   void add(ActionRequest request);
-  bool has(const GuardRule& rule, const std::string& subject) const;
+  // Whether the same is done already: a snapshot shortly before a kill is another than one because of growth.
+  bool is_acted_on(const ActionRequest& request) const;
   bool is_idle() const;
   // Takes what has ended, starts what may start, ends what is late.
   void step(Monotonic now);
@@ -92,8 +93,9 @@ class Actions {
   void next_step(Sequel& sequel, Monotonic now);
   bool start_step(Sequel& sequel, Monotonic now);
   ChildProgram hook_of(const Sequel& sequel) const;
-  bool may_start_one() const;
+  bool may_start(const ActionRequest& request) const;
   std::uint64_t reserved() const;
+  std::string free_name(const ActionRequest& request, pid_t pid) const;
   void make_room();
   std::set<std::string> in_use() const;
   void save(const GuardRule& rule, const std::string& subject);

@@ -34,6 +34,11 @@ constexpr Monotonic kRetry{10'000};
 
 std::string key_of(const GuardRule& rule, const std::string& name) { return rule.name + " " + name; }
 
+// Cooldown and number are of a trigger: one because of growth is no reason to miss the kill.
+std::string limited_name(const std::string& subject, const std::string& trigger) {
+  return subject + " " + trigger;
+}
+
 void take_many_descriptors() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
@@ -262,14 +267,16 @@ ActionRequest Guard::request_of(const Watched& watched, Watched::Fired fired, bo
 
 void Guard::act(Watched& watched, const Watched::Fired& fired, Monotonic now) {
   const GuardRule& rule = watched.rule();
-  const std::string what = fired.trigger + " (" + fired.why + ")";
-  const std::string refusal = files_.ledger().refusal(rule, watched.name(), now);
+  const std::string what = fired.trigger + " (" + fired.why + ")",
+                    limited = limited_name(watched.name(), fired.trigger);
+  const std::string refusal = files_.ledger().refusal(rule, limited, now);
   if (!refusal.empty()) return log(&rule, watched.name(), what + ": not acted on, " + refusal);
-  if (actions_.has(rule, watched.name())) return log(&rule, watched.name(), what + ": it is being acted on");
+  ActionRequest request = request_of(watched, fired, false);
+  if (actions_.is_acted_on(request)) return log(&rule, watched.name(), what + ": it is being acted on");
   log(&rule, watched.name(), what);
-  files_.ledger().acted(rule, watched.name(), now);
-  actions_.add(request_of(watched, fired, false));
-  // Before anything else: it may be stopped soon. The state is written while the capture runs.
+  files_.ledger().acted(rule, limited, now);
+  actions_.add(std::move(request));
+  // Before anything else: it may be killed soon. The state is written while the capture runs.
   actions_.step(now);
   const std::string why = files_.save();
   if (!why.empty()) log(&rule, watched.name(), "the state could not be written: " + why);
@@ -281,14 +288,14 @@ void Guard::take_baselines(Monotonic now) {
     if (rule.baseline.count() == 0 || watched->has_baseline || now < watched->since() + rule.baseline)
       continue;
     watched->has_baseline = true;
-    if (!actions_.has(rule, watched->name()))
-      actions_.add(request_of(*watched, {"baseline", "", false}, true));
+    ActionRequest request = request_of(*watched, {"baseline", "", false}, true);
+    if (!actions_.is_acted_on(request)) actions_.add(std::move(request));
   }
 }
 
 void Guard::end_of_action(const ActionRequest& request, std::size_t good) {
   if (good > 0 || request.is_baseline) return;
-  files_.ledger().take_back(request.rule->name, request.subject);
+  files_.ledger().take_back(request.rule->name, limited_name(request.subject, request.fired.trigger));
   const auto id = by_key_.find(key_of(*request.rule, request.subject));
   if (id != by_key_.end()) watched_.at(id->second)->rearm(time_since_boot() + kRetry);
 }
