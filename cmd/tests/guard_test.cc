@@ -56,8 +56,9 @@ class GroupOfFiles {
 class RunningGuard {
  public:
   explicit RunningGuard(const std::string& rules)
-      : said_(memfd_create("guard-said", MFD_CLOEXEC)),
-        process_({HEAPGLASS_PROGRAM, "guard", rules}, {-1, -1, said_}) {
+      : RunningGuard(std::vector<std::string>{HEAPGLASS_PROGRAM, "guard", rules}) {}
+  explicit RunningGuard(const std::vector<std::string>& command)
+      : said_(memfd_create("guard-said", MFD_CLOEXEC)), process_(command, {-1, -1, said_}) {
     wait_for("guard began");
   }
   ~RunningGuard() { close(said_); }
@@ -155,6 +156,36 @@ TEST_F(Guard, HasACompleteSnapshotBeforeTheKernelKills) {
   EXPECT_EQ(about.st_mode & 0777, 0600u);
   EXPECT_NE(guard.said().find("memory > 85% ("), std::string::npos) << guard.said();
   expect_nothing_unfinished();
+  EXPECT_EQ(guard.end(), 0);
+}
+
+// As the unit of systemd and the DaemonSet have it.
+TEST_F(Guard, TakesThreeCapabilitiesAndGroupsThatAreReadOnly) {
+  const ControlGroup group("memory", "memory.limit_in_bytes");
+  if (!group.why_not().empty()) GTEST_SKIP() << group.why_not();
+  ASSERT_TRUE(group.set("memory.limit_in_bytes", "80M"));
+  const std::string directory = group.file("").substr(0, group.file("").size() - 1);
+  const std::string mounted = directory.substr(0, directory.rfind('/'));
+  const std::string file =
+      rules("[shop]\ngroup = " + directory + "\nwhen = memory > 85%\ndo = snapshot\nvalues = none\n");
+  const std::string start = "mount --bind " + mounted + " " + mounted + " && mount -o remount,ro,bind " +
+                            mounted +
+                            " && exec setpriv --bounding-set=-all,+sys_ptrace,+dac_read_search,+sys_nice "
+                            "--inh-caps=-all --no-new-privs ";
+  const std::vector<std::string> as_in_a_pod{"unshare", "-m", "--propagation", "private", "sh", "-c"};
+  const auto words = [&](const std::string& command) {
+    std::vector<std::string> all = as_in_a_pod;
+    all.push_back(start + command);
+    return all;
+  };
+  if (run_command(words("true")).status != 0)
+    GTEST_SKIP() << "no namespace with these capabilities can be made here";
+  RunningGuard guard(words(std::string(HEAPGLASS_PROGRAM) + " guard " + file));
+  ASSERT_TRUE(guard.wait_for("is watched"));
+  ChildProcess service(
+      {few_interpreters().back().path, kPrograms + "until_killed.py", group.members_file(), "6e6"}, {});
+  ASSERT_EQ(service.wait(std::chrono::minutes(2)), 128 + SIGKILL) << guard.said();
+  EXPECT_TRUE(guard.wait_for("wrote shop-"));
   EXPECT_EQ(guard.end(), 0);
 }
 

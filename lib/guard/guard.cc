@@ -30,6 +30,7 @@ constexpr unsigned kProcessEnd = 0xff;  // where the lowest byte has the number 
 constexpr Monotonic kGroupsAnew{60'000};     // folders tell of new groups; this is for those that do not
 constexpr Monotonic kProcessesAnew{10'000};  // nothing tells of new processes
 constexpr Monotonic kSettle{20};             // several new groups are found by one search
+constexpr Monotonic kSayAgain{60'000};
 constexpr Monotonic kRetry{10'000};
 
 std::string key_of(const GuardRule& rule, const std::string& name) { return rule.name + " " + name; }
@@ -135,6 +136,7 @@ void Guard::discover(Monotonic now) {
   for (const Id id : gone)
     forget(id, watched_.at(id)->is_group() ? "the group is gone" : "the rule is not for it any more");
   files_.ledger().prune(rules_, now);
+  std::erase_if(refused_, [&](const auto& each) { return now >= each.second + kSayAgain; });
   next_discovery_ = now + (any_without_groups(rules_) ? kProcessesAnew : kGroupsAnew);
 }
 
@@ -270,7 +272,15 @@ void Guard::act(Watched& watched, const Watched::Fired& fired, Monotonic now) {
   const std::string what = fired.trigger + " (" + fired.why + ")",
                     limited = limited_name(watched.name(), fired.trigger);
   const std::string refusal = files_.ledger().refusal(rule, limited, now);
-  if (!refusal.empty()) return log(&rule, watched.name(), what + ": not acted on, " + refusal);
+  if (!refusal.empty()) {
+    // An event may come a hundred times a second.
+    const auto [last, is_first] = refused_.try_emplace(rule.name + " " + limited, now);
+    if (is_first || now >= last->second + kSayAgain) {
+      last->second = now;
+      log(&rule, watched.name(), what + ": not acted on, " + refusal);
+    }
+    return;
+  }
   ActionRequest request = request_of(watched, fired, false);
   if (actions_.is_acted_on(request)) return log(&rule, watched.name(), what + ": it is being acted on");
   log(&rule, watched.name(), what);

@@ -57,6 +57,7 @@ class Guard {
   std::map<std::string, Id> by_key_;  // rule and name
   std::map<int, std::vector<Id>> by_change_;
   std::set<int> folder_watches_;
+  std::map<std::string, Monotonic> refused_;  // when a trigger was last said to be refused
   Id next_id_ = 1;
   Monotonic next_discovery_{0};
   bool gauges_changed_ = true, begins_anew_ = false;
