@@ -37,9 +37,7 @@ std::vector<std::string> groups_of_pattern(const std::string& pattern) {
 std::vector<std::string> folders_of_pattern(const std::string& pattern) {
   std::vector<std::string> out;
   // Above the first *, whatever of it is there: the folder may be still to be made.
-  std::size_t end = pattern.find_first_of("*?[");
-  end = end == std::string::npos ? pattern.size() : end;
-  std::string above = pattern.substr(0, pattern.rfind('/', end == pattern.size() ? end : end));
+  std::string above = pattern.substr(0, pattern.rfind('/', pattern.find_first_of("*?[")));
   while (!above.empty() && access(above.c_str(), F_OK) != 0) above.erase(above.rfind('/'));
   out.push_back(above.empty() ? "/" : above);
   for (std::size_t at = pattern.find('/', above.size() + 1); at != std::string::npos;

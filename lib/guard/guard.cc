@@ -85,7 +85,7 @@ void Guard::log(const GuardRule* rule, const std::string& subject, const std::st
   std::snprintf(milliseconds, sizeof milliseconds, ".%03dZ", static_cast<int>(now.tv_nsec / 1'000'000));
   log_ << when << milliseconds << " ";
   if (rule && !subject.empty()) log_ << rule->name << ": " << printable(subject) << ": ";
-  log_ << printable(text) << std::endl;
+  log_ << printable(text) << "\n" << std::flush;
   gauges_changed_ = true;
 }
 

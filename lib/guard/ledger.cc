@@ -10,6 +10,7 @@ namespace heapglass {
 namespace {
 
 constexpr std::string_view kFirstLine = "heapglass-guard 1";
+constexpr std::int64_t kLatest = 1'000'000'000'000'000;  // milliseconds since boot
 constexpr std::size_t kLongestText = 16 << 20, kMostTimes = 100'000;
 
 // Names of groups are anything but / and zero: what could be taken for an end of a word or line is %XX.
@@ -65,54 +66,78 @@ bool is_plain_name(const std::string& name) { return name.find('/') == std::stri
 
 }  // namespace
 
-Ledger Ledger::parse(std::string_view text, const std::string& boot_id, const std::string& name) {
-  std::size_t number = 0;
-  const auto fail = [&](const std::string& what) {
-    throw Error(ErrorKind::kFile,
-                "the state '" + name + "' cannot be used: line " + std::to_string(number) + " " + what,
-                "guard did not write it so: remove it, and cooldowns begin anew");
-  };
-  if (text.size() > kLongestText) fail("and those behind it are longer than 16 MB");
-  Ledger out(boot_id);
-  bool same_boot = false;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    const std::string_view line = text.substr(0, end);
-    ++number;
-    if (end == text.size()) fail("has no end: the file was cut");
-    text.remove_prefix(end + 1);
-    if (number == 1) {
-      if (line != kFirstLine) fail("is not '" + std::string(kFirstLine) + "'");
-      continue;
+// Of a state file, line by line.
+class Ledger::Parser {
+ public:
+  Parser(Ledger& out, const std::string& name) : out_(out), name_(name) {}
+
+  void parse(std::string_view text) {
+    if (text.size() > kLongestText) fail("and those behind it are longer than 16 MB");
+    while (!text.empty()) {
+      const std::size_t end = text.find('\n');
+      ++number_;
+      if (end == text.npos) fail("has no end: the file was cut");
+      take_line(text.substr(0, end));
+      text.remove_prefix(end + 1);
     }
+    if (number_ < 2) fail("is missing: the file was cut");
+  }
+
+ private:
+  [[noreturn]] void fail(const std::string& what) const {
+    throw Error(ErrorKind::kFile,
+                "the state '" + name_ + "' cannot be used: line " + std::to_string(number_) + " " + what,
+                "guard did not write it so: remove it, and cooldowns begin anew");
+  }
+
+  void take_line(std::string_view line) {
     const auto words = split(line);
-    std::string rule, subject, file;
-    if (number == 2) {
+    if (number_ == 1) {
+      if (line != kFirstLine) fail("is not '" + std::string(kFirstLine) + "'");
+    } else if (number_ == 2) {
       if (words.size() != 2 || words[0] != "boot") fail("is not 'boot ID'");
-      same_boot = words[1] == boot_id;
+      same_boot_ = words[1] == out_.boot_id_;
     } else if (words.size() >= 3 && words[0] == "acted") {
-      if (!unescape(words[1], rule) || !unescape(words[2], subject)) fail("has a name that is none");
-      if (words.size() > kMostTimes) fail("has more than 100,000 times");
-      std::vector<Monotonic>& times = out.acted_[{rule, subject}];
-      for (std::size_t i = 3; i < words.size(); ++i) {
-        std::int64_t at = 0;
-        const auto [stop, error] = std::from_chars(words[i].data(), words[i].data() + words[i].size(), at);
-        if (error != std::errc() || stop != words[i].data() + words[i].size() || at < 0)
-          fail("has a time that is none");
-        times.emplace_back(at);
-      }
-      std::sort(times.begin(), times.end());
-      if (!same_boot) out.acted_.erase({rule, subject});
+      take_times(words);
     } else if (words.size() == 4 && (words[0] == "snapshot" || words[0] == "file")) {
-      if (!unescape(words[1], rule) || !unescape(words[2], subject) || !unescape(words[3], file) ||
-          !is_plain_name(file))
-        fail("has a name that is none");
-      out.files_.push_back({rule, subject, file, words[0] == "snapshot"});
+      const std::string name = unescaped(words[3]);
+      if (!is_plain_name(name)) fail("has a name that is none");
+      out_.files_.push_back({unescaped(words[1]), unescaped(words[2]), name, words[0] == "snapshot"});
     } else {
       fail("does not begin with boot, acted, snapshot or file");
     }
   }
-  if (number < 2) fail("is missing: the file was cut");
+
+  std::string unescaped(std::string_view word) const {
+    std::string out;
+    if (!unescape(word, out)) fail("has a name that is none");
+    return out;
+  }
+
+  void take_times(const std::vector<std::string_view>& words) {
+    std::vector<Monotonic> times;
+    if (words.size() > kMostTimes) fail("has more than 100,000 times");
+    for (std::size_t i = 3; i < words.size(); ++i) {
+      std::int64_t at = 0;
+      const char* const behind = words[i].data() + words[i].size();
+      const auto [stop, error] = std::from_chars(words[i].data(), behind, at);
+      if (error != std::errc() || stop != behind || at < 0 || at > kLatest) fail("has a time that is none");
+      times.emplace_back(at);
+    }
+    std::sort(times.begin(), times.end());
+    const std::pair key(unescaped(words[1]), unescaped(words[2]));
+    if (same_boot_) out_.acted_[key] = std::move(times);
+  }
+
+  Ledger& out_;
+  const std::string& name_;
+  std::size_t number_ = 0;
+  bool same_boot_ = false;
+};
+
+Ledger Ledger::parse(std::string_view text, const std::string& boot_id, const std::string& name) {
+  Ledger out(boot_id);
+  Parser(out, name).parse(text);
   return out;
 }
 

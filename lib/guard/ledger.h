@@ -44,6 +44,7 @@ class Ledger {
   void prune(const GuardRules& rules, Monotonic now);
 
  private:
+  class Parser;
   std::string boot_id_;
   std::map<std::pair<std::string, std::string>, std::vector<Monotonic>> acted_;  // by rule and subject
   std::vector<File> files_;

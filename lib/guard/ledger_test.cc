@@ -105,6 +105,7 @@ TEST(Ledger, RefusesWhatGuardDidNotWrite) {
                                   head + "acted a b 1x\n",
                                   head + "acted a b -1\n",
                                   head + "acted a b 99999999999999999999\n",
+                                  head + "acted a b 9223372036854775807\n",
                                   head + "acted %4 b 1\n",
                                   head + "acted %zz b 1\n",
                                   head + "acted  b 1\n",

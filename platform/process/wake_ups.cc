@@ -43,6 +43,7 @@ std::vector<std::uint64_t> WakeUps::wait(std::chrono::milliseconds most) {
   const int count = epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()),
                                static_cast<int>(std::clamp<std::int64_t>(most.count(), 0, kLongest)));
   std::vector<std::uint64_t> tokens;
+  tokens.reserve(events.size());
   for (int i = 0; i < count; ++i) tokens.push_back(events[static_cast<std::size_t>(i)].data.u64);
   return tokens;
 }
