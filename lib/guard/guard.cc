@@ -218,7 +218,9 @@ void Guard::take_wakes(const std::vector<std::uint64_t>& tokens, Monotonic now) 
   for (const std::uint64_t token : tokens) {
     if ((token & kKind) == kChange) {
       for (const int watch : changes_.take()) {
-        if (folder_watches_.contains(watch)) next_discovery_ = std::min(next_discovery_, now + kSettle);
+        constexpr int kLost = -1;  // there were more changes than the kernel keeps
+        if (watch == kLost || folder_watches_.contains(watch))
+          next_discovery_ = std::min(next_discovery_, now + kSettle);
         const auto of = by_change_.find(watch);
         if (of == by_change_.end()) continue;
         for (const Id id : of->second) watched_.at(id)->woken(wake_ups_, kProcessEnd, now);

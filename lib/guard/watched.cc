@@ -107,6 +107,7 @@ void Watched::arm_trigger(std::size_t at) {
 
 void Watched::woken(WakeUps& wake_ups, unsigned trigger, Monotonic now) {
   next_reading_ = now;
+  events_due_ = true;
   if (trigger >= triggers_.size()) return;
   Armed& armed = triggers_[trigger];
   if (rule_.triggers[trigger].kind == TriggerKind::kPressure) {
@@ -167,8 +168,9 @@ void Watched::take_triggers(Monotonic now, const ReadingTimes& times) {
     Armed& armed = triggers_[i];
     std::string why;
     if (trigger.kind == TriggerKind::kEvent) {
-      if (const auto count = group_->event_count(trigger.event)) why = armed.state.take_count(*count, now);
-      if (group_->is_first_version()) next_reading_ = std::min(next_reading_, now + times.idle);
+      if (events_due_)
+        if (const auto count = group_->event_count(trigger.event)) why = armed.state.take_count(*count, now);
+      if (changes_watch_ < 0) next_reading_ = std::min(next_reading_, now + times.idle);
     } else if (trigger.kind == TriggerKind::kPressure) {
       if (armed.woken) why = armed.state.take_count(armed.woken, now);
     } else {
@@ -191,6 +193,8 @@ void Watched::take_triggers(Monotonic now, const ReadingTimes& times) {
                       trigger.kind == TriggerKind::kPressure;
     fired_ = Fired{trigger.text, why, near};
   }
+  // In version 2 a count does not change without a word of the kernel; where that cannot be had it is read.
+  events_due_ = group_ && changes_watch_ < 0;
 }
 
 void Watched::rearm(Monotonic at) {

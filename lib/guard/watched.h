@@ -90,6 +90,7 @@ class Watched {
   std::uint64_t token_ = 0;
   WakeUps* wake_ups_ = nullptr;
   int changes_watch_ = -1;
+  bool events_due_ = true;
   Monotonic since_, next_reading_, next_limits_, held_until_{0};
   MemoryReading last_;
   std::optional<Fired> fired_;

@@ -38,7 +38,7 @@ class FileChanges {
   int watch_content(const std::string& file);
   int watch_folder(const std::string& folder);
   void forget(int watch);
-  // The numbers of what has changed since the last call.
+  // The numbers of what has changed since the last call; -1 where some were lost.
   std::set<int> take();
 
  private:
