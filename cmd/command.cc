@@ -276,8 +276,10 @@ void CommandLine::print_help() const {
             << (target_is_optional_ ? " [TARGET]"
                 : takes_target_     ? " TARGET"
                                     : "")
-            << (!also_ ? "" : takes_target_ ? " '" + also_name_ + "'" : " " + also_name_) << (more_ ? " [TARGET...]" : "")
-            << " [options]: " << summary_ << "\n";
+            << (!also_          ? ""
+                : takes_target_ ? " '" + also_name_ + "'"
+                                : " " + also_name_)
+            << (more_ ? " [TARGET...]" : "") << " [options]: " << summary_ << "\n";
   if (!declared_->own.options().empty()) std::cout << "\n" << declared_->own;
   std::cout << "\n" << declared_->shared;
 }
