@@ -276,8 +276,10 @@ void CommandLine::print_help() const {
             << (target_is_optional_ ? " [TARGET]"
                 : takes_target_     ? " TARGET"
                                     : "")
-            << (also_ ? " '" + also_name_ + "'" : "") << (more_ ? " [TARGET...]" : "")
-            << " [options]: " << summary_ << "\n";
+            << (!also_          ? ""
+                : takes_target_ ? " '" + also_name_ + "'"
+                                : " " + also_name_)
+            << (more_ ? " [TARGET...]" : "") << " [options]: " << summary_ << "\n";
   if (!declared_->own.options().empty()) std::cout << "\n" << declared_->own;
   std::cout << "\n" << declared_->shared;
 }
@@ -299,7 +301,7 @@ bool CommandLine::parse(const std::vector<std::string>& arguments) {
   hidden.add_options()("target", options::value(&common_.target))(
       "check-copy", options::bool_switch(&common_.freeze.check_copy));  // for tests
   options::positional_options_description positional;
-  positional.add("target", 1);
+  if (takes_target_ || !also_) positional.add("target", 1);
   if (also_) {
     hidden.add_options()(also_name_.c_str(), options::value(also_));
     positional.add(also_name_.c_str(), 1);

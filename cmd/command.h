@@ -213,6 +213,7 @@ int run_refs(const std::vector<std::string>& arguments);
 int run_diff(const std::vector<std::string>& arguments);
 int run_top(const std::vector<std::string>& arguments);
 int run_watch(const std::vector<std::string>& arguments);
+int run_guard(const std::vector<std::string>& arguments);
 int run_garbage(const std::vector<std::string>& arguments);
 int run_leaks(const std::vector<std::string>& arguments);
 int run_ps(const std::vector<std::string>& arguments);

@@ -20,6 +20,7 @@ constexpr Command kCommands[] = {
     {"path", "root paths: what keeps an object alive", run_path, AnswerKind::kGraph},
     {"retained", "the objects with the largest retained size", run_retained, AnswerKind::kProfile},
     {"leaks", "leak suspects: what keeps them alive, and the usual cure", run_leaks, AnswerKind::kGraph},
+    {"guard", "waits for memory that runs short, and takes snapshots before the kernel kills", run_guard},
     {"garbage", "what a full garbage collection would free now", run_garbage, AnswerKind::kGraph},
     {"tracemalloc", "what the target's own tracemalloc has recorded", run_tracemalloc},
     {"stacks", "stacks of threads and tasks, locks, and who waits for whom", run_stacks},

@@ -4,8 +4,8 @@
 usage: scripts/check_layers.py [CHECKOUT]
 
   base, graph, target, python, expression, heap, tracemalloc, memory, threads, leaks, compare, snapshot, query, render, report, export,
-  open, sample, screen, cmd: each may include those before it. graph and expression know base only; platform knows base and target, and only open and
-  cmd know platform. No file of cmd/ is included by another but command.h and failure.h.
+  open, guard, sample, screen, cmd: each may include those before it. graph and expression know base only; platform knows base and target, and only open, guard
+  and cmd know platform. No file of cmd/ is included by another but command.h and failure.h.
 Third parties: LLVM in platform and render, Graphviz in render, SQLite in query, Arrow in render, Boost in cmd and platform,
 ncurses in screen, GoogleTest in tests.
 The rooms of platform/, in this order, each know those before them: files, process, confinement, binaries, stopping, copying,
@@ -21,13 +21,13 @@ import sys
 # What a folder may include is itself and what stands before it.
 ORDER = ("lib/base", "lib/graph", "lib/target", "lib/python", "lib/expression", "lib/heap", "lib/tracemalloc", "lib/memory",
          "lib/threads", "lib/leaks", "lib/compare", "lib/snapshot", "lib/query", "lib/render", "lib/report", "lib/export", "lib/open",
-         "lib/sample", "lib/screen", "cmd")
+         "lib/guard", "lib/sample", "lib/screen", "cmd")
 # These know less than their place allows.
 PURE = {"lib/graph": {"lib/base"}, "lib/expression": {"lib/base"}, "platform": {"lib/base", "lib/target"}}
-# platform/ knows little, and two folders know it: its place in the table of folders is above these.
+# platform/ knows little, and three folders know it: its place in the table of folders is above these.
 ORDER_WITH_PLATFORM = ORDER[:ORDER.index("lib/open")] + ("platform",) + ORDER[ORDER.index("lib/open"):]
 MAY_INCLUDE = {folder: PURE.get(folder, set(ORDER[:at])) | {folder} for at, folder in enumerate(ORDER + ("platform",))}
-for folder in ("lib/open", "cmd"):
+for folder in ("lib/open", "lib/guard", "cmd"):
     MAY_INCLUDE[folder].add("platform")
 ROOMS = ("files", "process", "confinement", "binaries", "stopping", "copying", "injection", "freezing", "sandbox", "targets", "serving")
 THIRD_PARTIES = (

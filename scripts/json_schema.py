@@ -138,12 +138,12 @@ def keys_of(schema):
 
 
 # Programs, what they are started with, and the command lines whose output is looked at. PID is the program's, FIRST and SECOND
-# are snapshots of it, BARE one without values, LATER one after it has worked on, OTHER one of another program.
+# are snapshots of it, RULES is testdata/guard.rules, BARE one without values, LATER one after it has worked on, OTHER one of another program.
 RUNS = [
     ("forked_family.py", ["2", "4", "collect", "count"], [
         ["memory", "--family", "PID"], ["histogram", "--family", "PID"], ["leaks", "--family", "PID"], ["stacks", "--family", "PID"]]),
     ("library_zoo.py", [], [
-        ["overview", "PID"], ["ps"], ["info", "PID"], ["info", "PID", "--no-heap"], ["info", "FIRST"], ["info", "BARE"],
+        ["overview", "PID"], ["ps"], ["guard", "RULES", "--check"], ["info", "PID"], ["info", "PID", "--no-heap"], ["info", "FIRST"], ["info", "BARE"],
         ["histogram", "PID"], ["histogram", "PID", "--limit", "0"], ["histogram", "PID", "--type", "dict"],
         ["objects", "PID", "--type", "dict", "--limit", "20"], ["objects", "PID", "--where", "size > 0", "--limit", "500", "--paths"],
         ["objects", "PID", "--type", "type", "--sort", "retained"], ["objects", "BARE", "--type", "str", "--limit", "20"],
@@ -185,6 +185,7 @@ RARE = [
     ("processes", {"private_inherited": None, "freeze_keeps": None, "freeze_keeps_at_most": None, "immortal_keeps": None}),
     ("processes", {"left_out": [{"pid": 1, "why": "x", "command": "x"}], "outlier": "x", "processes": [{"error": "x"}]}),
     ("info", {"state": ["stopped", "traced"]}), ("overview", {"state": ["stopped", "traced"]}), ("report", {"info": {"state": ["stopped", "traced"]}}),
+    ("guard", {"watched": [{"limit": 1}]}),
     ("selfcheck", {"python": "3.11.2", "objects": 1, "references": 1, "retried": 0, "not_objects": 0, "run_ms": 0.5,
                    "types": [{"type": "x", "objects": 1, "different": 1, "only_layout": 1, "only_running": 1, "failed": 0, "unknown": 0, "example": 1},
                              {"type": "x", "objects": 1, "different": 0, "only_layout": 0, "only_running": 0, "failed": 0, "unknown": 1, "example": None}]}),
@@ -231,7 +232,7 @@ def samples(heapglass, python, checkout, runs=RUNS, told=None):
                     told("%s: %s does not start" % (python, name))
                 continue
             pid = str(program.process.pid)
-            words = {"PID": pid}
+            words = {"PID": pid, "RULES": os.path.join(checkout, "testdata", "guard.rules")}
 
             def run(command, pid=pid):
                 return subprocess.run([heapglass] + command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120, check=False)

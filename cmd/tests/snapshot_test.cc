@@ -296,6 +296,7 @@ TEST(SnapshotOfAProcess, IsAskedByEveryCommand) {
   asked.insert("ui");        // answers until it is ended: cmd/tests/ui_test.cc
   asked.insert("overview");  // names the next commands, which are others: cmd/tests/overview_test.cc
   asked.insert("ps");        // takes no target
+  asked.insert("guard");     // takes rules
   EXPECT_EQ(asked, commands);
 }
 

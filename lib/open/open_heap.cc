@@ -6,6 +6,7 @@
 #include <charconv>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
 #include <future>
 #include <iostream>
@@ -150,6 +151,17 @@ std::vector<Address> some_objects(const AddressIndex& index) {
   return some;
 }
 
+// HEAPGLASS_CAPTURED_FD: a descriptor by which a program that runs this one, as guard does, wants to know
+// that nothing of the target is read any more.
+void tell_captured() {
+  const char* const number = std::getenv("HEAPGLASS_CAPTURED_FD");
+  const int fd = number ? std::atoi(number) : 0;
+  if (fd <= STDERR_FILENO) return;
+  (void)!write(fd, "c", 1);
+  close(fd);
+  end_priority();  // which it was given to capture before the kernel kills
+}
+
 // One opening, step by step; how long each took is printed with --verbose.
 class Opening {
  public:
@@ -168,7 +180,10 @@ class Opening {
       parts_->states = states_of(*parts_);
       if (needs_.on_capture) needs_.on_capture(*parts_->target, parts_->capture);
     }
-    if (!common_.more_captures) yield_to_others(common_.nice);
+    if (!common_.more_captures) {
+      tell_captured();
+      yield_to_others(common_.nice);
+    }
     parts_->resolve = common_.resolve != "auto" ? common_.resolve : is_own_ ? "run" : "scan";
     if (needs_.open_files && parts_->target->runs())
       parts_->open_files = read_open_files(parts_->target->pid());

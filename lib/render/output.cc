@@ -6,8 +6,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <streambuf>
 #include <thread>
@@ -113,6 +116,17 @@ int open_as_it_is(const OpenFolder& folder, const std::string& file, const struc
   return fd;
 }
 
+// HEAPGLASS_LONGEST_FILE: the most bytes that a file may take, where a program that runs this one has to stay
+// within a size. A limit of the kernel (RLIMIT_FSIZE) would count the copy of the target's memory too.
+std::uint64_t longest_file() {
+  static const std::uint64_t longest = [] {
+    const char* const value = std::getenv("HEAPGLASS_LONGEST_FILE");
+    const std::uint64_t bytes = value ? std::strtoull(value, nullptr, 10) : 0;
+    return bytes ? bytes : UINT64_MAX;
+  }();
+  return longest;
+}
+
 int place_with_keeper(const std::string& path) {
   const OutputKeeper* const keeper = OutputKeeper::active();
   return keeper ? keeper->place_of(path) : -1;
@@ -161,6 +175,12 @@ class Output::Buffer : public std::streambuf {
 
  private:
   void write_all(const char* bytes, std::size_t count) {
+    if (owned_ && count > longest_file() - std::min(longest_file(), written_)) {
+      setp(bytes_, bytes_ + sizeof bytes_);
+      fail(name_, "it would have more than " + std::to_string(longest_file()) + " bytes",
+           "HEAPGLASS_LONGEST_FILE says so; guard gives each file a part of 'disk'");
+    }
+    written_ += count;
     while (count > 0) {
       const ssize_t written = ::write(fd_, bytes, count);
       if (written < 0 && errno == EINTR) continue;
@@ -182,6 +202,7 @@ class Output::Buffer : public std::streambuf {
   int fd_;
   bool owned_;
   std::string name_;
+  std::uint64_t written_ = 0;
   char bytes_[1 << 16];
 };
 

@@ -16,10 +16,7 @@ namespace {
 constexpr std::uint64_t kNoLimit = std::uint64_t{1} << 62;
 
 std::optional<std::uint64_t> number_in(const std::string& path) {
-  const std::string text = read_proc_file(path);
-  if (text.empty() || !std::isdigit(static_cast<unsigned char>(text[0]))) return std::nullopt;  // "max"
-  const std::uint64_t number = std::strtoull(text.c_str(), nullptr, 10);
-  return number < kNoLimit ? std::optional(number) : std::nullopt;
+  return parse_cgroup_number(read_proc_file(path));
 }
 
 void keep_least(std::optional<std::uint64_t>& least, std::uint64_t limit, std::uint64_t used) {
@@ -60,6 +57,12 @@ std::optional<Mount> mount_of(const std::string& mountinfo, const std::string& c
 }
 
 }  // namespace
+
+std::optional<std::uint64_t> parse_cgroup_number(const std::string& text) {
+  if (text.empty() || !std::isdigit(static_cast<unsigned char>(text[0]))) return std::nullopt;  // "max"
+  const std::uint64_t number = std::strtoull(text.c_str(), nullptr, 10);
+  return number < kNoLimit ? std::optional(number) : std::nullopt;
+}
 
 std::vector<std::string> cgroup_directories(pid_t pid, const std::string& controller) {
   return cgroup_directories(read_proc_file("/proc/" + std::to_string(pid) + "/cgroup"),

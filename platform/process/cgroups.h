@@ -30,6 +30,8 @@ std::vector<std::string> container_ids(const std::string& text);
 // Those that the names of its host and its resolver are mounted from, where its groups do not tell: in
 // /proc/PID/mountinfo.
 std::vector<std::string> container_ids_of_mounts(const std::string& mountinfo);
+// The number in a file of a group; nothing where there is none, or it is the one that stands for no limit.
+std::optional<std::uint64_t> parse_cgroup_number(const std::string& text);
 // Bytes, tasks that these groups leave: of the one that leaves least; nothing where none of them limits.
 std::optional<std::uint64_t> memory_room(const std::vector<std::string>& directories);
 std::optional<std::uint64_t> task_room(const std::vector<std::string>& directories);

@@ -89,6 +89,16 @@ void raise_priority() {
   sched_setscheduler(0, SCHED_FIFO, &lowest);  // 0: this thread
 }
 
+void end_priority() {
+  const sched_param none{};
+  sched_setscheduler(0, SCHED_OTHER, &none);
+}
+
+void lower_priority(pid_t pid) {
+  const sched_param none{};
+  for (const pid_t thread : list_threads(pid)) sched_setscheduler(thread, SCHED_OTHER, &none);
+}
+
 void nap(std::chrono::nanoseconds time) {
   constexpr long kASecond = 1'000'000'000;
   const timespec rest{time.count() / kASecond, time.count() % kASecond};

@@ -27,6 +27,10 @@ void name_threads(pid_t pid, std::vector<ThreadRegisters>& threads);
 // permitted (CAP_SYS_NICE). Not for who waits for others to get a processor.
 void raise_priority();
 
+// The same undone: it is an ordinary thread again. Of every thread of a process: lower_priority().
+void end_priority();
+void lower_priority(pid_t pid);
+
 // Sleeps so long, or until a signal.
 void nap(std::chrono::nanoseconds time);
 

@@ -1,0 +1,74 @@
+// The rules of `heapglass guard`: one file, which says what is watched, when something is done, what, and how
+// often. docs/manual/guard.md#rules describes its lines; the table in rules.cc has each key.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace heapglass {
+
+enum class TriggerKind {
+  kMemory,    // used memory of the group above `bytes`, or `percent` of its limit
+  kEvent,     // memory.events counted one more of `event`
+  kPressure,  // PSI: `stall` of waiting for memory within `window`
+  kRss,       // of a process
+  kGrowth,    // `bytes` more within `window`
+};
+
+struct Trigger {
+  TriggerKind kind = TriggerKind::kMemory;
+  std::uint64_t bytes = 0;
+  double percent = 0;  // 0: `bytes` counts
+  std::string event;   // "high", "max", "oom"
+  bool full = false;   // of pressure: all tasks wait, not some
+  std::chrono::milliseconds stall{}, window{};
+  std::string text;  // as it is written: "memory > 90%"
+};
+
+struct GuardRule {
+  std::string name;
+  // Groups by directory, with * ? [] in any part. Empty: the rule is for processes.
+  std::vector<std::string> groups;
+  // Which processes of them, or of this machine: all that are given have to fit.
+  std::optional<pid_t> pid;
+  std::string command, user;  // a part of the command line; name or number
+
+  std::vector<Trigger> triggers;  // any of them
+
+  bool snapshot = false, report = false, diff = false;
+  std::vector<std::string> run;        // program and arguments
+  std::string values = "all";          // "all", "none", or the bytes of --cut-values
+  std::string freeze = "auto";         // or a freeze mode
+  std::chrono::milliseconds pause{0};  // --max-pause; 0: any
+  std::chrono::milliseconds baseline{
+      0};  // how long something runs before a snapshot to compare with; 0: none
+  std::string file_name = "%r-%Y%m%dT%H%M%S-%p";
+
+  std::chrono::milliseconds cooldown{std::chrono::minutes(10)};
+  std::uint64_t number = 5;                                         // 0: any
+  std::chrono::milliseconds number_window{std::chrono::hours(24)};  // 0: since there is a state
+  std::uint64_t largest = 4;                                        // processes of a group, by RSS
+  std::chrono::milliseconds time{std::chrono::minutes(5)};          // of one action
+
+  bool watches_groups() const { return !groups.empty(); }
+};
+
+struct GuardRules {
+  std::string folder;  // of snapshots, reports and state
+  std::uint64_t disk = std::uint64_t{1} << 30;
+  std::uint64_t at_once = 2;                      // captures, until their processes run again
+  std::uint64_t memory = std::uint64_t{4} << 30;  // copies that are being decoded
+  std::string gauge;                              // a .prom file; empty: none
+  std::vector<GuardRule> rules;
+};
+
+// Throws Error kUsage: "FILE:12: ...", with what was found and what is allowed. `name` is for messages.
+GuardRules parse_guard_rules(std::string_view text, const std::string& name);
+
+}  // namespace heapglass
