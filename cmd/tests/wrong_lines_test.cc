@@ -13,7 +13,7 @@ namespace {
 constexpr char kNoProcess[] = "999999999";
 
 struct Mistake {
-  std::vector<std::string> line;  // PID stands for kNoProcess
+  std::vector<std::string> line;  // PID stands for kNoProcess, OWN for this process
   std::string says, cure;
 };
 
@@ -22,12 +22,18 @@ void PrintTo(const Mistake& mistake, std::ostream* out) {
   for (const std::string& word : mistake.line) *out << " '" << word << "'";
 }
 
+// The words of a line behind the program's name.
+std::vector<std::string> command_of(const std::vector<std::string>& line) {
+  std::vector<std::string> command{HEAPGLASS_PROGRAM};
+  for (const std::string& word : line)
+    command.push_back(word == "PID" ? kNoProcess : word == "OWN" ? std::to_string(getpid()) : word);
+  return command;
+}
+
 class WrongLine : public testing::TestWithParam<Mistake> {};
 
 TEST_P(WrongLine, IsRefusedWithItsMistakeAndItsCureBeforeTheTargetIsOpened) {
-  std::vector<std::string> command{HEAPGLASS_PROGRAM};
-  for (const std::string& word : GetParam().line) command.push_back(word == "PID" ? kNoProcess : word);
-  const Outcome outcome = run_command(command);
+  const Outcome outcome = run_command(command_of(GetParam().line));
   EXPECT_EQ(outcome.status, 2) << outcome.err;
   EXPECT_EQ(outcome.out, "");
   EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
@@ -59,7 +65,7 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{{"histogram", "PID", "--format", "svg"}, "svg draws a graph", "choose text, json or csv"},
         Mistake{{"histogram", "PID", "-o", "types.png"}, "png draws a graph", "choose text, json or csv"},
         Mistake{{"stacks", "PID", "--format", "pprof"}, "there is none in this answer", "heapglass retained"},
-        Mistake{{"memory", "PID", "--format", "yaml"}, "'yaml'", "use text, json"},
+        Mistake{{"memory", "PID", "--format", "yaml"}, "'yaml'", "use text, json or csv\n"},
         Mistake{{"memory", "PID", "-o", ""}, "the value of --output is empty", "leave the option out"},
         Mistake{{"leaks", "PID", "--fail-if", ""}, "the value of --fail-if is empty", "leave the option out"},
         Mistake{{"leaks", "PID", "--fail-if", "growth(rss) > 5%"}, "between two captures", "heapglass diff"},
@@ -71,6 +77,10 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{{"backrefs", "PID"}, "needs at least one object", "--type NAME"},
         Mistake{{"query", "PID"}, "needs a SELECT", "heapglass query 4711"},
         Mistake{{"query", "PID", "selec 1"}, "syntax error", "at 'selec 1'"},
+        Mistake{{"query", "PID", "select nope from objects"}, "no such column: nope", "at 'nope from"},
+        Mistake{{"query", "PID", "select 1 from object"}, "no such table: object", "--tables"},
+        Mistake{{"query", "PID", "drop table objects"}, "a query reads, and does nothing else", "--tables"},
+        Mistake{{"query", "PID", "select 1; select 2"}, "one query at a time: ' select 2'", ""},
         Mistake{{"snapshot", "PID"}, "needs a file", "give one with -o"},
         Mistake{{"snapshot", "PID", "-o", "x.hg", "--keep", "3"}, "--keep", "%Y%m%d"},
         Mistake{{"snapshot", "PID", "-o", "x.hg", "--mode", "777"}, "'777'", "0640"},
