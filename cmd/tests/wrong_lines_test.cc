@@ -87,6 +87,11 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{{"export", "PID", "-o", "objects.csv"}, "names csv", "--format csv"},
         Mistake{{"export", "PID", "--format", "sqlite"}, "standard output", "-o: heap.db"},
         Mistake{{"watch", "PID", "--interval", "0"}, "invalid --interval '0'", "whole number"},
+        Mistake{{"diff", "OWN", "/nonexistent"}, "'/nonexistent' is not a process id", "heapglass ps"},
+        Mistake{{"leaks", "OWN", "/nonexistent"}, "'/nonexistent' is not a process id", "heapglass ps"},
+        Mistake{{"report", "OWN", "/nonexistent"}, "'/nonexistent' is not a process id", "heapglass ps"},
+        Mistake{{"diff", "OWN", "/etc/passwd"}, "not a core file or a snapshot", "give a process id"},
+        Mistake{{"tracemalloc", "OWN", "--compare", "/nonexistent"}, "'/nonexistent'", "heapglass ps"},
         Mistake{{"diff", "PID", "PID", "--every", "5s"}, "a single target", ""},
         Mistake{{"objects", "PID", "--sort", "retaind"}, "'retaind'", "use size, retained"},
         Mistake{{"help", "nosuch"}, "no command 'nosuch'", "heapglass --help"}));
