@@ -66,6 +66,8 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{{"histogram", "PID", "-o", "types.png"}, "png draws a graph", "choose text, json or csv"},
         Mistake{{"stacks", "PID", "--format", "pprof"}, "there is none in this answer", "heapglass retained"},
         Mistake{{"memory", "PID", "--format", "yaml"}, "'yaml'", "use text, json or csv\n"},
+        Mistake{{"leaks", "PID", "--format", "xml"}, "'xml'", "use text, json, csv, dot, svg, png or pdf\n"},
+        Mistake{{"retained", "PID", "--format", "xml"}, "'xml'", "csv, speedscope or pprof\n"},
         Mistake{{"memory", "PID", "-o", ""}, "the value of --output is empty", "leave the option out"},
         Mistake{{"leaks", "PID", "--fail-if", ""}, "the value of --fail-if is empty", "leave the option out"},
         Mistake{{"leaks", "PID", "--fail-if", "growth(rss) > 5%"}, "between two captures", "heapglass diff"},
@@ -100,6 +102,40 @@ TEST(WrongLine, OfAnExpressionHasAMarkUnderThePlace) {
   const Outcome outcome = run_command({HEAPGLASS_PROGRAM, "objects", kNoProcess, "--where", "size >"});
   EXPECT_EQ(outcome.status, 2);
   EXPECT_NE(outcome.err.find("column 7"), std::string::npos) << outcome.err;
+}
+
+// What a command is to write is looked at before the target is: for nothing would that have been stopped.
+TEST(WrongLine, NamesAFileThatCannotBeWritten) {
+  const std::vector<std::vector<std::string>> lines = {
+      {"leaks", "PID", "-o", "/nonexistent/x"},
+      {"memory", "PID", "-o", "/nonexistent/x.json"},
+      {"histogram", "--family", "1", "-o", "/nonexistent/x"},
+      {"backrefs", "PID", "--type", "dict", "-o", "/nonexistent/x.dot"},
+      {"query", "PID", "select 1", "-o", "/nonexistent/x"},
+      {"diff", "PID", "PID", "-o", "/nonexistent/x"},
+      {"watch", "PID", "-o", "/nonexistent/x"},
+      {"watch", "PID", "--plot", "/nonexistent/x.svg"},
+      {"diff", "PID", "PID", "--openmetrics", "/nonexistent/x.prom"},
+      {"tracemalloc", "PID", "--dump", "/nonexistent/x"},
+      {"snapshot", "PID", "-o", "/nonexistent/x.hg"},
+      {"snapshot", "PID", "-o", "/nonexistent/x-%p.hg"},
+      {"report", "PID", "-o", "/nonexistent/x.html"},
+      {"export", "PID", "-o", "/nonexistent/x.jsonl"},
+      {"export", "PID", "-o", "/nonexistent/x.db"},
+      {"export", "PID", "--format", "csv", "-o", "/nonexistent/below/x"},
+      {"leaks", "PID", "-o", "/"},
+      {"snapshot", "PID", "-o", "/"},
+      {"report", "PID", "-o", "/tmp"},
+      {"export", "PID", "-o", "/etc/passwd/x"},
+      {"export", "PID", "--format", "csv", "-o", "/tmp"}};
+  for (const std::vector<std::string>& line : lines) {
+    const Outcome outcome = run_command(command_of(line));
+    const std::string what = testing::PrintToString(line) + outcome.err;
+    EXPECT_EQ(outcome.status, 5) << what;
+    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << what;
+    EXPECT_NE(outcome.err.find("'" + line.back()), std::string::npos) << what;
+    EXPECT_NE(outcome.err.find(" ("), std::string::npos) << what;
+  }
 }
 
 // What --help says of --format is what is taken.
