@@ -68,6 +68,8 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{{"memory", "PID", "--format", "yaml"}, "'yaml'", "use text, json or csv\n"},
         Mistake{{"leaks", "PID", "--format", "xml"}, "'xml'", "use text, json, csv, dot, svg, png or pdf\n"},
         Mistake{{"retained", "PID", "--format", "xml"}, "'xml'", "csv, speedscope or pprof\n"},
+        Mistake{
+            {"leaks", "PID", "--fail-if", "bogus"}, "not 'bogus' (column 1)", "heapglass help thresholds"},
         Mistake{{"memory", "PID", "-o", ""}, "the value of --output is empty", "leave the option out"},
         Mistake{{"leaks", "PID", "--fail-if", ""}, "the value of --fail-if is empty", "leave the option out"},
         Mistake{{"leaks", "PID", "--fail-if", "growth(rss) > 5%"}, "between two captures", "heapglass diff"},
