@@ -139,6 +139,11 @@ void CommandLine::option(const char* name, std::string* value, const char* takes
   add(name, takes, help, false, [value](const std::string& text) { *value = text; });
 }
 
+void CommandLine::written_file(const char* name, std::string* path, const std::string& help) {
+  option(name, path, "FILE", help);
+  written_files_.push_back(path);
+}
+
 void CommandLine::option(const char* name, std::vector<std::string>* values, const char* takes,
                          const std::string& help) {
   add(name, takes, help, true, [values](const std::string& text) { values->push_back(text); });
@@ -189,8 +194,8 @@ void CommandLine::thresholds(ThresholdOptions* thresholds, const std::string& wh
 
 void CommandLine::metrics(MetricsOptions* metrics) {
   metrics_ = metrics;
-  option(
-      "openmetrics", &metrics->file, "FILE",
+  written_file(
+      "openmetrics", &metrics->file,
       "also write gauges to FILE, a name that ends in .prom, for Prometheus through node_exporter's textfile "
       "collector");
   option("service", &metrics->service, "NAME",
@@ -349,11 +354,12 @@ bool CommandLine::parse(const std::vector<std::string>& arguments) {
   set_values(values);
   check_operands();
   check_values();
+  if (one_of_several_) take_one_of_several();
+  check_outputs();
   if (select_into_) {
     select_processes();
     return false;
   }
-  if (one_of_several_) take_one_of_several();
   if (!can_draw()) {
     if (command_ == "export" && common_.format == "parquet")
       run_drawing_program(whole(arguments), "parquet", "choose sqlite, csv or jsonl");
@@ -454,13 +460,31 @@ void CommandLine::check_values() const {
   if (!common_.sysroot.empty() && !std::filesystem::is_directory(common_.sysroot))
     throw Error(ErrorKind::kUsage, "--sysroot '" + common_.sysroot + "' is not a folder",
                 "name the folder that has the programs and libraries of the core's machine");
+  check_format();
+}
+
+void CommandLine::check_format() const {
   if (command_ == "export") return;
-  if (!common_.format.empty()) find_format(common_.format);
+  const std::vector<std::string> names = format_names(command_);
+  const auto known = formats();
+  if (!common_.format.empty() && !names.empty() &&
+      std::none_of(known.begin(), known.end(), [&](const Format& f) { return f.name == common_.format; }))
+    throw invalid_choice("--format", common_.format,
+                         std::vector<std::string_view>(names.begin(), names.end()));
   const AnswerKind answer = answer_of(command_);
   const Format* const format = answer == AnswerKind::kFile ? nullptr : format_asked_for(common_);
   if (!format) return;
   if (format->draws && answer != AnswerKind::kGraph) (void)picture_of({}, format->name);
   if (format->profiles && answer != AnswerKind::kProfile) (void)profile_of({}, format->name);
+}
+
+// A path that cannot be written is refused before a process is stopped and copied for it.
+void CommandLine::check_outputs() const {
+  for (const std::string* path : written_files_) check_output(*path);
+  // Of several processes each has a file of its own, and is refused by itself.
+  if (processes_.given() && answer_of(command_) == AnswerKind::kFile) return;
+  const bool is_folder = command_ == "export" && (common_.format == "csv" || common_.format == "parquet");
+  if (!is_folder) check_output(common_.output);
 }
 
 std::vector<std::string> CommandLine::whole(std::vector<std::string> arguments) const {

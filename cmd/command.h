@@ -77,6 +77,8 @@ class CommandLine {
   // `name` may have a short form behind a comma: "limit,n".
   void flag(const char* name, bool* value, const std::string& help);
   void option(const char* name, std::string* value, const char* takes, const std::string& help);
+  // A file that is written beside the answer.
+  void written_file(const char* name, std::string* path, const std::string& help);
   // Can be repeated.
   void option(const char* name, std::vector<std::string>* values, const char* takes, const std::string& help);
   void option(const char* name, std::vector<Address>* addresses, const std::string& help);
@@ -154,6 +156,8 @@ class CommandLine {
   void take_one_of_several();
   void set_values(const boost::program_options::variables_map& values);
   void check_values() const;
+  void check_format() const;
+  void check_outputs() const;
   using Set = std::function<void(const std::string& text)>;
   struct Declared;
   void add(const char* name, const char* takes, const std::string& help, bool repeated, Set set);
@@ -171,6 +175,7 @@ class CommandLine {
   std::string also_name_;
   std::string* also_ = nullptr;
   std::vector<std::string>* more_ = nullptr;
+  std::vector<const std::string*> written_files_;  // beside common_.output
   CommonOptions common_;
   std::unique_ptr<Declared> declared_;
 };

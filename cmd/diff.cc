@@ -147,6 +147,7 @@ int run_diff(const std::vector<std::string>& arguments) {
   const Thresholds thresholds(fail_if);
   if (!o.metrics.file.empty())
     line.common().extra_outputs.emplace_back(o.metrics.file, mode_of_metrics(line.common().mode));
+  if (!more.empty()) check_targets(common, o.targets);
   keep_right_to_write(common);  // while there are no threads, and little memory to be forked
   if (o.growth) return print_growth_style(common, o);
 

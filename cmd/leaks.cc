@@ -62,6 +62,7 @@ int run_leaks(const std::vector<std::string>& arguments) {
 
   std::vector<std::string> targets(static_cast<std::size_t>(looks), line.common().target);
   targets.insert(targets.end(), more.begin(), more.end());
+  if (!more.empty()) check_targets(line.common(), targets);
   keep_right_to_write(line.common());  // while there is little memory to be forked
   std::vector<std::vector<Suspect>> before;
   std::vector<OwnerSums> owners_before;

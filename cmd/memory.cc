@@ -3,6 +3,7 @@
 
 #include "cmd/command.h"
 #include "lib/base/error.h"
+#include "lib/memory/memory_account.h"
 #include "lib/memory/private_bytes.h"
 #include "lib/open/open_heap.h"
 #include "lib/render/utf8.h"
@@ -50,7 +51,9 @@ int run_memory(const std::vector<std::string>& arguments) {
       pages = pages_beside_master(target, capture, one->selected.master);
     };
   const auto heap = open_heap(line.common(), needs);
-  if (pages) one->on_private_bytes(private_bytes(*heap, *pages), heap->python().rules.immortal_objects);
+  if (pages)
+    one->on_private_bytes(private_bytes(*heap, *pages, compute_memory_parts(*heap)),
+                          heap->python().rules.immortal_objects);
   const bool for_programs = !line.common().format.empty();
   write_answer(*heap,
                memory_document(*heap, {.most = most,

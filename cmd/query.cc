@@ -8,6 +8,7 @@
 #include "lib/base/error.h"
 #include "lib/open/open_heap.h"
 #include "lib/query/heap_as_tables.h"
+#include "lib/query/heap_tables.h"
 #include "lib/query/sqlite_query.h"
 #include "lib/render/unfinished.h"
 #include "lib/report/query_report.h"
@@ -19,6 +20,15 @@ namespace {
 void tell_timed_out(long long seconds) {
   std::cerr << "heapglass: the query did not end within " << seconds
             << " s (give it longer with --timeout, or narrow it with WHERE and LIMIT)\n";
+}
+
+// By the tables that every heap has. Throws Error kUsage; false: it was not planned within the time.
+bool can_be_run(const std::string& sql, const QueryLimits& limits) {
+  const auto tables = empty_heap_tables();
+  std::vector<QueryTable*> borrowed;
+  borrowed.reserve(tables.size());
+  for (const auto& table : tables) borrowed.push_back(table.get());
+  return check_query(borrowed, sql, limits);
 }
 
 }  // namespace
@@ -40,7 +50,17 @@ int run_query_command(const std::vector<std::string>& arguments) {
         ErrorKind::kUsage, "query needs a SELECT behind the target",
         "as in heapglass query 4711 'SELECT type, count(*) FROM objects GROUP BY type'; --tables shows "
         "what there is");
-  if (!tables_only) check_syntax(sql);  // before the target is opened
+  const auto end_stuck = [&] {
+    tell_timed_out(seconds);
+    remove_unfinished_files();
+    _exit(kExitExceeded);
+  };
+  const QueryLimits limits{.rows = most, .time = std::chrono::seconds(seconds), .on_stuck = end_stuck};
+  // Before the target is stopped.
+  if (!tables_only && !can_be_run(sql, limits)) {
+    tell_timed_out(seconds);
+    return kExitExceeded;
+  }
   const auto heap = open_heap(line.common(), {});
   const HeapAsTables tables(*heap);
   Document document;
@@ -49,13 +69,7 @@ int run_query_command(const std::vector<std::string>& arguments) {
     write_answer(*heap, std::move(document), line.common());
     return kExitDone;
   }
-  const auto end_stuck = [&] {
-    tell_timed_out(seconds);
-    remove_unfinished_files();
-    _exit(kExitExceeded);
-  };
-  const QueryResult result = run_query(
-      tables.all(), sql, {.rows = most, .time = std::chrono::seconds(seconds), .on_stuck = end_stuck});
+  const QueryResult result = run_query(tables.all(), sql, limits);
   if (result.timed_out) {
     tell_timed_out(seconds);
     return kExitExceeded;

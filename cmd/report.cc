@@ -49,6 +49,7 @@ int run_report(const std::vector<std::string>& arguments) {
 
   line.prefer_drawing_program(arguments);
   line.common().draws = true;
+  if (!more.empty()) check_targets(line.common(), targets);
   keep_right_to_write(line.common());  // while there is little memory to be forked
   EarlierCaptures earlier;
   const auto began = std::chrono::steady_clock::now();

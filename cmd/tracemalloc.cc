@@ -113,13 +113,15 @@ int run_tracemalloc(const std::vector<std::string>& arguments) {
   line.flag("all-frames", &o.all_frames,
             "--include and --exclude match every call of a traceback, not only the most recent");
   line.count("limit,n", &o.most, 0, kMostRows, "print N rows (default 20), 0: all");
-  line.option("dump", &o.dump, "FILE",
-              "also write all traces to FILE, for tracemalloc.Snapshot.load and --compare");
+  line.written_file("dump", &o.dump,
+                    "also write all traces to FILE, for tracemalloc.Snapshot.load and --compare");
   if (!line.parse(arguments)) return kExitDone;
   if (o.group == TraceGroup::kTraceback && o.cumulative)
     throw Error(ErrorKind::kUsage, "--cumulative requires --group lineno or filename");
   line.common().more_captures = !o.compare.empty();
   if (!o.dump.empty()) line.common().extra_outputs.emplace_back(o.dump, line.common().mode);
+  const std::string both[] = {line.common().target, o.compare};
+  if (!o.compare.empty() && !is_trace_file(first_bytes(o.compare, 3))) check_targets(line.common(), both);
   const auto heap = open_heap(line.common(), {.graph = false});
   Tracemalloc traced = read_checked(*heap);
 

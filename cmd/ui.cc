@@ -63,6 +63,8 @@ int run_ui(const std::vector<std::string>& arguments) {
                 "for growth over more: heapglass report TARGET... -o report.html");
   if (where.port && !where.socket.empty())
     throw Error(ErrorKind::kUsage, "--port and --socket exclude each other");
+  const std::string both[] = {line.common().target, more.empty() ? "" : more.front()};
+  if (!more.empty()) check_targets(line.common(), both);
   line.prefer_drawing_program(arguments);
   where.ends_with_browser = !stay;
   const PageServer server(where);  // before anything of the target is read

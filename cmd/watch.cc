@@ -352,8 +352,8 @@ int run_watch(const std::vector<std::string>& arguments) {
               "how long to watch: 60s (default), 2h; 0: until the process ends or Ctrl-C");
   line.count("top", &o.top, 0, 1000, "print the N types that grew most since the sample before (default 3)");
   line.flag("csv", &csv, "the same as --format csv");
-  line.option(
-      "plot", &o.plot, "FILE",
+  line.written_file(
+      "plot", &o.plot,
       "also draw RSS and Python's objects over time, as mprof plot does, to a file name that ends in .svg, "
       ".png or .pdf");
   line.flag(

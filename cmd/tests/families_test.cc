@@ -131,6 +131,27 @@ assert reasons == {"sh": "no Python runs there", "sleep": "no Python runs there"
   EXPECT_EQ(program.finish(), 0);
 }
 
+TEST_P(Families, AZombieIsLeftOutAsOne) {
+  PythonProgram program(Words{GetParam().path, "-c", R"py(
+import os, sys
+pid = os.fork()
+if pid == 0:
+    os._exit(0)
+os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # and it stays
+print("READY")
+sys.stdout.flush()
+sys.stdin.read()
+)py"});
+  const Outcome outcome = heapglass({"histogram", "--family", program.target(), "--format", "json"});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_EQ(checked(outcome.out, R"py(
+assert len(answer["processes"]) == 1, answer["processes"]
+assert [p["why"] for p in answer["left_out"]] == ["it has ended and is a zombie"], answer["left_out"]
+)py"),
+            "");
+  EXPECT_EQ(program.finish(), 0);
+}
+
 TEST_P(Families, OneThatFailsDoesNotFailTheOthers) {
   PythonProgram master(GetParam().path, "forked_workers.py", {"2", "4"});
   const Words workers = workers_of(master);

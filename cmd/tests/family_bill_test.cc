@@ -215,6 +215,12 @@ text = (4 << 20) * 3
 assert text * 0.98 < bill["content"] < text + 3000000, bill
 assert text * 0.98 < bill["new_memory"] < text + 6000000, bill
 assert bill["reference_counts"] < 600000 and bill["collector_heads"] < 600000, bill
+# A buffer is its object's: from 3.15 on that of a bytearray is a bytes object.
+for cause, owner in ("content", "__main__.WRITTEN"), ("new_memory", "__main__.GROWN"):
+    of_types = sum(row[cause] for row in answer["private_types"] if row["name"].startswith("builtins.byte"))
+    of_owner = sum(row[cause] for row in answer["private_owners"] if row["name"].startswith(owner))
+    assert text * 0.95 < of_types < text * 1.1, answer["private_types"]
+    assert text * 0.95 < of_owner < text * 1.1, answer["private_owners"]
 )py"),
             "");
   const auto collected = family({"collect"});

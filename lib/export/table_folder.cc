@@ -11,6 +11,7 @@
 #include "lib/base/error.h"
 #include "lib/query/heap_tables.h"
 #include "lib/render/open_folder.h"
+#include "lib/render/output.h"
 #include "lib/render/output_keeper.h"
 #include "lib/render/unfinished.h"
 
@@ -83,13 +84,31 @@ class TableFolder::Making {
   const fs::path& folder() const { return making_; }
   FileMode mode() const { return mode_; }
 
+  // What make() will find, where that can be seen beforehand. Nothing is made.
+  void check() const {
+    if (below_.empty()) {
+      require_absent(OpenFolder(parent(), "'" + path_.string() + "'"));
+      check_output(path_.string());
+      return;
+    }
+    std::error_code error;
+    fs::path deepest = root_;
+    if (!fs::exists(deepest, error)) {
+      check_output(root_.string());
+      return;
+    }
+    for (const std::string& part : below_)
+      if (fs::exists(deepest / part, error))
+        deepest /= part;
+      else
+        break;
+    check_output((deepest / name_).string());
+  }
+
   void make() {
     make_those_above();
-    const std::string parent = path_.parent_path().empty() ? "" : path_.parent_path().string() + "/";
-    in_ = OpenFolder(parent, "'" + path_.string() + "'");
-    struct stat found {};
-    if (fstatat(in_.fd(), path_.filename().c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0)
-      throw Error(ErrorKind::kFile, "'" + path_.string() + "' is there already", "name a folder that is not");
+    in_ = OpenFolder(parent(), "'" + path_.string() + "'");
+    require_absent(in_);
     remove_abandoned(in_.fd());
     if (!make_folder(in_.fd(), name_, mode_)) fail(errno);
     unfinished_ = true;
@@ -108,6 +127,13 @@ class TableFolder::Making {
   }
 
  private:
+  // With its slash; empty: the current folder.
+  std::string parent() const { return path_.parent_path().empty() ? "" : path_.parent_path().string() + "/"; }
+  void require_absent(const OpenFolder& in) const {
+    struct stat found {};
+    if (fstatat(in.fd(), path_.filename().c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0)
+      throw Error(ErrorKind::kFile, "'" + path_.string() + "' is there already", "name a folder that is not");
+  }
   void make_those_above() const {
     if (below_.empty()) return;
     std::error_code error;
@@ -149,6 +175,7 @@ std::string TableFolder::path(std::string_view table) const {
 }
 
 void TableFolder::agree(OutputOptions& options) {
+  making_->check();
   std::vector<std::string> files;
   for (const std::string_view table : kHeapTableNames) {
     files.push_back(file(table));

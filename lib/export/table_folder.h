@@ -23,7 +23,8 @@ class TableFolder {
   // FOLDER/service=.../host=.../time=..., and what of it is not there.
   static TableFolder of_parquet(const std::string& folder, const HeapPlace& place, FileMode mode);
 
-  // Before the rights are given up: that these files will be written, and the folder made.
+  // Before the rights are given up: that these files will be written, and the folder made. Throws Error kFile
+  // where it can be seen that it cannot.
   void agree(OutputOptions& options);
 
   // After it, in this order. Each throws Error kFile.

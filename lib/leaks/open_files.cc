@@ -109,6 +109,54 @@ void add_suspect(const LeakSearch& search, const LeakSearch::Group& group,
   found.push_back(std::move(s));
 }
 
+// Is it what a program is made of, and nobody's collection?
+bool is_program(const TypeInfo& type) {
+  return type.body == TraverseRule::kModule || type.flags & kTpTypeSubclass ||
+         type.body == TraverseRule::kFrame;
+}
+
+// The group whose collection has an object in itself or in what it has; groups.size(): there is none.
+std::size_t group_around(const LeakSearch& search, NodeId n,
+                         const std::map<std::uint32_t, std::size_t>& by_owner, std::size_t none) {
+  constexpr std::size_t kFarthest = 4, kMostSeen = 200;
+  std::vector<NodeId> seen{n};
+  std::size_t begin = 0;
+  for (std::size_t far = 0; far < kFarthest; ++far) {
+    const std::size_t end = seen.size();
+    for (; begin < end; ++begin)
+      for (const NodeId holder : search.labels().referrers().of(seen[begin])) {
+        if (const auto at = by_owner.find(index(holder)); at != by_owner.end()) return at->second;
+        if (seen.size() == kMostSeen) return none;
+        if (!is_program(search.type_of(holder)) && std::find(seen.begin(), seen.end(), holder) == seen.end())
+          seen.push_back(holder);
+      }
+  }
+  return none;
+}
+
+// What a frame or a thread has too hangs alone: from there the way is shorter. It is one of a collection all
+// the same.
+void join_groups(const LeakSearch& search, std::vector<LeakSearch::Group>& groups) {
+  std::map<std::uint32_t, std::size_t> by_owner;
+  const auto is_alone = [](const LeakSearch::Group& group) {
+    return group.members.size() == 1 && group.members[0] == group.owner;
+  };
+  for (std::size_t i = 0; i < groups.size(); ++i)
+    if (groups[i].owner != kNoNode && !is_alone(groups[i])) by_owner.emplace(index(groups[i].owner), i);
+  if (by_owner.empty()) return;
+  for (LeakSearch::Group& group : groups) {
+    if (!is_alone(group)) continue;
+    const std::size_t around = group_around(search, group.owner, by_owner, groups.size());
+    if (around == groups.size()) continue;
+    groups[around].members.push_back(group.owner);
+    group.members.clear();
+  }
+  std::erase_if(groups, [](const LeakSearch::Group& group) { return group.members.empty(); });
+  std::stable_sort(groups.begin(), groups.end(), [](const LeakSearch::Group& a, const LeakSearch::Group& b) {
+    return a.members.size() > b.members.size();
+  });
+}
+
 void find_kind(const LeakSearch& search, const std::vector<NodeId>& nodes, std::int32_t field, bool sockets,
                Suspects& found) {
   if (field == kAbsent) return;
@@ -120,8 +168,9 @@ void find_kind(const LeakSearch& search, const std::vector<NodeId>& nodes, std::
     fds[index(n)] = *fd;
     open.push_back(n);
   }
-  for (const LeakSearch::Group& group : search.group_by_owner(open))
-    add_suspect(search, group, fds, sockets, found);
+  std::vector<LeakSearch::Group> groups = search.group_by_owner(open);
+  join_groups(search, groups);
+  for (const LeakSearch::Group& group : groups) add_suspect(search, group, fds, sockets, found);
 }
 
 }  // namespace

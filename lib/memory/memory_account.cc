@@ -179,6 +179,12 @@ WithoutOwner memory_without(const Heap& heap, const std::string& path) {
   return out;
 }
 
+MemoryParts compute_memory_parts(const Heap& heap) {
+  const UnrecordedView in(heap);
+  const AllocatorsAndStacks found = allocators_of(heap, in);
+  return partition_memory(heap.graph(), *in.objects, found.pymalloc, found.malloc, true);
+}
+
 MemoryBill compute_memory_bill(const Heap& heap) {
   const UnrecordedView in(heap);
   return bill_of(heap, in, allocators_of(heap, in),

@@ -35,6 +35,8 @@ struct WithoutOwner {
 // Of a heap with references, by `path` as the table of owners has it. Throws Error kUsage where there is none
 // such, or the target is a snapshot, which has not what the allocators know.
 WithoutOwner memory_without(const Heap& heap, const std::string& path);
+// What the allocators hand out, with holders.
+MemoryParts compute_memory_parts(const Heap& heap);
 // One of the two alone.
 MemoryBill compute_memory_bill(const Heap& heap);
 std::vector<ArenaRow> compute_arenas(const Heap& heap);

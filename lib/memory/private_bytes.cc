@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bitset>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace heapglass {
@@ -20,8 +21,8 @@ std::uint64_t page_of(std::uint64_t address) { return address & ~std::uint64_t{k
 
 class Attribution {
  public:
-  Attribution(const Heap& heap, const PrivatePages& pages)
-      : heap_(heap), pages_(pages), marks_(pages.size()) {
+  Attribution(const Heap& heap, const PrivatePages& pages, const MemoryParts& parts)
+      : heap_(heap), pages_(pages), parts_(parts), marks_(pages.size()) {
     layout_ = &heap.objects().layout();
     head_size_ = layout_->PyGC_Head.size > 0 ? static_cast<std::uint64_t>(layout_->PyGC_Head.size) : 0;
     count_at_ = static_cast<std::uint64_t>(std::max(layout_->PyObject.ob_refcnt, 0));
@@ -172,6 +173,12 @@ class Attribution {
         n + 1 < heap_.graph().nodes() ? value(heap_.address(NodeId{n + 1})) : ~std::uint64_t{0};
     // Its own block, of which its size has the buffers too: at most to where the next object begins.
     const std::uint64_t end = std::min({at + block_bytes(NodeId{n}), next, at + (std::uint64_t{1} << 32)});
+    each_part(start, end, shares, visit);
+  }
+
+  // The same of the memory [start, end).
+  template <class Visit>
+  void each_part(std::uint64_t start, std::uint64_t end, Shares& shares, Visit visit) const {
     for (std::uint64_t w = start & ~std::uint64_t{7}; w < end;) {
       const std::uint64_t page = page_of(w), to = std::min((end + 7) & ~std::uint64_t{7}, page + kPage);
       std::size_t which = 0;
@@ -194,6 +201,21 @@ class Attribution {
         types[{causes_[page], heap_.graph().type[n]}] += bytes;
         if (owners) by_owner[{causes_[page], owners->of[n]}] += bytes;
       });
+    // What of the rest is a buffer of an object.
+    for (std::size_t i = 0; i < parts_.parts.size(); ++i) {
+      const MemoryPart& part = parts_.parts[i];
+      if (part.use() != PartUse::kBuffer) continue;
+      NodeId holder = kNoNode;
+      bool known = false;
+      each_part(value(part.start()), value(part.end()), left, [&](std::size_t page, double bytes) {
+        if (!std::exchange(known, true)) holder = parts_.node_of(heap_.graph(), i);
+        types[{causes_[page], part.owner()}] += bytes;
+        if (owners && holder != kNoNode)
+          by_owner[{causes_[page], owners->of[index(holder)]}] += bytes;
+        else if (owners)
+          out.by_owner[{causes_[page], kNoObject}] += bytes;
+      });
+    }
     for (const auto& [key, bytes] : types)
       out.by_type[{key.first, heap_.graph().types[key.second].name}] += bytes;
     for (const auto& [key, bytes] : by_owner)
@@ -217,6 +239,7 @@ class Attribution {
 
   const Heap& heap_;
   const PrivatePages& pages_;
+  const MemoryParts& parts_;
   std::vector<Marks> marks_;  // by page
   std::vector<PrivateCause> causes_;
   std::vector<bool> immortal_type_;  // by type
@@ -239,8 +262,8 @@ constexpr CauseName kNames[kPrivateCauses] = {
 const char* key_of(PrivateCause cause) { return kNames[static_cast<std::size_t>(cause)].key; }
 const char* words_for(PrivateCause cause) { return kNames[static_cast<std::size_t>(cause)].words; }
 
-PrivateBytes private_bytes(const Heap& heap, const PrivatePages& pages) {
-  return Attribution(heap, pages).run();
+PrivateBytes private_bytes(const Heap& heap, const PrivatePages& pages, const MemoryParts& parts) {
+  return Attribution(heap, pages, parts).run();
 }
 
 }  // namespace heapglass

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "lib/heap/heap.h"
+#include "lib/memory/memory_parts.h"
 #include "lib/target/private_page.h"
 
 namespace heapglass {
@@ -25,13 +26,13 @@ constexpr std::size_t kPrivateCauses = 6;
 const char* key_of(PrivateCause cause);     // "reference_counts"
 const char* words_for(PrivateCause cause);  // for people
 // What names and types are called that have none.
-constexpr char kNoObject[] = "(no object: buffers, free blocks, C memory)";
+constexpr char kNoObject[] = "(no object: free blocks, C memory)";
 
 struct PrivateBytes {
   std::array<std::uint64_t, kPrivateCauses> by_cause{};  // bytes of whole pages
   // Each page's bytes, divided among the objects whose words differ by the number of these words; of pages
   // that the master has not, of new memory and of what does not differ, among the objects on them by their
-  // bytes.
+  // bytes. A buffer counts for the object that has it.
   std::map<std::pair<PrivateCause, std::string>, double> by_type, by_owner;
   // Whether all of the old objects' heads were written since the fork, as a full collection does: at least 95
   // % of the inherited pages with tracked objects are the process' own.
@@ -44,6 +45,7 @@ struct PrivateBytes {
   std::uint64_t immortal_keeps = 0;
 };
 
-PrivateBytes private_bytes(const Heap& heap, const PrivatePages& pages);
+// `parts`: with holders.
+PrivateBytes private_bytes(const Heap& heap, const PrivatePages& pages, const MemoryParts& parts);
 
 }  // namespace heapglass

@@ -37,6 +37,7 @@
 #include "platform/files/regular_file.h"
 #include "platform/process/memory_left.h"
 #include "platform/process/open_files.h"
+#include "platform/process/process.h"
 #include "platform/process/threads.h"
 #include "platform/process/wait_limit.h"
 #include "platform/targets/core_target.h"
@@ -85,34 +86,46 @@ OpenedTarget open_snapshot(const std::string& path, const std::function<void()>&
   return {std::move(snapshot), is_one};
 }
 
+// What the word TARGET names.
+struct NamedTarget {
+  pid_t pid = 0;  // 0: it is a file
+  std::string path;
+  bool is_snapshot = false;  // by its first bytes; else it is a core file
+};
+
 // TARGET says what it is: digits are a process id and @NAME names a process, whatever files there are.
-OpenedTarget open_target(const CommonOptions& common, const HeapNeeds& needs) {
-  const std::string target =
-      common.target.starts_with('@') ? std::to_string(process_named(common.target.substr(1))) : common.target;
+NamedTarget find_target(const std::string& word) {
+  const std::string target = word.starts_with('@') ? std::to_string(process_named(word.substr(1))) : word;
   pid_t pid = 0;
   const auto [end, error] = std::from_chars(target.data(), target.data() + target.size(), pid);
   if (end != target.data() && end == target.data() + target.size()) {
-    FreezeRequest freeze = common.freeze;
-    freeze.residency = needs.residency;
-    freeze.sharing = needs.sharing;
-    if (error == std::errc() && pid > 0) {
-      auto live = std::make_unique<LiveTarget>(pid, freeze);
-      LiveTarget* const is_one = live.get();
-      return {std::move(live), nullptr, is_one};
-    }
+    if (error == std::errc() && pid > 0) return {.pid = pid, .path = {}};
   } else if (access(target.c_str(), F_OK) == 0) {
     const std::string first = first_bytes(target, 8);
-    if (SnapshotFile::is_snapshot(std::as_bytes(std::span(first)))) {
-      // All that it takes is in the file, unless the names of what is written are in it too.
-      return open_snapshot(target, [&] {
-        if (!needs.agree) give_up_rights(common);
-      });
-    }
-    return {std::make_unique<CoreTarget>(target, common.sysroot)};
+    return {.path = target, .is_snapshot = SnapshotFile::is_snapshot(std::as_bytes(std::span(first)))};
   }
   throw Error(ErrorKind::kUsage,
               "the target '" + target + "' is not a process id, nor a snapshot or core file that is there",
               "give the id of a running Python, as `heapglass ps` lists them");
+}
+
+OpenedTarget open_target(const CommonOptions& common, const HeapNeeds& needs) {
+  const NamedTarget named = find_target(common.target);
+  if (named.pid) {
+    FreezeRequest freeze = common.freeze;
+    freeze.residency = needs.residency;
+    freeze.sharing = needs.sharing;
+    auto live = std::make_unique<LiveTarget>(named.pid, freeze);
+    LiveTarget* const is_one = live.get();
+    return {std::move(live), nullptr, is_one};
+  }
+  if (named.is_snapshot) {
+    // All that it takes is in the file, unless the names of what is written are in it too.
+    return open_snapshot(named.path, [&] {
+      if (!needs.agree) give_up_rights(common);
+    });
+  }
+  return {std::make_unique<CoreTarget>(named.path, common.sysroot)};
 }
 
 // Nothing else ends such a wait: not ^C, and no time limit of the call.
@@ -452,6 +465,20 @@ class Opening {
 };
 
 }  // namespace
+
+void check_targets(const TargetOptions& common, std::span<const std::string> targets) {
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    if (std::find(targets.begin(), targets.begin() + static_cast<std::ptrdiff_t>(i), targets[i]) !=
+        targets.begin() + static_cast<std::ptrdiff_t>(i))
+      continue;
+    const NamedTarget named = find_target(targets[i]);
+    // What is wrong inside of a snapshot is found when the rights are given up.
+    if (named.pid)
+      (void)Process::open(named.pid);
+    else if (!named.is_snapshot)
+      (void)CoreTarget(named.path, common.sysroot);
+  }
+}
 
 std::unique_ptr<Heap> open_heap(const CommonOptions& common, const HeapNeeds& needs) {
   constexpr int kTries = 4;

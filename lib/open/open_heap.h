@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "lib/heap/heap.h"
@@ -42,6 +43,10 @@ struct HeapNeeds {
   // Adds to the options what it writes and does that is known only with the target.
   std::function<void(const Target&, CommonOptions&)> agree;
 };
+
+// Of a command that opens several, before the first is stopped. Throws the Error of the first that is not
+// there, may not be read, or is neither a process nor a file of a kind that is opened.
+void check_targets(const TargetOptions& common, std::span<const std::string> targets);
 
 // Captures again where the process becomes another program meanwhile. Throws Error.
 std::unique_ptr<Heap> open_heap(const CommonOptions& common, const HeapNeeds& needs);

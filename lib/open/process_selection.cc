@@ -200,6 +200,14 @@ pid_t master_of(pid_t pid, const Parents& parents, const std::set<pid_t>& select
   return is_fork_of(parent->second, pid) ? parent->second : 0;
 }
 
+// Not one whose main thread has ended before others.
+bool is_zombie(pid_t pid) {
+  const std::string status = read_proc_file(proc_path(pid, "status"));
+  std::istringstream state(line_after(status, "State:"));
+  std::string letter;
+  return state >> letter && letter == "Z" && number_after(status, "Threads:") <= 1;
+}
+
 // Each behind its master, otherwise by pid.
 void order(std::vector<SelectedProcess>& processes) {
   std::vector<SelectedProcess> ordered;
@@ -256,8 +264,9 @@ SelectedProcesses select_processes(const ProcessSelection& selection) {
     for (const auto& [pid, why] : looked_at.refused) leave_out(pid, why);
     for (const pid_t pid : candidates)
       if (!told.contains(pid))
-        leave_out(pid, start_time_of(pid) == started[pid] && started[pid] != 0 ? "no Python runs there"
-                                                                               : "it ended meanwhile");
+        leave_out(pid, started[pid] == 0 || start_time_of(pid) != started[pid] ? "it ended meanwhile"
+                       : is_zombie(pid) ? "it has ended and is a zombie"
+                                        : "no Python runs there");
   }
   for (SelectedProcess& each : out.processes) each.master = master_of(each.process.pid, parents, selected);
   order(out.processes);

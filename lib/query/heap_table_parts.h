@@ -13,6 +13,14 @@ std::unique_ptr<QueryTable> threads_table(const HeapTablesInput& input);
 std::unique_ptr<QueryTable> frames_table(const HeapTablesInput& input);
 std::unique_ptr<QueryTable> arenas_table(const HeapTablesInput& input);
 
+std::vector<QueryColumn> objects_columns();
+std::vector<QueryColumn> refs_columns();
+std::vector<QueryColumn> types_columns();
+std::vector<QueryColumn> roots_columns();
+std::vector<QueryColumn> threads_columns();
+std::vector<QueryColumn> frames_columns();
+std::vector<QueryColumn> arenas_columns();
+
 inline QueryValue query_number(std::uint64_t n) { return static_cast<std::int64_t>(n); }
 inline QueryValue query_number(Address a) { return query_number(value(a)); }
 

@@ -39,4 +39,12 @@ std::vector<std::unique_ptr<QueryTable>> heap_tables(const HeapTablesInput& inpu
   return tables;
 }
 
+std::vector<std::unique_ptr<QueryTable>> empty_heap_tables() {
+  std::vector<std::unique_ptr<QueryTable>> tables;
+  for (auto* columns : {objects_columns, refs_columns, types_columns, roots_columns, threads_columns,
+                        frames_columns, arenas_columns})
+    tables.push_back(std::make_unique<EmptyTable>(kHeapTableNames[tables.size()], columns()));
+  return tables;
+}
+
 }  // namespace heapglass

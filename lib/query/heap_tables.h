@@ -30,5 +30,7 @@ constexpr std::string_view kHeapTableNames[] = {"objects", "refs",   "types", "r
                                                 "threads", "frames", "arenas"};
 // One for each of those names. What the input borrows stays borrowed.
 std::vector<std::unique_ptr<QueryTable>> heap_tables(const HeapTablesInput& input);
+// The same without rows, of no heap: a query can be prepared with them before there is one.
+std::vector<std::unique_ptr<QueryTable>> empty_heap_tables();
 
 }  // namespace heapglass

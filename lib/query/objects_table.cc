@@ -16,7 +16,8 @@ class ObjectsTable final : public QueryTable {
  public:
   explicit ObjectsTable(const HeapTablesInput& input) : in_(input), addresses_(*input.graph.index) {}
   std::string_view name() const override { return "objects"; }
-  std::vector<QueryColumn> columns() const override {
+  std::vector<QueryColumn> columns() const override { return all_columns(); }
+  static std::vector<QueryColumn> all_columns() {
     std::vector<QueryColumn> out;
     for (const auto& made : kColumns) out.push_back(made.column);
     return out;
@@ -168,6 +169,8 @@ QueryRows ObjectsTable::of_type(std::string_view name) {
 }
 
 }  // namespace
+
+std::vector<QueryColumn> objects_columns() { return ObjectsTable::all_columns(); }
 
 std::unique_ptr<QueryTable> objects_table(const HeapTablesInput& input) {
   return std::make_unique<ObjectsTable>(input);

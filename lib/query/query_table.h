@@ -80,4 +80,19 @@ class QueryTable {
   virtual QueryRows in_order(int column);
 };
 
+// The columns of a table without its rows, to prepare queries with.
+class EmptyTable final : public QueryTable {
+ public:
+  EmptyTable(std::string_view name, std::vector<QueryColumn> columns)
+      : name_(name), columns_(std::move(columns)) {}
+  std::string_view name() const override { return name_; }
+  std::vector<QueryColumn> columns() const override { return columns_; }
+  std::uint64_t rows() override { return 0; }
+  QueryValue value(std::uint64_t, int) override { return {}; }
+
+ private:
+  const std::string_view name_;
+  const std::vector<QueryColumn> columns_;
+};
+
 }  // namespace heapglass

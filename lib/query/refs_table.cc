@@ -12,12 +12,7 @@ class RefsTable final : public QueryTable {
  public:
   explicit RefsTable(const HeapTablesInput& input) : in_(input), addresses_(*input.graph.index) {}
   std::string_view name() const override { return "refs"; }
-  std::vector<QueryColumn> columns() const override {
-    return {{"holder", "INTEGER", "id of who refers"},
-            {"held", "INTEGER", "id of who is referred to"},
-            {"class", "TEXT", "visited by tp_traverse, owned besides, weak, or a guess"},
-            {"label", "TEXT", "how the holder calls it"}};
-  }
+  std::vector<QueryColumn> columns() const override { return refs_columns(); }
   std::uint64_t rows() override { return in_.graph.referent.size(); }
   QueryValue value(std::uint64_t row, int column) override {
     switch (column) {
@@ -96,6 +91,13 @@ class RefsTable final : public QueryTable {
 };
 
 }  // namespace
+
+std::vector<QueryColumn> refs_columns() {
+  return {{"holder", "INTEGER", "id of who refers"},
+          {"held", "INTEGER", "id of who is referred to"},
+          {"class", "TEXT", "visited by tp_traverse, owned besides, weak, or a guess"},
+          {"label", "TEXT", "how the holder calls it"}};
+}
 
 std::unique_ptr<QueryTable> refs_table(const HeapTablesInput& input) {
   return std::make_unique<RefsTable>(input);

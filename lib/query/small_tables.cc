@@ -94,57 +94,64 @@ Rows arena_rows(const HeapTablesInput& in) {
 
 }  // namespace
 
+std::vector<QueryColumn> types_columns() {
+  return {{"name", "TEXT", "module.qualname"},
+          {"count", "INTEGER", "objects"},
+          {"bytes", "INTEGER", "sys.getsizeof of all of them"},
+          {"external", "INTEGER", "bytes in buffers of their own"}};
+}
+
+std::vector<QueryColumn> roots_columns() {
+  return {{"id", "INTEGER", "the object held"},
+          {"kind", "TEXT", "of the holder"},
+          {"holder", "TEXT", "who holds it"},
+          {"label", "TEXT", "how it has it"},
+          {"guess", "INTEGER", "1: may be stale"}};
+}
+
+std::vector<QueryColumn> threads_columns() {
+  return {{"thread", "INTEGER", "native id"},
+          {"interpreter", "INTEGER", "its number"},
+          {"frames", "INTEGER", "Python frames"},
+          {"gil", "INTEGER", "1: it has the interpreter's lock; NULL: there is none"}};
+}
+
+std::vector<QueryColumn> frames_columns() {
+  return {{"thread", "INTEGER", "native id"},
+          {"depth", "INTEGER", "0: the innermost"},
+          {"file", "TEXT", "of its code"},
+          {"line", "INTEGER", "where it is"},
+          {"function", "TEXT", "its name"}};
+}
+
+std::vector<QueryColumn> arenas_columns() {
+  return {{"start", "INTEGER", "address; of glibc's arenas that of their state"},
+          {"allocator", "TEXT", "pymalloc or glibc malloc"},
+          {"size", "INTEGER", "bytes that it has of the system"},
+          {"used", "INTEGER", "bytes handed out"},
+          {"free", "INTEGER", "bytes that wait to be handed out again"},
+          {"overhead", "INTEGER", "bytes of headers, and of what fills no pool"},
+          {"objects", "INTEGER", "objects that lie in it"}};
+}
+
 std::unique_ptr<QueryTable> types_table(const HeapTablesInput& in) {
-  return std::make_unique<SmallTable>(
-      "types",
-      std::vector<QueryColumn>{{"name", "TEXT", "module.qualname"},
-                               {"count", "INTEGER", "objects"},
-                               {"bytes", "INTEGER", "sys.getsizeof of all of them"},
-                               {"external", "INTEGER", "bytes in buffers of their own"}},
-      [in] { return type_rows(in); });
+  return std::make_unique<SmallTable>("types", types_columns(), [in] { return type_rows(in); });
 }
 
 std::unique_ptr<QueryTable> roots_table(const HeapTablesInput& in) {
-  return std::make_unique<SmallTable>("roots",
-                                      std::vector<QueryColumn>{{"id", "INTEGER", "the object held"},
-                                                               {"kind", "TEXT", "of the holder"},
-                                                               {"holder", "TEXT", "who holds it"},
-                                                               {"label", "TEXT", "how it has it"},
-                                                               {"guess", "INTEGER", "1: may be stale"}},
-                                      [in] { return root_rows(in); });
+  return std::make_unique<SmallTable>("roots", roots_columns(), [in] { return root_rows(in); });
 }
 
 std::unique_ptr<QueryTable> threads_table(const HeapTablesInput& in) {
-  return std::make_unique<SmallTable>(
-      "threads",
-      std::vector<QueryColumn>{{"thread", "INTEGER", "native id"},
-                               {"interpreter", "INTEGER", "its number"},
-                               {"frames", "INTEGER", "Python frames"},
-                               {"gil", "INTEGER", "1: it has the interpreter's lock; NULL: there is none"}},
-      [in] { return thread_rows(in); });
+  return std::make_unique<SmallTable>("threads", threads_columns(), [in] { return thread_rows(in); });
 }
 
 std::unique_ptr<QueryTable> frames_table(const HeapTablesInput& in) {
-  return std::make_unique<SmallTable>("frames",
-                                      std::vector<QueryColumn>{{"thread", "INTEGER", "native id"},
-                                                               {"depth", "INTEGER", "0: the innermost"},
-                                                               {"file", "TEXT", "of its code"},
-                                                               {"line", "INTEGER", "where it is"},
-                                                               {"function", "TEXT", "its name"}},
-                                      [in] { return frame_rows(in); });
+  return std::make_unique<SmallTable>("frames", frames_columns(), [in] { return frame_rows(in); });
 }
 
 std::unique_ptr<QueryTable> arenas_table(const HeapTablesInput& in) {
-  return std::make_unique<SmallTable>(
-      "arenas",
-      std::vector<QueryColumn>{{"start", "INTEGER", "address; of glibc's arenas that of their state"},
-                               {"allocator", "TEXT", "pymalloc or glibc malloc"},
-                               {"size", "INTEGER", "bytes that it has of the system"},
-                               {"used", "INTEGER", "bytes handed out"},
-                               {"free", "INTEGER", "bytes that wait to be handed out again"},
-                               {"overhead", "INTEGER", "bytes of headers, and of what fills no pool"},
-                               {"objects", "INTEGER", "objects that lie in it"}},
-      [in] { return arena_rows(in); });
+  return std::make_unique<SmallTable>("arenas", arenas_columns(), [in] { return arena_rows(in); });
 }
 
 }  // namespace heapglass

@@ -282,36 +282,47 @@ Database open_database() {
   return db;
 }
 
-}  // namespace
-
-QueryResult run_query(std::span<QueryTable* const> tables, const std::string& sql,
-                      const QueryLimits& limits) {
-  const Database db = open_database();
-  sqlite3* const raw = db.get();
+Database open_tables(std::span<QueryTable* const> tables) {
+  Database db = open_database();
   for (QueryTable* table : tables) {
     const std::string name(table->name());
-    sqlite3_create_module_v2(raw, name.c_str(), &kModule, table, nullptr);
+    sqlite3_create_module_v2(db.get(), name.c_str(), &kModule, table, nullptr);
     // Declaring its columns counts as making a table, which nobody may from here on.
-    sqlite3_exec(raw, ("SELECT 1 FROM \"" + name + "\" LIMIT 0").c_str(), nullptr, nullptr, nullptr);
+    sqlite3_exec(db.get(), ("SELECT 1 FROM \"" + name + "\" LIMIT 0").c_str(), nullptr, nullptr, nullptr);
   }
-  sqlite3_set_authorizer(raw, authorize, nullptr);
+  sqlite3_set_authorizer(db.get(), authorize, nullptr);
+  return db;
+}
 
-  QueryResult result;
-  const Deadline deadline(raw, limits);  // planning can take long too
-  sqlite3_stmt* statement = nullptr;
+using Statement = std::unique_ptr<sqlite3_stmt, int (*)(sqlite3_stmt*)>;
+
+// Null: the time was over before the plan was made. Throws Error kUsage.
+Statement prepare(sqlite3* db, const std::string& sql, const Deadline& deadline) {
+  sqlite3_stmt* raw = nullptr;
   const char* rest = nullptr;
-  const int prepared =
-      sqlite3_prepare_v2(raw, sql.c_str(), static_cast<int>(sql.size()) + 1, &statement, &rest);
-  const std::unique_ptr<sqlite3_stmt, int (*)(sqlite3_stmt*)> finalize(statement, sqlite3_finalize);
-  if (prepared == SQLITE_INTERRUPT && deadline.is_over()) {
-    result.timed_out = true;
-    return result;
-  }
-  if (prepared != SQLITE_OK) fail(raw, sql);
+  const int prepared = sqlite3_prepare_v2(db, sql.c_str(), static_cast<int>(sql.size()) + 1, &raw, &rest);
+  Statement statement(raw, sqlite3_finalize);
+  if (prepared == SQLITE_INTERRUPT && deadline.is_over()) return {nullptr, sqlite3_finalize};
+  if (prepared != SQLITE_OK) fail(db, sql);
   if (!statement)
     throw Error(ErrorKind::kUsage, "the query is empty", "give one SELECT; --tables shows what there is");
   if (std::string(rest).find_first_not_of(" \t\n\r;") != std::string::npos)
     throw Error(ErrorKind::kUsage, "one query at a time: '" + std::string(rest) + "' is left over");
+  return statement;
+}
+
+}  // namespace
+
+QueryResult run_query(std::span<QueryTable* const> tables, const std::string& sql,
+                      const QueryLimits& limits) {
+  const Database db = open_tables(tables);
+  sqlite3* const raw = db.get();
+  QueryResult result;
+  const Deadline deadline(raw, limits);  // planning can take long too
+  const Statement prepared = prepare(raw, sql, deadline);
+  sqlite3_stmt* const statement = prepared.get();
+  result.timed_out = !statement;
+  if (result.timed_out) return result;
   const int columns = sqlite3_column_count(statement);
   for (int i = 0; i < columns; ++i) result.columns.emplace_back(sqlite3_column_name(statement, i));
   for (int step = SQLITE_ROW; (step = sqlite3_step(statement)) != SQLITE_DONE;) {
@@ -327,16 +338,10 @@ QueryResult run_query(std::span<QueryTable* const> tables, const std::string& sq
   return result;
 }
 
-void check_syntax(const std::string& sql) {
-  const Database db = open_database();
-  sqlite3_stmt* statement = nullptr;
-  const int prepared =
-      sqlite3_prepare_v2(db.get(), sql.c_str(), static_cast<int>(sql.size()) + 1, &statement, nullptr);
-  sqlite3_finalize(statement);
-  if (prepared == SQLITE_OK) return;
-  const std::string complaint = sqlite3_errmsg(db.get());
-  for (const char* const part : {"syntax error", "incomplete input", "unrecognized token"})
-    if (complaint.find(part) != std::string::npos) fail(db.get(), sql);
+bool check_query(std::span<QueryTable* const> tables, const std::string& sql, const QueryLimits& limits) {
+  const Database db = open_tables(tables);
+  const Deadline deadline(db.get(), limits);
+  return prepare(db.get(), sql, deadline) != nullptr;
 }
 
 std::vector<std::string> sql_words() {

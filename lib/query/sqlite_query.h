@@ -30,8 +30,9 @@ struct QueryLimits {
 // One SELECT (or WITH ... SELECT). Throws Error kUsage with SQLite's complaint and the place.
 QueryResult run_query(std::span<QueryTable* const> tables, const std::string& sql, const QueryLimits& limits);
 
-// Throws that where the text itself is wrong, whatever tables there are. Runs nothing.
-void check_syntax(const std::string& sql);
+// Throws that without running anything: by the columns of the tables, whatever their rows. False: it was not
+// planned within the time.
+bool check_query(std::span<QueryTable* const> tables, const std::string& sql, const QueryLimits& limits);
 
 // What a query may be written with beside names of tables and columns: SQLite's keywords of a SELECT, in
 // capitals, and its functions. Sorted.

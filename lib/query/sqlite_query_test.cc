@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "lib/base/error.h"
+#include "lib/query/heap_tables.h"
 
 namespace heapglass {
 namespace {
@@ -182,17 +183,37 @@ TEST(WordsOfSql, AreOfQueriesThatRead) {
   // No keyword is a mere name to SQLite.
   for (const std::string& word : words) {
     if (!std::isupper(static_cast<unsigned char>(word[0])) || word == "FIRST" || word == "LAST") continue;
-    EXPECT_ANY_THROW(check_syntax("SELECT 1 " + word + " 2 3")) << word;
+    EXPECT_ANY_THROW(check_query({}, "SELECT 1 " + word + " 2 3", {})) << word;
   }
 }
 
-TEST(SyntaxOfSql, IsCheckedWithoutRunningIt) {
-  EXPECT_THROW(check_syntax("SELEC 1"), Error);
-  EXPECT_THROW(check_syntax("SELECT count(* FROM objects"), Error);
-  EXPECT_THROW(check_syntax("SELECT 'a"), Error);
-  EXPECT_NO_THROW(check_syntax("SELECT absent FROM nowhere"));  // found out with the tables
+TEST(QueryOfNoHeap, IsCheckedByTheColumnsWithoutRunningIt) {
+  const auto tables = empty_heap_tables();
+  std::vector<QueryTable*> borrowed;
+  for (std::size_t i = 0; i < tables.size(); ++i) {
+    EXPECT_EQ(tables[i]->name(), kHeapTableNames[i]);
+    EXPECT_FALSE(tables[i]->columns().empty());
+    borrowed.push_back(tables[i].get());
+  }
+  const auto complaint = [&](const std::string& sql) -> std::string {
+    try {
+      return check_query(borrowed, sql, {}) ? "" : "not planned";
+    } catch (const Error& error) {
+      return error.what();
+    }
+  };
+  EXPECT_NE(complaint("SELEC 1").find("syntax error"), std::string::npos);
+  EXPECT_NE(complaint("SELECT 'a").find("unrecognized token"), std::string::npos);
+  EXPECT_NE(complaint("SELECT absent FROM objects").find("no such column: absent"), std::string::npos);
+  EXPECT_NE(complaint("SELECT 1 FROM nowhere").find("no such table: nowhere"), std::string::npos);
+  EXPECT_NE(complaint("DROP TABLE objects").find("a query reads"), std::string::npos);
+  EXPECT_NE(complaint("SELECT 1; SELECT 2").find("one query at a time"), std::string::npos);
+  EXPECT_NE(complaint(" -- nothing").find("the query is empty"), std::string::npos);
+  EXPECT_EQ(complaint("SELECT o.type, r.label FROM refs r JOIN objects o ON o.id = r.held"), "");
   // Would go on for ever.
-  check_syntax("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n");
+  EXPECT_EQ(
+      complaint("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"),
+      "");
 }
 
 }  // namespace

@@ -95,23 +95,24 @@ int open_for_a_reader(int folder, const std::string& file, const std::string& sh
   }
 }
 
+void refuse_of_another(const OpenFolder& folder, const struct stat& found, const std::string& shown) {
+  if (folder.is_trusted(found.st_uid)) return;
+  fail(shown,
+       "it is a FIFO or device of user " + std::to_string(found.st_uid) + " in a folder that all may write",
+       "write to a file, or into a folder of your own");
+}
+
 // A FIFO or a device: written directly.
 int open_as_it_is(const OpenFolder& folder, const std::string& file, const struct stat& found,
                   const std::string& shown) {
-  const auto check = [&](const struct stat& now) {
-    if (!folder.is_trusted(now.st_uid))
-      fail(shown,
-           "it is a FIFO or device of user " + std::to_string(now.st_uid) + " in a folder that all may write",
-           "write to a file, or into a folder of your own");
-  };
-  check(found);  // before it is opened, which a device may take for a command
+  refuse_of_another(folder, found, shown);  // before it is opened, which a device may take for a command
   const int fd = open_for_a_reader(folder.fd(), file, shown);
   struct stat opened {};
   if (fstat(fd, &opened) != 0 || (opened.st_mode & S_IFMT) != (found.st_mode & S_IFMT)) {
     ::close(fd);
     fail(shown, "it was replaced while it was opened", "write into a folder of your own");
   }
-  check(opened);
+  refuse_of_another(folder, opened, shown);
   fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
   return fd;
 }
@@ -125,6 +126,21 @@ std::uint64_t longest_file() {
     return bytes ? bytes : UINT64_MAX;
   }();
   return longest;
+}
+
+bool is_written_directly(const struct stat& found) {
+  return S_ISCHR(found.st_mode) || S_ISFIFO(found.st_mode);
+}
+
+// What is there and cannot be replaced by a file.
+void refuse_irreplaceable(const OpenFolder& folder, const std::string& file, const struct stat& found,
+                          const std::string& shown) {
+  if (S_ISDIR(found.st_mode)) fail(shown, EISDIR);
+  if (S_ISBLK(found.st_mode)) fail(shown, "it is a disk", "name a file");
+  if (S_ISSOCK(found.st_mode)) fail(shown, "it is a socket", "name a file");
+  // A file that we may not write is not replaced behind its owner's back.
+  if (S_ISREG(found.st_mode) && faccessat(folder.fd(), file.c_str(), W_OK, AT_EACCESS) != 0)
+    fail(shown, errno);
 }
 
 int place_with_keeper(const std::string& path) {
@@ -222,8 +238,7 @@ Output::Output(std::string path, FileMode mode) : path_(std::move(path)) {
     folder_ = OpenFolder(folder_of(path_), name_);
     const std::string file = name_of(path_);
     if (file.empty()) fail(name_, EISDIR);
-    if (fstatat(folder_.fd(), file.c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0 &&
-        (S_ISCHR(found.st_mode) || S_ISFIFO(found.st_mode)))
+    if (fstatat(folder_.fd(), file.c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0 && is_written_directly(found))
       fd = open_as_it_is(folder_, file, found, name_);
     else
       fd = make_file(mode);
@@ -238,15 +253,9 @@ int Output::make_file(FileMode mode) {
   const std::string file = name_of(path_);
   struct stat found = {};
   if (fstatat(folder_.fd(), file.c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0) {
-    if (S_ISDIR(found.st_mode)) fail(name_, EISDIR);
-    if (S_ISBLK(found.st_mode)) fail(name_, "it is a disk", "name a file");
-    if (S_ISSOCK(found.st_mode)) fail(name_, "it is a socket", "name a file");
-    if (S_ISREG(found.st_mode)) {
-      // A file that we may not write is not replaced behind its owner's back; one that others may not read
-      // stays so.
-      if (faccessat(folder_.fd(), file.c_str(), W_OK, AT_EACCESS) != 0) fail(name_, errno);
-      if (!mode.asked) mode.bits &= found.st_mode & 0777;
-    }
+    refuse_irreplaceable(folder_, file, found, name_);
+    // A file that others may not read stays so.
+    if (S_ISREG(found.st_mode) && !mode.asked) mode.bits &= found.st_mode & 0777;
   }
   remove_abandoned(folder_.fd());
   constexpr int kTries = 5;
@@ -314,6 +323,23 @@ std::size_t Output::columns() const {
   if (!is_terminal()) return 0;
   if (ioctl(buffer_->fd(), TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 80;
   return size.ws_col;
+}
+
+void check_output(const std::string& path) {
+  if (path.empty() || path == "-" || named_descriptor(path) >= 0) return;
+  const std::string shown = "'" + path + "'", file = name_of(path);
+  if (path.find('\0') != std::string::npos) fail("the output", "its name holds a NUL character", "");
+  const OpenFolder folder(folder_of(path), shown);
+  if (file.empty()) fail(shown, EISDIR);
+  struct stat found {};
+  if (fstatat(folder.fd(), file.c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0) {
+    if (is_written_directly(found)) {
+      refuse_of_another(folder, found, shown);
+      return;
+    }
+    refuse_irreplaceable(folder, file, found, shown);
+  }
+  if (faccessat(folder.fd(), ".", W_OK | X_OK, AT_EACCESS) != 0) fail(shown, errno);
 }
 
 void prepare_output() {

@@ -59,6 +59,11 @@ class Output {
   std::unique_ptr<std::ostream> stream_;
 };
 
+// Throws the Error kFile that Output would, where that can be seen beforehand: the folder is not there, may
+// not be written or is one itself. Nothing is opened or made, so that it can be asked before a process is
+// stopped.
+void check_output(const std::string& path);
+
 // Once, early in main: a closed descriptor 0 to 2 stays taken, and end_cleanly_on_signals().
 void prepare_output();
 

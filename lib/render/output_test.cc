@@ -130,6 +130,26 @@ TEST_F(OutputFile, IsNoLongerThereOnceItsWriterWasKilled) {
   EXPECT_EQ(names(), (Names{"a.txt", "alive.txt"}));
 }
 
+TEST_F(OutputFile, IsRefusedBeforehandAsItWouldBeAndNothingIsMade) {
+  const auto refused = [](const std::string& path) -> std::string {
+    try {
+      check_output(path);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  for (const std::string& path : {in("absent/a"), path_, path_ + "/", std::string("/etc/passwd/a")})
+    EXPECT_EQ(refused(path), error_of(path).what()) << path;
+  ASSERT_EQ(mkfifo(in("fifo").c_str(), 0600), 0);
+  std::ofstream(in("old")) << "old";
+  for (const std::string& path :
+       {std::string(), std::string("-"), std::string("/dev/stdout"), in("new"), in("old"), in("fifo")})
+    EXPECT_EQ(refused(path), "") << path;  // whoever reads the FIFO may come later
+  EXPECT_EQ(names(), (Names{"fifo", "old"}));
+  EXPECT_EQ(contents(in("old")), "old");
+}
+
 TEST_F(OutputFile, AFifoWithoutAReaderIsAnErrorSoon) {
   ASSERT_EQ(mkfifo(in("fifo").c_str(), 0600), 0);
   const auto began = std::chrono::steady_clock::now();

@@ -116,7 +116,7 @@ Table members_table(const std::vector<FamilyMember>& members) {
   return table;
 }
 
-// What was written of objects, by `name`: new memory apart, which no rewriting of the program keeps shared.
+// What was written of objects and what they have of new memory, by `name`, the most first.
 Table private_table(const std::vector<FamilyMember>& members, const char* key, const char* title,
                     std::vector<PrivateSummary::Named> PrivateSummary::*rows_of) {
   std::map<std::string, Causes> by_name;
@@ -125,10 +125,8 @@ Table private_table(const std::vector<FamilyMember>& members, const char* key, c
       for (const PrivateSummary::Named& each : (*m.its_pages).*rows_of)
         by_name[each.name][place(each.cause)] += each.bytes;
   std::vector<std::pair<std::string, Causes>> rows(by_name.begin(), by_name.end());
-  const auto written = [](const Causes& c) { return sum_of(c) - c[place(PrivateCause::kNewMemory)]; };
-  std::stable_sort(rows.begin(), rows.end(), [&](const auto& a, const auto& b) {
-    return std::pair(written(a.second), sum_of(a.second)) > std::pair(written(b.second), sum_of(b.second));
-  });
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](const auto& a, const auto& b) { return sum_of(a.second) > sum_of(b.second); });
   constexpr std::size_t kMost = 12;
   const std::size_t all = rows.size();
   if (rows.size() > kMost) rows.resize(kMost);

@@ -87,7 +87,13 @@ void require_known(const ExpressionMeasure& m, const HeapSummary& first, const H
 }  // namespace
 
 Thresholds::Thresholds(const ThresholdOptions& options) : missing_ok_(options.missing_ok) {
-  if (!options.text.empty()) expression_ = Expression::parse_threshold(options.text, "--fail-if");
+  if (options.text.empty()) return;
+  try {
+    expression_ = Expression::parse_threshold(options.text, "--fail-if");
+  } catch (const Error& error) {
+    // The mark under the place is left out: a line of a log says all, and it names the column.
+    throw Error(error.kind(), error.what(), error.hint());
+  }
 }
 
 void Thresholds::require_one_capture() const {
