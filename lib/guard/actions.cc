@@ -396,6 +396,7 @@ Monotonic Actions::next_deadline() const {
 }
 
 void Actions::end_all() {
+  for (const ActionRequest& each : waiting_) log_(*each.rule, each.subject, "not captured: guard ends");
   waiting_.clear();
   const Monotonic began = time_since_boot();
   bool is_first = true;

@@ -62,7 +62,7 @@ struct GuardRule {
 struct GuardRules {
   std::string folder;  // of snapshots, reports and state
   std::uint64_t disk = std::uint64_t{1} << 30;
-  std::uint64_t at_once = 2;                      // captures, until their processes run again
+  std::uint64_t at_once = 4;                      // captures, until their processes run again
   std::uint64_t memory = std::uint64_t{4} << 30;  // copies that are being decoded
   std::string gauge;                              // a .prom file; empty: none
   std::vector<GuardRule> rules;
