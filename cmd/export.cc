@@ -21,6 +21,7 @@ std::string host_name() {
 const ExportFormat& format_of_output(const std::string& path) {
   const std::string ending = std::filesystem::path(path).extension();
   if (ending == ".db" || ending == ".sqlite" || ending == ".sqlite3") return find_export_format("sqlite");
+  if (ending == ".heapsnapshot" || ending == ".graphml") return find_export_format(ending.substr(1));
   if (ending == ".csv" || ending == ".parquet")
     throw Error(ErrorKind::kUsage,
                 "-o '" + path + "' names " + ending.substr(1) + ", and without --format jsonl is written",

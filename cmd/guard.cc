@@ -2,8 +2,10 @@
 #include "lib/guard/guard.h"
 
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <iostream>
 
 #include "cmd/command.h"
@@ -15,9 +17,28 @@
 namespace heapglass {
 namespace {
 
+// What a rule runs is run with the rights of guard: nobody else may say what that is.
+void refuse_programs_of_others(const GuardRules& rules, const std::string& path) {
+  const bool runs = std::any_of(rules.rules.begin(), rules.rules.end(),
+                                [](const GuardRule& rule) { return !rule.run.empty(); });
+  struct stat of {};
+  if (!runs || stat(path.c_str(), &of) != 0) return;
+  const bool foreign = of.st_uid != 0 && of.st_uid != geteuid();
+  // A user's own group has nobody else in it on most systems.
+  const mode_t others = geteuid() == 0 ? S_IWGRP | S_IWOTH : S_IWOTH;
+  if (!foreign && !(of.st_mode & others)) return;
+  throw Error(
+      ErrorKind::kUsage,
+      path + " has rules that run programs, and " +
+          (foreign ? "user " + std::to_string(of.st_uid) + " owns it" : "others than its owner may write it"),
+      foreign ? "copy it to a file of your own" : "chmod go-w " + path);
+}
+
 GuardRules read_rules(const std::string& path) {
   constexpr std::size_t kMost = (1 << 20) + 1;
-  return parse_guard_rules(RegularFile(path).text(kMost), path);
+  GuardRules rules = parse_guard_rules(RegularFile(path).text(kMost), path);
+  refuse_programs_of_others(rules, path);
+  return rules;
 }
 
 }  // namespace

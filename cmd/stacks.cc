@@ -16,7 +16,8 @@ int run_stacks(const std::vector<std::string>& arguments) {
   StackOptions stack_options{.most_frames = 100, .repr = 120};
   line.flag("locals", &stack_options.locals, "print the local variables of each frame and their values");
   bool unfold = false;
-  line.flag("unfold", &unfold, "print each of several threads that stand alike by itself");
+  line.flag("unfold", &unfold,
+            "print each of several threads, tasks or greenlets that stand alike by itself");
   line.count("depth", &stack_options.most_frames, 0, kMostRows,
              "print N frames of each stack (default 100), 0: all");
   line.count("repr", &stack_options.repr, 1, 1'000'000, "print N characters of each value (default 120)");

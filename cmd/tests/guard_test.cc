@@ -462,6 +462,25 @@ TEST_F(Guard, TyposInRulesAreToldWithFileAndLine) {
   EXPECT_FALSE(std::filesystem::exists(files()));
 }
 
+TEST_F(Guard, ProgramsOfOthersAreNotRun) {
+  const std::string text = "[shop]\nuser = 4294967294\nwhen = rss > 1GB\ndo = snapshot\n";
+  const std::string file = rules(text + "run = /bin/true\n");
+  const auto refused = [&](const std::string& why) {
+    const Outcome outcome = heapglass({"guard", file, "--check"});
+    EXPECT_EQ(outcome.status, 2) << outcome.out;
+    EXPECT_NE(outcome.err.find(why), std::string::npos) << outcome.err;
+    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+  };
+  ASSERT_EQ(chmod(file.c_str(), 0666), 0);
+  refused("chmod go-w");
+  ASSERT_EQ(chmod(file.c_str(), 0600), 0);
+  EXPECT_EQ(heapglass({"guard", file, "--check"}).status, 0);
+  if (geteuid() == 0) {
+    ASSERT_EQ(chown(file.c_str(), 12345, 12345), 0);
+    refused("user 12345 owns it");
+  }
+}
+
 TEST_F(Guard, BeginsAnewAtSighupWhereTheRulesAreWhole) {
   const std::string rule = "[shop]\nuser = 4294967294\nwhen = rss > 1GB\ndo = snapshot\n";
   const std::string file = rules(rule);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <regex>
 
 #include "cmd/tests/python_program.h"
 
@@ -124,6 +125,31 @@ GROUP BY o.type, h.type ORDER BY o.type, h.type)sql",
     for (const char* type : {"__main__.Row", "__main__.Cell"})
       EXPECT_EQ(leaks.out.find(std::string("native-references: C code, ") + type), std::string::npos)
           << leaks.out;
+  }
+}
+
+// As root looks at the process of another user: numpy's own code is not run, and its arrays have their data.
+TEST_P(ObjectArrays, HaveTheirDataWithoutTheirCode) {
+  const std::string reason = why_not(GetParam(), "numpy_arrays");
+  if (!reason.empty()) GTEST_SKIP() << reason;
+  const WithPackages packages(GetParam(), "numpy_arrays");
+  PythonProgram target(GetParam().path, "registry/object_arrays.py", std::vector<std::string>{});
+  for (const char* way : {"scan", "run"}) {
+    const Outcome outcome =
+        run_command({HEAPGLASS_PROGRAM, "retained", target.target(), "--type", "numpy.ndarray", "--limit",
+                     "2", "--format", "json", "--resolve", way});
+    ASSERT_EQ(outcome.status, 0) << outcome.err;
+    const std::regex retained("\"retained_bytes\": (\\d+)");
+    std::vector<double> told;
+    for (std::sregex_iterator at(outcome.out.begin(), outcome.out.end(), retained), end; at != end; ++at)
+      told.push_back(std::stod((*at)[1]));
+    ASSERT_EQ(told.size(), 2u) << outcome.out;
+    EXPECT_NEAR(told[0], 8'000'000, 1000) << way;
+    EXPECT_NEAR(told[1], 5'600'000, 1000) << way;
+    const Outcome memory =
+        run_command({HEAPGLASS_PROGRAM, "memory", target.target(), "--format", "json", "--resolve", way});
+    ASSERT_EQ(memory.status, 0) << memory.err;
+    EXPECT_EQ(memory.out.find("managedbuffer"), std::string::npos) << memory.out;
   }
 }
 

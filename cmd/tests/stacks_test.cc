@@ -38,6 +38,37 @@ TEST_P(Stacks, OfTasks) {
   expect_told(program, program.target(), "compare_tasks.py");
 }
 
+// A thousand connections that wait at the same place are one row for people; programs get each.
+TEST_P(Stacks, TasksThatStandAlikeAreOneRow) {
+  const PythonProgram program(std::vector<std::string>{GetParam().path, "-c", R"py(
+import asyncio, sys, threading
+async def serve(n):
+    await asyncio.sleep(1000)
+async def other():
+    await asyncio.sleep(1000)
+async def main():
+    tasks = [asyncio.ensure_future(serve(n)) for n in range(200)] + [asyncio.ensure_future(other())]
+    await asyncio.sleep(0.1)
+    print("READY", flush=True)
+    await asyncio.get_event_loop().run_in_executor(None, sys.stdin.read)
+asyncio.get_event_loop_policy().new_event_loop().run_until_complete(main())
+)py"});
+  const Outcome people = run_command({HEAPGLASS_PROGRAM, "stacks", program.target()});
+  ASSERT_EQ(people.status, 0) << people.err;
+  EXPECT_NE(people.out.find("200 tasks alike: "), std::string::npos) << people.out;
+  EXPECT_LT(people.out.size(), 10'000u);
+  for (const std::vector<std::string>& options :
+       {std::vector<std::string>{"--unfold"}, {"--format", "json"}}) {
+    std::vector<std::string> command{HEAPGLASS_PROGRAM, "stacks", program.target()};
+    command.insert(command.end(), options.begin(), options.end());
+    const Outcome all = run_command(command);
+    std::size_t times = 0;
+    for (std::size_t at = 0; (at = all.out.find("serve", at)) != std::string::npos; ++at) ++times;
+    EXPECT_GE(times, 200u) << options[0];
+    EXPECT_EQ(all.out.find("alike"), std::string::npos) << options[0];
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Live, Stacks, testing::ValuesIn(interpreters_of_the_day("Stacks")),
                          InterpreterName());
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Stacks);

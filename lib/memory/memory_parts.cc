@@ -306,6 +306,8 @@ class BufferFinder {
   };
 
   static bool can_point(const TypeInfo& type) {
+    // What these lead to is somebody else's, whom they hold.
+    if (type.name == "builtins.managedbuffer" || type.name == "builtins.memoryview") return false;
     return type.has_references || may_have_buffers(type) || type.resolution == Resolution::kUnknown ||
            may_have_native_memory(type);
   }

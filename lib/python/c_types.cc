@@ -533,7 +533,8 @@ constexpr CTypeRow kCTypes[] = {
     {.type = "pwd.struct_passwd", .since = version(3, 8), .structure = "PyStructSequence",
      .body = TraverseRule::kStructSequence},
     // PyArrayObject has begun so since numpy 1.7, and ended earlier before 1.22; the collector is told nothing.
-    {.type = "numpy.ndarray", .owns = "+48=base +56=descr +88=mem_handler", .body = TraverseRule::kNumpyArray},
+    {.type = "numpy.ndarray", .owns = "+48=base +56=descr +88=mem_handler", .body = TraverseRule::kNumpyArray,
+     .buffer = BufferRule::kNumpy},
     {.type = "pyexpat.xmlparser", .structure = "xmlparseobject", .visits = "parent", .owns = "intern",
      .body = TraverseRule::kXmlParser, .visits_type_since = version(3, 10)},
     {.type = "re.Match", .structure = "MatchObject", .visits = "string regs pattern",

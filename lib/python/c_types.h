@@ -73,6 +73,7 @@ constexpr std::uint32_t version(unsigned major, unsigned minor, unsigned micro =
 enum class BufferRule : std::uint8_t {
   kNone,
   kMmap,   // `size` bytes at `data`, where it is not closed (data not null)
+  kNumpy,  // what an array of numpy owns, where its __sizeof__, which counts it, was not run
   kCData,  // ctypes: b_size bytes at b_ptr where b_needsfree, the object's own and not a view of another's
 };
 

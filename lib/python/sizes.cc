@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <optional>
 
+#include "lib/python/numpy_arrays.h"
+
 namespace heapglass {
 namespace {
 
@@ -437,6 +439,11 @@ ExternalBytes external_of(const Objects& objects, Address object, const TypeInfo
   if (type.buffer == BufferRule::kMmap) {
     if (is_null(objects.pointer(object, l.mmap_object.data))) return kNone;
     return {plausible(objects.load<std::int64_t>(object, l.mmap_object.mapped_size)), false};
+  }
+  if (type.buffer == BufferRule::kNumpy) {
+    const auto array = NumpyArrays(objects).owned(object);
+    const std::uint64_t bytes = array ? array->items * array->item_size : 0;
+    return {bytes, bytes != 0 && size >= bytes};
   }
   if (type.buffer == BufferRule::kCData) {
     const Address data = objects.pointer(object, l.CDataObject.b_ptr);

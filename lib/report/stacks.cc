@@ -1,6 +1,7 @@
 #include "lib/report/stacks.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <set>
 
@@ -282,6 +283,40 @@ class Stacks {
     return table;
   }
 
+  // Of things that stand at the same places: the first, and all of them in their order.
+  struct Alike {
+    std::vector<std::size_t> each;
+    std::string in_words(const char* things, const std::function<std::string(std::size_t)>& name) const {
+      constexpr std::size_t kMostNamed = 10;
+      std::string text = std::to_string(each.size()) + " " + things + " alike: ";
+      for (std::size_t i = 0; i < std::min(each.size(), kMostNamed); ++i)
+        text += (i ? ", " : "") + name(each[i]);
+      if (each.size() > kMostNamed) text += " and " + std::to_string(each.size() - kMostNamed) + " more";
+      return text;
+    }
+  };
+  // `key_of`: where the i-th of `count` stands.
+  std::vector<Alike> alike_ones(std::size_t count,
+                                const std::function<std::string(std::size_t)>& key_of) const {
+    std::vector<Alike> rows;
+    std::map<std::string, std::size_t> known;
+    const bool fold = options_.fold && !options_.locals;
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto [at, is_new] =
+          fold ? known.try_emplace(key_of(i), rows.size()) : std::pair(known.end(), true);
+      if (is_new)
+        rows.push_back({{i}});
+      else
+        rows[at->second].each.push_back(i);
+    }
+    return rows;
+  }
+  std::string places_of(const std::vector<PyFrame>& frames) const {
+    std::string places;
+    for (const PyFrame& frame : frames) places += "\n" + place_of(frame);
+    return places;
+  }
+
   Table task_table() {
     const std::vector<AsyncTask> tasks =
         find_tasks(s_.types(), values_, s_.interpreters(), threads_, scratch_);
@@ -289,6 +324,7 @@ class Stacks {
                 .title = "asyncio tasks",
                 .columns = {{"id", "task", Kind::kAddress},
                             {"name", "name"},
+                            {"alike", "alike", Kind::kSentence, Audience::kPeople},
                             {"tid", "thread", Kind::kPlainNumber},
                             {"state", "state"},
                             {"waits_for", "waits for"},
@@ -296,10 +332,19 @@ class Stacks {
                             {"frames", "", Kind::kText, Audience::kPrograms},
                             {"stack", "stack", Kind::kText, Audience::kPeople}},
                 .layout = Table::Layout::kBlocks};
-    for (const AsyncTask& task : tasks) {
+    const auto rows = alike_ones(tasks.size(), [&](std::size_t i) {
+      return std::to_string(tasks[i].thread.value_or(~std::size_t{0})) + (tasks[i].running ? "r" : "p") +
+             tasks[i].waits_for.substr(0, tasks[i].waits_for.find('\'')) + places_of(tasks[i].chain);
+    });
+    for (const Alike& row : rows) {
+      const AsyncTask& task = tasks[row.each[0]];
       // As in a thread's stack, what was called last comes first.
       Told told = tell({task.chain.rbegin(), task.chain.rend()}, "innermost await first");
+      const auto name = [&](std::size_t i) {
+        return tasks[i].name.empty() ? to_hex(tasks[i].object) : tasks[i].name;
+      };
       table.rows.push_back({task.object, task.name.empty() ? Cell() : Cell(task.name),
+                            row.each.size() > 1 ? Cell(row.in_words("tasks", name)) : Cell(),
                             task.thread ? id_of(threads_[*task.thread]) : Cell(),
                             task.running ? "running" : "pending",
                             task.waits_for.empty() ? Cell() : Cell(task.waits_for),
@@ -314,13 +359,21 @@ class Stacks {
                 .title = "greenlets that do not run now",
                 .columns = {{"id", "greenlet", Kind::kAddress},
                             {"type", "type"},
+                            {"alike", "alike", Kind::kSentence, Audience::kPeople},
                             {"frames", "", Kind::kText, Audience::kPrograms},
                             {"stack", "stack", Kind::kText, Audience::kPeople}},
                 .layout = Table::Layout::kBlocks};
-    for (const SuspendedGreenlet& each : find_greenlets(s_.types(), s_.interpreters(), Limits{}, scratch_)) {
+    const std::vector<SuspendedGreenlet> greenlets =
+        find_greenlets(s_.types(), s_.interpreters(), Limits{}, scratch_);
+    const auto rows = alike_ones(
+        greenlets.size(), [&](std::size_t i) { return greenlets[i].type + places_of(greenlets[i].frames); });
+    for (const Alike& row : rows) {
+      const SuspendedGreenlet& each = greenlets[row.each[0]];
       Told told = tell(each.frames, "most recent call first");
-      table.rows.push_back(
-          {each.object, each.type, Tables{std::move(told.programs)}, Tables{std::move(told.people)}});
+      const auto name = [&](std::size_t i) { return to_hex(greenlets[i].object); };
+      table.rows.push_back({each.object, each.type,
+                            row.each.size() > 1 ? Cell(row.in_words("greenlets", name)) : Cell(),
+                            Tables{std::move(told.programs)}, Tables{std::move(told.people)}});
     }
     return table;
   }

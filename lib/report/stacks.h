@@ -10,7 +10,7 @@ struct StackOptions {
   bool locals = false;
   std::size_t most_frames = 0;  // of one stack; 0: all
   std::size_t repr = 0;         // characters of a value
-  bool fold = false;            // threads that stand alike are one row
+  bool fold = false;            // threads, tasks and greenlets that stand alike are one row
 };
 
 Document stacks_document(const Heap& heap, const StackOptions& options);

@@ -49,5 +49,7 @@ for i in range(100):
 alone = np.array(None, dtype=object)
 alone[()] = Alone()
 empty = np.empty((0, 3), dtype=object)
+plain = np.ones((1000, 1000))
+seen = memoryview(np.ones(700000))[:10]
 
 truth.hold()
