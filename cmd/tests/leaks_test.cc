@@ -197,6 +197,14 @@ TEST_P(Leaks, SocketsThatThreadsHaveTooCount) {
   EXPECT_EQ(sockets->evidence.find("120 open sockets"), 0u) << sockets->evidence;
 }
 
+// From 3.14 on behind a PyUnicodeWriter of its own; to 3.11 in lists.
+TEST_P(Leaks, WhatAStringIOHasIsNamed) {
+  PythonProgram target(GetParam().path, "leaks/written_text.py");
+  const std::vector<Found> found = suspects_of(target);
+  ASSERT_FALSE(found.empty());
+  EXPECT_EQ(found[0].owner.find("__main__.Console.output"), 0u) << format_count(found);
+}
+
 TEST_P(Leaks, WhatExecRunsIsNamedAsItCallsItself) {
   PythonProgram target(GetParam().path, "leaks/executed.py");
   const std::vector<Found> found = suspects_of(target);

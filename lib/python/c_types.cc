@@ -110,9 +110,12 @@ constexpr CTypeRow kCTypes[] = {
     {.type = "_io.FileIO", .structure = "fileio", .visits = "dict", .visits_type_since = version(3, 12)},
     {.type = "_io.IncrementalNewlineDecoder", .structure = "nldecoder_object", .visits = "decoder errors",
      .visits_type_since = version(3, 12)},
-    {.type = "_io.StringIO", .structure = "stringio",
+    {.type = "_io.StringIO", .until = version(3, 14), .structure = "stringio",
      .visits = "readnl@3.12 writenl@3.12 decoder@3.12 dict", .owns = "accu.large accu.small writer.buffer",
      .visits_type_since = version(3, 12)},
+    {.type = "_io.StringIO", .since = version(3, 14), .structure = "stringio",
+     .visits = "readnl writenl decoder dict", .body = TraverseRule::kStringWriter,
+     .visits_type_since = version(3, 14)},
     {.type = "_io.TextIOWrapper", .structure = "textio",
      .visits = "buffer encoding encoder decoder readnl decoded_chars pending_bytes snapshot errors "
                "raw dict", .visits_type_since = version(3, 12)},

@@ -448,6 +448,12 @@ void FakeHeap::fill_body(Address at, TraverseRule body) {
       put(at, 64, 4, 4);
       return array(at, 16, {some_, other_});
     }
+    case TraverseRule::kStringWriter: {
+      if (l().PyUnicodeWriter.buffer == kAbsent) return;
+      const Address writer = room(l().PyUnicodeWriter.size);
+      put(writer, l().PyUnicodeWriter.buffer, some_);
+      return put(at, l().stringio.writer, writer);
+    }
     case TraverseRule::kTimeZone:
       put(at, l().PyDateTime_DateTime.hastzinfo, 1, 1);
       put(at, l().PyDateTime_DateTime.tzinfo, some_);

@@ -90,6 +90,8 @@ void References::visit(Address object, const TypeInfo& type, EdgeSink& sink) con
       return regex_template(object, sink);
     case TraverseRule::kCapsule:
       return capsule(object, sink);
+    case TraverseRule::kStringWriter:
+      return string_writer(object, sink);
     case TraverseRule::kTimeZone:
       return time_zone(object, type, sink);
     case TraverseRule::kNumpyArray:

@@ -63,6 +63,7 @@ class References {
   void capsule(Address object, EdgeSink& sink) const;
   void greenlet(Address object, EdgeSink& sink) const;
   void numpy_array(Address object, EdgeSink& sink) const;
+  void string_writer(Address object, EdgeSink& sink) const;
   void time_zone(Address object, const TypeInfo& type, EdgeSink& sink) const;
   bool visits_own_type(const TypeInfo& type) const;
   // Of a type of Cython's functions: its version, 3002 for 3.2.

@@ -152,6 +152,14 @@ void References::capsule(Address object, EdgeSink& sink) const {
            reinterpret_cast<std::uint64_t>(&kType), EdgeClass::kVisited);
 }
 
+void References::string_writer(Address object, EdgeSink& sink) const {
+  static const FieldName kBuffer{"writer.buffer"};
+  const Address writer = objects_.pointer(object, layout_.stringio.writer);
+  if (is_null(writer)) return;  // what was written has been read, and is in the C buffer
+  sink.add(objects_.pointer(writer, layout_.PyUnicodeWriter.buffer), EdgeKind::kField,
+           reinterpret_cast<std::uint64_t>(&kBuffer), EdgeClass::kOwned);
+}
+
 void References::time_zone(Address object, const TypeInfo& type, EdgeSink& sink) const {
   static const FieldName kZone{"tzinfo"};
   const bool is_time = type.basicsize == layout_.PyDateTime_Time.size;

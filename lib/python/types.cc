@@ -247,6 +247,8 @@ bool TypeTable::can_read(TraverseRule body) const {
       return known({l.UnpicklerObject.memo, l.UnpicklerObject.memo_size});
     case TraverseRule::kXmlParser:
       return known({l.xmlparseobject.handlers});
+    case TraverseRule::kStringWriter:
+      return known({l.stringio.writer, l.PyUnicodeWriter.buffer});
     case TraverseRule::kElementIterator:
       return known({l.ElementIterObject.parent_stack});
     case TraverseRule::kRegexTemplate:
