@@ -96,7 +96,7 @@ TEST_F(Export, ViewersOfOthersGetTheSameHeap) {
     EXPECT_EQ(found.st_mode & 0777, 0600u);
   }
   const std::string graphml = command.back();
-  for (const std::string sql : {"SELECT id, type, size, retained FROM objects ORDER BY id",
+  for (const std::string sql : {"SELECT id, type, size, retained, external FROM objects ORDER BY id",
                                 "SELECT holder, held, class, label FROM refs"}) {
     command.push_back(folder_.file("asked" + std::to_string(command.size())));
     ASSERT_EQ(run_command({HEAPGLASS_PROGRAM, "query", file_, sql, "--limit", "0", "--format", "csv",
