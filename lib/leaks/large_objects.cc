@@ -65,21 +65,21 @@ class LargeObjects {
     const TypeInfo* const type = &search_.type_of(start);
     if (search_.is_structure(start)) return start;
     NodeId at = start, first = start;
-    const bool is_collection = is_growing_container(*type);
+    const bool of_collections = is_growing_container(*type);
     int since = 0, links = 0;
     constexpr int kSteps = 3;  // from one of the chain to the next: its dict, a tuple
     for (int i = 0; i < kLongest && since <= kSteps; ++i, ++since) {
       at = dominators_.dominator(at);
       if (at == kNoNode || search_.is_structure(at)) break;
       if (&search_.type_of(at) != type) continue;
-      if (is_collection &&
+      if (of_collections &&
           dominators_.retained_bytes(at) - dominators_.retained_bytes(first) > much_ / kLittle)
         break;
       first = at;
       since = 0;
       ++links;
     }
-    return !is_collection || links >= kSeveral ? first : start;
+    return !of_collections || links >= kSeveral ? first : start;
   }
 
   const LeakSearch& search_;

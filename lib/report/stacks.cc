@@ -286,7 +286,7 @@ class Stacks {
   // Of things that stand at the same places: the first, and all of them in their order.
   struct Alike {
     std::vector<std::size_t> each;
-    std::string in_words(const char* things, const std::function<std::string(std::size_t)>& name) const {
+    std::string told_as(const char* things, const std::function<std::string(std::size_t)>& name) const {
       constexpr std::size_t kMostNamed = 10;
       std::string text = std::to_string(each.size()) + " " + things + " alike: ";
       for (std::size_t i = 0; i < std::min(each.size(), kMostNamed); ++i)
@@ -344,7 +344,7 @@ class Stacks {
         return tasks[i].name.empty() ? to_hex(tasks[i].object) : tasks[i].name;
       };
       table.rows.push_back({task.object, task.name.empty() ? Cell() : Cell(task.name),
-                            row.each.size() > 1 ? Cell(row.in_words("tasks", name)) : Cell(),
+                            row.each.size() > 1 ? Cell(row.told_as("tasks", name)) : Cell(),
                             task.thread ? id_of(threads_[*task.thread]) : Cell(),
                             task.running ? "running" : "pending",
                             task.waits_for.empty() ? Cell() : Cell(task.waits_for),
@@ -372,7 +372,7 @@ class Stacks {
       Told told = tell(each.frames, "most recent call first");
       const auto name = [&](std::size_t i) { return to_hex(greenlets[i].object); };
       table.rows.push_back({each.object, each.type,
-                            row.each.size() > 1 ? Cell(row.in_words("greenlets", name)) : Cell(),
+                            row.each.size() > 1 ? Cell(row.told_as("greenlets", name)) : Cell(),
                             Tables{std::move(told.programs)}, Tables{std::move(told.people)}});
     }
     return table;
