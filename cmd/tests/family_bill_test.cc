@@ -177,19 +177,25 @@ TEST_P(FamilyBill, IsTheSameByAddresses) {
   for (const std::string& word :
        Words{HEAPGLASS_PROGRAM, "memory", "--family", master.target(), "--format", "json"})
     tool.push_back(word);
-  const Outcome by_address = run_command(tool);
-  if (by_address.status == 126 || by_address.status == 127)
-    GTEST_SKIP() << "another user cannot run heapglass";
-  ASSERT_EQ(by_address.status, 0) << by_address.err;
-  std::ofstream(folder.file("root.json")) << answer_of(master);
-  EXPECT_EQ(checked(by_address.out, R"py(
+  // Between the two readings another process of this machine may begin or end that maps the interpreter's
+  // files.
+  constexpr int kReadings = 3;
+  std::string differs = "not read";
+  for (int reading = 0; reading < kReadings && !differs.empty(); ++reading) {
+    const Outcome by_address = run_command(tool);
+    if (by_address.status == 126 || by_address.status == 127)
+      GTEST_SKIP() << "another user cannot run heapglass";
+    ASSERT_EQ(by_address.status, 0) << by_address.err;
+    std::ofstream(folder.file("root.json")) << answer_of(master);
+    differs = checked(by_address.out, R"py(
 other = {row["part"]: row["bytes"] for row in json.load(open(words[0]))["bill"]}
 assert answer["by_frames"] is False
 for key in bill:
     assert abs(bill[key] - other[key]) < answer["pss"] / 50, (key, bill, other)
 )py",
-                    {folder.file("root.json")}),
-            "");
+                      {folder.file("root.json")});
+  }
+  EXPECT_EQ(differs, "");
 }
 
 // Each cause is made on pages of its own, of known size.
