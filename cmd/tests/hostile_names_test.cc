@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <regex>
+#include <set>
 
 #include "cmd/tests/python_program.h"
 
@@ -80,7 +81,9 @@ class HostileNames : public testing::TestWithParam<Interpreter> {
   }
 
   void write_formats() {
-    const Words all = formats_of("histogram");
+    std::set<std::string> all;
+    for (const char* command : {"histogram", "backrefs", "retained"})
+      for (const std::string& name : formats_of(command)) all.insert(name);
     ASSERT_GE(all.size(), 9u);
     for (const std::string& name : all) {
       const auto commands = kCommandsOfFormat.find(name);

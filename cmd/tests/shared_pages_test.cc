@@ -61,10 +61,11 @@ class SharedPages : public testing::TestWithParam<Interpreter> {
     for (std::size_t i = 0; i < workers.size(); ++i) {
       const Pages after = pages_of(workers[i]);
       // What is injected stands in memory of the process for a moment, on a page or two; a thread that is
-      // woken writes to its stack.
-      EXPECT_GE(after.shared + 4, before[i].shared) << told;
-      EXPECT_LE(after.shared, before[i].shared + 4) << told;
-      EXPECT_LE(after.own, before[i].own + 4) << told;
+      // woken writes to its stack, and on a busy machine several are. A look that unshares takes thousands.
+      constexpr std::uint64_t kFew = 32;
+      EXPECT_GE(after.shared + kFew, before[i].shared) << told;
+      EXPECT_LE(after.shared, before[i].shared + kFew) << told;
+      EXPECT_LE(after.own, before[i].own + kFew) << told;
     }
   }
 };

@@ -134,10 +134,15 @@ class Finder {
       open_.push_back({n, holder.owner, holder.depth});
       return;
     }
+    // The bytes object that an io.BytesIO writes to is a part of it, and of no name.
+    if (holder.node != kNoNode && graph_.size[index(holder.node)] != graph_.size.own(index(holder.node)) &&
+        is_leaf(n))
+      return;
     const bool collection = is_anonymous_collection(labels_, n);
     const bool leaf = is_leaf(n) && !collection;
     if (label.empty() || holder.depth >= kDeepest || out_.owners.size() >= kMostOwners ||
-        (leaf && graph_.all_bytes(index(n)) < kLargeLeaf) || type.name == "builtins.code")
+        (leaf && std::max(graph_.all_bytes(index(n)), graph_.size[index(n)]) < kLargeLeaf) ||
+        type.name == "builtins.code")
       return;
     // The links of a list or tree are parts of it, and none of them a thing of its own.
     if (holder.node != kNoNode && labels_.type_of(holder.node).address == type.address && !collection) return;

@@ -62,6 +62,10 @@ class LargeObjects {
     NodeId start = n;
     if (search_.labels().is_namespace(n) && dominators_.dominator(n) != kNoNode)
       start = dominators_.dominator(n);
+    // That of an io.BytesIO is the bytes object which it writes to.
+    if (const NodeId above = dominators_.dominator(start);
+        above != kNoNode && search_.graph().size[index(above)] != search_.graph().size.own(index(above)))
+      start = above;
     const TypeInfo* const type = &search_.type_of(start);
     if (search_.is_structure(start)) return start;
     NodeId at = start, first = start;
