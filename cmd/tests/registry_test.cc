@@ -164,12 +164,16 @@ TEST_P(ObjectArrays, AndGreenletsReferToTheirVariables) {
   ASSERT_EQ(run_command({HEAPGLASS_PROGRAM, "snapshot", target.target(), "-o", file}).status, 0);
   for (const std::string& look_at : {target.target(), file}) {
     // Two variables of two frames hold each request, and nothing else does. From 3.14 on one of them borrows
-    // its reference, and words of the stack of values that do so are told too.
-    const Outcome rows = run_command({HEAPGLASS_PROGRAM, "query", look_at, R"sql(
+    // its reference, and words of the stack of values that do so are told too. Up to 3.10 the caller keeps
+    // the argument on its own stack of values, of which nobody tells how deep it is while it calls.
+    const bool told_all = GetParam().version.find('.', 2) == 4 && GetParam().version >= "3.11";
+    const Outcome rows =
+        run_command({HEAPGLASS_PROGRAM, "query", look_at,
+                     std::string(R"sql(
 SELECT count(*), sum(o.refcount <= (SELECT count(*) FROM refs r JOIN objects h ON h.id = r.holder
-  WHERE r.held = o.id AND h.type IN ('greenlet.greenlet', 'builtins.frame')))
-FROM objects o WHERE o.type = '__main__.Request')sql",
-                                      "--format", "csv"});
+  WHERE r.held = o.id AND h.type IN ('greenlet.greenlet', 'builtins.frame')) + )sql") +
+                         (told_all ? "0" : "1") + ") FROM objects o WHERE o.type = '__main__.Request'",
+                     "--format", "csv"});
     ASSERT_EQ(rows.status, 0) << rows.err;
     EXPECT_EQ(rows.out.substr(rows.out.find('\n') + 1), "200,200\r\n");
     const Outcome path = run_command({HEAPGLASS_PROGRAM, "path", look_at, "--type", "bytearray"});

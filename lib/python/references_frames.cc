@@ -171,16 +171,17 @@ class AsOwned final : public EdgeSink {
 }  // namespace
 
 // The frame on top has called C code: how deep its stack of values is stands in a register that is gone.
-// To 3.10 the frame on top, which tp_traverse visits, refers to all that called it. From 3.11 on frames stand
+// To 3.10 the frame on top refers to all that called it. From 3.11 on frames stand
 // in chunks of the greenlet's own, and frame objects of frames that are not over refer to nothing.
 void References::greenlet(Address object, EdgeSink& sink) const {
   constexpr int kMostFrames = 100'000;
   const auto& l = layout_.PyInterpreterFrame;
-  if (types_.greenlet_frame() == kAbsent || layout_.PyFrameObject.f_frame == kAbsent) return;
+  if (types_.greenlet_frame() == kAbsent) return;
   const Address top = GreenletFrames(types_).at(object, types_.greenlet_frame());
   if (is_null(top)) return;
   static const FieldName kTop{"gr_frame"};
   sink.add(top, EdgeKind::kField, reinterpret_cast<std::uint64_t>(&kTop), EdgeClass::kOwned);
+  if (layout_.PyFrameObject.f_frame == kAbsent) return;
   AsOwned owned(sink);
   const std::uint8_t shim = objects_.python().rules.shim_owner;
   Address frame = objects_.pointer(top, layout_.PyFrameObject.f_frame), code_type{};
