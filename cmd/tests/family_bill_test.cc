@@ -93,10 +93,17 @@ class FamilyBill : public testing::TestWithParam<Interpreter> {
   // What is wrong with it, beside what `more` finds, which has `words` behind the number of processes.
   static std::string adds_up(const PythonProgram& master, const std::string& processes,
                              const std::string& more = "", Words words = {}) {
-    const std::string pss = std::to_string(settled_sum_of_pss(master.target()));
     words.insert(words.begin(), processes);
-    words.push_back(pss);
-    return checked(answer_of(master), std::string(kAddsUp) + more, words);
+    words.emplace_back();
+    // Pages of the interpreter's files change hands when another of its processes begins or ends meanwhile.
+    constexpr int kReadings = 3;
+    std::string wrong;
+    for (int reading = 0; reading < kReadings; ++reading) {
+      words.back() = std::to_string(settled_sum_of_pss(master.target()));
+      wrong = checked(answer_of(master), std::string(kAddsUp) + more, words);
+      if (wrong.empty()) break;
+    }
+    return wrong;
   }
   std::unique_ptr<PythonProgram> family(const Words& words, const std::string& workers = "3") const {
     Words arguments{workers, "16"};
