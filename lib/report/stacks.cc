@@ -191,107 +191,20 @@ class Stacks {
     return out;
   }
 
-  // Of a thread and those that stand where it does, in their order.
-  struct AlikeThreads {
-    std::size_t thread = 0;
-    std::vector<std::size_t> alike;
-  };
-  std::vector<AlikeThreads> thread_rows() const {
-    std::vector<AlikeThreads> rows;
-    std::map<std::string, std::size_t> known;
-    for (std::size_t t = 0; t < threads_.size(); ++t) {
-      std::string key = std::to_string(threads_[t].interpreter->id) + "\n" + state_in_words(t);
-      for (const PyFrame& frame : threads_[t].python->frames) key += "\n" + place_of(frame);
-      const bool fold = options_.fold && !options_.locals;
-      const auto [at, is_new] = known.try_emplace(key, rows.size());
-      if (is_new || !fold)
-        rows.push_back({t, {t}});
-      else
-        rows[at->second].alike.push_back(t);
-    }
-    return rows;
-  }
-
-  // "37 threads alike: 4711 (worker_0), 4712 (worker_1)"; empty for one.
-  Cell alike_of(const AlikeThreads& row) const {
-    if (row.alike.size() < 2) return {};
-    constexpr std::size_t kMostNamed = 100;
-    std::string text = std::to_string(row.alike.size()) + " threads alike: ";
-    for (std::size_t i = 0; i < std::min(row.alike.size(), kMostNamed); ++i)
-      text += (i ? ", " : "") + who(threads_[row.alike[i]]);
-    if (row.alike.size() > kMostNamed)
-      text += " and " + std::to_string(row.alike.size() - kMostNamed) + " more";
-    return text;
-  }
-
-  // The kernel's threads that no interpreter knows: those of libraries.
-  Table other_threads() const {
-    std::set<const ThreadRegisters*> known;
-    for (const ThreadView& thread : threads_) known.insert(thread.registers);
-    Table table{
-        .key = "other_threads",
-        .title = "threads without Python",
-        .columns = {
-            {"threads", "threads", Kind::kCount}, {"name", "name"}, {"state", "state"}, {"tids", "ids"}}};
-    std::map<std::pair<std::string, std::string>, std::vector<std::int32_t>> alike;
-    for (const ThreadRegisters& each : s_.capture().threads)
-      if (!known.count(&each)) {
-        std::string state = state_of(each);
-        if (state == "running without the GIL") state = "running";
-        alike[{each.name, state}].push_back(each.own_tid ? each.own_tid : each.tid);
-      }
-    for (const auto& [what, tids] : alike) {
-      std::string ids;
-      constexpr std::size_t kMostNamed = 100;
-      for (std::size_t i = 0; i < std::min(tids.size(), kMostNamed); ++i)
-        ids += (i ? ", " : "") + std::to_string(tids[i]);
-      if (tids.size() > kMostNamed) ids += " and " + std::to_string(tids.size() - kMostNamed) + " more";
-      table.rows.push_back({std::uint64_t{tids.size()}, what.first.empty() ? Cell() : Cell(what.first),
-                            what.second, std::move(ids)});
-    }
-    return table;
-  }
-
-  Table thread_table() {
-    const bool several = s_.interpreters().size() > 1;
-    Table table{.key = "threads",
-                .title = "threads",
-                .columns = {{"tid", "thread", Kind::kPlainNumber},
-                            {"name", "name"},
-                            {"alike", "alike", Kind::kSentence, Audience::kPeople},
-                            {"of_interpreter", "of", Kind::kText, Audience::kPeople},
-                            {"gil", "", Kind::kText, Audience::kPrograms},
-                            {"state", "", Kind::kText, Audience::kPrograms},
-                            {"doing", "state", Kind::kSentence, Audience::kPeople},
-                            {"waits_for", "", Kind::kText, Audience::kPrograms},
-                            {"interpreter", "", Kind::kPlainNumber, Audience::kPrograms},
-                            {"thread_id", "", Kind::kPlainNumber, Audience::kPrograms},
-                            {"frames", "", Kind::kText, Audience::kPrograms},
-                            {"stack", "stack", Kind::kText, Audience::kPeople}},
-                .layout = Table::Layout::kBlocks};
-    for (const AlikeThreads& row : thread_rows()) {
-      const std::size_t t = row.thread;
-      const ThreadView& thread = threads_[t];
-      const std::string label = several ? interpreter_label(thread.interpreter->id) : std::string();
-      Told told = tell(thread.python->frames, "most recent call first");
-      table.rows.push_back({id_of(thread), thread.name.empty() ? Cell() : Cell(thread.name), alike_of(row),
-                            label.empty() ? Cell() : Cell(label),
-                            thread.interpreter->gil_holder == thread.python->tstate, state_of(t),
-                            state_in_words(t), waits_for(t), thread.interpreter->id, thread.python->thread_id,
-                            Tables{std::move(told.programs)}, Tables{std::move(told.people)}});
-    }
-    return table;
-  }
+  // Names of threads are ids that somebody looks for; of tasks there may be a hundred thousand.
+  static constexpr std::size_t kMostThreadsNamed = 100, kMostNamed = 10;
 
   // Of things that stand at the same places: the first, and all of them in their order.
   struct Alike {
     std::vector<std::size_t> each;
-    std::string told_as(const char* things, const std::function<std::string(std::size_t)>& name) const {
-      constexpr std::size_t kMostNamed = 10;
+    // "37 threads alike: 4711 (worker_0), 4712 (worker_1)"; empty for one.
+    Cell told_as(const char* things, std::size_t most_named,
+                 const std::function<std::string(std::size_t)>& name) const {
+      if (each.size() < 2) return {};
       std::string text = std::to_string(each.size()) + " " + things + " alike: ";
-      for (std::size_t i = 0; i < std::min(each.size(), kMostNamed); ++i)
+      for (std::size_t i = 0; i < std::min(each.size(), most_named); ++i)
         text += (i ? ", " : "") + name(each[i]);
-      if (each.size() > kMostNamed) text += " and " + std::to_string(each.size() - kMostNamed) + " more";
+      if (each.size() > most_named) text += " and " + std::to_string(each.size() - most_named) + " more";
       return text;
     }
   };
@@ -315,6 +228,73 @@ class Stacks {
     std::string places;
     for (const PyFrame& frame : frames) places += "\n" + place_of(frame);
     return places;
+  }
+
+  std::vector<Alike> thread_rows() const {
+    return alike_ones(threads_.size(), [&](std::size_t t) {
+      return std::to_string(threads_[t].interpreter->id) + "\n" + state_in_words(t) +
+             places_of(threads_[t].python->frames);
+    });
+  }
+
+  // The kernel's threads that no interpreter knows: those of libraries.
+  Table other_threads() const {
+    std::set<const ThreadRegisters*> known;
+    for (const ThreadView& thread : threads_) known.insert(thread.registers);
+    Table table{
+        .key = "other_threads",
+        .title = "threads without Python",
+        .columns = {
+            {"threads", "threads", Kind::kCount}, {"name", "name"}, {"state", "state"}, {"tids", "ids"}}};
+    std::map<std::pair<std::string, std::string>, std::vector<std::int32_t>> alike;
+    for (const ThreadRegisters& each : s_.capture().threads)
+      if (!known.count(&each)) {
+        std::string state = state_of(each);
+        if (state == "running without the GIL") state = "running";
+        alike[{each.name, state}].push_back(each.own_tid ? each.own_tid : each.tid);
+      }
+    for (const auto& [what, tids] : alike) {
+      std::string ids;
+      for (std::size_t i = 0; i < std::min(tids.size(), kMostThreadsNamed); ++i)
+        ids += (i ? ", " : "") + std::to_string(tids[i]);
+      if (tids.size() > kMostThreadsNamed)
+        ids += " and " + std::to_string(tids.size() - kMostThreadsNamed) + " more";
+      table.rows.push_back({std::uint64_t{tids.size()}, what.first.empty() ? Cell() : Cell(what.first),
+                            what.second, std::move(ids)});
+    }
+    return table;
+  }
+
+  Table thread_table() {
+    const bool several = s_.interpreters().size() > 1;
+    Table table{.key = "threads",
+                .title = "threads",
+                .columns = {{"tid", "thread", Kind::kPlainNumber},
+                            {"name", "name"},
+                            {"alike", "alike", Kind::kSentence, Audience::kPeople},
+                            {"of_interpreter", "of", Kind::kText, Audience::kPeople},
+                            {"gil", "", Kind::kText, Audience::kPrograms},
+                            {"state", "", Kind::kText, Audience::kPrograms},
+                            {"doing", "state", Kind::kSentence, Audience::kPeople},
+                            {"waits_for", "", Kind::kText, Audience::kPrograms},
+                            {"interpreter", "", Kind::kPlainNumber, Audience::kPrograms},
+                            {"thread_id", "", Kind::kPlainNumber, Audience::kPrograms},
+                            {"frames", "", Kind::kText, Audience::kPrograms},
+                            {"stack", "stack", Kind::kText, Audience::kPeople}},
+                .layout = Table::Layout::kBlocks};
+    for (const Alike& row : thread_rows()) {
+      const std::size_t t = row.each[0];
+      const ThreadView& thread = threads_[t];
+      const std::string label = several ? interpreter_label(thread.interpreter->id) : std::string();
+      Told told = tell(thread.python->frames, "most recent call first");
+      table.rows.push_back(
+          {id_of(thread), thread.name.empty() ? Cell() : Cell(thread.name),
+           row.told_as("threads", kMostThreadsNamed, [&](std::size_t i) { return who(threads_[i]); }),
+           label.empty() ? Cell() : Cell(label), thread.interpreter->gil_holder == thread.python->tstate,
+           state_of(t), state_in_words(t), waits_for(t), thread.interpreter->id, thread.python->thread_id,
+           Tables{std::move(told.programs)}, Tables{std::move(told.people)}});
+    }
+    return table;
   }
 
   Table task_table() {
@@ -343,13 +323,12 @@ class Stacks {
       const auto name = [&](std::size_t i) {
         return tasks[i].name.empty() ? to_hex(tasks[i].object) : tasks[i].name;
       };
-      table.rows.push_back({task.object, task.name.empty() ? Cell() : Cell(task.name),
-                            row.each.size() > 1 ? Cell(row.told_as("tasks", name)) : Cell(),
-                            task.thread ? id_of(threads_[*task.thread]) : Cell(),
-                            task.running ? "running" : "pending",
-                            task.waits_for.empty() ? Cell() : Cell(task.waits_for),
-                            is_null(task.awaited) ? Cell() : Cell(task.awaited),
-                            Tables{std::move(told.programs)}, Tables{std::move(told.people)}});
+      table.rows.push_back(
+          {task.object, task.name.empty() ? Cell() : Cell(task.name), row.told_as("tasks", kMostNamed, name),
+           task.thread ? id_of(threads_[*task.thread]) : Cell(), task.running ? "running" : "pending",
+           task.waits_for.empty() ? Cell() : Cell(task.waits_for),
+           is_null(task.awaited) ? Cell() : Cell(task.awaited), Tables{std::move(told.programs)},
+           Tables{std::move(told.people)}});
     }
     return table;
   }
@@ -371,8 +350,7 @@ class Stacks {
       const SuspendedGreenlet& each = greenlets[row.each[0]];
       Told told = tell(each.frames, "most recent call first");
       const auto name = [&](std::size_t i) { return to_hex(greenlets[i].object); };
-      table.rows.push_back({each.object, each.type,
-                            row.each.size() > 1 ? Cell(row.told_as("greenlets", name)) : Cell(),
+      table.rows.push_back({each.object, each.type, row.told_as("greenlets", kMostNamed, name),
                             Tables{std::move(told.programs)}, Tables{std::move(told.people)}});
     }
     return table;
