@@ -28,6 +28,8 @@ SECOND_LOOK_BYTES = 64 << 20
 # The kernel gives large blocks of malloc a mapping of their own, which no arena has.
 LARGE_BLOCK = 128 << 10
 SECONDS, RESIDENT = 0, 1
+# Asked once: each call of sysconf leaves a new str in the interpreter's cache of attributes.
+PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
 NATIVE = "memory of C code"
 LARGE = "large blocks"
 LOOK = """SELECT type AS k, count(*) AS n, sum(size) AS b, sum(external) AS e, sum(length) AS l FROM objects GROUP BY type
@@ -133,7 +135,7 @@ class Finding:
 def _resident() -> int:
     try:
         with open("/proc/self/statm", "rb") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+            return int(file.read().split()[1]) * PAGE_SIZE
     except (OSError, ValueError, IndexError):
         return 0
 
@@ -151,14 +153,14 @@ def _arguments(path: str, sql: str, target: str = "") -> List[str]:
 def _look(arguments: List[str]) -> None:
     """Has a capture of this process written to a file. Nothing of the answer comes into this process yet."""
     _settle()
-    _program.run(arguments, reads_us=True)
+    _program.run_on_ourselves(arguments)
 
 
 def _prime() -> None:
     # What subprocess and json set up once is set up before the first capture.
     global _is_primed
     if not _is_primed:
-        _program.run(["--version"], reads_us=True)
+        _program.run_on_ourselves(["--version"])
         json.loads('{"rows": [{"k": "a", "n": 1, "b": 2.5, "l": null}]}')
         _settle()
         _is_primed = True
@@ -224,10 +226,17 @@ def _suspects(grown: Sequence[Grown], native: int, resident: int, calls: int, li
     return found
 
 
-def _goes_on(first: Grown, first_calls: int, second: Grown, second_calls: int) -> bool:
-    """Whether a quarter of the rate of the first look is left in the second, in what made it a suspect."""
-    return any(a > 0 and 4 * b * first_calls >= a * second_calls
-               for a, b in ((first.objects, second.objects), (first.bytes, second.bytes), (first.entries, second.entries)))
+def _goes_on(first: Grown, first_calls: int, second: Grown, second_calls: int, limits: Limits) -> bool:
+    """Whether a quarter of the rate of the first look is left in the second, in what made it a suspect.
+
+    Entries of a str are its characters: where a limit is of objects, one longer str is no growth.
+    """
+    def measured(each: Grown) -> Tuple[int, ...]:
+        if limits.max_objects is None and limits.max_bytes is None:
+            return each.objects, each.bytes, each.entries
+        return (each.objects if limits.max_objects is not None else 0, each.bytes if limits.max_bytes is not None else 0)
+
+    return any(a > 0 and 4 * b * first_calls >= a * second_calls for a, b in zip(measured(first), measured(second)))
 
 
 def _sort_key(each: Grown) -> Tuple[bool, bool, int, int]:
@@ -307,7 +316,8 @@ class Watch:
         second.update({NATIVE: Grown(NATIVE, 0, native), LARGE: Grown(LARGE, 0, resident)})
         again = {each.name for each in _suspects(grown, native, resident, calls, self.limits, FREE_LISTS)}
         leaks = sorted((second[each.name] for each in first if each.name in second and each.name in again
-                        and _goes_on(each, self.limits.repeats, second[each.name], calls)), key=_sort_key)
+                        and _goes_on(each, self.limits.repeats, second[each.name], calls, self.limits)),
+                       key=_sort_key)
         if not leaks:
             return None
         heap = Heap(kept)

@@ -1,5 +1,12 @@
-"""What is suspected of a comparison, without a process."""
-from heapglass._repeat import LARGE, NATIVE, Limits, _suspects
+"""What is suspected of a comparison, and when the program is started, without a capture."""
+import os
+import subprocess
+import time
+
+import pytest
+
+from heapglass import _program
+from heapglass._repeat import LARGE, NATIVE, Grown, Limits, _goes_on, _suspects
 
 
 def names(native, resident):
@@ -14,3 +21,26 @@ def test_a_large_block_for_each_call_is_suspected_beside_what_the_arenas_gave_ou
 def test_what_the_arenas_gave_out_is_no_large_block():
     assert names(6_000_000, 6_100_000) == [NATIVE]
     assert names(100, 100_000) == []
+
+
+def test_longer_texts_are_no_growth_where_a_limit_is_of_objects():
+    first, second = Grown("builtins.str", 1, 41, 1), Grown("builtins.str", 2, 102, 40)
+    assert not _goes_on(first, 10, second, 1000, Limits(max_objects=0, max_bytes=0))
+    assert _goes_on(first, 10, second, 1000, Limits())
+    assert _goes_on(first, 10, Grown("builtins.str", 25, 1000), 1000, Limits(max_objects=0))
+
+
+@pytest.mark.skipif(not os.access("/proc/self/syscall", os.R_OK), reason="the kernel does not say which system call a thread is in")
+def test_the_program_begins_when_this_thread_waits_for_it(tmp_path, monkeypatch):
+    class SlowPopen(subprocess.Popen):
+        def __init__(self, *args, **options):
+            super().__init__(*args, **options)
+            time.sleep(0.3)
+
+    program = tmp_path / "heapglass"
+    program.write_text("#!/bin/sh\ncat /proc/$PPID/syscall >'%s'\n" % (tmp_path / "syscall"))
+    program.chmod(0o755)
+    monkeypatch.setenv("HEAPGLASS", str(program))
+    monkeypatch.setattr(subprocess, "Popen", SlowPopen)
+    _program.run_on_ourselves([])
+    assert (tmp_path / "syscall").read_text().split()[0] in ("61", "260")
