@@ -361,8 +361,6 @@ bool CommandLine::parse(const std::vector<std::string>& arguments) {
     return false;
   }
   if (!can_draw()) {
-    if (command_ == "export" && common_.format == "parquet")
-      run_drawing_program(whole(arguments), "parquet", "choose sqlite, csv or jsonl");
     if (wants_drawing(common_)) let_drawing_program_run(arguments);
   }
   return true;

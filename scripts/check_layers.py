@@ -6,7 +6,7 @@ usage: scripts/check_layers.py [CHECKOUT]
   base, graph, target, python, expression, heap, tracemalloc, memory, threads, leaks, compare, snapshot, query, render, report, export,
   open, guard, sample, screen, cmd: each may include those before it. graph and expression know base only; platform knows base and target, and only open, guard
   and cmd know platform. No file of cmd/ is included by another but command.h and failure.h.
-Third parties: LLVM in platform and render, Graphviz in render, SQLite in query, Arrow in render, Boost in cmd and platform,
+Third parties: LLVM in platform and render, Graphviz in render, SQLite in query, Boost in cmd and platform,
 ncurses in screen, GoogleTest in tests.
 The rooms of platform/, in this order, each know those before them: files, process, confinement, binaries, stopping, copying,
 injection, freezing, sandbox, targets, serving; tests know all.
@@ -36,7 +36,6 @@ THIRD_PARTIES = (
     (re.compile(r"sqlite3"), "SQLite", {"lib/query"}),
     (re.compile(r"boost/"), "Boost", {"cmd", "platform"}),
     (re.compile(r"n?cursesw?\.h|ncursesw?/|term\.h"), "ncurses", {"lib/screen"}),
-    (re.compile(r"(arrow|parquet)/"), "Arrow", {"lib/render"}),
 )
 VERSION_COMPARED = re.compile(r"(?<![<>])(<|>|<=|>=|==|!=)\s*(heapglass::)?(hexversion_of|version)\(\d")
 VERSIONS = "lib/python/versions.cc"

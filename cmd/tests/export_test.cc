@@ -40,7 +40,7 @@ class Export : public testing::Test {
   Outcome compare(const std::string& format, const std::string& exported,
                   const std::vector<std::string>& tables) const {
     std::vector<std::string> command{
-        "env",   std::string("PYTHONPATH=") + HEAPGLASS_PYARROW + "/..", "python3",
+        "env",   std::string("PYTHONPATH=") + HEAPGLASS_READERS, "python3",
         "-B",    HEAPGLASS_SOURCE_DIR "/testdata/compare_export.py",     format,
         exported};
     for (const std::string& table : tables) command.push_back(asked(table));
@@ -116,13 +116,6 @@ TEST_F(Export, ViewersOfOthersGetTheSameHeap) {
 TEST_F(Export, ParquetLiesByServiceHostAndTime) {
   const std::string folder = folder_.file("heaps");
   const Outcome outcome = export_as("parquet", folder, {"--service", "a/shop", "--host", "db1"});
-  if (!fs::exists(fs::path(HEAPGLASS_PROGRAM).parent_path() / "heapglass_parquet.so")) {
-    EXPECT_EQ(outcome.status, 2);
-    EXPECT_NE(outcome.err.find("without Parquet (install Apache Arrow for C++"), std::string::npos)
-        << outcome.err;
-    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
-    GTEST_SKIP() << "built without Apache Arrow (scripts/setup --parquet)";
-  }
   ASSERT_EQ(outcome.status, 0) << outcome.err;
   const fs::path host = folder + "/service=a%2Fshop/host=db1";
   const fs::path moment = fs::directory_iterator(host)->path();
@@ -138,11 +131,10 @@ TEST_F(Export, ParquetLiesByServiceHostAndTime) {
 // As docs/manual.md has it.
 TEST_F(Export, DuckDbAsksManySnapshotsWhereTheyLie) {
   const std::string folder = folder_.file("heaps");
-  if (export_as("parquet", folder, {"--service", "shop", "--host", "db1"}).status == 2)
-    GTEST_SKIP() << "built without Apache Arrow (scripts/setup --parquet)";
+  ASSERT_EQ(export_as("parquet", folder, {"--service", "shop", "--host", "db1"}).status, 0);
   ASSERT_EQ(export_as("parquet", folder, {"--service", "shop", "--host", "db2"}).status, 0);
   const Outcome told =
-      run_command({"env", std::string("PYTHONPATH=") + HEAPGLASS_PYARROW + "/..", "python3", "-B", "-c",
+      run_command({"env", std::string("PYTHONPATH=") + HEAPGLASS_READERS, "python3", "-B", "-c",
                    "import sys\ntry: import duckdb\nexcept ImportError: sys.exit(77)\n"
                    "for row in duckdb.sql(\"SELECT service, host, count(*), sum(size), sum(retained) FROM "
                    "read_parquet('" +
@@ -150,7 +142,7 @@ TEST_F(Export, DuckDbAsksManySnapshotsWhereTheyLie) {
                        "/*/*/*/objects.parquet', hive_partitioning=true) GROUP BY ALL ORDER BY "
                        "host\").fetchall(): print(*row, "
                        "sep=',')"});
-  if (told.status == 77) GTEST_SKIP() << "duckdb is not here (scripts/setup --parquet)";
+  if (told.status == 77) GTEST_SKIP() << "duckdb is not here (scripts/setup --tests)";
   const Outcome own =
       run_command({HEAPGLASS_PROGRAM, "query", file_,
                    "SELECT count(*), sum(size), sum(retained) FROM objects", "--format", "csv"});

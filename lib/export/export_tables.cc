@@ -1,8 +1,5 @@
 // The tables of `query` as files.
-#include <dlfcn.h>
-
 #include <ctime>
-#include <filesystem>
 #include <optional>
 
 #include "lib/base/error.h"
@@ -10,15 +7,13 @@
 #include "lib/query/heap_as_tables.h"
 #include "lib/query/sqlite_file.h"
 #include "lib/render/output.h"
-#include "lib/render/parquet_module.h"
+#include "lib/render/parquet.h"
 #include "lib/render/table_csv.h"
 #include "lib/render/utf8.h"
 #include "lib/report/service_name.h"
 
 namespace heapglass {
 namespace {
-
-namespace fs = std::filesystem;
 
 // One database. Needs a file that can be written anywhere in it.
 class SqliteExporter final : public Exporter {
@@ -58,25 +53,6 @@ class CsvExporter final : public Exporter {
   const CsvText text_;
 };
 
-// Throws Error kUsage that says what to install where this build has no Parquet.
-WriteParquet load_parquet() {
-#ifndef HEAPGLASS_STATIC  // which loads nothing: heapglass-draw has taken over before
-  const fs::path beside = fs::read_symlink("/proc/self/exe").parent_path();
-  std::string why;
-  for (const fs::path& place : {beside, beside.parent_path() / HEAPGLASS_MODULES}) {
-    void* const module = dlopen((place / kParquetModule).c_str(), RTLD_NOW | RTLD_LOCAL);
-    if (void* const function = module ? dlsym(module, kParquetFunction) : nullptr)
-      return reinterpret_cast<WriteParquet>(function);
-    if (fs::exists(place / kParquetModule)) why = std::string(": ") + dlerror();
-  }
-  if (!why.empty()) throw Error(ErrorKind::kUsage, "what writes Parquet cannot be loaded" + why);
-#endif
-  throw Error(
-      ErrorKind::kUsage, "this heapglass was built without Parquet",
-      "install Apache Arrow for C++ (libparquet-dev of Apache's packages, or scripts/setup --parquet) and "
-      "build it again");
-}
-
 // Of the moment that is shown, UTC: 20261121T134507Z.
 std::string time_of(const Target& target) {
   const std::time_t time = target.snapshot_time().value_or(std::time(nullptr));
@@ -89,9 +65,8 @@ std::string time_of(const Target& target) {
 // FOLDER/service=.../host=.../time=.../objects.parquet and so on.
 class ParquetExporter final : public Exporter {
  public:
-  // Loads the module: later nothing more is loaded.
   explicit ParquetExporter(const ExportRequest& request)
-      : options_(request.output), place_{request.service, request.host, ""}, write_(load_parquet()) {}
+      : options_(request.output), place_{request.service, request.host, ""} {}
   bool is_named_by_target() const override { return true; }
   void agree(const Target* target, OutputOptions& options) override {
     if (folder_) return;  // a process that became another program is opened again
@@ -104,17 +79,13 @@ class ParquetExporter final : public Exporter {
     folder_->make();
     const HeapAsTables tables(heap);
     for (QueryTable* const table : tables.all())
-      folder_->add(table->name(), [&](std::ostream& out) {
-        if (const std::string why = write_(*table, out); !why.empty())
-          throw Error(ErrorKind::kFile, "cannot write " + std::string(table->name()) + ".parquet: " + why);
-      });
+      folder_->add(table->name(), [&](std::ostream& out) { write_parquet(*table, out); });
     folder_->commit();
   }
 
  private:
   const OutputOptions& options_;
   HeapPlace place_;
-  const WriteParquet write_;
   std::optional<TableFolder> folder_;
 };
 
