@@ -481,7 +481,8 @@ void CommandLine::check_outputs() const {
   for (const std::string* path : written_files_) check_output(*path);
   // Of several processes each has a file of its own, and is refused by itself.
   if (processes_.given() && answer_of(command_) == AnswerKind::kFile) return;
-  const bool is_folder = command_ == "export" && (common_.format == "csv" || common_.format == "parquet");
+  const bool is_folder =
+      command_ == "export" && !common_.format.empty() && find_export_format(common_.format).is_folder;
   if (!is_folder) check_output(common_.output);
 }
 

@@ -108,6 +108,10 @@ const Command& find_command(const std::string& name) {
   if (name.starts_with('-'))
     throw Error(ErrorKind::kUsage, "there is no option " + name + " before the command",
                 "the command comes first: see heapglass --help");
+  for (const char* const of_package : {"fleet", "mcp"})
+    if (name == of_package)
+      throw Error(ErrorKind::kUsage, "'" + name + "' is a command of the Python package, not of this program",
+                  "pip install 'heapglass[" + name + "]', then python3 -m heapglass " + name);
   throw Error(ErrorKind::kUsage, "there is no command '" + name + "'",
               meant.empty() ? "see heapglass --help" : meant);
 }

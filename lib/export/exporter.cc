@@ -11,9 +11,11 @@ constexpr ExportFormat kExportFormats[] = {
     {"jsonl", "one JSON object per line", "", jsonl_exporter},
     {"sqlite", "a database with the tables of query", "give a file with -o: heap.db", sqlite_exporter},
     {"csv", "a folder with a file for each table", "give a folder with -o: its tables are files there",
-     csv_exporter},
+     csv_exporter, true},
     {"parquet", "a partitioned data set", "give a folder with -o: its tables are files there",
-     parquet_exporter},
+     parquet_exporter, true},
+    {"fleet", "one small file of types, owners and suspects, for thousands of captures",
+     "give a folder with -o: its captures are files there", fleet_exporter, true, true},
     {"heapsnapshot", "what Chrome's DevTools load", "", heapsnapshot_exporter},
     {"graphml", "a graph for Gephi, yEd and networkx", "", graphml_exporter},
 };

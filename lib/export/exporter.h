@@ -2,7 +2,11 @@
 // row in exporter.cc.
 #pragma once
 
+#include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -30,7 +34,11 @@ class Exporter {
 
 struct ExportRequest {
   const OutputOptions& output;
-  std::string service, host;  // of the partition, where a format has that
+  std::string service, host;                               // of the partition, where a format has that
+  std::string tool;                                        // the version of heapglass
+  std::map<std::string, std::string, std::less<>> labels;  // --label NAME=VALUE
+  // Of the control group of a process that runs, in bytes; nothing where none is set.
+  std::function<std::optional<std::uint64_t>(std::int32_t pid)> memory_limit_of;
 };
 
 struct ExportFormat {
@@ -38,6 +46,8 @@ struct ExportFormat {
   std::string_view
       needs;  // what -o must name where it cannot be the standard output: "a file with -o: heap.db"
   std::unique_ptr<Exporter> (*make)(const ExportRequest& request);
+  bool is_folder = false;      // what -o names
+  bool wants_account = false;  // residency, sharing and open files beside the heap
 };
 
 // The first is the default.
@@ -50,6 +60,7 @@ std::unique_ptr<Exporter> sqlite_exporter(const ExportRequest& request);
 std::unique_ptr<Exporter> csv_exporter(const ExportRequest& request);
 std::unique_ptr<Exporter> parquet_exporter(const ExportRequest& request);
 std::unique_ptr<Exporter> heapsnapshot_exporter(const ExportRequest& request);
+std::unique_ptr<Exporter> fleet_exporter(const ExportRequest& request);
 std::unique_ptr<Exporter> graphml_exporter(const ExportRequest& request);
 
 }  // namespace heapglass

@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "lib/base/error.h"
+#include "lib/export/partition.h"
 #include "lib/query/heap_tables.h"
 #include "lib/render/open_folder.h"
 #include "lib/render/output.h"
@@ -16,55 +17,8 @@
 #include "lib/render/unfinished.h"
 
 namespace heapglass {
-namespace {
 
 namespace fs = std::filesystem;
-
-// Who may read a file may go through the folder that it is in.
-mode_t mode_of_folder(FileMode mode) { return 0700 | mode.bits | (mode.bits & 0444) >> 2; }
-
-bool make_folder(int in, const std::string& name, FileMode mode) {
-  const mode_t before = umask(0);
-  const int made = mkdirat(in, name.c_str(), mode_of_folder(mode));
-  const int error = errno;
-  umask(before);
-  errno = error;
-  return made == 0;
-}
-
-// Each that is not there.
-void make_folders(fs::path path, const std::vector<std::string>& below, FileMode mode) {
-  for (const std::string& part : below) {
-    const OpenFolder in(path.empty() ? "" : path.string() + "/", "'" + (path / part).string() + "'");
-    path /= part;
-    if (!make_folder(in.fd(), part, mode) && errno != EEXIST)
-      throw Error(ErrorKind::kFile, "cannot make '" + path.string() + "': " + std::strerror(errno));
-  }
-}
-
-// Without a slash at its end.
-fs::path normal(const std::string& folder) {
-  const fs::path path = fs::path(folder).lexically_normal();
-  return path.has_filename() ? path : path.parent_path();
-}
-
-// A value of a path's NAME=VALUE, as Hive and those after it read it: what has a meaning in paths is %XX.
-std::string path_value(const std::string& text) {
-  static constexpr char kHex[] = "0123456789ABCDEF";
-  std::string out;
-  for (const unsigned char c : text) {
-    if (c > ' ' && c < 0x7f && !std::strchr("\"#%'*/:=?\\{[]^", c)) {
-      out += static_cast<char>(c);
-    } else {
-      out += '%';
-      out += kHex[c >> 4];
-      out += kHex[c & 15];
-    }
-  }
-  return out.empty() ? "__HIVE_DEFAULT_PARTITION__" : out;
-}
-
-}  // namespace
 
 // What is done with the right to write, by the OutputKeeper, which no signal but SIGKILL ends: what that
 // leaves has the name and no lock that tell the next run so. It is made beside its place, and renamed.
@@ -72,7 +26,11 @@ class TableFolder::Making {
  public:
   // All but the last of `below` stay when the rest fails: others may be at work in them.
   Making(const std::string& root, std::vector<std::string> below, FileMode mode)
-      : root_(normal(root)), below_(std::move(below)), mode_(mode), path_(root_), name_(unfinished_name()) {
+      : root_(without_last_slash(root)),
+        below_(std::move(below)),
+        mode_(mode),
+        path_(root_),
+        name_(unfinished_name()) {
     for (const std::string& part : below_) path_ /= part;
     making_ = path_.parent_path() / name_;
   }
@@ -91,18 +49,7 @@ class TableFolder::Making {
       check_output(path_.string());
       return;
     }
-    std::error_code error;
-    fs::path deepest = root_;
-    if (!fs::exists(deepest, error)) {
-      check_output(root_.string());
-      return;
-    }
-    for (const std::string& part : below_)
-      if (fs::exists(deepest / part, error))
-        deepest /= part;
-      else
-        break;
-    check_output((deepest / name_).string());
+    check_partition(root_, below_, name_);
   }
 
   void make() {
@@ -135,10 +82,7 @@ class TableFolder::Making {
       throw Error(ErrorKind::kFile, "'" + path_.string() + "' is there already", "name a folder that is not");
   }
   void make_those_above() const {
-    if (below_.empty()) return;
-    std::error_code error;
-    if (!fs::exists(root_, error)) make_folders(root_.parent_path(), {root_.filename().string()}, mode_);
-    make_folders(root_, {below_.begin(), below_.end() - 1}, mode_);
+    if (!below_.empty()) make_partition(root_, {below_.begin(), below_.end() - 1}, mode_);
   }
   [[noreturn]] void fail(int error) const {
     throw Error(ErrorKind::kFile, "cannot write '" + path_.string() + "': " + std::strerror(error),

@@ -1,4 +1,5 @@
-"""`python -m heapglass` and the console script `heapglass`: the program itself; `heapglass mcp` is the server for agents."""
+"""`python -m heapglass` and the console script `heapglass`: the program itself; `heapglass mcp` is the server for agents, and
+`heapglass fleet` asks the captures of many processes."""
 from __future__ import annotations
 
 import os
@@ -13,6 +14,10 @@ def main() -> int:
         from .mcp import main as serve
 
         return serve(sys.argv[2:])
+    if sys.argv[1:2] == ["fleet"]:
+        from .fleet import main as ask
+
+        return ask(sys.argv[2:])
     try:
         program = find_program()
         os.execv(program, [program] + sys.argv[1:])
