@@ -12,6 +12,7 @@
 #include "lib/base/choices.h"
 #include "lib/base/edit_distance.h"
 #include "lib/base/error.h"
+#include "lib/base/quantities.h"
 #include "lib/export/exporter.h"
 #include "lib/open/drawing_program.h"
 #include "lib/open/output_rights.h"
@@ -20,6 +21,7 @@
 #include "lib/render/formats.h"
 #include "lib/render/profile.h"
 #include "lib/target/freeze_modes.h"
+#include "platform/process/memory_left.h"
 
 namespace heapglass {
 namespace {
@@ -241,6 +243,16 @@ void CommandLine::add_common() {
        "shorter pause on a busy machine, during which nothing else runs");
   count("nice", &common_.nice, 0, 19,
         "once the target runs again, lower heapglass' priority by N steps of nice (default 10, 0 to 19)");
+  add("max-memory", "SIZE",
+      "take no more memory than SIZE (500MB, 2GiB), each process of heapglass by itself, and exit with code "
+      "3 "
+      "where that is too little: before the target is stopped where it can be seen by then",
+      false, [this](const std::string& text) {
+        common_.max_memory = parse_size(text);
+        if (common_.max_memory.value_or(0) == 0)
+          throw Error(ErrorKind::kUsage, "invalid --max-memory '" + text + "'",
+                      "use a number with B, kB, MB, GB, KiB, MiB or GiB, such as 500MB");
+      });
   choice<std::string>(
       "resolve", &common_.resolve, {{"auto", "auto"}, {"layout", "layout"}, {"run", "run"}, {"scan", "scan"}},
       "HOW",
@@ -356,6 +368,7 @@ bool CommandLine::parse(const std::vector<std::string>& arguments) {
   check_values();
   if (one_of_several_) take_one_of_several();
   check_outputs();
+  if (common_.max_memory) limit_own_memory(*common_.max_memory);
   if (select_into_) {
     select_processes();
     return false;

@@ -106,14 +106,15 @@ int report_failure(const std::exception_ptr& failure) {
   } catch (const std::bad_alloc&) {
     return fail(static_cast<int>(ErrorKind::kUnreachable),
                 "not enough memory for a copy of the target and its graph",
-                "it takes about 1.3 times what the target has resident");
+                "it takes about 1.3 times what the target has resident; --max-memory and ulimit -d limit it");
   } catch (const std::filesystem::filesystem_error& error) {
     return fail(static_cast<int>(ErrorKind::kFile), error.what(), "");
   } catch (const std::system_error& error) {
     if (!lacks_a_resource(error.code())) return internal_error(error.what());
     return fail(static_cast<int>(ErrorKind::kUnreachable),
                 std::string("cannot start a thread: ") + error.what(),
-                "heapglass itself may have too little memory or too few processes: see ulimit -v and -u, "
+                "heapglass itself may have too little memory or too few processes: see --max-memory, ulimit "
+                "-d, -v and -u, "
                 "and the control group's pids.max");
   } catch (const std::exception& error) {
     return internal_error(error.what());

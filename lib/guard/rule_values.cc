@@ -1,37 +1,11 @@
 #include "lib/guard/rule_values.h"
 
 #include <charconv>
-#include <cmath>
-#include <span>
 
 namespace heapglass {
 namespace {
 
 using std::chrono::milliseconds;
-
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r'; }
-
-struct Unit {
-  std::string_view name;
-  double factor;
-};
-constexpr Unit kSizes[] = {
-    {"B", 1},     {"kB", 1e3},     {"KB", 1e3},        {"MB", 1e6},           {"GB", 1e9},
-    {"TB", 1e12}, {"KiB", 1024.0}, {"MiB", 1048576.0}, {"GiB", 1073741824.0}, {"TiB", 1099511627776.0}};
-constexpr Unit kTimes[] = {{"ms", 1}, {"s", 1e3}, {"m", 6e4}, {"min", 6e4}, {"h", 3.6e6}, {"d", 8.64e7}};
-
-// A number and one of the units; nothing below 0 and nothing that a 64-bit number does not have.
-std::optional<double> parse_with_unit(std::string_view text, std::span<const Unit> units, double most) {
-  text = trimmed(text);
-  double number = 0;
-  const auto [end, error] =
-      std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
-  if (error != std::errc() || !std::isfinite(number) || number < 0) return std::nullopt;
-  const std::string_view unit = trimmed(text.substr(static_cast<std::size_t>(end - text.data())));
-  for (const Unit& each : units)
-    if (each.name == unit && number * each.factor <= most) return number * each.factor;
-  return std::nullopt;
-}
 
 // "memory > 90%": what is measured, the amount, and "in" with a time.
 struct Comparison {
@@ -96,12 +70,6 @@ bool take_growth(const Comparison& from, Trigger& out, std::string& why) {
 
 }  // namespace
 
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-  return text;
-}
-
 std::vector<std::string_view> words_of(std::string_view text) {
   std::vector<std::string_view> words;
   for (text = trimmed(text); !text.empty(); text = trimmed(text)) {
@@ -139,16 +107,6 @@ std::optional<Trigger> parse_trigger(std::string_view text, std::string& why) {
     is_one = take_growth(*from, out, why);
   }
   return is_one ? std::optional(out) : std::nullopt;
-}
-
-std::optional<std::uint64_t> parse_size(std::string_view text) {
-  const auto bytes = parse_with_unit(text, kSizes, 1e18);
-  return bytes ? std::optional(static_cast<std::uint64_t>(*bytes)) : std::nullopt;
-}
-
-std::optional<milliseconds> parse_duration(std::string_view text) {
-  const auto ms = parse_with_unit(text, kTimes, 8.64e7 * 36500);
-  return ms ? std::optional(milliseconds(static_cast<std::int64_t>(*ms))) : std::nullopt;
 }
 
 }  // namespace heapglass

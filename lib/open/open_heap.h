@@ -19,7 +19,9 @@ struct TargetOptions {
   FreezeRequest freeze;
   std::string resolve = "auto";
   std::string sysroot;
-  int nice = 10;  // steps that decoding comes behind other processes
+  std::optional<std::uint64_t>
+      max_memory;  // bytes, of each process of heapglass: set when the line is parsed
+  int nice = 10;   // steps that decoding comes behind other processes
   bool verbose = false;
   // Another capture follows: heapglass keeps its rights.
   bool more_captures = false;

@@ -143,9 +143,13 @@ void MemoryCopier::refuse_where_memory_is_short() const {
       ErrorKind::kUnreachable,
       "too little memory for a copy of process " + std::to_string(process_.pid()) + ": it takes " +
           as_mb(need) + ", and " +
-          (left.who == "the machine" ? left.who : "the control group that heapglass runs in") + " has " +
-          as_mb(left.bytes) + " left",
-      "the process was not stopped; run heapglass where more may be taken, it needs up to twice that");
+          (left.who == "its control group" ? "the control group that heapglass runs in"
+           : left.who == "its own limit"   ? "the limit of heapglass (--max-memory, ulimit -d)"
+                                           : left.who) +
+          " has " + as_mb(left.bytes) + " left",
+      left.who == "its own limit"
+          ? "the process was not stopped; allow up to twice that with --max-memory"
+          : "the process was not stopped; run heapglass where more may be taken, it needs up to twice that");
 }
 
 void MemoryCopier::plan_file(Planned& p, const Mapping& m, int file) {

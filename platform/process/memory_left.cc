@@ -1,5 +1,11 @@
 #include "platform/process/memory_left.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+
 #include "platform/process/cgroups.h"
 #include "platform/process/proc_text.h"
 #include "platform/process/process.h"
@@ -11,7 +17,23 @@ MemoryLeft memory_left(pid_t pid) {
   if (left.bytes == 0) left.bytes = UINT64_MAX;  // a /proc that does not tell is no reason to refuse
   if (const auto room = memory_room(cgroup_directories(pid, "memory")); room && *room < left.bytes)
     left = {"its control group", *room};
+  rlimit data{};
+  if (pid == getpid() && getrlimit(RLIMIT_DATA, &data) == 0 && data.rlim_cur != RLIM_INFINITY) {
+    const std::uint64_t taken = number_after(read_proc_file("/proc/self/status"), "VmData:") * 1024;
+    const std::uint64_t room = data.rlim_cur > taken ? data.rlim_cur - taken : 0;
+    if (room < left.bytes) left = {"its own limit", room};
+  }
   return left;
+}
+
+void limit_own_memory(std::uint64_t bytes) {
+  rlimit data{};
+  if (getrlimit(RLIMIT_DATA, &data) == 0) {
+    if (data.rlim_cur <= bytes) return;
+    data.rlim_cur = bytes;
+    if (setrlimit(RLIMIT_DATA, &data) == 0) return;
+  }
+  throw std::system_error(errno, std::generic_category(), "setrlimit");
 }
 
 }  // namespace heapglass

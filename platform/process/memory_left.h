@@ -9,12 +9,17 @@
 namespace heapglass {
 
 struct MemoryLeft {
-  std::string who;  // that has no more: "the machine", "its control group"
+  std::string who;  // that has no more: "the machine", "its control group", "its own limit"
   std::uint64_t bytes = 0;
 };
 
-// Of the machine (MemAvailable of /proc/meminfo) and the control groups of a process, the one that leaves
-// least.
+// Of the machine (MemAvailable of /proc/meminfo), the control groups of a process and, where it is this one,
+// its limit of data (RLIMIT_DATA, which limit_own_memory() and `ulimit -d` set), the one that leaves least.
 MemoryLeft memory_left(pid_t pid);
+
+// Of this process and those that it starts, each by itself: private memory that can be written, as the kernel
+// counts it for RLIMIT_DATA. What would take more is refused: std::bad_alloc. A limit that is lower already
+// stays. Throws std::system_error.
+void limit_own_memory(std::uint64_t bytes);
 
 }  // namespace heapglass
