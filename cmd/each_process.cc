@@ -10,6 +10,7 @@
 #include "cmd/command.h"
 #include "cmd/failure.h"
 #include "lib/base/error.h"
+#include "lib/export/exporter.h"
 #include "lib/memory/private_bytes.h"
 #include "lib/open/family_sharing.h"
 #include "lib/open/forked_answer.h"
@@ -78,11 +79,14 @@ class EachProcess {
     const SelectedProcesses selected = select_processes(several_.selection);
     begin_report(selected);
     if (selected.processes.empty()) refuse(selected);
-    if (files_ && selected.processes.size() > 1 && several_.output.output.find("%p") == std::string::npos)
+    if (files_ && selected.processes.size() > 1 && several_.output.output.find("%p") == std::string::npos &&
+        !takes_many())
       throw Error(ErrorKind::kUsage,
                   std::string(command_.name) + " of several processes needs a file for each of them",
                   "give a name with %p for the process' id, as -o 'svc-%p" +
-                      std::string(command_.name == "report" ? ".html'" : ".hg'"));
+                      std::string(command_.name == "report"   ? ".html'"
+                                  : command_.name == "export" ? "'"
+                                                              : ".hg'"));
     read_sharing_of(selected);
     for (const SelectedProcess& each : selected.processes) report_.answers.push_back(answer_of(each));
     if (!members_.empty()) add_family_bill(members_, by_frames_, report_.more);
@@ -90,6 +94,11 @@ class EachProcess {
   }
 
  private:
+  bool takes_many() const {
+    return command_.name == "export" && !several_.output.format.empty() &&
+           find_export_format(several_.output.format).takes_many;
+  }
+
   void choose_format() {
     files_ = several_.answer == AnswerKind::kFile && several_.output.format != "json";
     if (files_) return;

@@ -69,6 +69,7 @@ int run_export(const std::vector<std::string>& arguments) {
   std::vector<std::string> labels;
   line.option("label", &labels, "NAME=VALUE",
               "fleet: the column NAME, one of version, image, namespace, pod, node, container");
+  line.takes_processes();
   if (!line.parse(arguments)) return kExitDone;
   const CommonOptions& common = line.common();
   const ExportFormat& format =

@@ -2,11 +2,16 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <set>
+
 #include "cmd/tests/control_group.h"
 #include "cmd/tests/python_program.h"
 
 namespace heapglass {
 namespace {
+
+namespace fs = std::filesystem;
 
 using Words = std::vector<std::string>;
 
@@ -115,6 +120,27 @@ TEST_P(Families, EachHasItsSnapshotAndItsPage) {
   EXPECT_EQ(one_name.status, 2);
   EXPECT_NE(one_name.err.find("%p"), std::string::npos) << one_name.err;
   EXPECT_NE(access(folder.file("a.hg").c_str(), F_OK), 0);
+}
+
+TEST_P(Families, OneFolderOfAFleetTakesThemAll) {
+  PythonProgram master(GetParam().path, "forked_workers.py", {"2", "4"});
+  Words members = workers_of(master);
+  members.push_back(master.target());
+  const TemporaryFolder folder;
+  const Outcome outcome =
+      heapglass({"export", "--family", master.target(), "--format", "fleet", "-o", folder.file("fleet")});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  std::set<std::string> expected, found;
+  for (const std::string& member : members) expected.insert(member);
+  for (const auto& each : fs::recursive_directory_iterator(folder.file("fleet"))) {
+    const std::string stem = each.path().stem();
+    if (each.is_regular_file()) found.insert(stem.substr(stem.rfind('-') + 1));
+  }
+  EXPECT_EQ(found, expected);
+  const Outcome other =
+      heapglass({"export", "--family", master.target(), "--format", "csv", "-o", folder.file("csv")});
+  EXPECT_EQ(other.status, 2);
+  EXPECT_NE(other.err.find("give a name with %p"), std::string::npos) << other.err;
 }
 
 TEST_P(Families, WhatIsNoPythonIsLeftOutWithTheReason) {

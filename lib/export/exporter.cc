@@ -15,7 +15,7 @@ constexpr ExportFormat kExportFormats[] = {
     {"parquet", "a partitioned data set", "give a folder with -o: its tables are files there",
      parquet_exporter, true},
     {"fleet", "one small file of types, owners and suspects, for thousands of captures",
-     "give a folder with -o: its captures are files there", fleet_exporter, true, true},
+     "give a folder with -o: its captures are files there", fleet_exporter, true, true, true},
     {"heapsnapshot", "what Chrome's DevTools load", "", heapsnapshot_exporter},
     {"graphml", "a graph for Gephi, yEd and networkx", "", graphml_exporter},
 };

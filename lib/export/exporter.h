@@ -48,6 +48,7 @@ struct ExportFormat {
   std::unique_ptr<Exporter> (*make)(const ExportRequest& request);
   bool is_folder = false;      // what -o names
   bool wants_account = false;  // residency, sharing and open files beside the heap
+  bool takes_many = false;     // several processes may be written to one folder
 };
 
 // The first is the default.
