@@ -216,6 +216,7 @@ int run_objects(const std::vector<std::string>& arguments);
 int run_backrefs(const std::vector<std::string>& arguments);
 int run_refs(const std::vector<std::string>& arguments);
 int run_diff(const std::vector<std::string>& arguments);
+int run_since(const std::vector<std::string>& arguments);
 int run_top(const std::vector<std::string>& arguments);
 int run_watch(const std::vector<std::string>& arguments);
 int run_guard(const std::vector<std::string>& arguments);

@@ -14,6 +14,7 @@ constexpr Command kCommands[] = {
     {"backrefs", "the referrers of objects, as a graph", run_backrefs, AnswerKind::kGraph},
     {"refs", "the referents of objects, as a graph", run_refs, AnswerKind::kGraph},
     {"diff", "what grew between two captures: types, owners, objects", run_diff},
+    {"since", "from which of many snapshots on an owner or type is there, and grows", run_since},
     {"watch", "a process over time, and the lines under which its memory grows", run_watch},
     {"top", "the live screen: the Python processes, or one by size and growth", run_top, AnswerKind::kFile},
     {"show", "one object in full", run_show},

@@ -164,6 +164,7 @@ RUNS = [
     ("garbage.py", [], [["garbage", "PID"], ["garbage", "PID", "--held-by-c"], ["leaks", "PID"], ["report", "PID"], ["overview", "PID"]]),
     ("leaks/handlers.py", [], [["leaks", "FIRST", "LATER"], ["diff", "FIRST", "LATER"], ["diff", "FIRST", "LATER", "--fail-if", "growth(count(__main__.Widget)) > 5"],
                                ["leaks", "FIRST", "LATER", "--fail-if", "growth(count(__main__.Widget)) > 5"], ["diff", "FIRST", "SECOND", "LATER", "--survivors"], ["diff", "OTHER", "LATER"],
+                               ["since", "FIRST", "SECOND", "LATER", "--type", "Widget"], ["since", "LATER", "FIRST", "SECOND", "--owner", "__main__.events.handlers"], ["since", "OTHER", "LATER", "--type", "Widget"],
                                ["leaks", "PID", "--every", "100ms", "--times", "2"], ["report", "FIRST", "LATER"], ["path", "PID", "--type", "Widget"], ["overview", "PID"],
                                ["path", "PID", "--where", "type == Widget"], ["memory", "PID", "--without", "__main__.events.handlers"], ["backrefs", "PID", "--type", "Widget", "--limit", "3"]]
                               + [["diff"] + ["FIRST"] * 6 + ["LATER"] * 6, ["report"] + ["FIRST"] * 6 + ["LATER"] * 6]),
@@ -186,6 +187,7 @@ RARE = [
     ("processes", {"left_out": [{"pid": 1, "why": "x", "command": "x"}], "outlier": "x", "processes": [{"error": "x"}]}),
     ("info", {"state": ["stopped", "traced"]}), ("overview", {"state": ["stopped", "traced"]}), ("report", {"info": {"state": ["stopped", "traced"]}}),
     ("guard", {"watched": [{"limit": 1}]}),
+    ("since", {"growth": {"change": "rate", "bytes_per_hour": 0.5, "bytes_per_hour_before": 0.5, "step_bytes": 0.5}}),
     ("selfcheck", {"python": "3.11.2", "objects": 1, "references": 1, "retried": 0, "not_objects": 0, "run_ms": 0.5,
                    "types": [{"type": "x", "objects": 1, "different": 1, "only_layout": 1, "only_running": 1, "failed": 0, "unknown": 0, "example": 1},
                              {"type": "x", "objects": 1, "different": 0, "only_layout": 0, "only_running": 0, "failed": 0, "unknown": 1, "example": None}]}),

@@ -109,6 +109,7 @@ TEST_P(SharedPages, StaySharedWhateverTheCommand) {
     const std::string command = line.substr(2, line.find(' ', 2) - 2);
     if (command == "show" || command == "tracemalloc") continue;  // of an object; where it traces
     if (command == "guard") continue;  // takes rules, and captures as snapshot does
+    if (command == "since") continue;  // takes snapshots alone
     if (command == "top") continue;    // wants a terminal, and takes its samples as watch does
     Words words{HEAPGLASS_PROGRAM, command, target};
     if (command == "ps") words.pop_back();

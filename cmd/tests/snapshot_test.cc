@@ -175,6 +175,7 @@ struct Refused {
 const Refused kRefused[] = {
     {{"snapshot", "-o", "/dev/null"}, 2, "is a snapshot already"},
     {{"watch", "--duration", "1s"}, 2, "watch looks at a process that runs"},
+    {{"since", "--type", "str"}, 2, "there is one snapshot"},
     {{"top"}, 2, "top needs a terminal"},
     {{"selfcheck"}, 2, "a snapshot has no code to compare with"},
 };

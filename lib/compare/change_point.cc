@@ -161,6 +161,19 @@ std::size_t exact_look(std::span<const double> times, std::span<const double> va
 
 }  // namespace
 
+bool ChangePoint::is_after(double time, double value, double time_of_look) const {
+  const double since = time - time_of_look;
+  const double from_first = std::abs(value - (level + before * since));
+  return from_first > noise || std::abs(value - (level + step + after * since)) < from_first;
+}
+
+double typical_growth(std::span<const double> times, std::span<const double> values) {
+  if (values.size() < 2) return 0;
+  const Thinned thin = thinned(times, values);
+  double unused = 0;
+  return Fits(thin.times).line(thin.values, 0, thin.values.size(), &unused).slope;
+}
+
 ChangePoint find_change(std::span<const double> times, std::span<const double> values) {
   if (times.size() != values.size()) throw std::logic_error("as many times as values are needed");
   if (values.size() < kFewestLooks) return {.kind = ChangePoint::Kind::kUnsure};
@@ -202,8 +215,25 @@ ChangePoint find_change(std::span<const double> times, std::span<const double> v
   ChangePoint change{.look = exact_look(times, values, thin, two.place, before, after),
                      .before = before.slope,
                      .after = after.slope};
+  // Where the rate changes the lines meet: the first looks that have left the one are near to it still.
+  const std::size_t surely_before = thin.begins[two.place - 1];
+  for (std::size_t i = 0; i < surely_before; ++i)
+    change.noise = std::max(change.noise, std::abs(values[i] - before.at(times[i])));
+  change.noise = 2 * change.noise + least;
+  while (change.look > surely_before && change.look > 1 &&
+         std::abs(values[change.look - 1] - before.at(times[change.look - 1])) > change.noise)
+    --change.look;
+  // One that lies on both lines is the last of the first.
+  const std::size_t surely_after = thin.begins[std::min(two.place + 1, thin.begins.size() - 2)];
+  for (; change.look < surely_after; ++change.look) {
+    const double from_first = std::abs(values[change.look] - before.at(times[change.look]));
+    if (from_first > change.noise ||
+        from_first > std::abs(values[change.look] - after.at(times[change.look])) + least)
+      break;
+  }
   const double at = times[change.look];
   change.step = after.at(at) - before.at(at);
+  change.level = before.at(at);
   change.kind = std::abs(after.slope - before.slope) * (times.back() - at) > std::abs(change.step)
                     ? ChangePoint::Kind::kRate
                     : ChangePoint::Kind::kStep;

@@ -33,7 +33,15 @@ struct ChangePoint {
   std::size_t look = 0;          // the first that is different
   double before = 0, after = 0;  // growth per unit of time before it, and from it on
   double step = 0;               // by how much the second line begins above the first
+  double level = 0;              // of the first line at `look`
+  double noise = 0;              // what is farther from the first line does not belong to it
+
+  // Whether a value is nearer to the second line than to the first, or too far from that.
+  bool is_after(double time, double value, double time_of_look) const;
 };
+
+// Theil's and Sen's slope through all of them, growth per unit of time; 0 of fewer than two. Times as above.
+double typical_growth(std::span<const double> times, std::span<const double> values);
 
 // `times` grow strictly; both are finite and as long as each other. Of more than 24 looks, medians of as many
 // groups are tested, and the look is then found among all. The time is bounded whatever their number.

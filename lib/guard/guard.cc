@@ -1,7 +1,6 @@
 #include "lib/guard/guard.h"
 
 #include <signal.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +13,7 @@
 #include "lib/render/openmetrics.h"
 #include "lib/render/output.h"
 #include "lib/render/utf8.h"
+#include "platform/files/file_descriptor.h"
 #include "platform/process/cgroups.h"
 #include "platform/process/process.h"
 #include "platform/process/threads.h"
@@ -38,13 +38,6 @@ std::string key_of(const GuardRule& rule, const std::string& name) { return rule
 // Cooldown and number are of a trigger: one because of growth is no reason to miss the kill.
 std::string limited_name(const std::string& subject, const std::string& trigger) {
   return subject + " " + trigger;
-}
-
-void take_many_descriptors() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, 65536);
-  setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 bool is_in(const std::string& directory) {

@@ -10,7 +10,6 @@
 #include <ctime>
 #include <future>
 #include <iostream>
-#include <optional>
 #include <stdexcept>
 
 #include "lib/base/elapsed.h"
@@ -34,8 +33,8 @@
 #include "lib/snapshot/snapshot_target.h"
 #include "lib/threads/match_threads.h"
 #include "platform/confinement/confine.h"
+#include "platform/files/file_descriptor.h"
 #include "platform/files/regular_file.h"
-#include "platform/process/memory_left.h"
 #include "platform/process/open_files.h"
 #include "platform/process/process.h"
 #include "platform/process/threads.h"
@@ -73,15 +72,8 @@ struct OpenedTarget {
   LiveTarget* live = nullptr;
 };
 
-OpenedTarget open_snapshot(const std::string& path, const std::function<void()>& before_parsing) {
-  const auto file = std::make_shared<const RegularFile>(path);
-  const std::uint64_t memory = memory_left(getpid()).bytes;
-  before_parsing();
-  const SnapshotSource source{
-      file->size(), [file](std::uint64_t offset, std::span<std::byte> to) { return file->read(offset, to); }};
-  const std::string name = path.substr(path.rfind('/') + 1);
-  auto snapshot = std::make_unique<SnapshotTarget>(std::make_shared<SnapshotFile>(source, name, memory),
-                                                   file->owned_by_caller());
+OpenedTarget open_snapshot(const SnapshotHandle& handle) {
+  auto snapshot = std::make_unique<SnapshotTarget>(snapshot_file(handle), handle.file->owned_by_caller());
   const SnapshotTarget* const is_one = snapshot.get();
   return {std::move(snapshot), is_one};
 }
@@ -110,6 +102,7 @@ NamedTarget find_target(const std::string& word) {
 }
 
 OpenedTarget open_target(const CommonOptions& common, const HeapNeeds& needs) {
+  if (common.opened) return open_snapshot(*common.opened);
   const NamedTarget named = find_target(common.target);
   if (named.pid) {
     FreezeRequest freeze = common.freeze;
@@ -120,10 +113,10 @@ OpenedTarget open_target(const CommonOptions& common, const HeapNeeds& needs) {
     return {std::move(live), nullptr, is_one};
   }
   if (named.is_snapshot) {
+    const SnapshotHandle handle = open_handle(named.path);
     // All that it takes is in the file, unless the names of what is written are in it too.
-    return open_snapshot(named.path, [&] {
-      if (!needs.agree) give_up_rights(common);
-    });
+    if (!needs.agree) give_up_rights(common);
+    return open_snapshot(handle);
   }
   return {std::make_unique<CoreTarget>(named.path, common.sysroot)};
 }
@@ -181,7 +174,8 @@ class Opening {
   Opening(const CommonOptions& common, const HeapNeeds& needs) : common_(common), needs_(needs) {}
 
   std::unique_ptr<Heap> run() {
-    if (g_confined) throw std::logic_error("a capture after the last: see TargetOptions::more_follow");
+    if (g_confined && !common_.opened)
+      throw std::logic_error("a capture after the last: see TargetOptions::more_follow");
     be_first_to_be_killed();
     CommonOptions agreed = common_;
     {
@@ -478,6 +472,18 @@ void check_targets(const TargetOptions& common, std::span<const std::string> tar
     else if (!named.is_snapshot)
       (void)CoreTarget(named.path, common.sysroot);
   }
+}
+
+std::vector<SnapshotHandle> open_snapshots(const CommonOptions& common, std::span<const std::string> paths) {
+  take_many_descriptors();
+  std::vector<SnapshotHandle> handles;
+  for (const std::string& path : paths) {
+    if (!find_target(path).is_snapshot)
+      throw Error(ErrorKind::kUsage, "'" + path + "' is no snapshot", "heapglass snapshot makes one of it");
+    handles.push_back(open_handle(path));
+  }
+  give_up_rights(common);
+  return handles;
 }
 
 std::unique_ptr<Heap> open_heap(const CommonOptions& common, const HeapNeeds& needs) {

@@ -4,10 +4,13 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "lib/heap/heap.h"
+#include "lib/open/snapshot_handle.h"
 #include "lib/render/output_options.h"
 #include "lib/target/freeze.h"
 
@@ -25,6 +28,8 @@ struct TargetOptions {
   bool verbose = false;
   // Another capture follows: heapglass keeps its rights.
   bool more_captures = false;
+  // What `target` names; empty: that is opened.
+  std::optional<SnapshotHandle> opened;
 };
 
 struct CommonOptions : TargetOptions, OutputOptions {};
@@ -49,6 +54,10 @@ struct HeapNeeds {
 // Of a command that opens several, before the first is stopped. Throws the Error of the first that is not
 // there, may not be read, or is neither a process nor a file of a kind that is opened.
 void check_targets(const TargetOptions& common, std::span<const std::string> targets);
+
+// Opens files that are all snapshots, and gives up the rights, before anything of them is decoded. Throws the
+// Error of the first that is not there, or is no snapshot.
+std::vector<SnapshotHandle> open_snapshots(const CommonOptions& common, std::span<const std::string> paths);
 
 // Captures again where the process becomes another program meanwhile. Throws Error.
 std::unique_ptr<Heap> open_heap(const CommonOptions& common, const HeapNeeds& needs);

@@ -17,4 +17,7 @@ class FileDescriptor {
   int fd_ = -1;
 };
 
+// As many as the system lets this process have, 65536 at most: by default a shell gives 1024.
+void take_many_descriptors();
+
 }  // namespace heapglass
