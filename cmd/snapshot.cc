@@ -1,4 +1,6 @@
 // heapglass snapshot: one moment of a process, saved.
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <future>
@@ -24,6 +26,7 @@
 #include "lib/snapshot/saved_bill.h"
 #include "lib/snapshot/saved_leaked_references.h"
 #include "lib/tracemalloc/tracemalloc.h"
+#include "platform/targets/piped_core.h"
 
 namespace heapglass {
 namespace {
@@ -34,6 +37,11 @@ std::uint64_t milliseconds_since_1970() {
   using std::chrono::duration_cast, std::chrono::milliseconds, std::chrono::system_clock;
   return static_cast<std::uint64_t>(
       duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count());
+}
+
+std::string folder_of(const std::string& path) {
+  const std::size_t end = path.rfind('/');
+  return end == std::string::npos ? "." : end == 0 ? "/" : path.substr(0, end);
 }
 
 void print_section_sizes(const SnapshotWriter& writer, std::uint32_t objects) {
@@ -77,6 +85,12 @@ int run_snapshot(const std::vector<std::string>& arguments) {
       "cut, between objects, in freed memory or on stacks; without this option whole pages are kept, with "
       "values of up to 1048576 bytes",
       "BYTES");
+  std::optional<std::uint64_t> longest_core;
+  line.count(
+      "max-core", &longest_core, 1, 1LL << 50,
+      "with - as target, a core on standard input: refuse one that has more than BYTES (default: one that "
+      "takes more than half of the disk's free room)",
+      "BYTES");
   if (!line.parse(arguments)) return kExitDone;
   if (!metrics.file.empty())
     line.common().extra_outputs.emplace_back(metrics.file, mode_of_metrics(line.common().mode));
@@ -97,12 +111,23 @@ int run_snapshot(const std::vector<std::string>& arguments) {
   const auto key = key_file.empty() ? std::nullopt : std::optional(key_of_file(key_file));
   const Thresholds thresholds(fail_if);
   thresholds.require_one_capture();
+  const bool comes_by_pipe = common.target == "-";
+  if (longest_core && !comes_by_pipe)
+    throw Error(ErrorKind::kUsage, "--max-core is for a core on standard input",
+                "heapglass snapshot - -o FILE.hg <CORE");
   const SnapshotNames names(common.output);
   if (!names.is_pattern() && (newest || days >= 0))
     throw Error(ErrorKind::kUsage, "--keep and --keep-days go with a name that tells the time",
                 "-o 'svc-%Y%m%dT%H%M%S.hg'");
   const std::optional<FileDescriptor> lock = names.is_pattern() ? std::optional(names.lock()) : std::nullopt;
 
+  FileDescriptor core;
+  if (comes_by_pipe) {
+    check_output(common.output);
+    core = store_piped_core(STDIN_FILENO, folder_of(common.output), longest_core.value_or(0));
+    common.target = "/proc/self/fd/" + std::to_string(core.get());
+    common.is_piped_core = true;
+  }
   const std::uint64_t now = milliseconds_since_1970();
   std::string file;
   HeapNeeds opening{.residency = true, .sharing = true, .to_save = keeps_values};

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <regex>
+#include <set>
 
 #include "cmd/tests/python_program.h"
 
@@ -177,6 +178,53 @@ TEST_F(Core, OfTheKernelIsExact) {
     if (each.path().filename().string().rfind("core", 0) == 0) core = each.path();
   if (core.empty()) GTEST_SKIP() << "the kernel wrote none";
   expect_exact(core, folder);
+}
+
+// As the kernel starts the program of core_pattern: no environment, in /, with the pipe and nothing else
+// open.
+Outcome piped(const std::string& command, const std::string& options) {
+  return run_command({"env", "-i", "sh", "-c",
+                      command + " | (cd / && exec " HEAPGLASS_PROGRAM " snapshot - " + options + ")"});
+}
+
+TEST_F(Core, OfAPipeAnswersAsItsFileDoes) {
+  const std::string saved = folder_.file("piped-%p.hg"), file = folder_.file("file.hg"),
+                    snapshot = folder_.file("piped-" + target_->target() + ".hg");
+  const Outcome outcome =
+      piped("cat " + core_, "--sysroot /proc/" + target_->target() + "/root -o " + saved + " >&- 2>&-");
+  ASSERT_EQ(outcome.status, 0);
+  ASSERT_EQ(run_command({HEAPGLASS_PROGRAM, "snapshot", core_, "--resolve", "scan", "-o", file}).status, 0);
+  for (const char* const command : {"histogram", "leaks", "stacks", "retained", "garbage"}) {
+    const Outcome one = run_command({HEAPGLASS_PROGRAM, command, snapshot}),
+                  other = run_command({HEAPGLASS_PROGRAM, command, file});
+    EXPECT_GT(one.out.size(), 40u) << one.err;
+    // Who it belongs to is told of the file.
+    EXPECT_EQ(one.out.substr(0, 200), other.out.substr(0, 200)) << command;
+  }
+  EXPECT_EQ(histogram({snapshot}).out, histogram({file}).out);
+  ASSERT_EQ(piped("gzip -1 <" + core_, "-o " + folder_.file("gz.hg")).status, 0);
+  EXPECT_EQ(histogram({folder_.file("gz.hg")}).out, histogram({file}).out);
+}
+
+// What comes of a pipe that ends, of too much, and of something else: one line, and no file.
+TEST_F(Core, OfAPipeIsTakenWholeOrNotAtAll) {
+  const std::string file = folder_.file("none.hg"), to = "-o " + file;
+  const std::string tenth = std::to_string(fs::file_size(core_) / 10);
+  std::set<std::string> before, after;
+  for (const auto& each : fs::directory_iterator(folder_.path())) before.insert(each.path());
+  expect_refused(piped("head -c " + tenth + " " + core_, to), 5,
+                 "core on standard input is cut: its last [0-9]+ bytes");
+  expect_refused(piped("head -c 100 " + core_, to), 5, "'standard input' is damaged");
+  expect_refused(piped("gzip -1 <" + core_ + " | head -c 100000", to), 5, "ends in the middle");
+  expect_refused(piped("cat " + core_, to + " --max-core " + tenth), 5, "more than the " + tenth + " bytes");
+  expect_refused(piped("echo core", to), 2, "there is no core on standard input");
+  expect_refused(piped("cat /dev/null", to), 2, "there is nothing on standard input");
+  expect_refused(piped("cat " + std::string(HEAPGLASS_PROGRAM), to), 2, "program or library, not a core");
+  for (const auto& each : fs::directory_iterator(folder_.path())) after.insert(each.path());
+  EXPECT_EQ(before, after);
+  expect_refused(histogram({"-"}), 2, "'-' is not a process id");
+  expect_refused(run_command({HEAPGLASS_PROGRAM, "snapshot", core_, "-o", file, "--max-core", "5"}), 2,
+                 "standard input");
 }
 
 }  // namespace

@@ -118,7 +118,7 @@ OpenedTarget open_target(const CommonOptions& common, const HeapNeeds& needs) {
     if (!needs.agree) give_up_rights(common);
     return open_snapshot(handle);
   }
-  return {std::make_unique<CoreTarget>(named.path, common.sysroot)};
+  return {std::make_unique<CoreTarget>(named.path, common.sysroot, common.is_piped_core)};
 }
 
 // Nothing else ends such a wait: not ^C, and no time limit of the call.

@@ -18,7 +18,8 @@ namespace heapglass {
 
 // What every command that captures takes.
 struct TargetOptions {
-  std::string target;  // a process id, a core, a snapshot
+  std::string target;          // a process id, a core, a snapshot
+  bool is_piped_core = false;  // that target names what was read from a pipe: store_piped_core()
   FreezeRequest freeze;
   std::string resolve = "auto";
   std::string sysroot;

@@ -70,9 +70,14 @@ std::optional<std::int64_t> CoreTarget::snapshot_time() const {
   return found.st_mtime;
 }
 
-CoreTarget::CoreTarget(const std::string& path, const std::string& sysroot)
-    : path_(path), sysroot_(sysroot), held_(std::make_shared<Held>(path)) {
-  core_ = parse_core(held_->core.bytes(), path);
+CoreTarget::CoreTarget(const std::string& path, const std::string& sysroot, bool came_by_pipe)
+    : path_(path), sysroot_(sysroot), came_by_pipe_(came_by_pipe), held_(std::make_shared<Held>(path)) {
+  core_ = parse_core(held_->core.bytes(), came_by_pipe ? "standard input" : path);
+  if (came_by_pipe && core_.cut_bytes)
+    throw Error(ErrorKind::kFile,
+                "the core on standard input is cut: its last " + std::to_string(core_.cut_bytes) +
+                    " bytes did not come",
+                "did the program that sent it end, or RLIMIT_CORE cut it?");
   align();
   for (CoreSegment& s : core_.segments) {
     if (!s.protection_known) set_protection(s);
@@ -87,7 +92,8 @@ CoreTarget::CoreTarget(const std::string& path, const std::string& sysroot)
 CoreTarget::~CoreTarget() = default;
 
 std::string CoreTarget::name() const {
-  return "core file " + base_name(path_) + (core_.pid ? " of process " + std::to_string(core_.pid) : "");
+  return (came_by_pipe_ ? "core" : "core file " + base_name(path_)) +
+         (core_.pid ? " of process " + std::to_string(core_.pid) : "");
 }
 
 // As the loader maps the file; relocated data that was made read-only afterwards was written to, and so is in

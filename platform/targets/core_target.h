@@ -15,7 +15,9 @@ class CoreTarget final : public Target {
   // Programs and libraries are looked for under `sysroot` (their paths there, or their bare names), without
   // one at their own paths; a file with another build-id than the core's is of another build and is not
   // taken. Throws Error kUsage: no such file, or no core; kFile: damaged.
-  CoreTarget(const std::string& path, const std::string& sysroot);
+  // `came_by_pipe`: the path is no name of its own, the core is of somebody else, and one that is cut, since
+  // who sent it ended, is refused as damaged.
+  CoreTarget(const std::string& path, const std::string& sysroot, bool came_by_pipe = false);
   ~CoreTarget() override;
 
   std::string name() const override;
@@ -23,7 +25,7 @@ class CoreTarget final : public Target {
   std::string command_line() const override { return core_.command_line; }
   std::string executable() const override { return executable_; }
   std::optional<std::uint64_t> resident_bytes() const override { return std::nullopt; }
-  bool owned_by_caller() const override { return held_->core.owned_by_caller(); }
+  bool owned_by_caller() const override { return !came_by_pipe_ && held_->core.owned_by_caller(); }
   bool runs() const override { return false; }
   std::optional<std::int64_t> snapshot_time() const override;  // when the file was written
   const MemoryReader& memory() const override { return *image_; }
@@ -53,6 +55,7 @@ class CoreTarget final : public Target {
   void add(const CoreSegment& segment);
 
   std::string path_, sysroot_, executable_;
+  const bool came_by_pipe_;
   std::shared_ptr<Held> held_;
   CoreFile core_;
   const std::byte* bytes_ = nullptr;  // what the segments' offsets count in: the core, or its aligned copy
