@@ -216,11 +216,12 @@ ChangePoint find_change(std::span<const double> times, std::span<const double> v
                      .before = before.slope,
                      .after = after.slope};
   // Where the rate changes the lines meet: the first looks that have left the one are near to it still.
-  const std::size_t surely_before = thin.begins[two.place - 1];
-  for (std::size_t i = 0; i < surely_before; ++i)
-    change.noise = std::max(change.noise, std::abs(values[i] - before.at(times[i])));
-  change.noise = 2 * change.noise + least;
-  while (change.look > surely_before && change.look > 1 &&
+  std::vector<double> from_first_line;
+  for (std::size_t i = 0; i < change.look; ++i)
+    from_first_line.push_back(std::abs(values[i] - before.at(times[i])));
+  constexpr double kNormal = 1.4826, kFarOut = 5;
+  change.noise = kFarOut * kNormal * median(from_first_line) + least;
+  while (change.look > kFewestOnASide &&
          std::abs(values[change.look - 1] - before.at(times[change.look - 1])) > change.noise)
     --change.look;
   // One that lies on both lines is the last of the first.
