@@ -29,8 +29,13 @@ constexpr std::uint64_t kAnswerBytes = 32 << 20;  // of a report or a diff
 // That a snapshot of so much memory may take: mostly it is a tenth.
 std::uint64_t file_bytes(std::uint64_t memory) { return memory + memory / 4 + (std::uint64_t{4} << 20); }
 
+// The same without values, of which it is a tenth of the memory at most.
+std::uint64_t record_bytes(std::uint64_t memory, std::uint64_t most) {
+  return std::min(most / 2, memory / 4 + (std::uint64_t{4} << 20));
+}
+
 bool needs_snapshot(const ActionRequest& request) {
-  return request.is_baseline || request.rule->snapshot || request.rule->report || request.rule->diff;
+  return request.is_by_time() || request.rule->snapshot || request.rule->report || request.rule->diff;
 }
 
 std::string first_mode(const ActionRequest& request) {
@@ -41,14 +46,15 @@ std::string first_mode(const ActionRequest& request) {
 
 // Of one that is killed soon the time before the stop counts too.
 std::vector<std::string> snapshot_words(const GuardRule& rule, bool kill_is_near, pid_t pid,
-                                        const std::string& freeze, const std::string& file) {
+                                        const std::string& freeze, const std::string& file,
+                                        const std::string& values) {
   std::vector<std::string> words{"", "snapshot", std::to_string(pid), "-o", file, "--freeze", freeze};
   if (rule.pause.count() > 0) words.insert(words.end(), {"--max-pause", std::to_string(rule.pause.count())});
   if (kill_is_near) words.insert(words.end(), {"--nice", "0"});
-  if (rule.values == "none")
+  if (values == "none")
     words.emplace_back("--no-values");
-  else if (rule.values != "all")
-    words.insert(words.end(), {"--cut-values", rule.values});
+  else if (values != "all")
+    words.insert(words.end(), {"--cut-values", values});
   return words;
 }
 
@@ -64,7 +70,7 @@ Actions::Actions(const GuardRules& rules, GuardFiles& files, WakeUps& wake_ups, 
       done_(std::move(done)) {}
 
 void Actions::add(ActionRequest request) {
-  if (!request.is_baseline) ++counts_[request.rule].fired;
+  if (!request.is_by_time()) ++counts_[request.rule].fired;
   waiting_.push_back(std::move(request));
   // One that is killed soon before one that is not.
   std::stable_partition(waiting_.begin(), waiting_.end(),
@@ -74,7 +80,7 @@ void Actions::add(ActionRequest request) {
 bool Actions::is_acted_on(const ActionRequest& request) const {
   const auto is_it = [&](const ActionRequest& each) {
     return each.rule == request.rule && each.subject == request.subject &&
-           (each.fired.kill_is_near || !request.fired.kill_is_near);
+           each.is_record == request.is_record && (each.fired.kill_is_near || !request.fired.kill_is_near);
   };
   return std::any_of(waiting_.begin(), waiting_.end(), is_it) ||
          std::any_of(captures_.begin(), captures_.end(),
@@ -216,7 +222,9 @@ void Actions::start_capture(Capture& capture, Monotonic now) {
 std::string Actions::free_name(const ActionRequest& request, pid_t pid) const {
   const std::string name = expand_file_name(request.rule->file_name, request.rule->name, request.subject, pid,
                                             std::time(nullptr)) +
-                           (request.is_baseline ? "-baseline" : "");
+                           (request.is_baseline ? "-baseline"
+                            : request.is_record ? "-record"
+                                                : "");
   const auto is_taken = [&](const std::string& base) {
     return access(files_.path(base + ".hg").c_str(), F_OK) == 0 ||
            std::any_of(captures_.begin(), captures_.end(),
@@ -236,10 +244,18 @@ void Actions::next_capture(Capture& capture, Monotonic now) {
     capture.base = free_name(request, process.pid);
     capture.running.urgent_until = request.fired.kill_is_near ? now + kUrgent : kNever;
     capture.running.memory = request.bytes;
-    capture.running.disk = files_.room_of(file_bytes(request.bytes));
+    capture.running.disk = request.is_record ? record_bytes(request.bytes, files_.record_room(*request.rule))
+                                             : files_.room_of(file_bytes(request.bytes));
+    if (request.is_record && !files_.make_room_for_record(*request.rule, capture.running.disk, reserved())) {
+      capture.running.disk = 0;
+      say(request, "nothing is recorded: what is no record takes all of 'disk'");
+      ++capture.failed;
+      break;
+    }
     if (start(capture.running,
               {.words = snapshot_words(*request.rule, request.fired.kill_is_near, process.pid, capture.freeze,
-                                       files_.path(capture.base + ".hg")),
+                                       files_.path(capture.base + ".hg"),
+                                       request.is_record ? "none" : request.rule->values),
                .environment = {},
                .is_urgent = request.fired.kill_is_near,
                .tells = true},
@@ -248,14 +264,34 @@ void Actions::next_capture(Capture& capture, Monotonic now) {
     break;
   }
   if (capture.good + capture.failed == 0)
-    log_(*request.rule, request.subject,
-         capture.processes.empty() ? "no process is there that the rule is for"
-                                   : "no process there runs a Python");
+    say(request, capture.processes.empty() ? "no process is there that the rule is for"
+                                           : "no process there runs a Python");
   done_(request, capture.good);
+}
+
+void Actions::say(const ActionRequest& request, const std::string& text) {
+  if (request.is_record) {
+    std::string& last = said_of_records_[request.rule->name + " " + request.subject];
+    if (last == text) return;
+    last = text;
+  }
+  log_(*request.rule, request.subject, text);
+}
+
+void Actions::take_record(const Capture& capture, pid_t pid) {
+  const ActionRequest& request = capture.request;
+  ++counts_[request.rule].records;
+  files_.ledger().wrote({request.rule->name, request.subject, capture.base + ".hg", false, true});
+  save(*request.rule, request.subject);
+  say(request, "process " + std::to_string(pid) + ": is recorded");
 }
 
 void Actions::take_snapshot(Capture& capture, pid_t pid) {
   const ActionRequest& request = capture.request;
+  if (request.is_record) {
+    ++capture.good;
+    return take_record(capture, pid);
+  }
   ActionCounts& counts = counts_[request.rule];
   const std::string name = capture.base + ".hg", of = "process " + std::to_string(pid) + ": ";
   ++capture.good;
@@ -315,7 +351,7 @@ void Actions::take_capture(Capture& capture, int code, Monotonic now) {
   } else if (code != kExitNoPython || request.directory.empty()) {
     ++counts.failures;
     ++capture.failed;
-    log_(*request.rule, request.subject, of + after_words(capture.running, code));
+    say(request, of + after_words(capture.running, code));
   }
   next_capture(capture, now);
 }

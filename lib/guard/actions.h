@@ -26,12 +26,13 @@ struct ActionRequest {
   ActionTarget process;   // that one
   Watched::Fired fired;
   std::uint64_t bytes = 0;  // used memory
-  bool is_baseline = false;
+  bool is_baseline = false, is_record = false;
+  bool is_by_time() const { return is_baseline || is_record; }
 };
 
 // For the gauges.
 struct ActionCounts {
-  std::uint64_t fired = 0, snapshots = 0, failures = 0;
+  std::uint64_t fired = 0, snapshots = 0, failures = 0, records = 0;
   std::time_t last_snapshot = 0;
 };
 
@@ -99,6 +100,9 @@ class Actions {
   void make_room();
   std::set<std::string> in_use() const;
   void save(const GuardRule& rule, const std::string& subject);
+  // Of the recorder the same is said once.
+  void say(const ActionRequest& request, const std::string& text);
+  void take_record(const Capture& capture, pid_t pid);
   std::string after_words(const Running& running, int code) const;
 
   const GuardRules& rules_;
@@ -111,6 +115,7 @@ class Actions {
   std::list<Capture> captures_;  // that run
   std::deque<Sequel> sequels_;   // the first runs
   std::map<const GuardRule*, ActionCounts> counts_;
+  std::map<std::string, std::string> said_of_records_;  // last, by rule and subject
 };
 
 }  // namespace heapglass

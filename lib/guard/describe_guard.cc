@@ -9,6 +9,7 @@
 #include "lib/guard/discovery.h"
 #include "lib/guard/watched.h"
 #include "lib/open/python_processes.h"
+#include "lib/render/numbers.h"
 #include "platform/process/wake_ups.h"
 
 namespace heapglass {
@@ -21,6 +22,10 @@ void add_watched(const Watched& watched, const ReadingTimes& times, Table& table
     table.rows.push_back({watched.rule().name, watched.name(), watched.rule().triggers[i].text, last.used,
                           last.limit ? Cell(*last.limit) : Cell(), ways[i]});
   }
+  if (const auto every = static_cast<double>(watched.rule().record.count()); every > 0)
+    table.rows.push_back({watched.rule().name, watched.name(), "record", watched.last().used,
+                          watched.last().limit ? Cell(*watched.last().limit) : Cell(),
+                          "the time, each " + human_milliseconds(every)});
 }
 
 }  // namespace

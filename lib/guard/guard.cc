@@ -104,6 +104,7 @@ int Guard::run(const std::function<std::string()>& may_begin_anew) {
     if (now >= next_discovery_) discover(now);
     read_what_is_due(now);
     take_baselines(now);
+    take_records(now);
     actions_.step(time_since_boot());
     if (gauges_changed_) write_gauges();
     now = time_since_boot();
@@ -185,6 +186,7 @@ void Guard::watch(const GuardRule& rule, std::unique_ptr<Watched> watched) {
   watched->arm(wake_ups_, changes_, token);
   if (watched->changes_watch() >= 0) by_change_[watched->changes_watch()].push_back(id);
   if (watched->process_descriptor() >= 0) wake_ups_.add(watched->process_descriptor(), token | kProcessEnd);
+  watched->next_record = watched->since();
   watched->has_baseline = !files_.ledger().newest_snapshot(rule.name, watched->name()).empty();
   by_key_[key_of(rule, watched->name())] = id;
   log(&rule, watched->name(), "is watched");
@@ -298,8 +300,21 @@ void Guard::take_baselines(Monotonic now) {
   }
 }
 
+// Of those that come at one time each has its own times.
+void Guard::take_records(Monotonic now) {
+  for (const auto& [id, watched] : watched_) {
+    const Monotonic every = watched->rule().record;
+    if (every.count() == 0 || now < watched->next_record) continue;
+    watched->next_record = std::max(watched->next_record + every, now + every / 2);
+    ActionRequest request = request_of(*watched, {"record", "", false}, false);
+    request.is_record = true;
+    // One that takes longer than its interval leaves the next out.
+    if (!actions_.is_acted_on(request)) actions_.add(std::move(request));
+  }
+}
+
 void Guard::end_of_action(const ActionRequest& request, std::size_t good) {
-  if (good > 0 || request.is_baseline) return;
+  if (good > 0 || request.is_by_time()) return;
   files_.ledger().take_back(request.rule->name, limited_name(request.subject, request.fired.trigger));
   const auto id = by_key_.find(key_of(*request.rule, request.subject));
   if (id != by_key_.end()) watched_.at(id->second)->rearm(time_since_boot() + kRetry);
@@ -310,6 +325,7 @@ Monotonic Guard::next_wake(Monotonic now) const {
   Monotonic soonest = std::min(next_discovery_, actions_.next_deadline());
   for (const auto& [id, watched] : watched_) {
     soonest = std::min(soonest, watched->next_reading());
+    if (watched->rule().record.count() > 0) soonest = std::min(soonest, watched->next_record);
     const Monotonic baseline = watched->rule().baseline;
     if (baseline.count() > 0 && !watched->has_baseline)
       soonest = std::min(soonest, watched->since() + baseline);
@@ -324,15 +340,17 @@ void Guard::write_gauges() {
       {"heapglass_guard_watched", "groups and processes that are watched", {}},
       {"heapglass_guard_fired", "how often a trigger fired and was acted on, since guard began", {}},
       {"heapglass_guard_snapshots", "snapshots that were written, since guard began", {}},
+      {"heapglass_guard_records", "snapshots of the recorder that were written, since guard began", {}},
       {"heapglass_guard_failures", "actions that failed, since guard began", {}},
       {"heapglass_guard_last_snapshot_timestamp_seconds", "when the last snapshot was written", {}}};
   for (const GuardRule& rule : rules_.rules) {
     const ActionCounts& counts = actions_.counts(rule);
     const auto watched = std::count_if(watched_.begin(), watched_.end(),
                                        [&](const auto& each) { return &each.second->rule() == &rule; });
-    const double values[] = {static_cast<double>(watched), static_cast<double>(counts.fired),
-                             static_cast<double>(counts.snapshots), static_cast<double>(counts.failures),
-                             static_cast<double>(counts.last_snapshot)};
+    const double values[] = {
+        static_cast<double>(watched),          static_cast<double>(counts.fired),
+        static_cast<double>(counts.snapshots), static_cast<double>(counts.records),
+        static_cast<double>(counts.failures),  static_cast<double>(counts.last_snapshot)};
     for (std::size_t i = 0; i < gauges.size(); ++i)
       if (i + 1 < gauges.size() || counts.last_snapshot)
         gauges[i].samples.push_back({{{"rule", rule.name}}, values[i]});

@@ -39,6 +39,7 @@ class Guard {
   void read_what_is_due(Monotonic now);
   void act(Watched& watched, const Watched::Fired& fired, Monotonic now);
   void take_baselines(Monotonic now);
+  void take_records(Monotonic now);
   ActionRequest request_of(const Watched& watched, Watched::Fired fired, bool is_baseline) const;
   void end_of_action(const ActionRequest& request, std::size_t good);
   Monotonic next_wake(Monotonic now) const;

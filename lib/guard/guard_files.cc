@@ -110,11 +110,14 @@ std::string GuardFiles::save() const {
   }
 }
 
+std::uint64_t GuardFiles::bytes_of(const std::string& name) const {
+  struct stat about {};
+  return lstat(path(name).c_str(), &about) == 0 ? static_cast<std::uint64_t>(about.st_size) : 0;
+}
+
 std::uint64_t GuardFiles::bytes() const {
   std::uint64_t all = 0;
-  struct stat about {};
-  for (const Ledger::File& each : ledger_.files())
-    if (lstat(path(each.name).c_str(), &about) == 0) all += static_cast<std::uint64_t>(about.st_size);
+  for (const Ledger::File& each : ledger_.files()) all += bytes_of(each.name);
   return all;
 }
 
@@ -127,17 +130,35 @@ std::vector<std::string> GuardFiles::make_room(std::uint64_t reserved, const std
   std::vector<std::string> removed;
   const std::uint64_t most = rules_.disk - std::min(rules_.disk, reserved);
   std::uint64_t taken = bytes();
-  struct stat about {};
-  const std::vector<Ledger::File> files = ledger_.files();
+  std::vector<Ledger::File> files = ledger_.files();
+  std::stable_partition(files.begin(), files.end(), [](const Ledger::File& each) { return each.is_record; });
   for (const Ledger::File& each : files) {
-    const bool is_there = lstat(path(each.name).c_str(), &about) == 0;
+    const bool is_there = access(path(each.name).c_str(), F_OK) == 0;
     if (!is_there) ledger_.removed(each.name);
     if (!is_there || taken <= most || in_use.contains(each.name)) continue;
-    taken -= std::min(taken, static_cast<std::uint64_t>(about.st_size));
-    removed.push_back(each.name);
+    taken -= std::min(taken, bytes_of(each.name));
+    if (!each.is_record) removed.push_back(each.name);
     remove(each.name);
   }
   return removed;
+}
+
+bool GuardFiles::make_room_for_record(const GuardRule& rule, std::uint64_t expected, std::uint64_t reserved) {
+  std::uint64_t of_rule = 0, of_others = 0;
+  for (const Ledger::File& each : ledger_.files()) {
+    if (!each.is_record)
+      of_others += bytes_of(each.name);
+    else if (each.rule == rule.name)
+      of_rule += bytes_of(each.name);
+  }
+  const std::vector<Ledger::File> files = ledger_.files();
+  for (const Ledger::File& each : files) {
+    if (of_rule + expected <= record_room(rule)) break;
+    if (!each.is_record || each.rule != rule.name) continue;
+    of_rule -= std::min(of_rule, bytes_of(each.name));
+    remove(each.name);
+  }
+  return of_others + reserved <= rules_.disk;
 }
 
 }  // namespace heapglass

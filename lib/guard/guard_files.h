@@ -30,9 +30,17 @@ class GuardFiles {
 
   // The most that a file may take of which `expected` bytes are expected.
   std::uint64_t room_of(std::uint64_t expected) const { return std::min(rules_.disk / 4, expected); }
-  // Removes the oldest files, but none of `in_use`, until `reserved` more bytes fit in 'disk'; their names.
+  // Removes files, but none of `in_use`, until `reserved` more bytes fit in 'disk': those of the recorder
+  // first, then the others, of each the oldest. The names of the others.
   std::vector<std::string> make_room(std::uint64_t reserved, const std::set<std::string>& in_use);
+  // Removes the oldest records of a rule until one of `expected` bytes fits in its 'record-disk'. False where
+  // `reserved` bytes, which are for that one and others, would not fit in 'disk' beside what is no record.
+  bool make_room_for_record(const GuardRule& rule, std::uint64_t expected, std::uint64_t reserved);
+  std::uint64_t record_room(const GuardRule& rule) const {
+    return rule.record_disk ? std::min(rule.record_disk, rules_.disk) : rules_.disk / 2;
+  }
   std::uint64_t bytes() const;  // of all files
+  std::uint64_t bytes_of(const std::string& name) const;
   void remove(const std::string& name);
 
  private:

@@ -99,12 +99,13 @@ class Ledger::Parser {
       same_boot_ = words[1] == out_.boot_id_;
     } else if (words.size() >= 3 && words[0] == "acted") {
       take_times(words);
-    } else if (words.size() == 4 && (words[0] == "snapshot" || words[0] == "file")) {
+    } else if (words.size() == 4 && (words[0] == "snapshot" || words[0] == "file" || words[0] == "record")) {
       const std::string name = unescaped(words[3]);
       if (!is_plain_name(name)) fail("has a name that is none");
-      out_.files_.push_back({unescaped(words[1]), unescaped(words[2]), name, words[0] == "snapshot"});
+      out_.files_.push_back(
+          {unescaped(words[1]), unescaped(words[2]), name, words[0] == "snapshot", words[0] == "record"});
     } else {
-      fail("does not begin with boot, acted, snapshot or file");
+      fail("does not begin with boot, acted, snapshot, record or file");
     }
   }
 
@@ -149,8 +150,10 @@ std::string Ledger::text() const {
     out += "\n";
   }
   for (const File& each : files_)
-    out += std::string(each.is_snapshot ? "snapshot " : "file ") + escaped(each.rule) + " " +
-           escaped(each.subject) + " " + escaped(each.name) + "\n";
+    out += std::string(each.is_snapshot ? "snapshot "
+                       : each.is_record ? "record "
+                                        : "file ") +
+           escaped(each.rule) + " " + escaped(each.subject) + " " + escaped(each.name) + "\n";
   return out;
 }
 

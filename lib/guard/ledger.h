@@ -18,7 +18,8 @@ class Ledger {
  public:
   struct File {
     std::string rule, subject, name;  // the name within the folder
-    bool is_snapshot = false;
+    bool is_snapshot = false;         // that diffs compare with
+    bool is_record = false;           // of the flight recorder
   };
 
   explicit Ledger(std::string boot_id) : boot_id_(std::move(boot_id)) {}

@@ -56,13 +56,15 @@ TEST(Ledger, OutlivesGuardWithAnyName) {
   ledger.acted(rule, odd, s(1000));
   ledger.wrote({"shop", odd, "shop-1.hg", true});
   ledger.wrote({"shop", odd, "shop-1.html", false});
+  ledger.wrote({"shop", odd, "shop-2-record.hg", false, true});
   const std::string text = ledger.text();
   EXPECT_EQ(text.find('\x01'), std::string::npos);
   const Ledger again = Ledger::parse(text, "boot", "state");
   EXPECT_EQ(again.text(), text);
   EXPECT_NE(again.refusal(rule, odd, s(1001)), "");
   EXPECT_EQ(again.newest_snapshot("shop", odd), "shop-1.hg");
-  ASSERT_EQ(again.files().size(), 2u);
+  ASSERT_EQ(again.files().size(), 3u);
+  EXPECT_TRUE(again.files()[2].is_record);
 }
 
 TEST(Ledger, TimesOfAnotherBootAreForgottenAndFilesAreNot) {

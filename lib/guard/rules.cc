@@ -100,7 +100,12 @@ class Parser {
     if (rule_.groups.empty() && !rule_.pid && rule_.command.empty() && rule_.user.empty())
       fail_at(rule_line_, of + "watches nothing",
               "add 'group = DIRECTORY', or 'command = TEXT', 'user = NAME' or 'pid = N'");
-    if (rule_.triggers.empty()) fail_at(rule_line_, of + "has no 'when = ...'", std::string(kWhenHelp));
+    const bool acts = rule_.snapshot || rule_.report || rule_.diff || !rule_.run.empty();
+    const bool only_records = rule_.record.count() > 0 && rule_.triggers.empty() && !acts;
+    if (rule_.record_disk > 0 && rule_.record.count() == 0)
+      fail_at(rule_line_, of + "has 'record-disk' and records nothing", "add 'record = 1min'");
+    if (rule_.triggers.empty() && !only_records)
+      fail_at(rule_line_, of + "has no 'when = ...'", std::string(kWhenHelp));
     for (const Trigger& each : rule_.triggers) {
       const bool of_process = each.kind == TriggerKind::kRss;
       const bool of_either = each.kind == TriggerKind::kGrowth;
@@ -113,7 +118,7 @@ class Parser {
         fail_at(rule_line_, of + "has " + quoted(each.text) + " and no group to read it of",
                 "add 'group = DIRECTORY', or use rss or growth");
     }
-    if (!rule_.snapshot && !rule_.report && !rule_.diff && rule_.run.empty())
+    if (!acts && !only_records)
       fail_at(rule_line_, of + "does nothing", "add 'do = snapshot' (or report, diff), or 'run = PROGRAM'");
     if (rule_.diff && !rule_.snapshot)
       fail_at(rule_line_, of + "has a diff and keeps no snapshot to compare with",
@@ -160,14 +165,24 @@ class Parser {
   }
 
   void take_key() {
-    static constexpr Key kKeys[] = {{"group", &Parser::take_group},       {"pid", &Parser::take_pid},
-                                    {"command", &Parser::take_command},   {"user", &Parser::take_user},
-                                    {"when", &Parser::take_when},         {"do", &Parser::take_do},
-                                    {"run", &Parser::take_run},           {"values", &Parser::take_values},
-                                    {"freeze", &Parser::take_freeze},     {"pause", &Parser::take_pause},
-                                    {"baseline", &Parser::take_baseline}, {"name", &Parser::take_name},
-                                    {"cooldown", &Parser::take_cooldown}, {"number", &Parser::take_number},
-                                    {"largest", &Parser::take_largest},   {"time", &Parser::take_time}};
+    static constexpr Key kKeys[] = {{"group", &Parser::take_group},
+                                    {"pid", &Parser::take_pid},
+                                    {"command", &Parser::take_command},
+                                    {"user", &Parser::take_user},
+                                    {"when", &Parser::take_when},
+                                    {"do", &Parser::take_do},
+                                    {"run", &Parser::take_run},
+                                    {"values", &Parser::take_values},
+                                    {"freeze", &Parser::take_freeze},
+                                    {"pause", &Parser::take_pause},
+                                    {"baseline", &Parser::take_baseline},
+                                    {"record", &Parser::take_record},
+                                    {"record-disk", &Parser::take_record_disk},
+                                    {"name", &Parser::take_name},
+                                    {"cooldown", &Parser::take_cooldown},
+                                    {"number", &Parser::take_number},
+                                    {"largest", &Parser::take_largest},
+                                    {"time", &Parser::take_time}};
     take_one_of(kKeys, "in a rule");
   }
 
@@ -261,6 +276,12 @@ class Parser {
       fail("'pause' is " + quoted(value_), "give 1ms to 1h");
   }
   void take_baseline() { rule_.baseline = std::max(time_of(value_), milliseconds(1)); }
+  void take_record() {
+    rule_.record = time_of(value_);
+    if (rule_.record < std::chrono::seconds(1) || rule_.record > std::chrono::hours(24))
+      fail("'record' is " + quoted(value_), "give 1s to 24h");
+  }
+  void take_record_disk() { rule_.record_disk = size(1'000'000); }
   void take_name() {
     rule_.file_name = std::string(value_);
     if (value_.find('/') != value_.npos || value_.front() == '.')

@@ -48,6 +48,9 @@ struct GuardRule {
   std::chrono::milliseconds pause{0};  // --max-pause; 0: any
   std::chrono::milliseconds baseline{
       0};  // how long something runs before a snapshot to compare with; 0: none
+  std::chrono::milliseconds record{
+      0};                         // how often a snapshot without values is taken, whatever happens; 0: not
+  std::uint64_t record_disk = 0;  // the most that those take; 0: half of 'disk'
   std::string file_name = "%r-%Y%m%dT%H%M%S-%p";
 
   std::chrono::milliseconds cooldown{std::chrono::minutes(10)};

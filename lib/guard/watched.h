@@ -60,6 +60,7 @@ class Watched {
   MemoryReading last() const { return last_; }
   Monotonic since() const { return since_; }
   bool has_baseline = false;
+  Monotonic next_record{0};  // where its rule records
 
   // How each trigger is waited for, for --check: "event", "event and a reading each 1.00 s", "reading ...",
   // "no limit".
