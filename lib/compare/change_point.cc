@@ -217,6 +217,7 @@ ChangePoint find_change(std::span<const double> times, std::span<const double> v
                      .after = after.slope};
   // Where the rate changes the lines meet: the first looks that have left the one are near to it still.
   std::vector<double> from_first_line;
+  from_first_line.reserve(change.look);
   for (std::size_t i = 0; i < change.look; ++i)
     from_first_line.push_back(std::abs(values[i] - before.at(times[i])));
   constexpr double kNormal = 1.4826, kFarOut = 5;
