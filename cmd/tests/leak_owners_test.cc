@@ -105,6 +105,50 @@ TEST_P(LeakOwners, TablesOfInstalledPackagesAreNotAccused) {
   }
 }
 
+// What types of the standard library keep their attributes and entries in stands between a name and what code
+// reaches by it, and no code names it.
+TEST_P(LeakOwners, AsCodeReachesThem) {
+  const TemporaryFolder folder;
+  std::ofstream(folder.file("program.py")) << R"py(
+import collections, sys, types, weakref
+class Key: pass
+class Ordered(collections.OrderedDict): pass
+class Registry(collections.UserDict): pass
+class InNamespace(bytearray): pass
+class InOrdered(bytearray): pass
+class OfKey(bytearray): pass
+class InRegistry(bytearray): pass
+space = types.SimpleNamespace(one=InNamespace(9), cache={i: bytearray(1000) for i in range(3000)})
+ordered = Ordered()
+ordered.attribute = InOrdered(9)
+ordered.log = [bytearray(1100) for i in range(3000)]
+keys = [Key() for i in range(3000)]
+of_keys = weakref.WeakKeyDictionary((k, bytearray(1200)) for k in keys)
+of_keys[keys[0]] = OfKey(9)
+registry = Registry((str(i), bytearray(1300)) for i in range(3000))
+registry["one"] = InRegistry(9)
+print("READY", flush=True)
+sys.stdin.read()
+)py";
+  PythonProgram target(Words{GetParam().path, "-B", folder.file("program.py")});
+  const Outcome leaks = run_command({HEAPGLASS_PROGRAM, "leaks", target.target(), "--limit", "0"});
+  ASSERT_EQ(leaks.status, 0) << leaks.err;
+  for (const char* owner :
+       {"__main__.space.cache, ", "__main__.ordered.log, ", "__main__.of_keys, ", "__main__.registry, ",
+        "weakref.WeakKeyDictionary of 3,000 entries, __main__.Key to bytearray; each entry goes with its key",
+        "__main__.Registry of 3,001 entries, str to bytearray"})
+    EXPECT_NE(leaks.out.find(owner), std::string::npos) << owner << " is not in " << leaks.out;
+  const std::pair<const char*, const char*> kPaths[] = {
+      {"InNamespace", "module __main__ -> space -> types.SimpleNamespace -> one -> __main__.InNamespace"},
+      {"InOrdered", "module __main__ -> ordered -> __main__.Ordered -> attribute -> __main__.InOrdered"},
+      {"OfKey", "module __main__ -> of_keys -> weakref.WeakKeyDictionary -> [Key] -> __main__.OfKey"},
+      {"InRegistry", "module __main__ -> registry -> __main__.Registry -> ['one'] -> __main__.InRegistry"}};
+  for (const auto& [type, path] : kPaths) {
+    const Outcome outcome = run_command({HEAPGLASS_PROGRAM, "path", target.target(), "--type", type});
+    EXPECT_NE(outcome.out.find(path), std::string::npos) << outcome.out << outcome.err;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Live, LeakOwners, testing::ValuesIn(interpreters_of_the_day("LeakOwners")),
                          InterpreterName());
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(LeakOwners);

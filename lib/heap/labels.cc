@@ -4,6 +4,7 @@
 #include <numeric>
 #include <unordered_set>
 
+#include "lib/heap/wrapped_containers.h"
 #include "lib/python/describe.h"
 #include "lib/python/own_dict.h"
 #include "lib/python/python_repr.h"
@@ -19,6 +20,14 @@ class Collected final : public EdgeSink {
  private:
   void take(const Edge* e, std::size_t count) override { edges.insert(edges.end(), e, e + count); }
 };
+
+// What a weak reference leads to, where the key is one.
+Address weak_key(TypeTable& types, Address key) {
+  const Objects& o = types.objects();
+  const TypeInfo* type = types.get(o.type_of(key));
+  if (!type || !(type->name == "weakref.ReferenceType" || type->name == "builtins.weakref")) return {};
+  return o.pointer(key, o.layout().PyWeakReference.wr_object);
+}
 
 }  // namespace
 
@@ -80,8 +89,7 @@ bool Labels::is_namespace(NodeId n) {
     } else if (type.flags & kTpTypeSubclass) {
       if (types_.type_dict(address(holder)) != a) continue;
     } else {
-      if (type.dict == InstanceDict::kNone && is_null(named_field(o, address(holder), type, "dict")))
-        continue;
+      if (!has_own_dict(o, address(holder), type)) continue;
       const std::vector<Edge>& edges = references_of(holder);
       if (std::none_of(edges.begin(), edges.end(),
                        [&](const Edge& e) { return e.referent == a && leads_to_own_dict(e); }))
@@ -164,7 +172,7 @@ Labels::Naming Labels::naming(NodeId holder, NodeId held) {
   return naming;
 }
 
-Labels::Label Labels::label(const Edge& edge, const Naming& naming) {
+Labels::Label Labels::label(NodeId holder, const Edge& edge, const Naming& naming) {
   const Objects& o = types_.objects();
   Label label{.text = edge_label(types_, edge, naming.names), .kind = edge.kind, .cls = edge.cls};
   if (!is_null(naming.cells) && edge.kind == EdgeKind::kIndex && naming.first >= 0) {
@@ -175,6 +183,13 @@ Labels::Label Labels::label(const Edge& edge, const Naming& naming) {
       if (name) label.text += " " + *name;
     }
   }
+  if (edge.kind == EdgeKind::kValue)
+    if (const Address key = weak_key(types_, Address{edge.payload});
+        !is_null(key) && wrapper_of(*this, holder).kind == WrapperKind::kWeakKeys) {
+      Edge by_referent = edge;
+      by_referent.payload = value(key);
+      label.text = edge_label(types_, by_referent, naming.names);
+    }
   label.close = naming.names || edge.kind == EdgeKind::kDict || edge.kind == EdgeKind::kField;
   return label;
 }
@@ -199,7 +214,7 @@ std::vector<Labels::Label> Labels::between(NodeId holder, NodeId held) {
   std::vector<Label> labels;
   std::unordered_set<std::string> told;
   for (std::size_t i = 0; i < references.size(); ++i) {
-    Label each = label(references[i], how);
+    Label each = label(holder, references[i], how);
     if (told.insert(each.text).second) labels.push_back(std::move(each));
   }
   return labels;
@@ -208,7 +223,7 @@ std::vector<Labels::Label> Labels::between(NodeId holder, NodeId held) {
 std::string Labels::name_of(NodeId holder, NodeId held, std::size_t nth) {
   const ReferencesTo references(*this, holder, address(held));
   if (references.size() == 0) return "";
-  return label(references[std::min(nth, references.size() - 1)], naming(holder, held)).text;
+  return label(holder, references[std::min(nth, references.size() - 1)], naming(holder, held)).text;
 }
 
 }  // namespace heapglass

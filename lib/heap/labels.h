@@ -66,7 +66,7 @@ class Labels {
     std::int64_t first = 0;  // which of those is the first
   };
   Naming naming(NodeId holder, NodeId held);
-  Label label(const Edge& edge, const Naming& naming);
+  Label label(NodeId holder, const Edge& edge, const Naming& naming);
   // By number in references_of(holder): how many refer to `referent`, and which is the nth of them.
   class ReferencesTo;
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "lib/heap/holders.h"
+#include "lib/heap/wrapped_containers.h"
 #include "lib/python/describe.h"
 
 namespace heapglass {
@@ -132,6 +133,14 @@ class Finder {
     owner_of(n) = holder.owner;
     if (label == "__dict__" || type.name == "builtins.cell") {
       open_.push_back({n, holder.owner, holder.depth});
+      return;
+    }
+    // What a WeakKeyDictionary or a UserDict keeps in its dict it is called by itself.
+    if (label == "data" && wrapper_of(labels_, n).node != kNoNode) {
+      Owner& owner = out_.owners[holder.owner];
+      owner.collection = !is_record(n);
+      owner.entries = in_.values.length(labels_.address(n));
+      if (!owner.collection) open_.push_back({n, holder.owner, holder.depth});
       return;
     }
     // The bytes object that an io.BytesIO writes to is a part of it, and of no name.

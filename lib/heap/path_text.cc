@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lib/heap/holders.h"
+#include "lib/heap/wrapped_containers.h"
 #include "lib/python/describe.h"
 
 namespace heapglass {
@@ -76,6 +77,9 @@ PathText PathFormatter::tell(const std::vector<NodeId>& path, std::uint64_t alik
       step.label = strong->text;
       step.guess = strong->cls == EdgeClass::kGuess;
     }
+    if (const NodeId wrapper = wrapper_of(labels_, path[i]).node; wrapper != kNoNode)
+      step.inner =
+          path[i - 1] == wrapper || (i > 1 && path[i - 2] == wrapper && labels_.is_namespace(path[i - 1]));
     if (!is_passed_over(path, i)) step.what = describe_container(labels_, values_, path[i]);
     out.steps.push_back(std::move(step));
   }
@@ -94,6 +98,7 @@ PathText PathFormatter::tell(const std::vector<NodeId>& path, std::uint64_t alik
       i = last - kMostSaid;
       continue;
     }
+    if (step.inner && i != last && i != merged_at) continue;
     const bool start_is_it = i == 0 && out.start == step.what;
     const bool passed = is_passed_over(path, i);
     if (!step.label.empty() && !(passed && step.label == "__dict__") && step.label != "cell_contents") {

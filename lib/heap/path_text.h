@@ -14,6 +14,7 @@ struct PathStep {
   std::string label;   // how the step before has it; empty at the start, and where nobody can name it
   std::string what;    // what the object is, where that says something; at the end always
   bool guess = false;  // scanned from the bytes of the step before
+  bool inner = false;  // the dict that a WeakKeyDictionary or UserDict has inside: code names the step before
 };
 
 struct PathText {

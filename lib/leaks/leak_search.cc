@@ -192,6 +192,7 @@ std::string LeakSearch::owner_of(const std::vector<NodeId>& path) const {
   for (std::size_t i = begin; i < told.steps.size(); ++i) {
     const std::string& label = told.steps[i].label;
     ends.push_back(text.size());
+    if (told.steps[i].inner) continue;
     if (label == "__closure__") {
       closure = true;
     } else if (closure && label.starts_with("[")) {

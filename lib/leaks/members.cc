@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "lib/heap/wrapped_containers.h"
 #include "lib/python/describe.h"
 
 namespace heapglass {
@@ -45,6 +46,11 @@ bool is_growing_container(const TypeInfo& type) {
          (type.body == TraverseRule::kSet && type.name.find("frozenset") == std::string::npos);
 }
 
+std::string container_name(const LeakSearch& search, NodeId container) {
+  const NodeId wrapper = wrapper_of(search.labels(), container).node;
+  return search.type_name(wrapper == kNoNode ? container : wrapper);
+}
+
 std::vector<NodeId> members_of(const LeakSearch& search, NodeId container) {
   const auto referents = search.graph().referents(container);
   std::vector<NodeId> members(referents.begin(), referents.end());
@@ -61,8 +67,11 @@ std::string contents_in_words(const LeakSearch& search, NodeId container) {
   };
   if (type.flags & kTpDictSubclass) {
     std::size_t seen = 0;
-    search.objects().each_item(search.address(container), [&](Address key, Address value) {
+    const bool weak_keys = wrapper_of(search.labels(), container).kind == WrapperKind::kWeakKeys;
+    const Objects& o = search.objects();
+    o.each_item(search.address(container), [&](Address key, Address value) {
       if (++seen > kDescribedMembers) return;
+      if (weak_keys) key = o.pointer(key, o.layout().PyWeakReference.wr_object);
       count(keys, key);
       count(values, value);
     });
@@ -100,7 +109,7 @@ std::optional<NestedContents> nested_contents(const LeakSearch& search, NodeId c
   constexpr std::size_t kMostLooked = 1 << 20, kSampled = 100, kRecord = 8, kFew = 16;
   constexpr int kDeepest = 4;
   std::vector<NodeId> level = values_of(search, container);
-  NestedContents out{.words = search.type_name(container) + " of "};
+  NestedContents out{.words = container_name(search, container) + " of "};
   int depth = 0;
   for (; depth < kDeepest && level.size() >= 2 && level.size() <= kMostLooked; ++depth) {
     const TypeInfo* const type = &search.type_of(level[0]);
@@ -176,8 +185,7 @@ std::optional<std::uint64_t> bound_of(const LeakSearch& search, NodeId container
     for (const Edge& e : labels.references_of(holder)) {
       if (e.kind == EdgeKind::kAttribute || e.kind == EdgeKind::kSlot)
         look(edge_label(labels.types(), e, true), e.referent);
-      if (e.kind == EdgeKind::kDict ||
-          (e.kind == EdgeKind::kField && edge_label(labels.types(), e, true) == "od_inst_dict"))
+      if (e.kind == EdgeKind::kDict)
         o.each_item(e.referent,
                     [&](Address key, Address value) { look(o.str(key, 60).value_or(std::string()), value); });
     }

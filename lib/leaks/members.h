@@ -11,6 +11,9 @@ namespace heapglass {
 // dict, list, set, deque and what is derived from them; not tuple and frozenset, which nobody adds to.
 bool is_growing_container(const TypeInfo& type);
 
+// The type that code knows it by: of the dict inside a WeakKeyDictionary that of the WeakKeyDictionary.
+std::string container_name(const LeakSearch& search, NodeId container);
+
 // Items, keys and values, each as often as it stands there; not the container's own class.
 std::vector<NodeId> members_of(const LeakSearch& search, NodeId container);
 

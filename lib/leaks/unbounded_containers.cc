@@ -3,6 +3,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "lib/heap/wrapped_containers.h"
 #include "lib/leaks/cures.h"
 #include "lib/leaks/detectors.h"
 #include "lib/leaks/members.h"
@@ -51,6 +52,7 @@ bool is_ordinary(const LeakSearch& search, const std::string& owner, std::uint64
 
 struct Contents {
   std::size_t atoms = 0, code = 0, of_application = 0, weak = 0, all = 0;
+  bool weak_keys = false;  // of a WeakKeyDictionary, whose values are held as in any other dict
 };
 
 Contents look_into(const LeakSearch& search, const std::vector<NodeId>& members) {
@@ -103,6 +105,10 @@ bool is_of_queue(const LeakSearch& search, const std::vector<NodeId>& path) {
 std::string cure_of(const LeakSearch& search, const std::vector<NodeId>& path, const std::string& owner,
                     Origin origin, const Contents& contents) {
   const TypeInfo& type = search.type_of(path.back());
+  if (contents.weak_keys)
+    return "Each entry goes with its key: look at what keeps the keys alive (heapglass path --id N of one), "
+           "remove an entry when its user is done with it, or make what is kept for a key an attribute of "
+           "it.";
   if (contents.weak * 3 > contents.all)
     return "It holds its values weakly: each entry goes with its value. Look at what keeps the values alive: "
            "heapglass path --id N of one.";
@@ -224,7 +230,9 @@ class ContainerSearch {
     const bool much = kept.bytes >= search_.heap_bytes() / kMuchOfKnown;
     if (!(known && much) && is_bounded(n, path, kept.bytes, entries)) return;
     if (is_ordinary(search_, s.owner, kept.bytes)) return;
-    const Contents contents = look_into(search_, members);
+    const bool weak_keys = wrapper_of(search_.labels(), n).kind == WrapperKind::kWeakKeys;
+    Contents contents = look_into(search_, weak_keys ? values_of(search_, n) : members);
+    contents.weak_keys = weak_keys;
     s.certainty = certainty_of(search_, n, path, contents, kept.bytes);
     const Origin origin = search_.origin_of(path);
     // A library's own tables are as large as they are, unless they are much of the heap or grow.
@@ -268,10 +276,11 @@ class ContainerSearch {
                  : search_.labels().is_namespace(s.node)
                      ? "an object of " + format_count(entries, "attribute", "attributes") + ", " +
                            contents_in_words(search_, s.node)
-                     : search_.type_name(s.node) + " of " + format_count(entries, "entry", "entries") + ", " +
-                           contents_in_words(search_, s.node);
+                     : container_name(search_, s.node) + " of " + format_count(entries, "entry", "entries") +
+                           ", " + contents_in_words(search_, s.node);
     const auto bound = bound_of(search_, s.node, path);
     s.evidence += known && known->says               ? std::string("; ") + known->says
+                  : contents.weak_keys               ? "; each entry goes with its key, and no sooner"
                   : contents.weak * 3 > contents.all ? "; it holds its values weakly"
                   : bound ? "; its bound, " + format_count(*bound) + ", is more than memory will hold"
                           : "; nothing that can be seen bounds it";

@@ -22,7 +22,7 @@ enum class EdgeKind : std::uint8_t {
   kLocal,      // a local variable of a frame [address of the name, a str]
   kStack,      // an entry of a frame's value stack [index]
   kType,       // the object's type [0]
-  kDict,       // the object's __dict__ [0]
+  kDict,       // the object's __dict__ [const FieldName* where its C struct has a field for it, else 0]
   kState,      // the C state of a module [const FieldName*]
   kLink,       // a node of a C list that holds the referent [index]
   kUnknown,    // a visit of tp_traverse that nobody can name [0]

@@ -510,7 +510,7 @@ std::string type_module(TypeTable& types, Address type) {
 
 Address named_field(const Objects& o, Address object, const TypeInfo& type, std::string_view name) {
   for (const ObjectField& f : type.fields)
-    if (f.kind == EdgeKind::kField && !f.after_items &&
+    if ((f.kind == EdgeKind::kField || (f.kind == EdgeKind::kDict && f.payload)) && !f.after_items &&
         reinterpret_cast<const FieldName*>(f.payload)->name == name)
       return o.pointer(object, f.offset);
   return {};

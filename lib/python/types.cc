@@ -344,6 +344,17 @@ void TypeTable::place_offsets(Address base, std::vector<ObjectField>& fields) co
   });
 }
 
+// The struct of types.SimpleNamespace calls it ns_dict, that of an OrderedDict od_inst_dict: the field at
+// tp_dictoffset is the object's __dict__, whatever its name is.
+void TypeTable::mark_own_dict(Address base, std::vector<ObjectField>& fields) const {
+  const auto offset =
+      objects_.load<std::int64_t>(base, objects_.layout().PyTypeObject.tp_dictoffset).value_or(0);
+  if (offset <= 0) return;
+  for (ObjectField& field : fields)
+    if (field.kind == EdgeKind::kField && !field.after_items && field.offset == offset)
+      field.kind = EdgeKind::kDict;
+}
+
 // `visits`: the type's tp_traverse is called. Otherwise what its objects hold is owned.
 void TypeTable::plan_by_row(TypeInfo& info, const CTypeRow& row, Address base, bool visits) {
   const PyLayout& l = objects_.layout();
@@ -353,6 +364,7 @@ void TypeTable::plan_by_row(TypeInfo& info, const CTypeRow& row, Address base, b
     known = parse_fields(row.structure, row.visits, EdgeKind::kField, cls, info.fields) && can_read(row.body);
     parse_fields(row.structure, row.owns, EdgeKind::kField, EdgeClass::kOwned, info.fields);
     if (row.structure.empty()) place_offsets(base, info.fields);
+    mark_own_dict(base, info.fields);
     if (can_read(row.body)) info.body = row.body;
   }
   if (visits && row.visits_type_since && is_in_range(objects_.python().hexversion, row.visits_type_since))

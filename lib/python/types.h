@@ -132,6 +132,7 @@ class TypeTable {
   // (Ubuntu's 3.12.3 has pyexpat's of 3.12.12), and no layout table can know.
   bool has_another_size(Address type, const CTypeRow& row) const;
   void place_offsets(Address base, std::vector<ObjectField>& fields) const;
+  void mark_own_dict(Address base, std::vector<ObjectField>& fields) const;
   void plan_references(TypeInfo& info);
   Address plan_subtype_traverse(TypeInfo& info);
   void plan_by_row(TypeInfo& info, const CTypeRow& row, Address base, bool visits);
