@@ -167,6 +167,8 @@ constexpr Shape kShapes[] = {
     {"native", "native memory: ", "\"detail\": \"malloc, blocks of C code\""},
     {"shared", "shared memory: ", "\"detail\": \"anonymous, without a name, mapped by mmap.mmap"},
     {"pinned", "fragmentation: ", "\"type\": \"__main__.Session\""},
+    {"written_file",
+     "native memory: ", "\"category\": \"native memory\", \"detail\": \"written pages of a private"},
 };
 
 // How pools and chunks are read is nearly the same for every version.
@@ -177,6 +179,19 @@ INSTANTIATE_TEST_SUITE_P(Live, MemoryShape,
                                                 std::get<1>(each.param).name);
                          });
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(MemoryShape);
+
+// What stands in memory for an unlinked file of a disk is the file's, and no shared memory; where /tmp is one
+// of memory it is.
+TEST(MemoryOfUnlinkedFile, IsOfItsFileSystem) {
+  const Outcome type = run_command({"stat", "-f", "-c", "%T", std::filesystem::temp_directory_path()});
+  const bool in_memory = type.out.starts_with("tmpfs");
+  MemoryOf memory("/usr/bin/python3", "unlinked_file");
+  EXPECT_TRUE(memory.says(in_memory ? "\"verdict\": \"shared memory: " : "\"verdict\": \"files: "))
+      << type.out;
+  EXPECT_EQ(memory.says("said.mapped (deleted)"), !in_memory);
+  MemoryOf shared("/usr/bin/python3", "unlinked_in_memory");
+  EXPECT_TRUE(shared.says("\"verdict\": \"shared memory: "));
+}
 
 class MemoryOfPackages : public testing::TestWithParam<Interpreter> {
  protected:

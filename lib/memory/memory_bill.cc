@@ -24,9 +24,10 @@ constexpr const char* kMappedByCode = "mapped by C code, without a name";
 // Whose a mapping is where nothing nearer is known.
 class MappingKinds {
  public:
-  explicit MappingKinds(const Mappings& mappings)
-      : mappings_(mappings), allocator_(unread_allocator(mappings)) {
-    for (const Mapping& m : mappings)
+  explicit MappingKinds(const Capture& capture)
+      : mappings_(capture.mappings), allocator_(unread_allocator(mappings_)) {
+    if (capture.residency) disks_ = capture.residency->disks;
+    for (const Mapping& m : mappings_)
       if (m.executable && m.has_file()) programs_.insert(m.path);
   }
   struct Kind {
@@ -39,8 +40,7 @@ class MappingKinds {
     const Mapping& m = mappings_[i];
     if (m.shared || m.path.starts_with("/SYSV") || m.path.starts_with("/dev/shm/") ||
         m.path.starts_with("/memfd:")) {
-      if (m.shared && m.has_file() && !m.deleted && !m.path.starts_with("/dev/"))
-        return {MemoryKind::kFiles, m.path};
+      if (m.shared && is_on_disk(m)) return {MemoryKind::kFiles, m.path + (m.deleted ? " (deleted)" : "")};
       return {.kind = MemoryKind::kShared, .detail = name_of_shared(m), .pool = true};
     }
     if (m.has_file() && !is_huge(m))
@@ -63,6 +63,11 @@ class MappingKinds {
  private:
   // Of MAP_HUGETLB: the kernel gives it a file that has no name.
   static bool is_huge(const Mapping& m) { return m.path.starts_with("/anon_hugepage"); }
+  // A file that is unlinked is still on its disk until nobody has it open or mapped any more.
+  bool is_on_disk(const Mapping& m) const {
+    if (!m.has_file() || m.path.starts_with("/dev/")) return false;
+    return !m.deleted || std::binary_search(disks_.begin(), disks_.end(), m.device);
+  }
   static std::string name_of_shared(const Mapping& m) {
     if (m.path.empty() || m.path == "/dev/zero" || is_huge(m)) return "anonymous, without a name";
     return m.path;
@@ -71,6 +76,7 @@ class MappingKinds {
   const Mappings& mappings_;
   const std::string allocator_;
   std::set<std::string> programs_;
+  std::vector<std::uint64_t> disks_;
 };
 
 class MemoryAccounting {
@@ -80,7 +86,7 @@ class MemoryAccounting {
         parts_(partition_memory(input.graph, input.objects, input.pymalloc, input.malloc,
                                 static_cast<bool>(input.owner_of))),
         pins_(input.graph, parts_, input.pymalloc, input.owner_of),
-        kinds_(input.capture.mappings),
+        kinds_(input.capture),
         objects_(input.graph.types.size()),
         buffers_(input.graph.types.size()),
         free_(input.malloc.arenas.size()),
@@ -123,7 +129,7 @@ class MemoryAccounting {
     add_pins(bill);
     bill.pymalloc = in_.pymalloc.figures;
     add_doubts(bill);
-    judge(bill, kinds_.allocator());
+    judge(bill, kinds_.allocator(), written_code_);
     return bill;
   }
 
@@ -239,9 +245,28 @@ class MemoryAccounting {
       if (kind.pool)
         add_to_pool(at, to, left, of_objects > 0);
       else
-        add(kind.kind, kind.detail, left);
+        add_of_file(kind, at, to, left);
       at = to;
     }
+  }
+
+  // What the process has written of a file that it maps for itself is no longer the file's.
+  void add_of_file(const MappingKinds::Kind& kind, Address at, Address end, std::uint64_t bytes) {
+    std::uint64_t written = 0;
+    if (in_.capture.residency) {
+      const std::vector<Residency::Run>& runs = in_.capture.residency->written;
+      while (written_ < runs.size() && runs[written_].start + runs[written_].size <= at) ++written_;
+      for (std::size_t i = written_; i < runs.size() && runs[i].start < end; ++i)
+        written += std::min(runs[i].start + runs[i].size, end) - std::max(runs[i].start, at);
+      written = std::min(written, bytes);
+    }
+    if (kind.kind == MemoryKind::kFiles) {
+      add(MemoryKind::kNative, std::string(kWrittenOf) + kind.detail, written);
+      bytes -= written;
+    } else if (kind.kind == MemoryKind::kCode) {
+      written_code_ += written;
+    }
+    add(kind.kind, kind.detail, bytes);
   }
 
   // Between two parts of the allocators that are known, and in one mapping, it is one region.
@@ -443,6 +468,8 @@ class MemoryAccounting {
   std::array<std::uint64_t, static_cast<std::size_t>(PartUse::kUncertain) + 1> others_{};  // by PartUse
   std::map<std::pair<MemoryKind, std::string>, std::uint64_t> rows_;
   std::size_t part_ = 0, stack_ = 0, mapping_ = 0, loose_ = 0, map_ = 0;
+  std::size_t written_ = 0;  // of the runs of that name: the first that is not before what is looked at
+  std::uint64_t written_code_ = 0;
   std::vector<Mapped> maps_;
   std::vector<PoolRegion> pools_;         // in order of address
   std::array<std::size_t, 3> pool_at_{};  // where the last of them lies

@@ -67,6 +67,9 @@ std::string of_native(const MemoryBill& bill, const std::string& part, const std
     return "native memory: " + part + " is no Python object, the stacks of " + std::to_string(stacks) +
            " threads above all; the command stacks tells where they stand";
   }
+  if (what.starts_with(kWrittenOf))
+    return "native memory: " + part + " is no Python object, above all " + what +
+           ": no file has what is written there, and the system can only swap it out";
   if (what.starts_with("tracemalloc"))
     return "native memory: " + part +
            " belongs to C code, most of it to tracemalloc for what it notes; "
@@ -148,7 +151,7 @@ std::string in_megabytes(std::uint64_t bytes) {
   return digits + " MB";
 }
 
-void judge(MemoryBill& bill, const std::string& allocator) {
+void judge(MemoryBill& bill, const std::string& allocator, std::uint64_t written_code) {
   const auto of = [&](MemoryKind kind) { return bytes_of(bill, kind); };
   const Share shares[] = {
       {MemoryBill::Verdict::kLiveObjects, of(MemoryKind::kObjects) + of(MemoryKind::kBuffers)},
@@ -162,6 +165,9 @@ void judge(MemoryBill& bill, const std::string& allocator) {
                                         [](const Share& a, const Share& b) { return a.bytes < b.bytes; });
   bill.verdict = most.verdict;
   bill.verdict_text = text_of(bill, most, allocator);
+  constexpr std::uint64_t kTenth = 10;
+  if (most.verdict == MemoryBill::Verdict::kFiles && written_code * kTenth >= most.bytes)
+    bill.verdict_text += ", but for " + in_megabytes(written_code) + " of libraries' data that were written";
 }
 
 }  // namespace heapglass

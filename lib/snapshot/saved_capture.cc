@@ -15,7 +15,10 @@ enum MapFlag : std::uint8_t {
 };
 
 void save_residency(SnapshotWriter& writer, Metadata& facts, const Residency& residency) {
-  const auto& [runs, rss, page_tables, swapped, zero_pages_apart] = residency;
+  // What the last two are for is in the bill, which a snapshot has.
+  const auto& [runs, rss, page_tables, swapped, zero_pages_apart, written, disks] = residency;
+  static_cast<void>(written);
+  static_cast<void>(disks);
   facts.set_number("residency.rss", rss);
   facts.set_number("residency.page_tables", page_tables);
   facts.set_number("residency.swapped", swapped);

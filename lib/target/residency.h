@@ -21,6 +21,12 @@ struct Residency {
   // The shared page of zeros, which reading fresh memory gives and RSS does not count, is told apart. Kernels
   // before 6.7 cannot.
   bool zero_pages_apart = true;
+  // Pages of private mappings of files that the process has written or the loader relocated, in order, not
+  // overlapping: anonymous memory, which no file has and the system can only swap out.
+  std::vector<Run> written;
+  // st_dev of the file systems that are mounted where the process is and do not keep their files in memory,
+  // ascending. Of a file that was unlinked nothing else tells.
+  std::vector<std::uint64_t> disks;
 };
 
 }  // namespace heapglass

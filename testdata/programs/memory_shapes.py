@@ -29,6 +29,32 @@ def small():
     KEEP.append([object() for _ in range(1000)])
 
 
+def mapped_file(flags, prot, folder=None):
+    """A file of 40 MB; every page of its mapping is written."""
+    size = 40 << 20
+    name = sys.argv[2] + ".mapped" if folder is None else "%s/heapglass-%d" % (folder, os.getpid())
+    with open(name, "w+b") as file:
+        file.truncate(size)
+        mapped = mmap.mmap(file.fileno(), size, flags, prot)
+    for at in range(0, size, mmap.PAGESIZE):
+        mapped[at] = 1
+    return mapped, name
+
+
+def written_file():
+    KEEP.append(mapped_file(mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_WRITE)[0])
+
+
+def unlinked_file(folder=None):
+    mapped, name = mapped_file(mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE, folder)
+    os.unlink(name)
+    KEEP.append(mapped)
+
+
+def unlinked_in_memory():
+    unlinked_file("/dev/shm")
+
+
 def objects():
     KEEP.append([[str(i), i * 1.5, {"k": (i,)}] for i in range(60000)])
 
