@@ -149,6 +149,47 @@ sys.stdin.read()
   }
 }
 
+// A collection of a few members that are large each is what leaks, and not each of them; unless one has most.
+TEST_P(LeakOwners, CollectionOfAFewLargeMembers) {
+  const TemporaryFolder folder;
+  std::ofstream(folder.file("program.py")) << R"py(
+import sys
+class Model:
+    def __init__(self, size, entries):
+        self.weights = bytearray(size)
+        self.index = {i: i * 0.5 for i in range(entries)}
+class Registry:
+    models = {}
+if sys.argv[1] == "blocks":
+    Registry.models = {"m%d" % i: bytearray(5_000_000) for i in range(6)}
+elif sys.argv[1] == "within":
+    Registry.models = {"m%d" % i: Model(5_000_000, 0) for i in range(6)}
+elif sys.argv[1] == "collections":
+    Registry.models = {"m%d" % i: Model(0, 20000) for i in range(8)}
+elif sys.argv[1] == "one_block":
+    Registry.models = {"m%d" % i: bytearray(60_000_000 if i == 3 else 2_000_000) for i in range(8)}
+elif sys.argv[1] == "one_collection":
+    Registry.models = {"m%d" % i: Model(0, 300000 if i == 3 else 3000) for i in range(8)}
+print("READY", flush=True)
+sys.stdin.read()
+)py";
+  const std::pair<const char*, const char*> kShapes[] = {
+      {"blocks", "large-object: __main__.Registry.models, "},
+      {"within", "large-object: __main__.Registry.models, "},
+      {"collections", "unbounded-cache: __main__.Registry.models, "},
+      {"one_block", "large-object: __main__.Registry.models['m3'], "},
+      {"one_collection", "unbounded-cache: __main__.Registry.models['m3'].index, "}};
+  for (const auto& [shape, suspect] : kShapes) {
+    PythonProgram target(Words{GetParam().path, "-B", folder.file("program.py"), shape});
+    const Outcome leaks = run_command({HEAPGLASS_PROGRAM, "leaks", target.target(), "--limit", "0"});
+    EXPECT_NE(leaks.out.find(suspect), std::string::npos) << shape << ": " << leaks.out << leaks.err;
+    // And nothing else of the registry.
+    const std::size_t first = leaks.out.find(": __main__.Registry.models");
+    EXPECT_EQ(leaks.out.find(": __main__.Registry.models", first + 1), std::string::npos)
+        << shape << ": " << leaks.out;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Live, LeakOwners, testing::ValuesIn(interpreters_of_the_day("LeakOwners")),
                          InterpreterName());
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(LeakOwners);

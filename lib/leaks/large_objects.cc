@@ -2,7 +2,9 @@
 // with much behind it. Whether that is too much only the program's author knows; that it is there is told.
 #include <algorithm>
 #include <map>
+#include <unordered_set>
 
+#include "lib/leaks/alike_members.h"
 #include "lib/leaks/cures.h"
 #include "lib/leaks/detectors.h"
 #include "lib/leaks/members.h"
@@ -23,6 +25,15 @@ class LargeObjects {
     for (const Suspect& s : found) {
       if (explains_its_node(search, s)) reported_[index(s.node)] = true;
       for (const NodeId n : s.covers) reported_[index(n)] = true;
+    }
+    // What has a suspect in it that is most of it says nothing more.
+    constexpr int kFarthest = 1000;
+    for (const Suspect& s : found) {
+      NodeId above = s.node == kNoNode ? kNoNode : dominators_.dominator(s.node);
+      for (int i = 0;
+           i < kFarthest && above != kNoNode && s.bytes > dominators_.retained_bytes(above) / 10 * 7;
+           ++i, above = dominators_.dominator(above))
+        explained_.insert(index(above));
     }
     // What a reported object keeps is reported with it, however long the chain.
     for (const NodeId n : dominators_.order())
@@ -45,7 +56,8 @@ class LargeObjects {
     for (const NodeId n : large)
       if (rest[index(n)] >= much_) {
         const NodeId named = start_of(n);
-        if (!reported_[index(named)] && !search_.is_structure(named) && search_.is_reached(named))
+        if (!reported_[index(named)] && explained_.count(index(named)) == 0 && !search_.is_structure(named) &&
+            search_.is_reached(named))
           out.push_back(named);
       }
     std::sort(out.begin(), out.end());
@@ -89,6 +101,7 @@ class LargeObjects {
   const LeakSearch& search_;
   const Dominators& dominators_;
   const std::uint64_t much_;
+  std::unordered_set<std::uint32_t> explained_;
   std::vector<bool> reported_;  // by node: a suspect, or kept by one
 };
 
@@ -138,11 +151,12 @@ void find_large_objects(const LeakSearch& search, Suspects& found) {
   const std::vector<NodeId> objects = LargeObjects(search, found).find();
   if (objects.empty()) return;
   const std::vector<Inside> inside = look_inside(search, objects);
+  std::vector<FoundSuspect> candidates;
   for (std::size_t i = 0; i < objects.size(); ++i) {
     const NodeId n = objects[i];
     Suspect s{.pattern = "large-object", .node = n, .bytes = search.dominators().retained_bytes(n)};
     s.objects = search.dominators().retained_objects(n);
-    const std::vector<NodeId> path = search.path_to(n);
+    std::vector<NodeId> path = search.path_to(n);
     s.certainty = 0.5;
     const Origin origin = search.origin_of(path);
     if (origin != Origin::kApplication) s.certainty *= origin == Origin::kStandard ? 0.2 : 0.4;
@@ -162,8 +176,10 @@ void find_large_objects(const LeakSearch& search, Suspects& found) {
               "and heapglass leaks --every 1m whether it grows. Where it is not, drop the reference when it "
               "is "
               "done with, or keep less of it.";
-    found.push_back(std::move(s));
+    candidates.push_back({std::move(s), std::move(path)});
   }
+  join_alike_members(search, candidates);
+  for (FoundSuspect& each : candidates) found.push_back(std::move(each.suspect));
 }
 
 }  // namespace heapglass

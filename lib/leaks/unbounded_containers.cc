@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "lib/heap/wrapped_containers.h"
+#include "lib/leaks/alike_members.h"
 #include "lib/leaks/cures.h"
 #include "lib/leaks/detectors.h"
 #include "lib/leaks/members.h"
@@ -138,15 +139,9 @@ std::string cure_of(const LeakSearch& search, const std::vector<NodeId>& path, c
          owner + ".";
 }
 
-// One found in this way, and the objects on its path.
-struct Candidate {
-  Suspect suspect;
-  std::vector<NodeId> path;
-};
-
 // Of one in another: the outer one says nothing more where the inner one has most of it; else the inner one
 // does not, unless it stands out among its siblings.
-void leave_out_repetitions(const LeakSearch& search, std::vector<Candidate>& found) {
+void leave_out_repetitions(const LeakSearch& search, std::vector<FoundSuspect>& found) {
   std::unordered_map<std::uint32_t, std::size_t> by_node;
   for (std::size_t i = 0; i < found.size(); ++i) by_node.emplace(index(found[i].suspect.node), i);
   std::vector<std::pair<std::size_t, std::size_t>> pairs;  // outer, inner
@@ -165,7 +160,7 @@ void leave_out_repetitions(const LeakSearch& search, std::vector<Candidate>& fou
   for (const auto& [outer, inner] : pairs)
     if (!repeats[outer] && search.collection_on(found[inner].path) == kNoNode) repeats[inner] = true;
   std::size_t i = 0;
-  std::erase_if(found, [&](const Candidate&) { return repeats[i++]; });
+  std::erase_if(found, [&](const FoundSuspect&) { return repeats[i++]; });
 }
 
 // Enough of them to look at what is in it.
@@ -188,8 +183,8 @@ class ContainerSearch {
     }
   }
 
-  std::vector<Candidate> find() {
-    std::vector<Candidate> found;
+  std::vector<FoundSuspect> find() {
+    std::vector<FoundSuspect> found;
     for (const NodeId n : search_.nodes_of(is_growing_container))
       if (may_be_candidate(search_, n, fewest_bytes_) && !is_reported(n)) look_at(n, found);
     return found;
@@ -198,7 +193,7 @@ class ContainerSearch {
  private:
   bool is_reported(NodeId n) const { return reported_.count(index(n)) != 0; }
 
-  void look_at(NodeId n, std::vector<Candidate>& found) {
+  void look_at(NodeId n, std::vector<FoundSuspect>& found) {
     const std::vector<NodeId> members = members_of(search_, n);
     std::uint64_t most = search_.graph().all_bytes(index(n));
     for (const NodeId m : members) most += search_.dominators().retained_bytes(m);
@@ -302,13 +297,14 @@ class ContainerSearch {
 }  // namespace
 
 void find_unbounded_containers(const LeakSearch& search, Suspects& found) {
-  std::vector<Candidate> candidates = ContainerSearch(search, found, false).find();
+  std::vector<FoundSuspect> candidates = ContainerSearch(search, found, false).find();
   leave_out_repetitions(search, candidates);
-  for (Candidate& each : candidates) found.push_back(std::move(each.suspect));
+  join_alike_members(search, candidates);
+  for (FoundSuspect& each : candidates) found.push_back(std::move(each.suspect));
 }
 
 void find_containers_to_compare(const LeakSearch& search, Suspects& found) {
-  for (Candidate& each : ContainerSearch(search, found, true).find())
+  for (FoundSuspect& each : ContainerSearch(search, found, true).find())
     found.push_back(std::move(each.suspect));
 }
 
