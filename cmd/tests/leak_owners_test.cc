@@ -190,6 +190,78 @@ sys.stdin.read()
   }
 }
 
+// A decorator makes all of them of one code, and they are where they were defined as well.
+TEST_P(LeakOwners, RegistriesOfNamedFunctionsAreNotAccused) {
+  namespace fs = std::filesystem;
+  const TemporaryFolder folder;
+  const std::string packages = folder.file("packages");
+  fs::create_directories(packages + "/algorithms-1.0.dist-info");
+  std::ofstream(packages + "/algorithms.py") << R"py(
+registered = {}
+class Dispatch:
+    def __init__(self): self.graphs, self.sets, self.lists = {}, set(), []
+DISPATCHED = []
+def register(function):
+    def call(*arguments): return function(*arguments)
+    call.described_as = "an algorithm %s " % function.__name__ * 40
+    registered[function.__name__] = call
+    return call
+for i in range(300):
+    exec("@register\ndef algorithm_%d(): pass" % i)
+    DISPATCHED.append(Dispatch())
+)py";
+  std::ofstream(folder.file("program.py")) << R"py(
+import algorithms, sys
+handlers = []
+def route(function):
+    def call(*arguments): return function(*arguments)
+    call.page = "page %s " % function.__name__ * 50
+    handlers.append(call)
+    return call
+for i in range(100):
+    exec("@route\ndef page_%d(): pass" % i)
+print("READY", flush=True)
+sys.stdin.read()
+)py";
+  PythonProgram target(
+      Words{"env", "PYTHONPATH=" + packages, GetParam().path, "-B", folder.file("program.py")});
+  const Outcome leaks = run_command({HEAPGLASS_PROGRAM, "leaks", target.target(), "--limit", "0"});
+  ASSERT_EQ(leaks.status, 0) << leaks.err;
+  for (const char* wrong : {"handlers-not-removed", "algorithms.", "__main__.handlers"})
+    EXPECT_EQ(leaks.out.find(wrong), std::string::npos) << leaks.out;
+}
+
+// botocore keeps a description of each service; so does one that is called as it is.
+TEST_P(LeakOwners, LoaderOfBotocoreHasItsCure) {
+  namespace fs = std::filesystem;
+  const TemporaryFolder folder;
+  const std::string packages = folder.file("packages");
+  fs::create_directories(packages + "/botocore-1.0.dist-info");
+  fs::create_directories(packages + "/botocore");
+  std::ofstream(packages + "/botocore/__init__.py") << "";
+  std::ofstream(packages + "/botocore/loaders.py") << R"py(
+class Loader:
+    def __init__(self): self._cache = {}
+)py";
+  std::ofstream(folder.file("program.py")) << R"py(
+import sys
+from botocore.loaders import Loader
+loader = Loader()
+for i in range(20):
+    n = 9000 if i == 7 else 1500
+    loader._cache["service", i] = {"shapes": {"S%d" % s: {"type": "t%d" % s} for s in range(n)}}
+print("READY", flush=True)
+sys.stdin.read()
+)py";
+  PythonProgram target(
+      Words{"env", "PYTHONPATH=" + packages, GetParam().path, "-B", folder.file("program.py")});
+  const Outcome leaks = run_command({HEAPGLASS_PROGRAM, "leaks", target.target(), "--limit", "0"});
+  const std::size_t cache = leaks.out.find("__main__.loader._cache");
+  EXPECT_NE(cache, std::string::npos) << leaks.out << leaks.err;
+  EXPECT_NE(leaks.out.find("one boto3 or botocore session"), std::string::npos) << leaks.out;
+  EXPECT_EQ(leaks.out.find("unbounded-cache: __main__.loader._cache[tuple"), std::string::npos) << leaks.out;
+}
+
 INSTANTIATE_TEST_SUITE_P(Live, LeakOwners, testing::ValuesIn(interpreters_of_the_day("LeakOwners")),
                          InterpreterName());
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(LeakOwners);

@@ -12,6 +12,7 @@ namespace heapglass {
 struct FoundSuspect {
   Suspect suspect;
   std::vector<NodeId> path;
+  bool known = false;  // it has the cure of a place that is known by name
 };
 
 // Of candidates of one pattern: those that stand at the same place in several members of one collection

@@ -69,6 +69,12 @@ constexpr KnownCure kCures[] = {
     {.content = "boto3.",
      .cure = "Make one client for each service and keep using it; each has its own copy of the service's "
              "description."},
+    {.holder = "botocore.loaders.Loader",
+     .says =
+         "botocore keeps the description of each service that a client was made of, once for each session",
+     .cure = "Use one boto3 or botocore session for the whole process, and one client for each service: each "
+             "session has a loader with descriptions of its own. It grows no further when all services that "
+             "the program uses were met; what is left of a session goes with its clients."},
     {.owner = "__main__.Out",
      .module = "IPython",
      .says = "the shell remembers the result of every cell",

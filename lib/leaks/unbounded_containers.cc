@@ -159,6 +159,10 @@ void leave_out_repetitions(const LeakSearch& search, std::vector<FoundSuspect>& 
     if (bytes(inner) > bytes(outer) / 10 * 7) repeats[outer] = true;
   for (const auto& [outer, inner] : pairs)
     if (!repeats[outer] && search.collection_on(found[inner].path) == kNoNode) repeats[inner] = true;
+  // What a well-known cache has in it is told with the cache.
+  for (const auto& [outer, inner] : pairs)
+    if (found[outer].known && found[inner].known && found[outer].suspect.cure == found[inner].suspect.cure)
+      repeats[inner] = !repeats[outer] || repeats[inner];
   std::size_t i = 0;
   std::erase_if(found, [&](const FoundSuspect&) { return repeats[i++]; });
 }
@@ -242,7 +246,7 @@ class ContainerSearch {
     }
     tell(s, nested, entries, path, known, origin, contents);
     if (one != kNoNode) s.evidence += "; most of it is in one of them" + where_in(n, one);
-    found.push_back({std::move(s), std::move(path)});
+    found.push_back({std::move(s), std::move(path), known != nullptr});
   }
 
   // ", [3]", as the container calls it.

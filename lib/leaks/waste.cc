@@ -93,16 +93,30 @@ bool is_part_of_code(const LeakSearch& search, NodeId n) {
   });
 }
 
+// The instance that has `holder` as its dict, or is it itself; kNoNode: it is none of a class.
+NodeId instance_of(const LeakSearch& search, NodeId holder) {
+  NodeId object = holder;
+  if (search.labels().is_namespace(holder)) {
+    for (const NodeId each : search.labels().referrers().of(holder))
+      if (search.type_of(each).flags & kTpHeapType) object = each;
+  }
+  return search.type_of(object).flags & kTpHeapType ? object : kNoNode;
+}
+
+// An attribute of an instance of a library's class: what its user could do differently is not there.
+bool is_attribute_of_library(const LeakSearch& search, NodeId n) {
+  for (const NodeId holder : search.labels().referrers().of(n))
+    if (const NodeId object = instance_of(search, holder); object != kNoNode)
+      return search.origin_of_class(search.type_of(object).address) != Origin::kApplication;
+  return false;
+}
+
 // What the object is called by who has it: "app.Session.history", or "list" where it is an item.
 std::string role_of(const LeakSearch& search, NodeId n) {
   Labels& labels = search.labels();
   for (const NodeId holder : labels.referrers().of(n)) {
-    NodeId object = holder;
-    if (labels.is_namespace(holder)) {
-      for (const NodeId each : labels.referrers().of(holder))
-        if (search.type_of(each).flags & kTpHeapType) object = each;
-    }
-    if (!(search.type_of(object).flags & kTpHeapType)) continue;
+    const NodeId object = instance_of(search, holder);
+    if (object == kNoNode) continue;
     for (const Labels::Label& label : labels.between(holder, n))
       if (!label.text.empty() && label.text[0] != '[') return search.type_name(object) + "." + label.text;
   }
@@ -327,13 +341,17 @@ void find_sparse_containers(const LeakSearch& search, Suspects& found) {
     std::map<std::string, Wasted> roles;
     constexpr std::size_t kSample = 2000;
     const std::size_t step = std::max<std::size_t>(1, row.wasted.nodes.size() / kSample);
-    std::uint64_t empty = 0;
+    std::uint64_t empty = 0, looked = 0, of_libraries = 0;
     for (std::size_t i = 0; i < row.wasted.nodes.size(); i += step) {
       const NodeId n = row.wasted.nodes[i];
+      looked += slack[index(n)];
+      if (is_attribute_of_library(search, n)) of_libraries += slack[index(n)];
       Wasted& role = roles[role_of(search, n)];
       role.nodes.push_back(n);
       role.bytes += slack[index(n)];
     }
+    constexpr std::uint64_t kTenth = 10;
+    if (of_libraries * 2 > looked && row.wasted.bytes < search.heap_bytes() / kTenth) continue;
     for (const NodeId n : row.wasted.nodes)
       empty += search.values().length(search.address(n)) == std::uint64_t{0};
     const auto most = std::max_element(roles.begin(), roles.end(), [](const auto& a, const auto& b) {
