@@ -89,5 +89,20 @@ TEST(DiffOfTwoPrograms, SaysSoFirst) {
   EXPECT_EQ(diff(one, again).out.find("not the same program"), std::string::npos);
 }
 
+// "1 more suspects".
+TEST(RowsLeftOut, AreCountedInEnglish) {
+  if (supported_interpreters().empty()) GTEST_SKIP() << "no interpreter that heapglass reads";
+  const PythonProgram program(supported_interpreters().back().path, "holders.py");
+  const auto shown = [&](long most) {
+    return run_command({HEAPGLASS_PROGRAM, "histogram", program.target(), "--limit", std::to_string(most)})
+        .out;
+  };
+  const std::string one = shown(1);
+  const std::size_t note = one.find(" more types: --limit 0");
+  ASSERT_NE(note, std::string::npos) << one;
+  const long more = std::stol(one.substr(one.rfind('\n', note) + 1));
+  EXPECT_NE(shown(more).find("\n1 more type: --limit 0"), std::string::npos) << shown(more);
+}
+
 }  // namespace
 }  // namespace heapglass

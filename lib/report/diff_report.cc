@@ -7,6 +7,7 @@
 #include "lib/render/numbers.h"
 #include "lib/report/growth_lines.h"
 #include "lib/report/memory_line.h"
+#include "lib/report/rows_left.h"
 
 namespace heapglass {
 namespace {
@@ -135,7 +136,7 @@ Table types_table(const std::vector<HeapSummary>& summaries, const Fates& fates,
   table.totals = Row{"all objects", first.objects, last.objects, count,      bytes,  Cell(), fates.created,
                      fates.gone,    Cell(),        first.bytes,  last.bytes, Cell(), Cell()};
   if (are_enough) table.totals->emplace_back();
-  if (left > 0) table.notes.push_back(std::to_string(left) + " more types changed: --limit 0 shows all");
+  if (left > 0) table.notes.push_back(rows_left(left, "type") + " changed: --limit 0 shows all");
   return table;
 }
 
@@ -167,7 +168,7 @@ Table owners_table(const HeapSummary& first, const HeapSummary& last, const Diff
     table.rows.push_back({r.path, r.what, entries, r.count_delta(), r.bytes_delta(), cell(r.entries_before),
                           cell(r.entries_after), r.bytes_before, r.bytes_after});
   }
-  if (left > 0) table.notes.push_back(std::to_string(left) + " more owners changed: --limit 0 shows all");
+  if (left > 0) table.notes.push_back(rows_left(left, "owner") + " changed: --limit 0 shows all");
   return table;
 }
 
@@ -302,7 +303,7 @@ Document survivors_report(const std::vector<HeapSummary>& summaries, const DiffR
                             {"bytes", "bytes", Kind::kBytes}}};
   std::vector<Sum> rows = sorted(types);
   if (const std::size_t left = cut(rows, options.limit))
-    by_type.notes.push_back(std::to_string(left) + " more types: --limit 0 shows all");
+    by_type.notes.push_back(rows_left(left, "type") + ": --limit 0 shows all");
   for (const Sum& r : rows) by_type.rows.push_back({r.name, r.count, r.bytes});
   by_type.totals = Row{"all survivors", all.count, all.bytes};
   Table by_owner{.key = "owners",
@@ -313,7 +314,7 @@ Document survivors_report(const std::vector<HeapSummary>& summaries, const DiffR
                              {"bytes", "bytes", Kind::kBytes}}};
   rows = sorted(owners);
   if (const std::size_t left = cut(rows, options.limit))
-    by_owner.notes.push_back(std::to_string(left) + " more owners: --limit 0 shows all");
+    by_owner.notes.push_back(rows_left(left, "owner") + ": --limit 0 shows all");
   for (const Sum& r : rows) by_owner.rows.push_back({r.name, r.what, r.count, r.bytes});
   document.sections = {std::move(by_type), std::move(by_owner)};
   document.notes.push_back("made after the first moment, in the second: " + grouped(created) +

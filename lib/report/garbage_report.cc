@@ -10,6 +10,7 @@
 #include "lib/heap/objgraph_labels.h"
 #include "lib/python/describe.h"
 #include "lib/report/graph_drawer.h"
+#include "lib/report/rows_left.h"
 #include "lib/snapshot/saved_leaked_references.h"
 #include "lib/target/freeze.h"
 
@@ -180,8 +181,7 @@ Document leaked_references_document(const Heap& s, std::size_t most) {
   }
   table.totals = Row{"all", all.objects, all.references, all.bytes, Cell()};
   if (rows.size() > table.rows.size())
-    table.notes.push_back(std::to_string(rows.size() - table.rows.size()) +
-                          " more types: --limit 0 shows all");
+    table.notes.push_back(rows_left(rows.size() - table.rows.size(), "type") + ": --limit 0 shows all");
   Document document;
   document.fields.push_back(
       {{"total", "", Kind::kText, Audience::kPrograms},
@@ -241,7 +241,7 @@ Document garbage_document(const Heap& s, std::size_t most) {
   for (const auto& [name, row] : rows) types.rows.push_back({name, row.count, row.bytes});
   types.totals = Row{"all garbage", std::uint64_t{garbage.freed.size()}, bytes};
   if (rows.size() < types_in_all)
-    types.notes.push_back(std::to_string(types_in_all - rows.size()) + " more types: --limit 0 shows all");
+    types.notes.push_back(rows_left(types_in_all - rows.size(), "type") + ": --limit 0 shows all");
   document.sections.push_back(std::move(types));
 
   Table groups{.key = "components",

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "lib/render/numbers.h"
+#include "lib/report/rows_left.h"
 
 namespace heapglass {
 
@@ -55,7 +56,7 @@ Document histogram_document(const std::vector<TypeCount>& all, std::vector<TypeC
         "external: in buffers apart from the objects' own blocks, and attributes of instances; " +
         human_bytes(beyond) + " of it are not in the column bytes, since sys.getsizeof does not count them");
   if (rows.size() < in_all)
-    table.notes.push_back(std::to_string(in_all - rows.size()) + " more types: --limit 0 shows all");
+    table.notes.push_back(rows_left(in_all - rows.size(), "type") + ": --limit 0 shows all");
   document.sections.push_back(std::move(table));
   return document;
 }

@@ -8,6 +8,7 @@
 #include "lib/render/numbers.h"
 #include "lib/report/graph_drawer.h"
 #include "lib/report/path_picture.h"
+#include "lib/report/rows_left.h"
 #include "lib/tracemalloc/allocation_sites.h"
 
 namespace heapglass {
@@ -163,7 +164,7 @@ void add_suspects(const LeakContext& look, const std::vector<Suspect>& suspects,
         "none of these has a twentieth of the memory: repeat this when the process has grown, with --every "
         "10m");
   if (shown < suspects.size())
-    table.notes.push_back(std::to_string(suspects.size() - shown) + " more suspects: --limit 0 shows all");
+    table.notes.push_back(rows_left(suspects.size() - shown, "suspect") + ": --limit 0 shows all");
   document.sections.push_back(std::move(table));
 }
 
@@ -189,8 +190,8 @@ Picture suspects_picture(const LeakContext& look, const std::vector<Suspect>& su
   }
   Picture picture = draw_root_paths(maker, root_paths, "What may leak in " + s.target().name(), most);
   if (shown < suspects.size())
-    picture.notes.push_back(std::to_string(suspects.size() - shown) +
-                            " more suspects are not drawn: --limit 0 draws all");
+    picture.notes.push_back(rows_left(suspects.size() - shown, "suspect") +
+                            " not drawn: --limit 0 draws all");
   return picture;
 }
 

@@ -8,6 +8,7 @@
 #include "lib/python/collector_lists.h"
 #include "lib/python/describe.h"
 #include "lib/python/weak_references.h"
+#include "lib/report/rows_left.h"
 
 namespace heapglass {
 namespace {
@@ -95,8 +96,7 @@ Document objects_document(const Heap& heap, const ObjectsAsked& asked) {
     if (asked.paths) row.push_back(path_to(heap, n));
     table.rows.push_back(std::move(row));
   }
-  if (shown < in_all)
-    table.notes.push_back(std::to_string(in_all - shown) + " more objects: --limit 0 shows all");
+  if (shown < in_all) table.notes.push_back(rows_left(in_all - shown, "object") + ": --limit 0 shows all");
   document.sections.push_back(std::move(table));
   return document;
 }
