@@ -10,6 +10,7 @@
 #include "lib/open/open_heap.h"
 #include "lib/open/output_rights.h"
 #include "lib/render/output_options.h"
+#include "lib/report/diff_report.h"
 #include "lib/report/leaks_report.h"
 #include "lib/report/memory_line.h"
 #include "lib/report/write_answer.h"
@@ -68,6 +69,7 @@ int run_leaks(const std::vector<std::string>& arguments) {
   std::vector<OwnerSums> owners_before;
   std::optional<HeapSummary> first;
   TakenBill first_bill;
+  std::optional<ProgramName> first_program;
   const auto began = std::chrono::steady_clock::now();
   for (std::size_t i = 0; i + 1 < targets.size(); ++i) {
     CommonOptions common = line.common();
@@ -83,7 +85,10 @@ int run_leaks(const std::vector<std::string>& arguments) {
                   "give a later one too: heapglass leaks OLD NEW");
     before.push_back(find_suspects(look.search(), {.to_compare = true}));
     owners_before.push_back(sums_of(heap->owners()));
-    if (i == 0) first_bill = bill.get();
+    if (i == 0) {
+      first_bill = bill.get();
+      first_program = {heap->target().name(), heap->target().command_line()};
+    }
     if (thresholds && i == 0) first = summarize(look.heap(), {.identities = false});
   }
   CommonOptions common = line.common();
@@ -115,6 +120,8 @@ int run_leaks(const std::vector<std::string>& arguments) {
     write_answer(s, std::move(document), line.common());
     return code;
   }
+  if (first_program)
+    add_other_program(*first_program, {s.target().name(), s.target().command_line()}, document);
   memory.add_to(document);
   if (thresholds) {
     List told;

@@ -89,6 +89,16 @@ TEST(DiffOfTwoPrograms, SaysSoFirst) {
   EXPECT_EQ(diff(one, again).out.find("not the same program"), std::string::npos);
 }
 
+TEST(LeaksOfTwoPrograms, SaysSoFirst) {
+  if (supported_interpreters().empty()) GTEST_SKIP() << "no interpreter that heapglass reads";
+  const std::string python = supported_interpreters().back().path;
+  const PythonProgram one(python, "holders.py"), other(python, "weak.py");
+  const Outcome outcome =
+      run_command({HEAPGLASS_PROGRAM, "leaks", one.target(), other.target(), "--limit", "1"});
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_EQ(outcome.out.rfind("not the same program", 0), 0u) << outcome.out.substr(0, 400);
+}
+
 // "1 more suspects".
 TEST(RowsLeftOut, AreCountedInEnglish) {
   if (supported_interpreters().empty()) GTEST_SKIP() << "no interpreter that heapglass reads";

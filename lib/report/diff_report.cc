@@ -47,9 +47,8 @@ std::size_t cut(std::vector<T>& rows, std::size_t limit) {
 
 // The words that two command lines have of the program: of one that is cut, as snapshots without values have
 // them, what is left.
-bool are_one_program(const HeapSummary& first, const HeapSummary& last) {
+bool are_one_program(std::string_view a, std::string_view b) {
   constexpr std::string_view kCut = " ...";
-  std::string_view a = first.command_line, b = last.command_line;
   for (std::string_view* each : {&a, &b})
     if (each->ends_with(kCut)) each->remove_suffix(kCut.size());
   return a.starts_with(b) || b.starts_with(a);
@@ -191,7 +190,12 @@ void add_pauses_and_notes(const std::vector<HeapSummary>& summaries, Document& d
 }  // namespace
 
 void add_other_program(const HeapSummary& first, const HeapSummary& last, Document& document) {
-  if (are_one_program(first, last)) return;
+  add_other_program(ProgramName{first.target, first.command_line}, {last.target, last.command_line},
+                    document);
+}
+
+void add_other_program(const ProgramName& first, const ProgramName& last, Document& document) {
+  if (are_one_program(first.command_line, last.command_line)) return;
   document.fields.push_back({{"other_program", "not the same program", Kind::kSentence},
                              "'" + first.command_line + "' (" + first.target + ") and '" + last.command_line +
                                  "' (" + last.target + "): growth between them says nothing of either"});

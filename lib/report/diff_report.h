@@ -1,6 +1,7 @@
 // What diff answers, as tables.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "lib/compare/heap_summary.h"
@@ -13,8 +14,13 @@ struct DiffReportOptions {
   bool by_count = false;
 };
 
+struct ProgramName {
+  std::string target, command_line;
+};
+
 // Adds a field "other_program" where the two are not of one: what follows compares things that have nothing
 // to do with each other. For the top of a document.
+void add_other_program(const ProgramName& first, const ProgramName& last, Document& document);
 void add_other_program(const HeapSummary& first, const HeapSummary& last, Document& document);
 
 // From the first moment to the last, which have owners and identities. `reasons`: exceeded thresholds.
