@@ -89,6 +89,15 @@ TEST_F(Query, OwnersAndRetainedSizesComeWithAllColumns) {
   EXPECT_EQ(query("SELECT owner FROM objects WHERE type = '__main__.InGarbage'"), "garbage\n");
 }
 
+// As leaks, retained and the others count them.
+TEST_F(Query, AllBytesAreThoseOfTheOtherCommands) {
+  const std::string json = run("leaks", {"--format", "json", "--limit", "1"}).out;
+  std::smatch figures;
+  ASSERT_TRUE(std::regex_search(json, figures, std::regex("\"heap_bytes\": *(\\d+)"))) << json;
+  EXPECT_EQ(query("SELECT sum(all_bytes) FROM objects"), figures[1].str() + "\n");
+  EXPECT_EQ(query("SELECT count(*) FROM objects WHERE all_bytes < size"), "0\n");
+}
+
 TEST_F(Query, ArenasAreThoseOfTheBill) {
   const std::string json = run("memory", {"--format", "json"}).out;
   std::smatch figures;

@@ -46,7 +46,7 @@ class ObjectsTable final : public QueryTable {
     QueryColumn column;
     QueryValue (*value)(ObjectsTable&, std::uint64_t row);
   };
-  static const Made kColumns[12];
+  static const Made kColumns[13];
 
   static NodeId node(std::uint64_t row) { return NodeId{static_cast<std::uint32_t>(row)}; }
   Address at(std::uint64_t row) { return addresses_.at(row); }
@@ -73,7 +73,7 @@ class ObjectsTable final : public QueryTable {
   std::optional<Sorted> by_type_, by_owner_;
 };
 
-const ObjectsTable::Made ObjectsTable::kColumns[12] = {
+const ObjectsTable::Made ObjectsTable::kColumns[13] = {
     {{"id", "INTEGER", "address"},
      [](ObjectsTable& t, std::uint64_t row) { return query_number(t.at(row)); }},
     {{"type", "TEXT", "module.qualname"},
@@ -118,6 +118,8 @@ const ObjectsTable::Made ObjectsTable::kColumns[12] = {
      [](ObjectsTable& t, std::uint64_t row) -> QueryValue {
        return short_repr(t.in_.types, t.at(row), t.info(row));
      }},
+    {{"all_bytes", "INTEGER", "size and what of external is not in it"},
+     [](ObjectsTable& t, std::uint64_t row) { return query_number(t.in_.graph.all_bytes(row)); }},
 };
 
 template <class Number>
