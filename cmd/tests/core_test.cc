@@ -92,6 +92,14 @@ TEST_F(Core, TablesAreThoseOfTheProcess) {
   }
 }
 
+// What was in memory and what was swapped out a core does not tell.
+TEST_F(Core, HasNoResidentSize) {
+  const Outcome outcome = run_command({HEAPGLASS_PROGRAM, "leaks", core_});
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_EQ(outcome.out.rfind("memory  captured, its RSS is not known, ", 0), 0u)
+      << outcome.out.substr(0, 200);
+}
+
 TEST_F(Core, CompressedAnswersTheSame) {
   const Outcome plain = histogram({core_});
   ASSERT_EQ(run_command({"gzip", "-k", "-1", core_}).status, 0);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "lib/memory/memory_verdict.h"
 #include "lib/render/numbers.h"
 
 namespace heapglass {
@@ -32,6 +33,18 @@ std::uint64_t bytes_of_part(const MemoryBill& bill, const PartKind& part) {
   return bytes;
 }
 
+// A library's own pool where it is most of the native memory; empty: there is none such.
+std::string largest_native_of(const MemoryBill& bill) {
+  const MemoryRow* largest = nullptr;
+  for (const MemoryRow& row : bill.rows)
+    if (row.kind == MemoryKind::kNative && (!largest || row.bytes > largest->bytes)) largest = &row;
+  if (!largest || largest->bytes * 2 < bytes_of(bill, MemoryKind::kNative)) return {};
+  const std::size_t pool = largest->detail.find(kOwnPool);
+  if (pool == std::string::npos) return {};
+  return human_bytes(largest->bytes) + " of it mapped by " + largest->detail.substr(0, pool) +
+         " for a pool of its own";
+}
+
 std::int64_t difference(std::uint64_t now, std::uint64_t before) {
   return static_cast<std::int64_t>(now) - static_cast<std::int64_t>(before);
 }
@@ -49,6 +62,8 @@ MemoryLine::MemoryLine(const std::optional<MemoryBill>& now, const std::optional
                        const std::string& why_none, const std::string& target)
     : known_(now.has_value()), grows_(now && before), why_none_(why_none) {
   if (!known_) return;
+  is_rss_ = now->residency_known;
+  largest_native_ = largest_native_of(*now);
   rss_ = now->residency_known ? now->rss : now->sum;
   rss_before_ = !before ? 0 : before->residency_known ? before->rss : before->sum;
   for (const PartKind& kind : kParts)
@@ -78,7 +93,7 @@ void MemoryLine::find_elsewhere(const std::string& target) {
                  signed_bytes(most) + next;
   else if (largest->now > rss_ / kThird)
     elsewhere_ = "most of the memory is no Python object but " + std::string(largest->words) + ", " +
-                 human_bytes(largest->now) + next;
+                 human_bytes(largest->now) + (largest_native_.empty() ? "" : ", " + largest_native_) + next;
 }
 
 std::string MemoryLine::growth() const {
@@ -88,7 +103,8 @@ std::string MemoryLine::growth() const {
       order.emplace_back(grew, part.words);
   std::sort(order.begin(), order.end(),
             [](const auto& a, const auto& b) { return std::abs(a.first) > std::abs(b.first); });
-  std::string text = "; RSS " + signed_bytes(difference(rss_, rss_before_)) + " since the first look";
+  std::string text = (is_rss_ ? "; RSS " : "; the captured memory ") +
+                     signed_bytes(difference(rss_, rss_before_)) + " since the first look";
   constexpr std::size_t kMost = 3;
   for (std::size_t i = 0; i < std::min(kMost, order.size()); ++i)
     text += (i ? ", " : ": ") + std::string(order[i].second) + " " + signed_bytes(order[i].first);
@@ -103,7 +119,7 @@ void MemoryLine::add_to(Document& document) const {
     document.fields.push_back({for_programs, Cell()});
     return;
   }
-  std::string text = "RSS " + human_bytes(rss_);
+  std::string text = (is_rss_ ? "RSS " : "captured, its RSS is not known, ") + human_bytes(rss_);
   Record record{{{"rss", "", Kind::kBytes}, rss_}};
   bool first = true;
   for (const Part& part : parts_) {

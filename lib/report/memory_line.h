@@ -43,6 +43,8 @@ class MemoryLine {
   std::vector<Part> parts_;
   std::uint64_t rss_ = 0, rss_before_ = 0;
   bool known_ = false, grows_ = false;
+  bool is_rss_ = true;  // false of a core, of which nobody knows what of it was in memory
+  std::string largest_native_;
   std::string why_none_, elsewhere_;
 };
 
