@@ -135,6 +135,22 @@ TEST(MemoryPreloaded, IsTheAllocators) {
   if (met == 0) GTEST_SKIP() << "left out: apt-get install libjemalloc2 brings one";
 }
 
+// Python's own mimalloc, in pymalloc's place.
+TEST_P(MemoryOn, NamesMimalloc) {
+  const std::string& version = GetParam().version;
+  if (version.starts_with("3.7") || version.starts_with("3.8") || version.starts_with("3.9") ||
+      version.starts_with("3.10") || version.starts_with("3.11") || version.starts_with("3.12"))
+    GTEST_SKIP() << "before 3.13 there is none";
+  setenv("PYTHONMALLOC", "mimalloc", 1);
+  MemoryOf memory(GetParam().path, "objects");
+  MemoryOf fragmented(GetParam().path, "fragmented");  // of blocks of any size
+  unsetenv("PYTHONMALLOC");
+  EXPECT_TRUE(memory.says("\"detail\": \"mimalloc, used or free\""));
+  EXPECT_TRUE(memory.says("\"verdict\": \"live objects: "));
+  EXPECT_TRUE(fragmented.says("\"detail\": \"mimalloc, used or free\""));
+  EXPECT_TRUE(memory.says("\"category\": \"buffers of objects\", \"detail\": \"builtins.list\""));
+}
+
 INSTANTIATE_TEST_SUITE_P(Live, MemoryOn, testing::ValuesIn(interpreters_of_the_day("MemoryOn")),
                          InterpreterName());
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(MemoryOn);

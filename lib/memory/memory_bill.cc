@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <map>
-#include <set>
 
-#include "lib/memory/c_allocators.h"
 #include "lib/memory/mapped_pools.h"
+#include "lib/memory/mapping_kinds.h"
 #include "lib/memory/memory_verdict.h"
 #include "lib/python/sizes.h"
 
@@ -19,65 +18,17 @@ std::string arena_name(const MallocHeap& malloc, std::uint32_t arena) {
 }
 
 constexpr const char* kOfTracemalloc = "tracemalloc's own tables";
-constexpr const char* kMappedByCode = "mapped by C code, without a name";
+// From 3.13 on the interpreter has mimalloc in itself. Its segments begin at multiples of 32 MiB, and where
+// objects lie in one pymalloc has none of them (Objects/mimalloc/types.h, MI_SEGMENT_ALIGN).
+const std::string kMimalloc = "mimalloc";
+const std::string kMimallocRow = kMimalloc + ", used or free";
 
-// Whose a mapping is where nothing nearer is known.
-class MappingKinds {
- public:
-  explicit MappingKinds(const Capture& capture)
-      : mappings_(capture.mappings), allocator_(unread_allocator(mappings_)) {
-    if (capture.residency) disks_ = capture.residency->disks;
-    for (const Mapping& m : mappings_)
-      if (m.executable && m.has_file()) programs_.insert(m.path);
-  }
-  struct Kind {
-    MemoryKind kind;
-    std::string detail;
-    bool anonymous = false;  // an object may lie there
-    bool pool = false;       // whose it is, is to be found out
-  };
-  Kind of(std::size_t i) const {
-    const Mapping& m = mappings_[i];
-    if (m.shared || m.path.starts_with("/SYSV") || m.path.starts_with("/dev/shm/") ||
-        m.path.starts_with("/memfd:")) {
-      if (m.shared && is_on_disk(m)) return {MemoryKind::kFiles, m.path + (m.deleted ? " (deleted)" : "")};
-      return {.kind = MemoryKind::kShared, .detail = name_of_shared(m), .pool = true};
-    }
-    if (m.has_file() && !is_huge(m))
-      return {programs_.count(m.path) || m.path.find(".so") != std::string::npos ? MemoryKind::kCode
-                                                                                 : MemoryKind::kFiles,
-              m.path};
-    if (m.path == "[heap]" && allocator_.empty()) return {MemoryKind::kUnknown, "the heap of brk", true};
-    if (m.path.starts_with("[stack")) return {MemoryKind::kStacks, "main thread", false};
-    if (m.path.starts_with("[v")) return {MemoryKind::kCode, m.path};
-    // What a file's variables need beyond the file lies right behind it.
-    if (i > 0 && m.path.empty() && mappings_[i - 1].end == m.start && mappings_[i - 1].has_file() &&
-        mappings_[i - 1].writable && programs_.count(mappings_[i - 1].path))
-      return {MemoryKind::kCode, mappings_[i - 1].path};
-    if (!allocator_.empty()) return {MemoryKind::kNative, allocators_row(), true};
-    return {MemoryKind::kUnknown, m.path.empty() || is_huge(m) ? kMappedByCode : m.path, true, true};
-  }
-  const std::string& allocator() const { return allocator_; }
-  std::string allocators_row() const { return allocator_ + ", used or free, or mapped by C code"; }
-
- private:
-  // Of MAP_HUGETLB: the kernel gives it a file that has no name.
-  static bool is_huge(const Mapping& m) { return m.path.starts_with("/anon_hugepage"); }
-  // A file that is unlinked is still on its disk until nobody has it open or mapped any more.
-  bool is_on_disk(const Mapping& m) const {
-    if (!m.has_file() || m.path.starts_with("/dev/")) return false;
-    return !m.deleted || std::binary_search(disks_.begin(), disks_.end(), m.device);
-  }
-  static std::string name_of_shared(const Mapping& m) {
-    if (m.path.empty() || m.path == "/dev/zero" || is_huge(m)) return "anonymous, without a name";
-    return m.path;
-  }
-
-  const Mappings& mappings_;
-  const std::string allocator_;
-  std::set<std::string> programs_;
-  std::vector<std::uint64_t> disks_;
-};
+bool can_be_of_mimalloc(const Mapping& mapping, const MemoryBillInput& in) {
+  constexpr std::uint32_t kFirst = 0x030d0000;
+  constexpr std::uint64_t kSegment = std::uint64_t{32} << 20;
+  return in.objects.python().hexversion >= kFirst && in.pymalloc.arenas.empty() && mapping.path.empty() &&
+         mapping.writable && value(mapping.start) % kSegment == 0;
+}
 
 class MemoryAccounting {
  public:
@@ -115,6 +66,8 @@ class MemoryAccounting {
     name_pools();
     if (!kinds_.allocator().empty())
       take_buffers_by_size({MemoryKind::kNative, kinds_.allocators_row()});
+    else if (mimalloc_)
+      take_buffers_by_size({MemoryKind::kNative, kMimallocRow});
     else if (!is_malloc_known())
       take_buffers_by_size({MemoryKind::kUnknown, kMappedByCode});
     for (const auto& [key, bytes] : rows_)
@@ -129,7 +82,7 @@ class MemoryAccounting {
     add_pins(bill);
     bill.pymalloc = in_.pymalloc.figures;
     add_doubts(bill);
-    judge(bill, kinds_.allocator(), written_code_);
+    judge(bill, mimalloc_ ? kMimalloc : kinds_.allocator(), written_code_);
     return bill;
   }
 
@@ -282,12 +235,19 @@ class MemoryAccounting {
 
   void name_pools() {
     find_pool_libraries(in_.capture, parts_, pools_);
+    const auto of_mimalloc = [&](const PoolRegion& pool) {
+      return can_be_of_mimalloc(in_.capture.mappings[pool.mapping], in_);
+    };
+    mimalloc_ = std::any_of(pools_.begin(), pools_.end(),
+                            [&](const PoolRegion& pool) { return pool.has_objects && of_mimalloc(pool); });
     for (const PoolRegion& pool : pools_) {
       const MappingKinds::Kind kind = kinds_.of(pool.mapping);
       if (kind.kind == MemoryKind::kShared)
         add(kind.kind, kind.detail + who_maps(pool), pool.bytes);
       else if (!pool.library.empty())
         add(MemoryKind::kNative, pool.library + kOwnPool, pool.bytes);
+      else if (mimalloc_ && of_mimalloc(pool))
+        add(MemoryKind::kNative, kMimallocRow, pool.bytes);
       else
         add(kind.kind, kind.detail, pool.bytes);
     }
@@ -439,6 +399,10 @@ class MemoryAccounting {
       bill.doubts.push_back(kinds_.allocator() +
                             " is loaded: what it has handed out is known by the sizes of objects, and not "
                             "told from what it has free");
+    if (mimalloc_)
+      bill.doubts.push_back(
+          "this Python takes its memory from mimalloc (PYTHONMALLOC=mimalloc): what it has handed out is "
+          "known by the sizes of objects, and not told from what it has free");
     for (const MallocArena& a : in_.malloc.arenas)
       if (!a.sure)
         bill.doubts.push_back("malloc's arena at " + to_hex(a.address) +
@@ -446,7 +410,7 @@ class MemoryAccounting {
     if (in_.pymalloc.contradictions)
       bill.doubts.push_back(std::to_string(in_.pymalloc.contradictions) +
                             " of pymalloc's arenas and pools contradict themselves");
-    if (in_.pymalloc.how_found.empty())
+    if (in_.pymalloc.how_found.empty() && !mimalloc_)
       bill.doubts.push_back(
           "pymalloc's arenas were not found: this Python does without, or has none of the objects in them");
   }
@@ -470,6 +434,7 @@ class MemoryAccounting {
   std::size_t part_ = 0, stack_ = 0, mapping_ = 0, loose_ = 0, map_ = 0;
   std::size_t written_ = 0;  // of the runs of that name: the first that is not before what is looked at
   std::uint64_t written_code_ = 0;
+  bool mimalloc_ = false;  // the interpreter's own, in pymalloc's place
   std::vector<Mapped> maps_;
   std::vector<PoolRegion> pools_;         // in order of address
   std::array<std::size_t, 3> pool_at_{};  // where the last of them lies
