@@ -11,6 +11,8 @@
 namespace heapglass {
 namespace {
 
+constexpr std::string_view kCapsule = "builtins.PyCapsule";
+
 constexpr std::uint64_t kPageBytes = 4096;
 
 bool is_used(PartUse use) {
@@ -265,6 +267,7 @@ class BufferFinder {
       reach_.push_back(points ? static_cast<std::uint64_t>(std::max<std::int64_t>(type.info->basicsize, 0))
                               : 0);
       may_be_native_.push_back(points && may_have_native_memory(*type.info));
+      is_capsule_.push_back(points && type.info->name == kCapsule);
       is_connection_.push_back(points && type.info->name == "sqlite3.Connection");
       points_inside_.push_back(points && type.info->name.starts_with("sqlite3."));
     }
@@ -285,6 +288,10 @@ class BufferFinder {
       if (p.use() == PartUse::kObject && reach_[p.owner()] != 0 && !is_null(p.object()) &&
           !may_be_native_[p.owner()])
         claim(p);
+    // A capsule is how extensions hand tables to each other: that of pybind11 leads to all objects of all of
+    // its types. What is left when all others have theirs may be a capsule's own.
+    for (std::uint32_t i = 0; i < natives_.size(); ++i)
+      if (!is_capsule(i)) claim_after_referents(i);
     for (std::uint32_t i = 0; i < natives_.size(); ++i) claim_after_referents(i);
   }
 
@@ -326,7 +333,7 @@ class BufferFinder {
       std::uint32_t next = kNone;
       for (; bytes && top.at < words && next == kNone; ++top.at) {
         next = native_at(Address{word_at(bytes, top.at)});
-        if (next != kNone && natives_[next].met) next = kNone;
+        if (next != kNone && (natives_[next].met || is_capsule(next))) next = kNone;
       }
       if (next != kNone) {
         natives_[next].met = true;
@@ -338,6 +345,7 @@ class BufferFinder {
       open.pop_back();
     }
   }
+  bool is_capsule(std::uint32_t native) const { return is_capsule_[parts_[natives_[native].part].owner()]; }
   std::uint32_t native_at(Address a) const {
     const auto at = std::lower_bound(natives_.begin(), natives_.end(), a,
                                      [](const Native& n, Address x) { return n.object < x; });
@@ -407,6 +415,7 @@ class BufferFinder {
   std::vector<NativeMemory>* const native_;
   std::vector<std::uint64_t> reach_;  // by type: how much of an object may point to buffers
   std::vector<bool> may_be_native_;   // by type
+  std::vector<bool> is_capsule_;      // by type: PyCapsule
   std::vector<bool> is_connection_;   // by type: sqlite3.Connection
   std::vector<bool> points_inside_;   // by type: SQLite has the head of a page behind its data
   std::vector<Native> natives_;       // in order of address
@@ -426,6 +435,7 @@ bool may_have_native_memory(const TypeInfo& type) {
       "_zstd.",
       "compression.zstd",
       "builtins.ImagingCore",  // Pillow's, without a module
+      kCapsule,
       "pyexpat.",
       "sqlite3.",
       "ssl.",

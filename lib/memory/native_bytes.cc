@@ -6,6 +6,7 @@
 #include <string>
 #include <unordered_set>
 
+#include "lib/base/page.h"
 #include "lib/heap/node_chunks.h"
 #include "lib/python/sizes.h"
 #include "lib/python/words.h"
@@ -114,6 +115,7 @@ class Contradictions {
     told.counted += most;
     set_bytes(graph_.size, node, most);
   }
+  const MemoryPart* part_of(Address a) const { return reach_.part_of(a); }
   std::optional<Caveat> caveat() const {
     if (told_.empty()) return std::nullopt;
     constexpr std::size_t kMost = 8;
@@ -157,23 +159,67 @@ void add_told(HeapGraph& graph, const Objects& objects) {
   });
 }
 
+// Every process has a few capsules, with tables of functions: they alone are not worth a look at what the
+// allocators have. Many are, and one that leads to a block that malloc has mapped for itself.
+class CapsuleCount {
+ public:
+  explicit CapsuleCount(const Objects& objects) : objects_(objects) {}
+  void add(Address capsule) {
+    constexpr std::uint64_t kChunkHead = 16;
+    const Address to = objects_.pointer(capsule, objects_.layout().PyCapsule.pointer);
+    const Image::Segment* const segment = is_null(to) ? nullptr : objects_.image().find(to);
+    if (!segment || !segment->heap) return;
+    ++count_;
+    large_ |= value(to) % kPage == kChunkHead;
+  }
+  bool is_worth_it() const { return large_ || count_ > kFew; }
+
+ private:
+  static constexpr std::size_t kFew = 32;
+  const Objects& objects_;
+  std::size_t count_ = 0;
+  bool large_ = false;
+};
+
+// An object that was made larger than its type says, as cffi makes what ffi.new() owns: the rest of its
+// block, where no other object lies in it. A few bytes are how allocators round, or words of a debug build.
+std::uint64_t beyond_in_block(const HeapGraph& graph, std::uint32_t node, Address a, const TypeInfo& type,
+                              const MemoryPart* own) {
+  constexpr std::uint64_t kRounding = 64;
+  if (!own || own->use() != PartUse::kObject || own->object() != a) return 0;
+  if (node + 1 < graph.nodes() && graph.index->address(NodeId{node + 1}) < own->end()) return 0;
+  const std::uint64_t size = graph.size[node], behind = own->end() - a,
+                      known = size - std::min<std::uint64_t>(size, type.pre_header_size);
+  return behind > known + kRounding ? behind - known : 0;
+}
+
 }  // namespace
 
 std::optional<Caveat> add_native_bytes(HeapGraph& graph, const Objects& objects, const Capture& capture,
                                        const std::function<const Allocators&()>& allocators) {
   if (graph.beyond.size() == 0) graph.beyond.resize(graph.nodes());
-  std::vector<char> native, says, tells;  // by type
+  std::vector<char> native, capsule, says, tells;  // by type
   for (const GraphType& type : graph.types) {
     native.push_back(may_have_native_memory(*type.info) ? 1 : 0);
+    capsule.push_back(type.name == "builtins.PyCapsule" ? 1 : 0);
     says.push_back(says_its_size(*type.info) ? 1 : 0);
     tells.push_back(may_have_buffers_beyond_size(*type.info) ? 1 : 0);
   }
-  bool any_native = false, any_tells = false;
+  bool any_native = false, any_capsule = false, any_tells = false;
   for (const std::uint32_t type : graph.type) {
-    any_native |= native[type] || says[type];
+    any_native |= (native[type] && !capsule[type]) || says[type];
+    any_capsule |= capsule[type] != 0;
     any_tells |= tells[type] != 0;
   }
   if (any_tells) add_told(graph, objects);
+  if (!any_native && any_capsule) {
+    CapsuleCount capsules(objects);
+    std::uint32_t at = 0;
+    graph.index->each_in_blocks(0, graph.index->blocks(), [&](Address a) {
+      if (capsule[graph.type[at++]]) capsules.add(a);
+    });
+    any_native = capsules.is_worth_it();
+  }
   if (!any_native) return std::nullopt;
 
   const Allocators& found = allocators();
@@ -181,8 +227,14 @@ std::optional<Caveat> add_native_bytes(HeapGraph& graph, const Objects& objects,
   const MemoryParts parts = partition_memory(graph, objects, found.pymalloc, found.malloc, false, &claims);
   Contradictions contradictions(graph, parts, objects.image(), capture);
   std::uint32_t node = 0;
+  std::vector<std::pair<std::uint32_t, std::uint64_t>> in_blocks;
   graph.index->each_in_blocks(0, graph.index->blocks(), [&](Address a) {
     const std::uint32_t n = node++;
+    const std::uint32_t type = graph.type[n];
+    if (native[type] && !says[type])
+      if (const std::uint64_t more =
+              beyond_in_block(graph, n, a, *graph.types[type].info, contradictions.part_of(a)))
+        in_blocks.emplace_back(n, more);
     if (says[graph.type[n]]) contradictions.check(n, a, *graph.types[graph.type[n]].info);
   });
   for (const NativeMemory& claim : claims) {
@@ -197,6 +249,7 @@ std::optional<Caveat> add_native_bytes(HeapGraph& graph, const Objects& objects,
     if (claim.bytes <= told + (told ? claim.blocks * kRounding : 0)) continue;
     set_bytes(graph.beyond, n, graph.beyond[n] + claim.bytes - told);
   }
+  for (const auto& [n, more] : in_blocks) set_bytes(graph.beyond, n, graph.beyond[n] + more);
   return contradictions.caveat();
 }
 

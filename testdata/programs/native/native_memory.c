@@ -30,6 +30,42 @@ static PyTypeObject holder_type = {PyVarObject_HEAD_INIT(NULL, 0).tp_name = "nat
                                    .tp_flags = Py_TPFLAGS_DEFAULT,
                                    .tp_dealloc = holder_dealloc};
 
+/* What every holder that was ever made has, as pybind11 keeps a table of all its objects. */
+static void** everything;
+static size_t known;
+
+static void remember(void* each) {
+  everything[known++ % 1000] = each;
+}
+
+static void free_payload(PyObject* capsule) {
+  free(PyCapsule_GetPointer(capsule, NULL));
+}
+static PyObject* make_capsule(PyObject* module, PyObject* arguments) {
+  Py_ssize_t bytes;
+  if (!PyArg_ParseTuple(arguments, "n", &bytes)) return NULL;
+  return PyCapsule_New(calloc(1, (size_t)bytes), NULL, free_payload);
+}
+static PyObject* make_table(PyObject* module, PyObject* nothing) {
+  everything = calloc(1000, sizeof *everything);
+  return PyCapsule_New(everything, NULL, NULL);
+}
+
+/* Larger than its type says, as what cffi's ffi.new() makes. */
+static PyTypeObject longer_type = {PyVarObject_HEAD_INIT(NULL, 0).tp_name = "native_memory.Longer",
+                                   .tp_basicsize = sizeof(PyObject) + 8,
+                                   .tp_flags = Py_TPFLAGS_DEFAULT,
+                                   .tp_dealloc = (destructor)PyObject_Free};
+
+static PyObject* make_longer(PyObject* module, PyObject* arguments) {
+  Py_ssize_t bytes;
+  if (!PyArg_ParseTuple(arguments, "n", &bytes)) return NULL;
+  PyObject* made = PyObject_Malloc(sizeof(PyObject) + 8 + (size_t)bytes);
+  if (!made) return NULL;
+  memset((char*)made, 1, sizeof(PyObject) + 8 + (size_t)bytes);
+  return PyObject_Init(made, &longer_type);
+}
+
 static PyObject* make_holder(PyObject* module, PyObject* arguments) {
   Py_ssize_t nodes, block;
   PyObject* label;
@@ -44,6 +80,8 @@ static PyObject* make_holder(PyObject* module, PyObject* arguments) {
   }
   made->block = malloc((size_t)block);
   memset(made->block, 1, (size_t)block);
+  remember(made->block);
+  remember(made->nodes);
   Py_INCREF(label);
   made->label = label;
   return (PyObject*)made;
@@ -83,11 +121,14 @@ static PyObject* make_boaster(PyObject* module, PyObject* nothing) {
 }
 
 static PyMethodDef functions[] = {{"holder", make_holder, METH_VARARGS, "holder(nodes, bytes of a block, label)"},
+                                  {"capsule", make_capsule, METH_VARARGS, "capsule(bytes)"},
+                                  {"longer", make_longer, METH_VARARGS, "longer(bytes)"},
+                                  {"table", make_table, METH_NOARGS, ""},
                                   {"boaster", make_boaster, METH_NOARGS, ""},
                                   {NULL, NULL, 0, NULL}};
 static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "native_memory", NULL, -1, functions};
 
 PyMODINIT_FUNC PyInit_native_memory(void) {
-  if (PyType_Ready(&holder_type) || PyType_Ready(&boaster_type)) return NULL;
+  if (PyType_Ready(&holder_type) || PyType_Ready(&boaster_type) || PyType_Ready(&longer_type)) return NULL;
   return PyModule_Create(&definition);
 }
