@@ -54,11 +54,25 @@ std::vector<ByOwner> by_owner(const LeakSearch& search, const std::vector<NodeId
   return out;
 }
 
+// Is the nearest instance on the way there of an installed package's class? What that keeps in its attributes
+// is as the package makes it, whoever has the instance.
+bool is_in_library_instance(const LeakSearch& search, const std::vector<NodeId>& path) {
+  for (std::size_t i = path.size(); i-- > 1;) {
+    const TypeInfo& type = search.type_of(path[i - 1]);
+    if (search.is_structure(path[i - 1])) return false;
+    if (!(type.flags & kTpHeapType)) continue;
+    if (const Origin origin = search.origin_of_class(type.address); origin != Origin::kStandard)
+      return origin == Origin::kInstalled;
+  }
+  return false;
+}
+
 // What a library has of its own is as it is, unless it is much of the heap.
 bool is_of_library(const LeakSearch& search, const ByOwner& row) {
   constexpr std::uint64_t kTenth = 10;
-  return row.owner != kNoNode && row.wasted.bytes < search.heap_bytes() / kTenth &&
-         search.origin_of(search.path_to(row.owner)) != Origin::kApplication;
+  if (row.owner == kNoNode || row.wasted.bytes >= search.heap_bytes() / kTenth) return false;
+  const std::vector<NodeId> path = search.path_to(row.owner);
+  return search.origin_of(path) != Origin::kApplication || is_in_library_instance(search, path);
 }
 
 constexpr std::uint64_t kLongestComparedText = 1 << 20;
