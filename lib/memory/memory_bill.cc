@@ -24,9 +24,8 @@ const std::string kMimalloc = "mimalloc";
 const std::string kMimallocRow = kMimalloc + ", used or free";
 
 bool can_be_of_mimalloc(const Mapping& mapping, const MemoryBillInput& in) {
-  constexpr std::uint32_t kFirst = 0x030d0000;
   constexpr std::uint64_t kSegment = std::uint64_t{32} << 20;
-  return in.objects.python().hexversion >= kFirst && in.pymalloc.arenas.empty() && mapping.path.empty() &&
+  return in.objects.python().rules.has_mimalloc && in.pymalloc.arenas.empty() && mapping.path.empty() &&
          mapping.writable && value(mapping.start) % kSegment == 0;
 }
 

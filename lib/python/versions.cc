@@ -54,6 +54,7 @@ constexpr VersionTraits k3_13 = but(k3_12, [](VersionTraits& r) {
   r.metaclass_counts_gc_head = true;
   r.weakref_repr_has_whole_name = true;
   r.obmalloc_by_pointer = true;
+  r.has_mimalloc = true;
   r.gen_yield_from_state = -1;
 });
 constexpr VersionTraits k3_14 = but(k3_13, [](VersionTraits& r) {

@@ -68,6 +68,7 @@ struct VersionTraits {
   bool structseq_by_basicsize = false;    // 3.13+: hidden fields of a struct sequence counted from basicsize
   bool int_size_ignores_basicsize = false;  // to 3.11
   bool obmalloc_by_pointer = false;         // 3.13+: an interpreter points to its allocator's state
+  bool has_mimalloc = false;                // 3.13+: PYTHONMALLOC=mimalloc, of its own
   bool tracemalloc_names_are_c = false;     // 3.15: file names of traces are char *, not str
   bool large_pools = false;                 // 3.10+: pools of 16 KiB in arenas of 1 MiB, not 4 in 256
   bool int_zero_has_digit = false;          // sizeof of 0 counts a digit (3.11.? on)
