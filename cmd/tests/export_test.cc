@@ -172,7 +172,7 @@ TEST_F(Export, AFleetsFileHasTheSumsOfTheHeap) {
   const std::string leaks_file = folder_.file("leaks.json");
   std::ofstream(leaks_file) << leaks.out;
   const Outcome own = run_command(
-      {HEAPGLASS_PROGRAM, "query", file_, "SELECT count(*), sum(size) FROM objects", "--format", "csv"});
+      {HEAPGLASS_PROGRAM, "query", file_, "SELECT count(*), sum(all_bytes) FROM objects", "--format", "csv"});
   const Outcome told =
       run_command({"env", std::string("PYTHONPATH=") + HEAPGLASS_READERS, "python3", "-B",
                    HEAPGLASS_SOURCE_DIR "/testdata/compare_fleet.py", files[0].string(), leaks_file});
