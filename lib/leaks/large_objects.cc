@@ -78,6 +78,7 @@ class LargeObjects {
     if (const NodeId above = dominators_.dominator(start);
         above != kNoNode && search_.graph().size[index(above)] != search_.graph().size.own(index(above)))
       start = above;
+    if (const NodeId stream = stream_of_parts(search_, start); stream != kNoNode) start = stream;
     const TypeInfo* const type = &search_.type_of(start);
     if (search_.is_structure(start)) return start;
     NodeId at = start, first = start;

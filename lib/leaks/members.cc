@@ -46,6 +46,13 @@ bool is_growing_container(const TypeInfo& type) {
          (type.body == TraverseRule::kSet && type.name.find("frozenset") == std::string::npos);
 }
 
+NodeId stream_of_parts(const LeakSearch& search, NodeId list) {
+  const NodeId above = search.dominators().dominator(list);
+  const bool is_part = above != kNoNode && search.type_of(list).flags & kTpListSubclass &&
+                       search.type_of(above).name == "_io.StringIO";
+  return is_part ? above : kNoNode;
+}
+
 std::string container_name(const LeakSearch& search, NodeId container) {
   const NodeId wrapper = wrapper_of(search.labels(), container).node;
   return search.type_name(wrapper == kNoNode ? container : wrapper);

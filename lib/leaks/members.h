@@ -11,6 +11,9 @@ namespace heapglass {
 // dict, list, set, deque and what is derived from them; not tuple and frozenset, which nobody adds to.
 bool is_growing_container(const TypeInfo& type);
 
+// The io.StringIO whose text is kept in this list of parts until it is asked for; kNoNode: it is none.
+NodeId stream_of_parts(const LeakSearch& search, NodeId list);
+
 // The type that code knows it by: of the dict inside a WeakKeyDictionary that of the WeakKeyDictionary.
 std::string container_name(const LeakSearch& search, NodeId container);
 

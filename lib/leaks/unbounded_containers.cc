@@ -205,6 +205,7 @@ class ContainerSearch {
     // What an object is made of are a few attributes; with ever new names they are a collection.
     if (search_.labels().is_namespace(n) && members.size() < kManyAttributes) return;
     if (is_interned_table(search_.objects(), search_.address(n))) return;
+    if (stream_of_parts(search_, n) != kNoNode) return;  // a stream that grows is a large object
     const LeakSearch::Kept kept = kept_by_contents(search_, n, members);
     // The one that has most of it is looked at for itself, or has grown where it stands.
     const NodeId one = mostly_one(search_, members, kept.bytes);

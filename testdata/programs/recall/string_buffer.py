@@ -1,4 +1,5 @@
 # cause: leaks large-object __main__\.Console\.output(\..*)?
+# quick
 """All that was ever printed, in one io.StringIO."""
 import io
 
