@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
-#include <tuple>
+#include <iterator>
 
 #include "lib/compare/heap_summary.h"
 #include "lib/leaks/find_suspects.h"
@@ -17,7 +17,7 @@ constexpr std::size_t kMostTypes = 300, kMostOwners = 300, kMostSuspects = 50;
 
 std::int64_t number(std::uint64_t n) { return static_cast<std::int64_t>(n); }
 
-// One place for each column: what it is called and where its value comes from.
+// The numbers of kColumns, by which value() knows them; those of kFleetLabels follow.
 enum Column {
   kSchemaVersion,
   kTool,
@@ -63,6 +63,8 @@ constexpr QueryColumn kColumns[] = {
     {"retained", "INTEGER", "what would be freed if all went, bytes"},
     {"certainty", "REAL", "of a suspect: how often such a thing is a leak, 0 to 1"},
 };
+
+static_assert(std::size(kColumns) == kFirstLabel);
 
 // The largest of each, the others as one row.
 template <class T, class Bytes, class Objects>

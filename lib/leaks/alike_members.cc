@@ -13,9 +13,7 @@ namespace {
 
 constexpr std::size_t kSeveral = 3;
 
-bool is_most(std::uint64_t part, std::uint64_t whole) { return part > whole / 10 * 7; }
-
-// Where in its path the last collection before the candidate itself stands; npos: there is none.
+// Where in its path the last collection before the candidate itself stands; kNowhere: there is none.
 constexpr std::size_t kNowhere = ~std::size_t{0};
 std::size_t collection_in(const LeakSearch& search, const std::vector<NodeId>& path) {
   for (std::size_t i = path.size(); i-- > 1;)
@@ -99,8 +97,8 @@ class Joiner {
     return members.size();
   }
 
-  // "; 8 of them keep as much, each a bytearray in .weights: ['m0'] 5,000,057 bytes, ['m1'] 5,000,057 bytes,
-  // ..."
+  // "; 8 of them keep most of it, in their weights: ['m0'] 5,000,057 bytes, ['m1'] 5,000,057 bytes, ...; the
+  // first: ..."
   std::string members_in_words(const Place& place, const std::vector<std::size_t>& candidates) const {
     constexpr std::size_t kMostNamed = 3;
     const FoundSuspect& first = found_[candidates[0]];

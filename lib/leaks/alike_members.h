@@ -15,6 +15,9 @@ struct FoundSuspect {
   bool known = false;  // it has the cure of a place that is known by name
 };
 
+// One part has so much of the whole that the whole is told with it.
+inline bool is_most(std::uint64_t part, std::uint64_t whole) { return part > whole / 10 * 7; }
+
 // Of candidates of one pattern: those that stand at the same place in several members of one collection
 // become one, about the collection. Where one member has most of what all of them keep it stays a suspect for
 // itself, and neither its small siblings nor the collection are any.

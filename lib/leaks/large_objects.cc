@@ -31,7 +31,7 @@ class LargeObjects {
     for (const Suspect& s : found) {
       NodeId above = s.node == kNoNode ? kNoNode : dominators_.dominator(s.node);
       for (int i = 0;
-           i < kFarthest && above != kNoNode && s.bytes > dominators_.retained_bytes(above) / 10 * 7;
+           i < kFarthest && above != kNoNode && is_most(s.bytes, dominators_.retained_bytes(above));
            ++i, above = dominators_.dominator(above))
         explained_.insert(index(above));
     }

@@ -32,7 +32,7 @@ NodeId mostly_one(const LeakSearch& search, const std::vector<NodeId>& members, 
       largest = n;
       most = bytes;
     }
-  return most > kept / 10 * 7 ? largest : kNoNode;
+  return is_most(most, kept) ? largest : kNoNode;
 }
 
 // What the language, a compiler of extensions or an Enum class makes with a module or class, once.
@@ -156,7 +156,7 @@ void leave_out_repetitions(const LeakSearch& search, std::vector<FoundSuspect>& 
   std::vector<bool> repeats(found.size());
   const auto bytes = [&](std::size_t i) { return found[i].suspect.bytes; };
   for (const auto& [outer, inner] : pairs)
-    if (bytes(inner) > bytes(outer) / 10 * 7) repeats[outer] = true;
+    if (is_most(bytes(inner), bytes(outer))) repeats[outer] = true;
   for (const auto& [outer, inner] : pairs)
     if (!repeats[outer] && search.collection_on(found[inner].path) == kNoNode) repeats[inner] = true;
   // What a well-known cache has in it is told with the cache.

@@ -15,16 +15,17 @@ from typing import Any, Dict, List, Optional, Sequence
 from .errors import HeapglassError
 
 SCHEMA = 1
-# A process has to have as many captures before something can be said of its growth: with fewer no order of values is rare.
+# Captures that a process has to have before something can be said of its growth: with fewer no order of values is rare.
 LEAST_CAPTURES = 6
-# Of what is said to grow, the part that does not.
+# The part that does not grow of all that is said to grow.
 FALSE_DISCOVERY_RATE = 0.05
 # How well a line fits, and what each quarter of a process' life, and the last, has at least of its growth from the first to the
 # last: a third each in a leak, and less and less in what fills up.
 LEAST_FIT, LEAST_PART, LEAST_LAST_PART = 0.9, 0.1, 0.25
 
-# The largest that an owner was of each process, and whether it ever changed. Owners below a thousandth of the memory are noise.
-# One row a capture and owner; `age` in hours from the first capture of the process.
+# One row for each capture and owner, of processes with enough captures and of owners whose size changes by more than a thousandth
+# of the heap: what changes less is no leak that anybody looks for, and there are most of them. `age` is in hours from the first
+# capture of the process.
 POINTS = """
 WITH captures AS (
     SELECT service, host, pid, version, time, bytes AS heap
