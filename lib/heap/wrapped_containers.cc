@@ -60,7 +60,9 @@ Wrapper wrapper_of(Labels& labels, NodeId container) {
       continue;
     }
     if (!labels.is_namespace(holder) || !calls_it_data(labels, holder, container)) continue;
-    for (const NodeId owner : labels.referrers().of(holder))
+    const auto owners = labels.referrers().of(holder);
+    if (owners.size() > kMostReferrers) continue;  // the globals of a module, which each of its functions has
+    for (const NodeId owner : owners)
       if (const WrapperKind kind = kind_of(labels, owner); kind != WrapperKind::kNone) return {owner, kind};
   }
   return {};
