@@ -106,10 +106,10 @@ void TraverseAttempt::watch() {
   if (log_.index() != index_ || log_.in_object() != in_object_) {
     start_watch(now);
   } else if (state_ == State::kAlarmed) {
-    if (now - since_ <= batch_.time.after_alarm()) return;
-    batch_.time.spend_on_endless(now - since_);
+    if (!is_over(batch_.time.after_alarm(), now)) return;
+    batch_.time.spend_on_endless(watched_.spent(now));
     state_ = State::kOvertime;  // the code has blocked even the alarm
-  } else if (state_ == State::kTooMany || is_endless(now)) {
+  } else if (state_ == State::kTooMany || is_over(batch_.time.patience(), now)) {
     interrupt(now);
   }
 }
@@ -117,25 +117,23 @@ void TraverseAttempt::watch() {
 void TraverseAttempt::start_watch(TraverseTime::Clock::time_point now) {
   index_ = log_.index();
   in_object_ = log_.in_object();
-  since_ = now;
-  since_cpu_ = child_.processor_time();
+  watched_.start(now, child_.processor_time());
   state_ = State::kWorking;
 }
 
-// By the child's processor time: on a busy machine it may not have run at all.
-bool TraverseAttempt::is_endless(TraverseTime::Clock::time_point now) const {
-  const auto most = batch_.time.patience();
-  return now - since_ > most && (child_.processor_time() - since_cpu_ > most || now - since_ > 4 * most);
+// The clock is asked first: the child's processor time costs a system call.
+bool TraverseAttempt::is_over(TraverseTime::Clock::duration limit, TraverseTime::Clock::time_point now) {
+  return watched_.since(now) > limit && watched_.is_over(limit, now, child_.processor_time());
 }
 
 void TraverseAttempt::interrupt(TraverseTime::Clock::time_point now) {
-  batch_.time.spend_on_endless(now - since_);
+  batch_.time.spend_on_endless(watched_.spent(now));
   batch_.distrusted.add_type_of(batch_.objects[index_]);
   // Objects of that type may have been handed out already.
   for (std::uint64_t i = index_ + 1; i < batch_.control.available; ++i) write_to_window(i);
   child_.alarm();
   state_ = State::kAlarmed;
-  since_ = now;
+  watched_.start(now, child_.processor_time());
 }
 
 void TraverseAttempt::yield_or_sleep(bool news) {

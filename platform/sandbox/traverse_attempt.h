@@ -8,6 +8,7 @@
 #include <unordered_set>
 
 #include "lib/target/capture.h"
+#include "platform/sandbox/child_watch.h"
 #include "platform/sandbox/traverse_log.h"
 #include "platform/sandbox/traverse_sandbox.h"
 #include "platform/sandbox/traverse_sandbox_child.h"
@@ -106,7 +107,7 @@ class TraverseAttempt {
   void watch();
   void start_watch(TraverseTime::Clock::time_point now);
   void interrupt(TraverseTime::Clock::time_point now);
-  bool is_endless(TraverseTime::Clock::time_point now) const;
+  bool is_over(TraverseTime::Clock::duration limit, TraverseTime::Clock::time_point now);
   void yield_or_sleep(bool news);
   Verdict verdict();
 
@@ -118,11 +119,10 @@ class TraverseAttempt {
   State state_ = State::kWorking;
   std::uint64_t taken_ = 0;  // words of the log
   unsigned idle_ = 0;        // steps without news
-  // The object that is watched, and since when.
+  // The object that is watched.
   std::uint64_t index_;
   bool in_object_ = false;
-  TraverseTime::Clock::time_point since_{};
-  std::chrono::nanoseconds since_cpu_{};
+  ChildWatch watched_;
 };
 
 }  // namespace heapglass
