@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "lib/base/address.h"
@@ -14,6 +15,12 @@ struct Symbol {
   std::uint64_t size = 0;  // bytes; 0 where the table does not say
 };
 
+// An address in a function.
+struct CodePlace {
+  std::string function;
+  std::uint64_t offset = 0;  // from its start
+};
+
 struct SymbolSource {
   virtual ~SymbolSource() = default;
   // .dynsym first, then .symtab, then the .symtab of the separate debug file. A name that link-time
@@ -21,6 +28,9 @@ struct SymbolSource {
   virtual std::optional<Symbol> find(std::string_view name) const = 0;
   // .dynsym alone: cheap, and enough for what every build exports.
   virtual std::optional<Symbol> find_exported(std::string_view name) const { return find(name); }
+  // The symbol that holds an address, in the order of find(). Of several the one that the fewest underscores
+  // precede, then the first by name. nullopt: none that has a size does.
+  virtual std::optional<CodePlace> place_of(Address) const { return std::nullopt; }
 };
 
 }  // namespace heapglass

@@ -9,6 +9,7 @@
 #include "platform/binaries/dwarf_structs.h"
 #include "platform/binaries/elf_file.h"
 #include "platform/binaries/elf_symbols.h"
+#include "platform/binaries/unwind_table.h"
 
 namespace heapglass {
 
@@ -17,6 +18,7 @@ struct ElfExercise {
   std::size_t symbols = 0;
   std::size_t structs = 0;
   std::size_t fields = 0;
+  std::size_t callers = 0;
 };
 
 inline ElfExercise exercise_elf(std::span<const std::byte> bytes) {
@@ -59,6 +61,27 @@ inline ElfExercise exercise_elf(std::span<const std::byte> bytes) {
     for (const auto& [name, layout] : structs->structs()) out.fields += layout.fields.size();
   }
   if (const auto structs = DwarfStructs::read(*file, file.get(), wanted, why)) (void)structs->description();
+
+  // Memory of which every word is near the one before it.
+  struct Words : MemoryReader {
+    bool read(Address from, std::span<std::byte> to) const override {
+      for (std::size_t i = 0; i < to.size(); ++i)
+        to[i] = static_cast<std::byte>((value(from) + i) >> (i % 8));
+      return true;
+    }
+  };
+  const UnwindTable table(file, 0);
+  std::vector<std::uint64_t> places{0, ~std::uint64_t{0}};
+  for (const ElfSegment& segment : file->segments())
+    if (segment.executable && places.size() < 64)
+      for (std::uint64_t i = 0; i < 16; ++i) places.push_back(segment.address + segment.memory_size / 16 * i);
+  for (const std::uint64_t place : places) {
+    FrameRegisters frame;
+    for (unsigned i = 0; i < FrameRegisters::kCount; ++i) frame.set(i, place + i);
+    frame.set(FrameRegisters::kRip, place);
+    out.callers += table.caller_of(frame, place % 2 == 0, Words{}).has_value();
+    (void)symbols.place_of(Address{place});
+  }
   return out;
 }
 

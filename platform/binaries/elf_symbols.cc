@@ -1,5 +1,8 @@
 #include "platform/binaries/elf_symbols.h"
 
+#include <algorithm>
+#include <tuple>
+
 namespace heapglass {
 
 std::string_view without_lto_suffix(std::string_view name) {
@@ -64,6 +67,46 @@ const ElfSymbols::Table* ElfSymbols::table(std::size_t step) const {
 std::optional<Symbol> ElfSymbols::find(std::string_view name) const { return find_in(name, kSteps); }
 
 std::optional<Symbol> ElfSymbols::find_exported(std::string_view name) const { return find_in(name, 1); }
+
+const std::vector<ElfSymbols::Place>& ElfSymbols::places(std::size_t step) const {
+  if (places_[step]) return *places_[step];
+  std::vector<Place>& out = places_[step].emplace();
+  (void)table(step);  // finds the debug file
+  const ElfFile* const file = step < 2 ? file_.get() : debug_file_.get();
+  if (!file) return out;
+  file->symbols(step == 0 ? ElfFile::Table::kDynamic : ElfFile::Table::kFull, [&](const ElfSymbol& symbol) {
+    if (symbol.size != 0 && symbol.size <= ~symbol.address)
+      out.push_back({symbol.address, symbol.size, symbol.name});
+  });
+  // The best name of a place comes first.
+  const auto underscores = [](std::string_view name) {
+    return std::min(name.find_first_not_of('_'), name.size());
+  };
+  std::sort(out.begin(), out.end(), [&](const Place& a, const Place& b) {
+    return std::tuple(a.start, underscores(a.name), a.name) <
+           std::tuple(b.start, underscores(b.name), b.name);
+  });
+  return out;
+}
+
+std::optional<CodePlace> ElfSymbols::place_of(Address address) const {
+  const std::scoped_lock lock(mutex_);
+  const std::uint64_t linked = value(address) - load_bias_;
+  for (std::size_t step = 0; step < kSteps; ++step) {
+    const std::vector<Place>& in = places(step);
+    const auto after = std::upper_bound(in.begin(), in.end(), linked,
+                                        [](std::uint64_t a, const Place& p) { return a < p.start; });
+    if (after == in.begin()) continue;
+    const std::uint64_t start = std::prev(after)->start;
+    const auto first = std::lower_bound(in.begin(), after, start,
+                                        [](const Place& p, std::uint64_t a) { return p.start < a; });
+    // Those that begin there; one that begins before it and reaches over it is none of a compiler's.
+    for (auto each = first; each != after; ++each)
+      if (linked - each->start < each->size)
+        return CodePlace{std::string(without_lto_suffix(each->name)), linked - each->start};
+  }
+  return std::nullopt;
+}
 
 std::optional<Symbol> ElfSymbols::find_in(std::string_view name, std::size_t steps) const {
   const std::scoped_lock lock(mutex_);

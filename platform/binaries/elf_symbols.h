@@ -1,6 +1,7 @@
 // SymbolSource of one ELF file as loaded in the target.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -26,6 +27,7 @@ class ElfSymbols : public SymbolSource {
   // places, the name is ambiguous and is not found.
   std::optional<Symbol> find(std::string_view name) const override;
   std::optional<Symbol> find_exported(std::string_view name) const override;
+  std::optional<CodePlace> place_of(Address address) const override;
 
  private:
   struct Entry {
@@ -39,10 +41,16 @@ class ElfSymbols : public SymbolSource {
     Names full;
     Names plain;  // without the suffix of link-time optimisation
   };
+  // A symbol with a size, by its address; a name of several has each.
+  struct Place {
+    std::uint64_t start = 0, size = 0;
+    std::string_view name;
+  };
 
   static Table load(const ElfFile& file, ElfFile::Table which);
   static void add(Names& names, std::string_view name, const Entry& entry);
   const Table* table(std::size_t step) const;
+  const std::vector<Place>& places(std::size_t step) const;
   std::optional<Symbol> find_in(std::string_view name, std::size_t steps) const;
 
   std::shared_ptr<const ElfFile> file_;
@@ -53,6 +61,7 @@ class ElfSymbols : public SymbolSource {
   mutable std::mutex mutex_;
   mutable std::shared_ptr<const ElfFile> debug_file_;
   mutable std::vector<Table> tables_;
+  mutable std::array<std::optional<std::vector<Place>>, kSteps> places_;  // in order of address
 };
 
 // "arenas" of "arenas.lto_priv.0"; the name itself where it has no such suffix.

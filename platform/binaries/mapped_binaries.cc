@@ -11,6 +11,7 @@
 #include "platform/binaries/elf_file.h"
 #include "platform/binaries/elf_symbols.h"
 #include "platform/binaries/loaded_elf.h"
+#include "platform/binaries/unwind_table.h"
 
 namespace heapglass {
 namespace {
@@ -23,7 +24,8 @@ class MappedBinary final : public Binary {
         root_(std::move(root_prefix)),
         file_(std::move(file)),
         bias_(bias),
-        symbols_(file_, bias, [this] { return debug_file(); }) {}
+        symbols_(file_, bias, [this] { return debug_file(); }),
+        unwind_(file_, bias) {}
 
   const std::string& path() const override { return path_; }
   std::string build_id() const override { return file_->build_id(); }
@@ -36,6 +38,11 @@ class MappedBinary final : public Binary {
   bool may_have_structs() const override {
     const ElfSection* info = file_->section(".debug_info");
     return (info && info->has_bytes) || debug_file() != nullptr;
+  }
+  bool has_code_at(Address instruction) const override { return unwind_.has_code_at(instruction); }
+  std::optional<CallerFrame> caller_of(const FrameRegisters& frame, bool at_return,
+                                       const MemoryReader& memory) const override {
+    return unwind_.caller_of(frame, at_return, memory);
   }
   std::shared_ptr<const StructSource> structs(const std::vector<std::string>& names) const override {
     if (!looked_for_structs_) {
@@ -66,6 +73,7 @@ class MappedBinary final : public Binary {
   mutable std::shared_ptr<const ElfFile> debug_;
   mutable std::shared_ptr<const StructSource> structs_;
   ElfSymbols symbols_;
+  UnwindTable unwind_;
 };
 
 // Every file that is looked into keeps a descriptor, and so does every view of one.
