@@ -15,6 +15,8 @@ int run_stacks(const std::vector<std::string>& arguments) {
   line.takes_processes();
   StackOptions stack_options{.most_frames = 100, .repr = 120};
   line.flag("locals", &stack_options.locals, "print the local variables of each frame and their values");
+  line.flag("native", &stack_options.native,
+            "print the functions of machine code that each thread is in too, by unwind tables and symbols");
   bool unfold = false;
   line.flag("unfold", &unfold,
             "print each of several threads, tasks or greenlets that stand alike by itself");
@@ -24,7 +26,12 @@ int run_stacks(const std::vector<std::string>& arguments) {
   if (!line.parse(arguments)) return kExitDone;
   stack_options.fold = !unfold && line.common().format.empty();
   const auto heap = open_heap(
-      line.common(), {.graph = false, .rehearse = [&](const Heap& h) { stacks_document(h, stack_options); }});
+      line.common(), {.graph = false, .binaries = stack_options.native, .rehearse = [&](const Heap& h) {
+                        stacks_document(h, stack_options);
+                      }});
+  if (stack_options.native && heap->snapshot())
+    throw Error(ErrorKind::kUsage, "a snapshot has nothing of the machine code that its threads were in",
+                "take --native of the process, or of a core");
   write_answer(*heap, stacks_document(*heap, stack_options), line.common());
   return kExitDone;
 }

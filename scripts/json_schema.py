@@ -159,7 +159,7 @@ RUNS = [
         ["report", "PID"], ["report", "FIRST", "SECOND", "PID"], ["leaks", "FIRST", "SECOND"],
         ["watch", "PID", "--interval", "200ms", "--duration", "500ms"], ["watch", "PID", "--interval", "200ms", "--duration", "500ms", "--lines"]]
         + [["show", "PID", "--id", ID_OF + name] for name in ("str", "dict", "module", "type", "function", "deque", "Decimal", "tuple", "list", "method", "cell", "code", "frozenset", "bytes")]),
-    ("stacks.py", ["--deadlock"], [["stacks", "PID"], ["stacks", "PID", "--locals", "--unfold"], ["stacks", "FIRST"], ["leaks", "PID"], ["overview", "PID"], ["report", "PID"], ["info", "PID"], ["memory", "PID"]]),
+    ("stacks.py", ["--deadlock"], [["stacks", "PID"], ["stacks", "PID", "--locals", "--unfold"], ["stacks", "PID", "--native"], ["stacks", "FIRST"], ["leaks", "PID"], ["overview", "PID"], ["report", "PID"], ["info", "PID"], ["memory", "PID"]]),
     ("await_chains.py", [], [["stacks", "PID"], ["stacks", "PID", "--locals"], ["leaks", "PID"], ["report", "PID"]]),
     ("garbage.py", [], [["garbage", "PID"], ["garbage", "PID", "--held-by-c"], ["leaks", "PID"], ["report", "PID"], ["overview", "PID"]]),
     ("leaks/handlers.py", [], [["leaks", "FIRST", "LATER"], ["diff", "FIRST", "LATER"], ["diff", "FIRST", "LATER", "--fail-if", "growth(count(__main__.Widget)) > 5"],
@@ -187,6 +187,10 @@ RARE = [
     ("processes", {"left_out": [{"pid": 1, "why": "x", "command": "x"}], "outlier": "x", "processes": [{"error": "x"}]}),
     ("info", {"state": ["stopped", "traced"]}), ("overview", {"state": ["stopped", "traced"]}), ("report", {"info": {"state": ["stopped", "traced"]}}),
     ("guard", {"watched": [{"limit": 1}]}),
+    # Of machine code that no symbol names, in no file, and of a stack that is not whole; and of threads without Python.
+    *(("stacks", {"threads": [native], "other_threads": [{"threads": 1, "name": native["native_ends"], "state": "x", "tids": "1", **native}]})
+      for native in ({"native_frames": [{"function": text, "file": text, "offset": 1, "address": 1}], "native_ends": text} for text in ("x", None))),
+    ("stacks", {"other_threads": [{"threads": 1, "name": "x", "state": "x", "tids": "1"}]}),
     ("since", {"growth": {"change": "rate", "bytes_per_hour": 0.5, "bytes_per_hour_before": 0.5, "step_bytes": 0.5}}),
     ("selfcheck", {"python": "3.11.2", "objects": 1, "references": 1, "retried": 0, "not_objects": 0, "run_ms": 0.5,
                    "types": [{"type": "x", "objects": 1, "different": 1, "only_layout": 1, "only_running": 1, "failed": 0, "unknown": 0, "example": 1},

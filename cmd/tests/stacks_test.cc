@@ -192,6 +192,65 @@ TEST_P(StacksHeld, TakeLittleOfALargeProcess) {
 INSTANTIATE_TEST_SUITE_P(Live, StacksHeld, testing::ValuesIn(few_interpreters()), InterpreterName());
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(StacksHeld);
 
+class NativeStacks : public testing::TestWithParam<Interpreter> {};
+
+// Frame by frame what gdb unwinds, through libraries, callbacks and a signal handler; of the process and of
+// its core.
+TEST_P(NativeStacks, AreThoseOfGdb) {
+  const TemporaryFolder folder;
+  const PythonProgram program(GetParam().path, "native_stacks.py");
+  const std::string script = folder.file("frames.py"), frames = folder.file("frames");
+  std::ofstream(script) << R"py(
+gdb.execute("set backtrace past-main on")
+gdb.execute("set backtrace past-entry on")
+for thread in sorted(gdb.selected_inferior().threads(), key=lambda each: each.num):
+    thread.switch()
+    frame = gdb.newest_frame()
+    while frame is not None:
+        name = "SIGNAL" if frame.type() == gdb.SIGTRAMP_FRAME else frame.name() or "?"
+        if frame.type() not in (gdb.INLINE_FRAME, gdb.TAILCALL_FRAME):  # these have no frame on the stack
+            print("frame", thread.ptid[1], hex(frame.pc()), name)
+        frame = frame.older()
+)py";
+  const Outcome gdb =
+      run_command({"gdb", "-nx", "-batch", "-p", program.target(), "-ex", "source " + script});
+  if (gdb.out.find("frame ") == std::string::npos) GTEST_SKIP() << "gdb is not there, or may not trace";
+  const bool by_loader = std::filesystem::read_symlink("/proc/" + program.target() + "/exe")
+                             .filename()
+                             .string()
+                             .starts_with("ld-");
+  std::ofstream(frames) << (by_loader ? "" : gdb.out);
+  std::vector<std::string> targets{program.target()};
+  // gdb 13 leaves pages of the stacks out of some cores (see snapshot_test.cc), so the others have theirs
+  // compared.
+  if (!by_loader)
+    if (const std::string core = gcore(program, folder); !core.empty()) targets.push_back(core);
+  for (const std::string& target : targets) {
+    const std::string answer = folder.file("answer");
+    const Outcome outcome =
+        run_command({HEAPGLASS_PROGRAM, "stacks", target, "--native", "--format", "json", "-o", answer});
+    ASSERT_EQ(outcome.status, 0) << outcome.err;
+    const Outcome verdict = run_command({"python3", kPrograms + "compare_native.py", answer, frames});
+    EXPECT_EQ(verdict.status, 0) << target << ": " << verdict.out << verdict.err;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Live, NativeStacks, testing::ValuesIn(interpreters_of_the_day("NativeStacks")),
+                         InterpreterName());
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(NativeStacks);
+
+TEST(NativeStacksOfASnapshot, AreRefused) {
+  const TemporaryFolder folder;
+  if (supported_interpreters().empty()) GTEST_SKIP() << "no interpreter that heapglass reads";
+  const PythonProgram program(supported_interpreters().back().path, "native_stacks.py");
+  const std::string file = folder.file("snapshot");
+  ASSERT_EQ(run_command({HEAPGLASS_PROGRAM, "snapshot", program.target(), "-o", file}).status, 0);
+  const Outcome outcome = run_command({HEAPGLASS_PROGRAM, "stacks", file, "--native"});
+  EXPECT_EQ(outcome.status, 2);
+  EXPECT_NE(outcome.err.find("a snapshot has nothing of the machine code"), std::string::npos) << outcome.err;
+  EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+}
+
 class StacksInACore : public Stacks {};
 
 TEST_P(StacksInACore, AreThose) {

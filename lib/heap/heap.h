@@ -48,6 +48,7 @@ struct HeapParts {
   BuildReport report;
   TraverseStats traversed;
   OpenFiles open_files;  // where they were asked for
+  Binaries binaries;     // where they were asked for: programs and libraries, with their debug files
   // What is known of the values of texts, numbers and bytes: "kept", "none", or "hashed" and the key's name.
   // Of one wording, those of two captures can be compared.
   std::string value_policy = "kept";
@@ -76,6 +77,7 @@ class Heap {
   const ReadErrors& read_errors() const { return parts_->read_errors; }
   const TraverseStats& traversed() const { return parts_->traversed; }
   const OpenFiles& open_files() const { return parts_->open_files; }
+  const Binaries& binaries() const { return parts_->binaries; }
   const std::string& value_policy() const { return parts_->value_policy; }
   const std::string& resolve() const { return parts_->resolve; }
   const std::string& why_not_run() const { return parts_->why_not_run; }

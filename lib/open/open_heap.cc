@@ -194,9 +194,7 @@ class Opening {
     parts_->resolve = common_.resolve != "auto" ? common_.resolve : is_own_ ? "run" : "scan";
     if (needs_.open_files && parts_->target->runs())
       parts_->open_files = read_open_files(parts_->target->pid());
-    // Opens the debug file, if there is one. Its symbols are read when they are asked for, which may be when
-    // the rights are given up, also those of a heap that was opened before the last.
-    (void)parts_->python.binary->may_have_structs();
+    open_debug_files();
     if (!common_.more_captures) give_up_rights(agreed);
     make_types();
     if (parts_->snapshot)
@@ -309,7 +307,7 @@ class Opening {
   // In a child, with what the answer is computed from there. False: it takes longer.
   bool rehearse(Clock::time_point until) {
     parts_->states = states_of(*parts_);
-    (void)parts_->python.binary->may_have_structs();  // opens a file
+    open_debug_files();
     return live_->demanded()->rehearse(
         [&] {
           make_types();
@@ -318,6 +316,14 @@ class Opening {
           (void)heap.caveats();
         },
         until);
+  }
+
+  // As far as there are some. Their symbols are read when they are asked for, which may be when the rights
+  // are given up, also those of a heap that was opened before the last.
+  void open_debug_files() {
+    (void)parts_->python.binary->may_have_structs();
+    if (needs_.binaries) parts_->binaries = parts_->target->binaries();
+    for (const auto& each : parts_->binaries) (void)each->may_have_structs();
   }
 
   void make_types() {

@@ -43,6 +43,7 @@ struct HeapNeeds {
   bool sharing = false;     // what other processes map too is known
   bool to_save = false;     // records what is read of the memory: Heap::parts().recorder
   bool open_files = false;  // those of a process that runs are read
+  bool binaries = false;    // Heap::binaries() are there
   // Of a heap without graph: computes the answer, as the caller will, which is how it is known what little of
   // a process' memory that reads. Called in a child, whose heap is lost with it. Empty: all memory is taken.
   std::function<void(const Heap&)> rehearse;

@@ -4,10 +4,12 @@
 #include <functional>
 #include <map>
 #include <set>
+#include <tuple>
 
 #include "lib/heap/interpreter_labels.h"
 #include "lib/python/python_repr.h"
 #include "lib/render/numbers.h"
+#include "lib/report/native_stack_cells.h"
 #include "lib/threads/await_chains.h"
 #include "lib/threads/greenlets.h"
 #include "lib/threads/thread_waits.h"
@@ -40,7 +42,8 @@ class Stacks {
         contents_(heap.types()),
         values_(heap.types(), heap.graph(), heap.interpreters()),
         threads_(view_threads(values_, heap.objects(), heap.interpreters(), heap.capture().threads)),
-        waits_(find_waits(heap.types(), values_, threads_, heap.interpreters())) {}
+        waits_(find_waits(heap.types(), values_, threads_, heap.interpreters())),
+        native_(heap, options.native, options.most_frames) {}
 
   Document document() {
     Document document;
@@ -230,15 +233,15 @@ class Stacks {
     return places;
   }
 
-  std::vector<Alike> thread_rows() const {
+  std::vector<Alike> thread_rows() {
     return alike_ones(threads_.size(), [&](std::size_t t) {
       return std::to_string(threads_[t].interpreter->id) + "\n" + state_in_words(t) +
-             places_of(threads_[t].python->frames);
+             places_of(threads_[t].python->frames) + native_.key(threads_[t].registers);
     });
   }
 
   // The kernel's threads that no interpreter knows: those of libraries.
-  Table other_threads() const {
+  Table other_threads() {
     std::set<const ThreadRegisters*> known;
     for (const ThreadView& thread : threads_) known.insert(thread.registers);
     Table table{
@@ -246,21 +249,32 @@ class Stacks {
         .title = "threads without Python",
         .columns = {
             {"threads", "threads", Kind::kCount}, {"name", "name"}, {"state", "state"}, {"tids", "ids"}}};
-    std::map<std::pair<std::string, std::string>, std::vector<std::int32_t>> alike;
+    native_.add_columns(table);
+    if (native_.wanted()) table.layout = Table::Layout::kBlocks;
+    struct Group {
+      std::vector<std::int32_t> tids;
+      const ThreadRegisters* first = nullptr;
+    };
+    std::map<std::tuple<std::string, std::string, std::string>, Group> alike;
     for (const ThreadRegisters& each : s_.capture().threads)
       if (!known.count(&each)) {
         std::string state = state_of(each);
         if (state == "running without the GIL") state = "running";
-        alike[{each.name, state}].push_back(each.own_tid ? each.own_tid : each.tid);
+        Group& group = alike[{each.name, state, native_.key(&each)}];
+        group.tids.push_back(each.own_tid ? each.own_tid : each.tid);
+        if (!group.first) group.first = &each;
       }
-    for (const auto& [what, tids] : alike) {
+    for (const auto& [what, group] : alike) {
+      const auto& tids = group.tids;
       std::string ids;
       for (std::size_t i = 0; i < std::min(tids.size(), kMostThreadsNamed); ++i)
         ids += (i ? ", " : "") + std::to_string(tids[i]);
       if (tids.size() > kMostThreadsNamed)
         ids += " and " + std::to_string(tids.size() - kMostThreadsNamed) + " more";
-      table.rows.push_back({std::uint64_t{tids.size()}, what.first.empty() ? Cell() : Cell(what.first),
-                            what.second, std::move(ids)});
+      const auto& [name, state, places] = what;
+      table.rows.push_back(
+          {std::uint64_t{tids.size()}, name.empty() ? Cell() : Cell(name), state, std::move(ids)});
+      native_.add_cells(table.rows.back(), group.first);
     }
     return table;
   }
@@ -282,6 +296,7 @@ class Stacks {
                             {"frames", "", Kind::kText, Audience::kPrograms},
                             {"stack", "stack", Kind::kText, Audience::kPeople}},
                 .layout = Table::Layout::kBlocks};
+    native_.add_columns(table);
     for (const Alike& row : thread_rows()) {
       const std::size_t t = row.each[0];
       const ThreadView& thread = threads_[t];
@@ -293,6 +308,7 @@ class Stacks {
            label.empty() ? Cell() : Cell(label), thread.interpreter->gil_holder == thread.python->tstate,
            state_of(t), state_in_words(t), waits_for(t), thread.interpreter->id, thread.python->thread_id,
            Tables{std::move(told.programs)}, Tables{std::move(told.people)}});
+      native_.add_cells(table.rows.back(), thread.registers);
     }
     return table;
   }
@@ -362,6 +378,7 @@ class Stacks {
   const ObjectView values_;
   const std::vector<ThreadView> threads_;
   const ThreadWaits waits_;
+  NativeStackCells native_;
   ReadErrors scratch_;
 };
 

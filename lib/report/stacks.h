@@ -8,6 +8,7 @@ namespace heapglass {
 
 struct StackOptions {
   bool locals = false;
+  bool native = false;          // the machine code of every thread too: the heap has its binaries
   std::size_t most_frames = 0;  // of one stack; 0: all
   std::size_t repr = 0;         // characters of a value
   bool fold = false;            // threads, tasks and greenlets that stand alike are one row
