@@ -360,22 +360,62 @@ Origin LeakSearch::origin_of(const std::vector<NodeId>& path) const {
       if (root.node == module && root.kind == RootKind::kFrame) return Origin::kApplication;
     return Origin::kStandard;
   }
-  const std::string name = module_name(module);
-  if (name == "__main__") return Origin::kApplication;
+  // What a module of the interpreter's own gave to exec() is the program: `python -m cProfile app.py`, and
+  // the names of code.interact().
+  for (std::size_t i = path.size(); i-- > 2;)
+    if (is_globals(path[i]) && module_of_dict(path[i]) == kNoNode)
+      if (objects().str(objects().item(address(path[i]), "__name__"), 100) == "__main__")
+        return Origin::kApplication;
   const Address file = values_.attribute(address(module), "__file__");
-  return origin_of_file(is_null(file) ? std::string() : objects().str(file).value_or(std::string()));
+  const Origin origin =
+      origin_of_file(is_null(file) ? std::string() : objects().str(file).value_or(std::string()));
+  // The program is whatever runs, but for a module of the interpreter's own: `python -m http.server`.
+  return module_name(module) == "__main__" && (is_null(file) || origin == Origin::kInstalled)
+             ? Origin::kApplication
+             : origin;
+}
+
+// Of a function of `dict` that says where its code was written.
+std::optional<Origin> LeakSearch::origin_of_code_in(Address dict) const {
+  std::optional<Origin> origin;
+  objects().each_item(dict, [&](Address, Address each) {
+    const NodeId n = node(each);
+    if (n == kNoNode || type_of(n).name != "builtins.function") return true;
+    origin = origin_of_file(file_of_code(n));
+    return false;
+  });
+  return origin;
+}
+
+std::string LeakSearch::file_of_code(NodeId function) const {
+  const Address code = objects().pointer(address(function), objects().layout().PyFunctionObject.func_code);
+  if (node(code) == kNoNode) return {};
+  const Address file = objects().pointer(code, objects().layout().PyCodeObject.co_filename);
+  return is_null(file) ? std::string() : objects().str(file).value_or(std::string());
 }
 
 Origin LeakSearch::origin_of_class(Address type) const {
   const TypeInfo* info = labels_.types().get(type);
   if (!info || !(info->flags & kTpHeapType)) return Origin::kStandard;
-  const auto module = modules_.find(type_module(labels_.types(), type));
-  return module == modules_.end() ? Origin::kApplication : origin_of({module->second});
+  const std::string name = type_module(labels_.types(), type);
+  const auto module = modules_.find(name);
+  // One whose __module__ is no text is of a library that makes classes in its own way (zope.interface).
+  if (name.empty()) return Origin::kInstalled;
+  if (module == modules_.end()) return Origin::kApplication;
+  const Origin origin = origin_of({module->second});
+  // cProfile and pdb run a program that calls itself __main__ too.
+  if (name == "__main__" && origin == Origin::kStandard)
+    return origin_of_code_in(objects().pointer(type, objects().layout().PyTypeObject.tp_dict))
+        .value_or(Origin::kApplication);
+  return origin;
 }
 
 Origin LeakSearch::origin_of_function(NodeId function) const {
-  const auto module = modules_.find(home_of(function));
-  return module == modules_.end() ? Origin::kStandard : origin_of({module->second});
+  const std::string name = home_of(function);
+  const auto module = modules_.find(name);
+  if (module == modules_.end()) return Origin::kStandard;
+  const std::string file = name == "__main__" ? file_of_code(function) : std::string();
+  return file.empty() ? origin_of({module->second}) : origin_of_file(file);
 }
 
 std::string LeakSearch::type_name(NodeId n) const {

@@ -121,6 +121,8 @@ class LeakSearch {
 
  private:
   Origin origin_of_file(const std::string& file) const;
+  std::optional<Origin> origin_of_code_in(Address dict) const;
+  std::string file_of_code(NodeId function) const;
   NodeId module_of_dict(NodeId dict) const;
   std::vector<NodeId> named_path_to(NodeId n, const std::vector<NodeId>& path) const;
   std::string home_of(NodeId n) const;

@@ -1,0 +1,63 @@
+// leaks: what looks like one pattern and is another, and what a healthy program has that looks like a leak.
+
+#include <gtest/gtest.h>
+
+#include <regex>
+
+#include "cmd/tests/python_program.h"
+
+namespace heapglass {
+namespace {
+
+using Words = std::vector<std::string>;
+
+class LeakCauses : public testing::TestWithParam<Interpreter> {
+ protected:
+  PythonProgram start(const std::string& program, const Words& arguments = {}) const {
+    return PythonProgram(GetParam().path, "leaks/" + program + ".py", arguments);
+  }
+
+  // A line of each suspect of these captures: "RANK PATTERN OWNER | EVIDENCE | CURE".
+  std::string told(Words targets) const {
+    Words command{HEAPGLASS_PROGRAM, "leaks", "--format", "json", "--limit", "0"};
+    command.insert(command.end(), targets.begin(), targets.end());
+    const Outcome leaks = run_command(command);
+    if (leaks.status != 0) return leaks.err;
+    std::ofstream(folder_.file("leaks.json")) << leaks.out;
+    return run_command({"python3", "-c", R"py(
+import json, sys
+for each in json.load(open(sys.argv[1]))["suspects"]:
+    print(each["rank"], each["pattern"], each["owner"], "|", each["evidence"], "|", each["cure"])
+)py",
+                        folder_.file("leaks.json")})
+        .out;
+  }
+  std::string told(const PythonProgram& target) const { return told(Words{target.target()}); }
+
+  static bool says(const std::string& told, const std::string& line) {
+    return std::regex_search(told, std::regex("(^|\n)" + line));
+  }
+
+  const TemporaryFolder folder_;
+};
+
+// Its tables are the library's constants, though it is the program: python -m http.server.
+TEST_P(LeakCauses, AModuleOfTheLibraryThatRunsIsNoApplication) {
+  const std::string suspects = told(start("run_as_main"));
+  EXPECT_EQ(suspects.find("responses"), std::string::npos) << suspects;
+  EXPECT_EQ(suspects.find("extensions_map"), std::string::npos) << suspects;
+}
+
+TEST_P(LeakCauses, WhatAModuleOfTheLibraryRunsIsOne) {
+  const std::string suspects = told(start("run_by_profiler"));
+  EXPECT_TRUE(says(suspects, "1 unbounded-cache __main__\\.orders \\|")) << suspects;
+}
+
+INSTANTIATE_TEST_SUITE_P(Live, LeakCauses,
+                         testing::ValuesIn(std::getenv("HEAPGLASS_ALL_LEAKS") ? supported_interpreters()
+                                                                              : few_interpreters()),
+                         InterpreterName());
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(LeakCauses);
+
+}  // namespace
+}  // namespace heapglass
