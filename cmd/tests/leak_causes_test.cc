@@ -53,6 +53,13 @@ TEST_P(LeakCauses, WhatAModuleOfTheLibraryRunsIsOne) {
   EXPECT_TRUE(says(suspects, "1 unbounded-cache __main__\\.orders \\|")) << suspects;
 }
 
+// To 3.11 a static array that no symbol names in a stripped build, then a part of _PyRuntime.
+TEST_P(LeakCauses, WhatASignalCallsIsNamed) {
+  const std::string suspects = told(start("signal_handlers"));
+  EXPECT_TRUE(says(suspects, "1 closure-capture signal handlers, \\[12\\] \\|")) << suspects;
+  EXPECT_EQ(suspects.find("that is sure"), std::string::npos) << suspects;
+}
+
 INSTANTIATE_TEST_SUITE_P(Live, LeakCauses,
                          testing::ValuesIn(std::getenv("HEAPGLASS_ALL_LEAKS") ? supported_interpreters()
                                                                               : few_interpreters()),

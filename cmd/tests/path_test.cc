@@ -44,8 +44,7 @@ TEST_P(PathsTo, KnownHoldersAreNamed) {
        "__main__.InClassAttribute"},
       {"InLogging", "handlers -> \\[0\\] -> logging handler __main__.Handler -> what -> __main__.InLogging"},
       {"InAtexit", "atexit.* -> \\[0\\] -> __main__.InAtexit"},
-      {"InSignal",
-       "(signal handlers -> \\[10\\]|C code) -> partial of print -> args -> \\[0\\] -> __main__.InSignal"},
+      {"InSignal", "signal handlers -> \\[10\\] -> partial of print -> args -> \\[0\\] -> __main__.InSignal"},
       {"InWeakrefCallback",
        "module __main__ -> weak -> weak reference with callback -> __callback__ -> partial of print -> args "
        "-> "

@@ -1,12 +1,17 @@
 #include "lib/python/roots.h"
 
 #include <algorithm>
+#include <map>
 #include <span>
+
+#include "lib/python/static_words.h"
 
 namespace heapglass {
 namespace {
 
 constexpr std::uint64_t kSignals = 65;  // Py_NSIG on Linux
+constexpr std::uint64_t kHandler = 16;  // bytes of a handler: {tripped, func}
+constexpr const char* kSignalHandlers = "signal handlers";
 constexpr std::uint64_t kMostOffset = 1 << 30;
 
 // A C struct of the target that has roots.
@@ -42,6 +47,8 @@ class RootReader {
   void read_frames(const PyThread& thread, const std::string& thread_name, const std::string& label);
   void read_interpreter_frame(const PyFrame& frame, const std::string& name);
   void read_executing_frame(const PyFrame& frame, const std::string& name);
+  void read_static_signal_handlers();
+  bool is_handler_array(Address first) const;
   void read_static_types();
   void read_types_of(const PyInterpreter& interpreter);
   bool is_executing(Address frame) const;
@@ -144,7 +151,8 @@ std::string name_of_frame(const std::string& thread, const PyFrame& frame) {
 
 std::vector<PyRoot> RootReader::read(const std::vector<PyInterpreter>& interpreters) {
   read_sources("_PyRuntimeState|pyruntimestate", kRuntimeSources,
-               {o_.python().runtime, RootKind::kInterpreter, "signal handlers"});
+               {o_.python().runtime, RootKind::kInterpreter, kSignalHandlers});
+  if (!sources_.field("_PyRuntimeState|pyruntimestate", "signals")) read_static_signal_handlers();
   for (const PyInterpreter& interpreter : interpreters) {
     read_sources(
         "PyInterpreterState|_is", kInterpreterSources,
@@ -200,10 +208,42 @@ void RootReader::atexit_array(const RootOwner& owner, const RootSource&, const F
 // _signals_runtime_state.handlers, by signal: {tripped, func} (pycore_signal.h), 3.12 and later. Before, a
 // static array of Modules/signalmodule.c has them.
 void RootReader::signal_handlers(const RootOwner& owner, const RootSource&, const FieldLayout& field) {
-  constexpr std::uint64_t kHandler = 16;
   if (field.size < kSignals * kHandler) return;
   for (std::uint64_t i = 1; i < kSignals; ++i)
     add_item(owner.name, o_.pointer(owner.address + field.offset + i * kHandler, 8), i);
+}
+
+// `Handlers` of Modules/signalmodule.c to 3.11, {tripped, func} by signal: static, so that no symbol names it
+// in a stripped build. The first is empty; every other one has an object, most of them that of SIG_DFL.
+bool RootReader::is_handler_array(Address first) const {
+  std::map<Address, std::uint64_t> by_object;
+  for (std::uint64_t i = 0; i < kSignals; ++i) {
+    const std::uint64_t tripped = value(o_.pointer(first + i * kHandler, 0));
+    const Address object = o_.pointer(first + i * kHandler, 8);
+    if (tripped > 1 || is_null(object) != (i == 0)) return false;
+    ++by_object[object];
+  }
+  const auto most = std::max_element(by_object.begin(), by_object.end(),
+                                     [](const auto& a, const auto& b) { return a.second < b.second; });
+  return most->second > kSignals / 2 &&
+         std::all_of(by_object.begin(), by_object.end(), [&](const auto& each) {
+           return is_null(each.first) || types_.get(o_.type_of(each.first));
+         });
+}
+
+void RootReader::read_static_signal_handlers() {
+  Address first{};
+  std::uint64_t before = 1;  // the word before: that of the first entry's object is empty
+  any_static_word(o_, [&](Address at, std::uint64_t word) {
+    const bool may_be = word == 0 && before == 0 && !is_null(o_.pointer(at, 16));
+    before = word;
+    if (!may_be || !is_handler_array(at - 8)) return false;
+    first = at - 8;
+    return true;
+  });
+  if (is_null(first)) return;
+  for (std::uint64_t i = 1; i < kSignals; ++i)
+    add_item(kSignalHandlers, o_.pointer(first + i * kHandler, 8), i);
 }
 
 // A word that C code may have left as it was: it is a root where it leads to an object.
@@ -306,7 +346,8 @@ void RootReader::read_types_of(const PyInterpreter& interpreter) {
                                       std::pair{l_.PyInterpreterState.extension_types, 10}}) {
     if (offset == kAbsent) continue;
     for (int i = 0; i < count; ++i) {
-      const Address entry = interpreter.state + static_cast<std::uint64_t>(offset + i * state.size);
+      const std::int64_t at = offset + std::int64_t{i} * state.size;
+      const Address entry = interpreter.state + static_cast<std::uint64_t>(at);
       if (is_null(o_.pointer(entry, state.type))) continue;
       const std::int32_t fields[] = {state.tp_dict, state.tp_subclasses, state.tp_weaklist};
       for (std::size_t f = 0; f < std::size(fields); ++f) {
