@@ -60,6 +60,12 @@ TEST_P(LeakCauses, WhatASignalCallsIsNamed) {
   EXPECT_EQ(suspects.find("that is sure"), std::string::npos) << suspects;
 }
 
+TEST_P(LeakCauses, AddressesAreNoThreads) {
+  const std::string suspects = told(start("memo_by_id"));
+  EXPECT_TRUE(says(suspects, "1 unbounded-cache __main__\\.memo \\|")) << suspects;
+  EXPECT_EQ(suspects.find("thread-local"), std::string::npos) << suspects;
+}
+
 INSTANTIATE_TEST_SUITE_P(Live, LeakCauses,
                          testing::ValuesIn(std::getenv("HEAPGLASS_ALL_LEAKS") ? supported_interpreters()
                                                                               : few_interpreters()),

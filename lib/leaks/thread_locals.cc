@@ -1,6 +1,7 @@
 // What is kept for each thread: threading.local, and dicts by thread id or Thread object, some of which are
 // dead.
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include "lib/leaks/detectors.h"
@@ -14,6 +15,13 @@ constexpr std::uint64_t kMostThreads = 100'000;
 
 // pthread_t is an address where glibc maps stacks: on Linux just below 2^47.
 bool may_be_thread_id(std::int64_t n) { return n > 0x7000'0000'0000 && n < 0x8000'0000'0000 && n % 64 == 0; }
+
+// glibc puts it at the end of a stack, and all have the same size behind it: within the page all of a process
+// are alike. id() of objects are such addresses too, but at all places of a page.
+std::int64_t place_in_page(std::int64_t id) {
+  constexpr std::int64_t kPage = 4096;
+  return id % kPage;
+}
 
 struct Living {
   std::set<std::int64_t> ids;       // threading.get_ident() and get_native_id()
@@ -51,6 +59,7 @@ void find_dicts(const LeakSearch& search, const Living& living, std::uint64_t mu
       continue;
     std::size_t entries = 0, by_thread = 0, dead = 0;
     bool others = false;
+    std::optional<std::int64_t> place;  // of those that are no more
     o.each_item(search.address(n), [&](Address key, Address) {
       ++entries;
       if (others) return;
@@ -59,12 +68,14 @@ void find_dicts(const LeakSearch& search, const Living& living, std::uint64_t mu
       if (may_name_thread && type->flags & kTpLongSubclass) {
         const auto number = search.values().value(key);
         const auto* id = std::get_if<std::int64_t>(&number);
-        if (!id || !(may_be_thread_id(*id) || living.ids.count(*id))) {
+        const bool lives = id && living.ids.count(*id);
+        if (id && !lives && !place) place = place_in_page(*id);
+        if (!id || (!lives && (!may_be_thread_id(*id) || place_in_page(*id) != *place))) {
           others = true;
           return;
         }
         ++by_thread;
-        dead += living.ids.count(*id) == 0;
+        dead += !lives;
       } else if (may_name_thread && type->flags & kTpHeapType &&
                  search.values().is_instance(key, "threading.Thread")) {
         ++by_thread;
