@@ -66,6 +66,18 @@ TEST_P(LeakCauses, AddressesAreNoThreads) {
   EXPECT_EQ(suspects.find("thread-local"), std::string::npos) << suspects;
 }
 
+// Whatever the keys of a WeakValueDictionary are: its values are what is looked at.
+TEST_P(LeakCauses, AWeakContainerSendsToWhatHoldsItsValues) {
+  const std::string suspects = told(start("weak_values"));
+  EXPECT_TRUE(says(suspects, "1 unbounded-cache __main__\\.site\\.pinned \\|")) << suspects;
+  EXPECT_TRUE(says(suspects,
+                   "[0-9]+ unbounded-cache __main__\\.site\\.cache \\|[^\n]*; it holds its values "
+                   "weakly \\| It holds its values weakly"))
+      << suspects;
+  // Both together are most of it.
+  EXPECT_EQ(suspects.find("large-object __main__.site "), std::string::npos) << suspects;
+}
+
 INSTANTIATE_TEST_SUITE_P(Live, LeakCauses,
                          testing::ValuesIn(std::getenv("HEAPGLASS_ALL_LEAKS") ? supported_interpreters()
                                                                               : few_interpreters()),

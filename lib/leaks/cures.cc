@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string_view>
 
+#include "lib/leaks/members.h"
+
 namespace heapglass {
 namespace {
 
@@ -98,7 +100,7 @@ bool fits_owner(std::string_view owner, std::string_view wanted) {
 
 bool are_mostly(const LeakSearch& search, const std::vector<NodeId>& members, std::string_view wanted) {
   constexpr std::size_t kSampled = 300;
-  const std::size_t step = std::max<std::size_t>(1, members.size() / kSampled);
+  const std::size_t step = sample_step(members.size(), kSampled);
   std::size_t seen = 0, alike = 0;
   for (std::size_t i = 0; i < members.size(); i += step, ++seen)
     alike += is_named(search.type_of(members[i]).name, wanted);

@@ -1,7 +1,10 @@
 // What keeps a tenth of the heap and is no suspect of another pattern: a single block, a chain, an object
 // with much behind it. Whether that is too much only the program's author knows; that it is there is told.
 #include <algorithm>
+#include <array>
 #include <map>
+#include <numeric>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "lib/leaks/alike_members.h"
@@ -26,15 +29,31 @@ class LargeObjects {
       if (explains_its_node(search, s)) reported_[index(s.node)] = true;
       for (const NodeId n : s.covers) reported_[index(n)] = true;
     }
-    // What has a suspect in it that is most of it says nothing more.
+    // What has a few suspects in it that are most of it says nothing more. Of many parts the whole is told.
     constexpr int kFarthest = 1000;
-    for (const Suspect& s : found) {
-      NodeId above = s.node == kNoNode ? kNoNode : dominators_.dominator(s.node);
-      for (int i = 0;
-           i < kFarthest && above != kNoNode && is_most(s.bytes, dominators_.retained_bytes(above));
-           ++i, above = dominators_.dominator(above))
-        explained_.insert(index(above));
+    constexpr std::size_t kFewParts = 3;
+    std::unordered_map<std::uint32_t, std::uint64_t> suspected;
+    for (const Suspect& s : found)
+      if (s.node != kNoNode) {
+        std::uint64_t& bytes = suspected[index(s.node)];
+        bytes = std::max(bytes, s.bytes);
+      }
+    std::unordered_map<std::uint32_t, std::array<std::uint64_t, kFewParts>>
+        told;  // by object: the largest in it
+    for (const auto& [n, bytes] : suspected) {
+      NodeId above = dominators_.dominator(NodeId{n});
+      // One in another is told with that.
+      for (int i = 0; i < kFarthest && above != kNoNode && suspected.count(index(above)) == 0;
+           ++i, above = dominators_.dominator(above)) {
+        auto& parts = told[index(above)];
+        auto& least = *std::min_element(parts.begin(), parts.end());
+        least = std::max(least, bytes);
+      }
     }
+    for (const auto& [n, parts] : told)
+      if (is_most(std::accumulate(parts.begin(), parts.end(), std::uint64_t{0}),
+                  dominators_.retained_bytes(NodeId{n})))
+        explained_.insert(n);
     // What a reported object keeps is reported with it, however long the chain.
     for (const NodeId n : dominators_.order())
       if (const NodeId above = dominators_.dominator(n); above != kNoNode && reported_[index(above)])

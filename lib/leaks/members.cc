@@ -99,6 +99,10 @@ std::vector<NodeId> values_of(const LeakSearch& search, NodeId container) {
   return values;
 }
 
+std::size_t sample_step(std::size_t members, std::size_t most) {
+  return std::max<std::size_t>(1, members / most) | 1;
+}
+
 std::vector<NodeId> some_objects(const LeakSearch& search, const std::vector<NodeId>& objects) {
   constexpr std::size_t kSome = 300;
   std::vector<NodeId> some;

@@ -26,6 +26,10 @@ std::string contents_in_words(const LeakSearch& search, NodeId container);
 // The values of a dict, the items of another container, in their order and each as often as it stands there.
 std::vector<NodeId> values_of(const LeakSearch& search, NodeId container);
 
+// From one member to the next where about `most` of `members` are looked at. Never even: a dict has keys and
+// values in turn, and every second one would be keys alone.
+std::size_t sample_step(std::size_t members, std::size_t most);
+
 // Some hundred of them from all over, those that more than one place refers to by nature left out: numbers,
 // texts, classes, modules, functions.
 std::vector<NodeId> some_objects(const LeakSearch& search, const std::vector<NodeId>& objects);

@@ -59,7 +59,7 @@ struct Contents {
 Contents look_into(const LeakSearch& search, const std::vector<NodeId>& members) {
   Contents c;
   constexpr std::size_t kMembersSampled = 1000;
-  const std::size_t step = std::max<std::size_t>(1, members.size() / kMembersSampled);
+  const std::size_t step = sample_step(members.size(), kMembersSampled);
   for (std::size_t i = 0; i < members.size(); i += step, ++c.all) {
     const TypeInfo& type = search.type_of(members[i]);
     c.atoms += is_atom(type);
