@@ -78,6 +78,13 @@ TEST_P(LeakCauses, AWeakContainerSendsToWhatHoldsItsValues) {
   EXPECT_EQ(suspects.find("large-object __main__.site "), std::string::npos) << suspects;
 }
 
+TEST_P(LeakCauses, ModulesOfAHashOrOfNoNumberAreCounted) {
+  for (const Words& arguments : {Words{}, Words{"words"}}) {
+    const std::string suspects = told(start("hashed_modules", arguments));
+    EXPECT_TRUE(says(suspects, "1 global-growth sys\\.modules \\| 300 modules ")) << suspects;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Live, LeakCauses,
                          testing::ValuesIn(std::getenv("HEAPGLASS_ALL_LEAKS") ? supported_interpreters()
                                                                               : few_interpreters()),

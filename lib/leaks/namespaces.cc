@@ -2,6 +2,7 @@
 // the table of interned strings.
 #include <algorithm>
 #include <map>
+#include <string_view>
 
 #include "lib/leaks/detectors.h"
 #include "lib/leaks/members.h"
@@ -15,14 +16,28 @@ constexpr std::size_t kFewestModules = 50;  // modules that are called alike
 // Parts of the heap from which on they are told.
 constexpr std::uint64_t kPartOfNames = 100, kPartOfLibrarys = 10, kPartOfInterned = 20;
 
-// "user_17" and "user_4711" are called alike; empty where there is no digit.
-std::string without_digits(const std::string& name) {
+// So many letters and digits that begin at `at` are one number: digits, or a hash in hexadecimal digits.
+std::size_t length_of_number(std::string_view name, std::size_t at) {
+  constexpr std::size_t kFewestOfHash = 8;
+  const auto run = [&](std::string_view of) {
+    const std::size_t end = name.find_first_not_of(of, at);
+    return (end == std::string_view::npos ? name.size() : end) - at;
+  };
+  const std::size_t digits = run("0123456789"), hash = run("0123456789abcdef");
+  const bool has_digit = name.substr(at, hash).find_first_of("0123456789") != std::string_view::npos;
+  return hash >= kFewestOfHash && has_digit ? hash : digits;
+}
+
+// "user_17" and "user_4711" are called alike, and so are "job_c4ca4238" and "job_c81e728d"; empty where there
+// is no number.
+std::string without_numbers(const std::string& name) {
   std::string out;
   bool any = false;
-  for (const char c : name) {
-    const bool digit = c >= '0' && c <= '9';
-    any |= digit;
-    if (!digit) out += c;
+  for (std::size_t at = 0; at < name.size();) {
+    const std::size_t number = length_of_number(name, at);
+    any |= number > 0;
+    out += number ? '#' : name[at];
+    at += std::max<std::size_t>(number, 1);
   }
   return any ? out : std::string();
 }
@@ -45,7 +60,7 @@ Alike most_alike(const LeakSearch& search, NodeId dict, const Wanted& wanted) {
     const NodeId n = search.node(value);
     if (n == kNoNode || !wanted(search.type_of(n))) return;
     const auto name = search.objects().str(key, 200);
-    const std::string plain = name ? without_digits(*name) : std::string();
+    const std::string plain = name ? without_numbers(*name) : std::string();
     if (plain.empty()) return;
     Alike& alike = by_name[plain];
     if (alike.values.empty()) alike.example = *name;
@@ -99,21 +114,42 @@ void look_at_names(const LeakSearch& search, NodeId holder, Suspects& found) {
   found.push_back(std::move(s));
 }
 
+// The modules that no import has found: types.ModuleType() makes one without __spec__ and __file__.
+Alike made_by_code(const LeakSearch& search, NodeId modules) {
+  Alike out;
+  search.objects().each_item(search.address(modules), [&](Address key, Address module) {
+    const NodeId n = search.node(module);
+    if (n == kNoNode || search.type_of(n).body != TraverseRule::kModule) return;
+    const NodeId spec = search.node(search.values().attribute(module, "__spec__"));
+    if (spec == kNoNode || search.type_of(spec).name != "builtins.NoneType" ||
+        !is_null(search.values().attribute(module, "__file__")))
+      return;
+    if (out.values.empty()) out.example = search.objects().str(key, 200).value_or(std::string());
+    out.values.push_back(n);
+  });
+  return out;
+}
+
 // sys.modules: modules that are loaded again and again under new names.
 void look_at_modules(const LeakSearch& search, Suspects& found) {
   for (const PyInterpreter& interpreter : search.clues().interpreters) {
     const NodeId modules = search.node(
         search.objects().pointer(interpreter.state, search.objects().layout().PyInterpreterState.modules));
     if (modules == kNoNode) continue;
-    const Alike alike =
+    Alike alike =
         most_alike(search, modules, [](const TypeInfo& type) { return type.body == TraverseRule::kModule; });
+    const bool by_name = alike.values.size() >= kFewestModules;
+    if (!by_name) alike = made_by_code(search, modules);
     if (alike.values.size() < kFewestModules) continue;
     const LeakSearch::Kept kept = search.retained_by_set(alike.values);
     if (kept.bytes < search.heap_bytes() / kPartOfNames) continue;
     Suspect s{.pattern = "global-growth", .node = modules, .owner = "sys.modules", .bytes = kept.bytes};
     s.objects = alike.values.size();
     s.certainty = 0.9;
-    s.evidence = format_count(s.objects) + " modules are called alike, as " + alike.example;
+    s.evidence =
+        format_count(s.objects) +
+        (by_name ? " modules are called alike, as " : " modules were made by code and of no file, as ") +
+        alike.example;
     s.cure =
         "Load a plugin or a generated module once, under one name; sys.modules keeps each for ever: take out "
         "what "
