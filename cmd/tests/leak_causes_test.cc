@@ -85,6 +85,13 @@ TEST_P(LeakCauses, ModulesOfAHashOrOfNoNumberAreCounted) {
   }
 }
 
+// They wait for their objects, which others keep.
+TEST_P(LeakCauses, FinalizersAreNotWhatKeepsTheirObjects) {
+  const std::string suspects = told(start("held_finalizers"));
+  EXPECT_TRUE(says(suspects, "1 unbounded-cache __main__\\.jobs\\.folders \\|")) << suspects;
+  EXPECT_EQ(suspects.find("which is held strongly"), std::string::npos) << suspects;
+}
+
 INSTANTIATE_TEST_SUITE_P(Live, LeakCauses,
                          testing::ValuesIn(std::getenv("HEAPGLASS_ALL_LEAKS") ? supported_interpreters()
                                                                               : few_interpreters()),

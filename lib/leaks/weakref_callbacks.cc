@@ -24,6 +24,53 @@ std::string kind_of(const LeakSearch& search, NodeId callback) {
   return search.type_name(callback);
 }
 
+bool is_weak_reference(const LeakSearch& search, NodeId n) {
+  const TypeInfo& type = search.type_of(n);
+  return search.is_derived(type, "weakref.ReferenceType") || search.is_derived(type, "builtins.weakref");
+}
+
+// A builtin that knows no more than another weak reference: one that an abstract class has for each class
+// that isinstance() has asked it about (Modules/_abc.c, _destroy), or a threading.local for each thread
+// (Modules/_threadmodule.c, _localdummy_destroyed, and clear_locals with a tuple of that and a name).
+bool is_made_by_interpreter(const LeakSearch& search, NodeId callback) {
+  constexpr std::size_t kPair = 2;
+  if (search.type_of(callback).name != "builtins.builtin_function_or_method") return false;
+  const auto is_weak = [&](NodeId n) { return is_weak_reference(search, n); };
+  const auto knows = search.graph().referents(callback);
+  return std::any_of(knows.begin(), knows.end(), [&](NodeId n) {
+    const auto inside = search.graph().referents(n);
+    return is_weak(n) || (search.type_of(n).flags & kTpTupleSubclass && inside.size() <= kPair &&
+                          std::any_of(inside.begin(), inside.end(), is_weak));
+  });
+}
+
+// Those of weakref.finalize whose object the finalizer itself keeps alive: the callback of `reference`, or
+// what stands beside it, is what the object is reached by.
+bool keeps_its_object(const LeakSearch& search, NodeId reference, NodeId registry) {
+  constexpr int kFarthest = 12;
+  NodeId n = search.node(search.objects().pointer(search.address(reference),
+                                                  search.objects().layout().PyWeakReference.wr_object));
+  if (n == kNoNode) return false;
+  for (int i = 0; i < kFarthest && n != kNoNode; ++i, n = search.dominators().dominator(n))
+    if (n == registry || search.type_of(n).name == "weakref.finalize._Info") return true;
+  return false;
+}
+
+// A finalizer waits for its object. Where others keep most of the objects, they are the cause, and not it.
+void tell_who_keeps(const LeakSearch& search, const std::vector<NodeId>& references, NodeId registry,
+                    Suspect& s) {
+  const auto kept = static_cast<std::size_t>(std::count_if(
+      references.begin(), references.end(), [&](NodeId n) { return keeps_its_object(search, n, registry); }));
+  if (kept * 2 >= references.size()) return;
+  s.certainty = 0.1;
+  s.evidence = format_count(s.objects) +
+               " objects have a weakref.finalize, which waits until each goes; what keeps them alive is not "
+               "the finalizer";
+  s.cure =
+      "Look at what keeps the objects alive: heapglass path --id N of one. Each finalizer goes with its "
+      "object.";
+}
+
 }  // namespace
 
 void find_weakref_callbacks(const LeakSearch& search, Suspects& found) {
@@ -39,7 +86,8 @@ void find_weakref_callbacks(const LeakSearch& search, Suspects& found) {
                 t.name == "builtins.weakproxy" || t.name == "builtins.weakcallableproxy";
        })) {
     const NodeId callback = search.node(o.pointer(search.address(n), o.layout().PyWeakReference.wr_callback));
-    if (callback == kNoNode || callback == n || search.type_of(callback).name == "builtins.NoneType")
+    if (callback == kNoNode || callback == n || search.type_of(callback).name == "builtins.NoneType" ||
+        is_made_by_interpreter(search, callback))
       continue;
     ++uses[index(callback)];
     with_callback.emplace_back(n, callback);
@@ -82,6 +130,7 @@ void find_weakref_callbacks(const LeakSearch& search, Suspects& found) {
                       : "Use one callback for all (as WeakValueDictionary does), which needs nothing but the "
                         "reference, and "
                         "drop weak references whose object is gone.";
+    if (finalize) tell_who_keeps(search, alike.references, groups[0].owner, s);
     s.examples.assign(alike.references.begin(), alike.references.begin() + 3);
     found.push_back(std::move(s));
   }
