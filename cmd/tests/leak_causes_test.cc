@@ -92,6 +92,22 @@ TEST_P(LeakCauses, FinalizersAreNotWhatKeepsTheirObjects) {
   EXPECT_EQ(suspects.find("which is held strongly"), std::string::npos) << suspects;
 }
 
+TEST_P(LeakCauses, AChainIsToldBeforeItIsATenth) {
+  PythonProgram target = start("linked_versions");
+  const std::string old = folder_.file("old");
+  const std::string suspects = told(target);
+  EXPECT_TRUE(says(suspects,
+                   "[0-9]+ large-object __main__\\.Settings\\.version \\|[^\n]* chain of 2,000 "
+                   "__main__\\.Version, each of which keeps the next \\| Each new one"))
+      << suspects;
+  ASSERT_EQ(run_command({HEAPGLASS_PROGRAM, "snapshot", target.target(), "-o", old}).status, 0);
+  ASSERT_EQ(target.ask("1000"), "DONE");
+  // Once, under one name.
+  const std::string grown = told(Words{old, target.target()});
+  EXPECT_TRUE(says(grown, "1 large-object __main__\\.Settings\\.version \\|")) << grown;
+  EXPECT_EQ(grown.find("growing-owner"), std::string::npos) << grown;
+}
+
 INSTANTIATE_TEST_SUITE_P(Live, LeakCauses,
                          testing::ValuesIn(std::getenv("HEAPGLASS_ALL_LEAKS") ? supported_interpreters()
                                                                               : few_interpreters()),

@@ -17,9 +17,29 @@ bool is_part_of(const std::string& path, const std::string& whole) {
   return path.size() == whole.size() || path[whole.size()] == '.' || path[whole.size()] == '[';
 }
 
-bool is_suspected(const std::vector<Suspect>& suspects, const std::string& path) {
+// As suspects are called: "app.Holder.current" and not "class app.Holder.current".
+std::string name_of(const Owner& owner) {
+  constexpr std::string_view kClass = "class ";
+  return owner.path.starts_with(kClass) ? owner.path.substr(kClass.size()) : owner.path;
+}
+
+bool is_in(const LeakSearch& search, NodeId n, NodeId holder) {
+  constexpr int kFarthest = 1000;
+  for (int i = 0; i < kFarthest && n != kNoNode; ++i, n = search.dominators().dominator(n))
+    if (n == holder) return true;
+  return false;
+}
+
+// By its name, or because what grew in the one is what grew in the other.
+bool is_suspected(const LeakSearch& search, const std::vector<Suspect>& suspects, const Owner& owner,
+                  std::uint64_t grown) {
+  const std::string name = name_of(owner);
   return std::any_of(suspects.begin(), suspects.end(), [&](const Suspect& s) {
-    return s.growth && s.growth->is && (is_part_of(path, s.owner) || is_part_of(s.owner, path));
+    if (!s.growth || !s.growth->is) return false;
+    if (s.node == owner.node || is_part_of(name, s.owner) || is_part_of(s.owner, name)) return true;
+    return s.node != kNoNode && s.growth->bytes > 0 &&
+           static_cast<std::uint64_t>(s.growth->bytes) >= grown / 2 &&
+           (is_in(search, s.node, owner.node) || is_in(search, owner.node, s.node));
   });
 }
 
@@ -66,10 +86,11 @@ void add_growing_owners(const LeakSearch& search, const Owners& last, const std:
     // What is called by no object is C code, garbage, a thread as a whole.
     if (owner.node == kNoNode || !met.try_emplace(owner.path).second) continue;
     const OwnerSum& sum = now.at(owner.path);
-    if (sum.bytes < bytes_of(before[0], owner.path) + fewest || is_suspected(suspects, owner.path)) continue;
+    const std::uint64_t then = bytes_of(before[0], owner.path);
+    if (sum.bytes < then + fewest || is_suspected(search, suspects, owner, sum.bytes - then)) continue;
     // The names are whoever's uses them.
     if (is_interned_table(search.objects(), search.address(owner.node))) continue;
-    Suspect s{.pattern = "growing-owner", .node = owner.node, .owner = owner.path, .bytes = sum.bytes};
+    Suspect s{.pattern = "growing-owner", .node = owner.node, .owner = name_of(owner), .bytes = sum.bytes};
     s.retained = search.dominators().retained_bytes(owner.node);
     s.objects = sum.objects;
     // A class has the names of its instances' attributes up to 3.10, which are theirs.

@@ -60,7 +60,13 @@ class LargeObjects {
         reported_[index(n)] = true;
   }
 
-  // The objects at which a tenth of the heap spreads into parts each of which keeps less.
+  // How many there are in a chain of objects of one class that begins with this one; 0: not so many.
+  std::uint32_t chain_length(NodeId n) const {
+    const auto at = lengths_.find(n);
+    return at == lengths_.end() ? 0 : at->second;
+  }
+
+  // The objects at which a tenth of the heap spreads into parts each of which keeps less, and long chains.
   std::vector<NodeId> find() {
     std::map<std::uint32_t, std::uint64_t> rest;  // by object: what no part that is itself large keeps
     std::vector<NodeId> large;
@@ -79,12 +85,46 @@ class LargeObjects {
             search_.is_reached(named))
           out.push_back(named);
       }
+    for (const NodeId n : long_chains())
+      if (!reported_[index(n)] && explained_.count(index(n)) == 0 && search_.is_reached(n)) out.push_back(n);
     std::sort(out.begin(), out.end());
     out.erase(std::unique(out.begin(), out.end()), out.end());
     return out;
   }
 
  private:
+  // The first of objects of one class each of which keeps the next: no program needs hundreds of them, and
+  // they are told long before they are a tenth of the heap.
+  std::vector<NodeId> long_chains() {
+    constexpr std::uint32_t kMany = 500;
+    constexpr int kSteps = 3;  // from one of the chain to the next: its dict, a tuple
+    constexpr std::uint64_t kFewest = 65'536, kPart = 100;  // of the heap
+    const std::uint64_t fewest = std::max(kFewest, search_.heap_bytes() / kPart);
+    const HeapGraph& graph = search_.graph();
+    struct Link {
+      NodeId first = kNoNode;
+      std::uint32_t number = 0;
+    };
+    std::vector<Link> links(graph.nodes());
+    for (const NodeId n : dominators_.order()) {
+      const TypeInfo& type = search_.type_of(n);
+      if (!(type.flags & kTpHeapType) || type.flags & kTpTypeSubclass || search_.is_structure(n)) continue;
+      NodeId above = n;
+      bool follows = false;
+      for (int i = 0; i < kSteps && !follows && above != kNoNode; ++i) {
+        above = dominators_.dominator(above);
+        follows = above != kNoNode && graph.type[index(above)] == graph.type[index(n)];
+      }
+      Link& link = links[index(n)];
+      link = follows ? Link{links[index(above)].first, links[index(above)].number + 1} : Link{n, 1};
+      if (link.number >= kMany) lengths_[link.first] = std::max(lengths_[link.first], link.number);
+    }
+    std::vector<NodeId> out;
+    for (const auto& [first, length] : lengths_)
+      if (dominators_.retained_bytes(first) >= fewest) out.push_back(first);
+    return out;
+  }
+
   // The object that a namespace is of, and of a chain of alike objects its first. Collections that stand in
   // each other are a chain where several follow each other and have little besides.
   NodeId start_of(NodeId n) const {
@@ -122,7 +162,8 @@ class LargeObjects {
   const Dominators& dominators_;
   const std::uint64_t much_;
   std::unordered_set<std::uint32_t> explained_;
-  std::vector<bool> reported_;  // by node: a suspect, or kept by one
+  std::vector<bool> reported_;               // by node: a suspect, or kept by one
+  std::map<NodeId, std::uint32_t> lengths_;  // of long chains, by their first
 };
 
 struct Inside {
@@ -168,7 +209,8 @@ std::string words_of(const LeakSearch& search, NodeId n, const Inside& inside) {
 }  // namespace
 
 void find_large_objects(const LeakSearch& search, Suspects& found) {
-  const std::vector<NodeId> objects = LargeObjects(search, found).find();
+  LargeObjects large(search, found);
+  const std::vector<NodeId> objects = large.find();
   if (objects.empty()) return;
   const std::vector<Inside> inside = look_inside(search, objects);
   std::vector<FoundSuspect> candidates;
@@ -186,12 +228,20 @@ void find_large_objects(const LeakSearch& search, Suspects& found) {
                       ? " of " + format_count(*length, "entry", "entries")
                       : "") +
                  ": " + words_of(search, n, inside[i]);
+    const std::uint32_t chain = large.chain_length(n);
+    if (chain)
+      s.evidence += "; it is the first of a chain of " + format_count(chain) + " " + search.type_name(n) +
+                    ", each of which keeps the next";
     s.owner = search.owner_of(path);
     const KnownCure* const known = find_cure(search, path, s.owner, members_of(search, n));
     if (known && known->says) s.evidence += std::string("; ") + known->says;
     s.cure =
-        known
-            ? known->cure
+        known ? known->cure
+        : chain
+            ? "Each new one refers to the one before: drop that reference when it is no longer needed, keep "
+              "the last "
+              "few in a collections.deque(maxlen=N), or let a wrapper replace the wrapper before and not "
+              "wrap it."
             : "Whether so much is wanted the program's author knows: heapglass retained tells what is in it, "
               "and heapglass leaks --every 1m whether it grows. Where it is not, drop the reference when it "
               "is "

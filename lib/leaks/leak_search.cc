@@ -247,12 +247,21 @@ bool LeakSearch::is_globals(NodeId dict) const {
   return at->second;
 }
 
+// Of the names that a C module had when it was imported, from which each further import is made.
+bool LeakSearch::is_copy_of_names(NodeId dict) const {
+  constexpr std::size_t kMostReferrers = 4;
+  const auto by = labels_.referrers().of(dict);
+  return by.size() <= kMostReferrers && std::any_of(by.begin(), by.end(), [&](NodeId each) {
+           return type_of(each).name == "builtins.moduledef";
+         });
+}
+
 bool LeakSearch::is_structure(NodeId n) const {
   const TypeInfo& type = type_of(n);
   if (type.body == TraverseRule::kModule || type.flags & kTpTypeSubclass || type.body == TraverseRule::kFrame)
     return true;
   if (type.flags & kTpDictSubclass) {
-    if (is_modules_dict(n) || is_globals(n)) return true;
+    if (is_modules_dict(n) || is_globals(n) || is_copy_of_names(n)) return true;
     if (!labels_.is_namespace(n)) return false;
     for (const NodeId holder : labels_.referrers().of(n)) {
       const TypeInfo& of = type_of(holder);

@@ -136,6 +136,7 @@ class LeakSearch {
   const MembersSum& sum_of_members(NodeId collection) const;
   bool is_modules_dict(NodeId n) const;
   bool is_globals(NodeId dict) const;
+  bool is_copy_of_names(NodeId dict) const;
 
   const LeakClues clues_;
   Labels& labels_;
