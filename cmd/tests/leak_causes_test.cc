@@ -108,6 +108,13 @@ TEST_P(LeakCauses, AChainIsToldBeforeItIsATenth) {
   EXPECT_EQ(grown.find("growing-owner"), std::string::npos) << grown;
 }
 
+// A package decorates its functions once, however many there are and wherever it lists them.
+TEST_P(LeakCauses, FunctionsOfADefinitionAreNoCallbacks) {
+  PythonProgram target = start("decorated_library", {folder_.path()});
+  const std::string suspects = told(target);
+  EXPECT_EQ(suspects.find("closure-capture"), std::string::npos) << suspects;
+}
+
 INSTANTIATE_TEST_SUITE_P(Live, LeakCauses,
                          testing::ValuesIn(std::getenv("HEAPGLASS_ALL_LEAKS") ? supported_interpreters()
                                                                               : few_interpreters()),

@@ -109,7 +109,11 @@ void find_closures(const LeakSearch& search, Suspects& found) {
   for (const auto& [code, functions] : by_code) {
     // What wraps itself again and again is one suspect.
     const Chains chains(search, functions);
-    for (const LeakSearch::Group& group : search.group_by_owner(chains.outermost())) {
+    std::vector<NodeId> outermost = chains.outermost();
+    if (outermost.size() > 1)
+      std::erase_if(outermost,
+                    [&](NodeId n) { return chains.length(n) == 1 && is_of_definition(search, n); });
+    for (const LeakSearch::Group& group : search.group_by_owner(outermost)) {
       std::vector<NodeId> closures;
       closures.reserve(group.members.size());
       std::uint64_t kept = 0, count = 0;

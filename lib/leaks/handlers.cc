@@ -24,18 +24,6 @@ Address called_by(const LeakSearch& search, NodeId n) {
   return {};
 }
 
-// A function that a module or class has under a name is made once, with its holder, and not for each call:
-// that many were made by one decorator says nothing.
-bool has_name_of_its_own(const LeakSearch& search, NodeId n) {
-  constexpr std::size_t kMostReferrers = 64;
-  if (search.type_of(n).name != "builtins.function") return false;
-  const auto referrers = search.labels().referrers().of(n);
-  return referrers.size() <= kMostReferrers &&
-         std::any_of(referrers.begin(), referrers.end(), [&](NodeId each) {
-           return search.labels().is_namespace(each) && search.is_structure(each);
-         });
-}
-
 // What the standard library makes around a callable that is to be called later, without attributes of its
 // own: asyncio's timers, events of sched, what weakref.finalize notes.
 bool is_wrapper(const LeakSearch& search, NodeId n) {
@@ -56,7 +44,7 @@ Handlers commonest(const LeakSearch& search, const std::vector<NodeId>& members)
   std::map<std::uint64_t, Handlers> by_function;
   auto add = [&](NodeId n, NodeId wrapper) {
     const Address function = called_by(search, n);
-    if (is_null(function) || has_name_of_its_own(search, n)) return;
+    if (is_null(function) || is_of_definition(search, n)) return;
     Handlers& h = by_function[value(function)];
     ++h.count;
     h.methods += search.type_of(n).name == "builtins.method";

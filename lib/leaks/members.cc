@@ -31,6 +31,22 @@ bool is_code(const TypeInfo& type) {
          type.name == "builtins.function";
 }
 
+bool is_descriptor(const TypeInfo& type) {
+  for (const char* each :
+       {"builtins.property", "builtins.staticmethod", "builtins.classmethod", "functools.cached_property"})
+    if (type.name == each) return true;
+  return false;
+}
+
+bool is_in_names(const LeakSearch& search, NodeId n) {
+  constexpr std::size_t kMostReferrers = 64;
+  const auto referrers = search.labels().referrers().of(n);
+  return referrers.size() <= kMostReferrers &&
+         std::any_of(referrers.begin(), referrers.end(), [&](NodeId each) {
+           return search.labels().is_namespace(each) && search.is_structure(each);
+         });
+}
+
 bool says_bound(const std::string& name) {
   for (const char* word : {"maxsize", "max_size", "maxlen", "max_len", "capacity", "max_entries", "max_items",
                            "max_length", "size_limit", "maxentries"})
@@ -51,6 +67,16 @@ NodeId stream_of_parts(const LeakSearch& search, NodeId list) {
   const bool is_part = above != kNoNode && search.type_of(list).flags & kTpListSubclass &&
                        search.type_of(above).name == "_io.StringIO";
   return is_part ? above : kNoNode;
+}
+
+bool is_of_definition(const LeakSearch& search, NodeId function) {
+  constexpr std::size_t kMostReferrers = 64;
+  if (search.type_of(function).name != "builtins.function") return false;
+  if (is_in_names(search, function)) return true;
+  const auto by = search.labels().referrers().of(function);
+  return by.size() <= kMostReferrers && std::any_of(by.begin(), by.end(), [&](NodeId each) {
+           return is_descriptor(search.type_of(each)) && is_in_names(search, each);
+         });
 }
 
 std::string container_name(const LeakSearch& search, NodeId container) {

@@ -14,6 +14,10 @@ bool is_growing_container(const TypeInfo& type);
 // The io.StringIO whose text is kept in this list of parts until it is asked for; kNoNode: it is none.
 NodeId stream_of_parts(const LeakSearch& search, NodeId list);
 
+// A function that a module or class has under a name, itself or as a property of it, is made once, with its
+// holder, and not for each call: that many were made by one decorator says nothing.
+bool is_of_definition(const LeakSearch& search, NodeId function);
+
 // The type that code knows it by: of the dict inside a WeakKeyDictionary that of the WeakKeyDictionary.
 std::string container_name(const LeakSearch& search, NodeId container);
 
