@@ -115,6 +115,18 @@ TEST_P(LeakCauses, FunctionsOfADefinitionAreNoCallbacks) {
   EXPECT_EQ(suspects.find("closure-capture"), std::string::npos) << suspects;
 }
 
+// What extensions have in variables of their own is little, and stays as it is.
+TEST_P(LeakCauses, WhatExtensionsKeepIsToldWhenItGrows) {
+  PythonProgram target = start("counted_dicts");
+  const std::string old = folder_.file("old");
+  const std::string suspects = told(target);
+  EXPECT_EQ(suspects.find("native-references"), std::string::npos) << suspects;
+  ASSERT_EQ(run_command({HEAPGLASS_PROGRAM, "snapshot", target.target(), "-o", old}).status, 0);
+  ASSERT_EQ(target.ask("700"), "DONE");
+  const std::string grown = told(Words{old, target.target()});
+  EXPECT_TRUE(says(grown, "1 native-references C code, dict \\|")) << grown;
+}
+
 INSTANTIATE_TEST_SUITE_P(Live, LeakCauses,
                          testing::ValuesIn(std::getenv("HEAPGLASS_ALL_LEAKS") ? supported_interpreters()
                                                                               : few_interpreters()),

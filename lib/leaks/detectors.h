@@ -34,6 +34,7 @@ void find_duplicates(const LeakSearch& search, Suspects& found);
 void find_sparse_containers(const LeakSearch& search, Suspects& found);
 void find_missing_slots(const LeakSearch& search, Suspects& found);
 void find_native_references(const LeakSearch& search, Suspects& found);
+void find_native_references_to_compare(const LeakSearch& search, Suspects& found);
 void find_lost_objects(const LeakSearch& search, Suspects& found);
 
 // Counted, unknown to the collector, and referred to by nothing.

@@ -52,7 +52,8 @@ void name_owners(const LeakSearch& search, Suspects& found) {
     const std::vector<NodeId> path = search.path_to(s.node);
     if (s.owner.empty()) s.owner = search.owner_of(path);
     s.path = search.path_of(path);
-    if (!search.is_unsure(path)) continue;
+    // Of these the count of references is the evidence.
+    if (!search.is_unsure(path) || s.pattern == "native-references") continue;
     s.certainty *= kUnsure;
     s.evidence +=
         "; no module, class or thread leads there that is sure, no more than a word of a stack or a "
@@ -84,7 +85,10 @@ std::vector<Suspect> find_suspects(const LeakSearch& search, const SuspectOption
   std::stable_sort(found.begin(), found.end(), [&](const Suspect& a, const Suspect& b) {
     return weight(a, search.heap_bytes()) > weight(b, search.heap_bytes());
   });
-  if (options.to_compare) find_containers_to_compare(search, found);
+  if (options.to_compare) {
+    find_containers_to_compare(search, found);
+    find_native_references_to_compare(search, found);
+  }
   name_owners(search, found);
   return found;
 }
