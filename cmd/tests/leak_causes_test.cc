@@ -127,6 +127,14 @@ TEST_P(LeakCauses, WhatExtensionsKeepIsToldWhenItGrows) {
   EXPECT_TRUE(says(grown, "1 native-references C code, dict \\|")) << grown;
 }
 
+TEST_P(LeakCauses, TheInterpretersOwnTablesHaveACureOfTheirOwn) {
+  const std::string suspects = told(start("search_path"));
+  EXPECT_TRUE(says(suspects, "1 unbounded-cache posix\\.environ \\|[^\n]*os\\.environ[^\n]*\\| Environment"))
+      << suspects;
+  EXPECT_TRUE(says(suspects, "[0-9]+ unbounded-cache sys\\.path \\|[^\n]*\\| Put a folder there once"))
+      << suspects;
+}
+
 INSTANTIATE_TEST_SUITE_P(Live, LeakCauses,
                          testing::ValuesIn(std::getenv("HEAPGLASS_ALL_LEAKS") ? supported_interpreters()
                                                                               : few_interpreters()),

@@ -15,6 +15,15 @@ constexpr KnownCure kCures[] = {
          "The text of the warning differs each time (it has an id, a time, a value in it): mend what warns, "
          "let the text be the same each time, or warnings.filterwarnings('ignore', ...) for this category "
          "in this module; what is ignored is not remembered."},
+    {.owner = "sys.path",
+     .says = "each import that finds nothing looks into all of them",
+     .cure = "Put a folder there once: test `if folder not in sys.path`, and not for each request or plugin; "
+             "importlib.util.spec_from_file_location() loads one file without it."},
+    {.owner = "posix.environ",
+     .says = "it is what os.environ has",
+     .cure =
+         "Environment variables are for what the process and its children need: keep the program's own "
+         "data in a dict, give a child its own with subprocess.run(env=...), and delete what is done with."},
     {.owner = "._compiled_cache",
      .says = "SQLAlchemy keeps the compiled form of each statement that differs",
      .cure = "Bind values as parameters and do not write them into the statement's text (f-strings, "
@@ -49,6 +58,9 @@ constexpr KnownCure kCures[] = {
      .says = "each keeps the whole document that it is of",
      .cure = "Keep plain texts: str(element.string) or element.get_text(); a tag or NavigableString has its "
              "whole tree with it. decompose() a tree that is done."},
+    {.content = "twisted.internet.base.DelayedCall",
+     .says = "each keeps the function that it will call, and the object whose method that is",
+     .cure = "cancel() what reactor.callLater() returned where its object is done with."},
     {.content = "_ssl.SSLSession",
      .cure = "Keep one session for each server and replace it; a session has the certificates of its "
              "handshake, outside of Python's memory."},

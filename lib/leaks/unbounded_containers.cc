@@ -92,13 +92,14 @@ double certainty_of(const LeakSearch& search, NodeId n, const std::vector<NodeId
   return certainty;
 }
 
-// The items of a queue of the standard library.
+// The items of a queue of the standard library, or of a package: gevent, tornado.
 bool is_of_queue(const LeakSearch& search, const std::vector<NodeId>& path) {
   for (std::size_t i = path.size(); i-- > 1;) {
     if (search.labels().is_namespace(path[i - 1])) continue;
     const TypeInfo& holder = search.type_of(path[i - 1]);
     return search.is_derived(holder, "queue.Queue") || search.is_derived(holder, "asyncio.queues.Queue") ||
-           search.is_derived(holder, "multiprocessing.queues.Queue");
+           search.is_derived(holder, "multiprocessing.queues.Queue") ||
+           (search.origin_of_class(holder.address) != Origin::kApplication && holder.name.ends_with("Queue"));
   }
   return false;
 }
