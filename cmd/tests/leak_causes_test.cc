@@ -108,6 +108,15 @@ TEST_P(LeakCauses, AChainIsToldBeforeItIsATenth) {
   EXPECT_EQ(grown.find("growing-owner"), std::string::npos) << grown;
 }
 
+// By what has the chain in it, and not by the arguments of its first.
+TEST_P(LeakCauses, ComposedCallsAreAChain) {
+  const std::string suspects = told(start("composed_calls"));
+  EXPECT_TRUE(
+      says(suspects, "1 large-object __main__\\.Rules\\.apply \\|[^\n]* chain of 1,501 functools\\.partial"))
+      << suspects;
+  EXPECT_EQ(suspects.find("Rules.apply.args"), std::string::npos) << suspects;
+}
+
 // A package decorates its functions once, however many there are and wherever it lists them.
 TEST_P(LeakCauses, FunctionsOfADefinitionAreNoCallbacks) {
   PythonProgram target = start("decorated_library", {folder_.path()});

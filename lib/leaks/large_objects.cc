@@ -18,6 +18,13 @@ namespace {
 constexpr std::uint64_t kLargePart = 10;
 constexpr std::uint64_t kFewestLargeBytes = 1'000'000;
 
+// Objects of a class, and the library's objects that go through others or call them: containers in containers
+// are data.
+bool may_be_link(const TypeInfo& type) {
+  if (type.name.starts_with("itertools.") || type.name.starts_with("functools.")) return true;
+  return type.flags & kTpHeapType && !(type.flags & kTpTypeSubclass);
+}
+
 class LargeObjects {
  public:
   LargeObjects(const LeakSearch& search, const Suspects& found)
@@ -85,7 +92,9 @@ class LargeObjects {
             search_.is_reached(named))
           out.push_back(named);
       }
-    for (const NodeId n : long_chains())
+    const std::vector<NodeId> chains = long_chains();
+    std::erase_if(out, [&](NodeId n) { return is_of_chain(n); });
+    for (const NodeId n : chains)
       if (!reported_[index(n)] && explained_.count(index(n)) == 0 && search_.is_reached(n)) out.push_back(n);
     std::sort(out.begin(), out.end());
     out.erase(std::unique(out.begin(), out.end()), out.end());
@@ -93,6 +102,18 @@ class LargeObjects {
   }
 
  private:
+  // What the first of a long chain has its next in: the arguments of a partial.
+  bool is_of_chain(NodeId n) const {
+    constexpr int kSteps = 3;
+    NodeId above = n;
+    for (int i = 0; i < kSteps && above != kNoNode; ++i) {
+      above = dominators_.dominator(above);
+      if (above != kNoNode && lengths_.count(above))
+        return is_most(dominators_.retained_bytes(n), dominators_.retained_bytes(above));
+    }
+    return false;
+  }
+
   // The first of objects of one class each of which keeps the next: no program needs hundreds of them, and
   // they are told long before they are a tenth of the heap.
   std::vector<NodeId> long_chains() {
@@ -108,7 +129,7 @@ class LargeObjects {
     std::vector<Link> links(graph.nodes());
     for (const NodeId n : dominators_.order()) {
       const TypeInfo& type = search_.type_of(n);
-      if (!(type.flags & kTpHeapType) || type.flags & kTpTypeSubclass || search_.is_structure(n)) continue;
+      if (!may_be_link(type) || search_.is_structure(n)) continue;
       NodeId above = n;
       bool follows = false;
       for (int i = 0; i < kSteps && !follows && above != kNoNode; ++i) {
