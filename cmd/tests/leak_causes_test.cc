@@ -117,6 +117,20 @@ TEST_P(LeakCauses, ComposedCallsAreAChain) {
   EXPECT_EQ(suspects.find("Rules.apply.args"), std::string::npos) << suspects;
 }
 
+// The library's table of all threads grows with them.
+TEST_P(LeakCauses, TimersAreThreads) {
+  PythonProgram target = start("thread_timers");
+  const std::string old = folder_.file("old"), called = "1 many-threads threads of threading\\.Timer \\|";
+  const std::string suspects = told(target);
+  EXPECT_TRUE(says(suspects, called + "[^\n]*; 100 are threading.Timer[^\n]*\\| cancel\\(\\) a Timer"))
+      << suspects;
+  ASSERT_EQ(run_command({HEAPGLASS_PROGRAM, "snapshot", target.target(), "-o", old}).status, 0);
+  ASSERT_EQ(target.ask("50"), "DONE");
+  const std::string grown = told(Words{old, target.target()});
+  EXPECT_TRUE(says(grown, called)) << grown;
+  EXPECT_EQ(grown.find("growing-owner"), std::string::npos) << grown;
+}
+
 // A package decorates its functions once, however many there are and wherever it lists them.
 TEST_P(LeakCauses, FunctionsOfADefinitionAreNoCallbacks) {
   PythonProgram target = start("decorated_library", {folder_.path()});

@@ -30,12 +30,13 @@ bool is_in(const LeakSearch& search, NodeId n, NodeId holder) {
   return false;
 }
 
-// By its name, or because what grew in the one is what grew in the other.
+// By its name, because the suspect covers it, or because what grew in the one is what grew in the other.
 bool is_suspected(const LeakSearch& search, const std::vector<Suspect>& suspects, const Owner& owner,
                   std::uint64_t grown) {
   const std::string name = name_of(owner);
   return std::any_of(suspects.begin(), suspects.end(), [&](const Suspect& s) {
     if (!s.growth || !s.growth->is) return false;
+    if (std::find(s.covers.begin(), s.covers.end(), owner.node) != s.covers.end()) return true;
     if (s.node == owner.node || is_part_of(name, s.owner) || is_part_of(s.owner, name)) return true;
     return s.node != kNoNode && s.growth->bytes > 0 &&
            static_cast<std::uint64_t>(s.growth->bytes) >= grown / 2 &&

@@ -53,6 +53,19 @@ Executors living_executors(const LeakSearch& search) {
   return out;
 }
 
+// Of threading.Timer, or of a class derived from it, that have not come to their end.
+std::size_t living_timers(const LeakSearch& search) {
+  const NodeId threading = search.module("threading");
+  if (threading == kNoNode) return 0;
+  const Address active = search.values().attribute(search.address(threading), "_active");
+  std::size_t timers = 0;
+  if (!is_null(active))
+    search.objects().each_item(active, [&](Address, Address thread) {
+      timers += search.values().is_instance(thread, "threading.Timer");
+    });
+  return timers;
+}
+
 std::vector<NodeId> thread_objects(const LeakSearch& search) {
   return search.nodes_of([&](const TypeInfo& t) { return search.is_derived(t, "threading.Thread"); });
 }
@@ -100,6 +113,13 @@ void find_threads(const LeakSearch& search, Suspects& found) {
     s.cure =
         "A pool makes threads up to its max_workers and keeps them: lower it, and use one executor for "
         "all.";
+  } else if (const std::size_t timers = living_timers(search); timers >= kManyThreads) {
+    s.owner = "threads of threading.Timer";
+    s.evidence += "; " + format_count(timers) + " are threading.Timer, which wait for their time";
+    s.cure =
+        "cancel() a Timer when its work is no longer wanted; each is a thread that does nothing else: for "
+        "many "
+        "times use one thread with sched.scheduler or a heap of times, or loop.call_later().";
   } else {
     s.cure =
         "See what each waits for (heapglass stacks), end threads when their work is done (an Event, a "
