@@ -128,6 +128,26 @@ GROUP BY o.type, h.type ORDER BY o.type, h.type)sql",
   }
 }
 
+// Their items have no names: one that grows is one owner, and not an owner an item.
+TEST_P(ObjectArrays, GrowAsOneOwner) {
+  const std::string reason = why_not(GetParam(), "numpy_arrays");
+  if (!reason.empty()) GTEST_SKIP() << reason;
+  const WithPackages packages(GetParam(), "numpy_arrays");
+  PythonProgram target(GetParam().path, "leaks/object_array.py", std::vector<std::string>{});
+  const TemporaryFolder folder;
+  const std::string old = folder.file("a.hg");
+  ASSERT_EQ(run_command({HEAPGLASS_PROGRAM, "snapshot", target.target(), "-o", old}).status, 0);
+  ASSERT_EQ(target.ask("1000"), "DONE");
+  const Outcome diff = run_command({HEAPGLASS_PROGRAM, "diff", old, target.target(), "--limit", "0"});
+  EXPECT_TRUE(std::regex_search(
+      diff.out, std::regex("__main__\\.table\\.rows +numpy\\.ndarray[^\n]* \\+[23],[0-9]{3} ")))
+      << diff.out << diff.err;
+  EXPECT_EQ(diff.out.find("table.rows["), std::string::npos) << diff.out;
+  const Outcome leaks = run_command({HEAPGLASS_PROGRAM, "leaks", old, target.target(), "--limit", "1"});
+  EXPECT_TRUE(std::regex_search(leaks.out, std::regex("suspect +1\\. [a-z-]+: __main__\\.table\\.rows, ")))
+      << leaks.out << leaks.err;
+}
+
 // As root looks at the process of another user: numpy's own code is not run, and its arrays have their data.
 TEST_P(ObjectArrays, HaveTheirDataWithoutTheirCode) {
   const std::string reason = why_not(GetParam(), "numpy_arrays");

@@ -159,6 +159,9 @@ bool is_anonymous_collection(Labels& labels, NodeId node) {
   // A tuple of a few is a record of sorts: its places mean something.
   constexpr std::int64_t kFew = 8;
   if (type.flags & kTpTupleSubclass) return labels.types().objects().ob_size(labels.address(node)) > kFew;
+  // One of objects; another refers to its base and its descriptor.
+  if (type.body == TraverseRule::kNumpyArray)
+    return static_cast<std::int64_t>(labels.graph().referents(node).size()) > kFew;
   return type.body == TraverseRule::kSet || type.body == TraverseRule::kDeque ||
          type.body == TraverseRule::kLruCache || type.body == TraverseRule::kHamtBitmap ||
          type.body == TraverseRule::kHamtArray || type.body == TraverseRule::kHamtCollision;
