@@ -11,12 +11,6 @@ namespace {
 constexpr std::uint64_t kFewestBytes = 65'536;
 constexpr std::uint64_t kPartOfAll = 10;  // of all growth, one part in so many
 
-// "app.cache" and "app.cache['k']", but not "app.cache2".
-bool is_part_of(const std::string& path, const std::string& whole) {
-  if (!path.starts_with(whole)) return false;
-  return path.size() == whole.size() || path[whole.size()] == '.' || path[whole.size()] == '[';
-}
-
 // As suspects are called: "app.Holder.current" and not "class app.Holder.current".
 std::string name_of(const Owner& owner) {
   constexpr std::string_view kClass = "class ";

@@ -20,14 +20,29 @@ bool grew(std::uint64_t bytes_before, std::uint64_t bytes, std::uint64_t objects
   return objects > objects_before || bytes > bytes_before + std::max(bytes_before / kNotable, kLittle);
 }
 
-// Of those that are told only if they grew: the others, and those that grew as their siblings did, which the
-// collection that they are in says.
+// What grew in it is a part of it that is a suspect for itself: of 200 tenants the sessions of one.
+bool grew_in_a_part(const std::vector<Suspect>& suspects, const Suspect& whole) {
+  constexpr std::int64_t kPercent = 100, kMost = 70;
+  return std::any_of(suspects.begin(), suspects.end(), [&](const Suspect& s) {
+    return !s.only_if_grown && s.growth->is && s.owner.size() > whole.owner.size() &&
+           is_part_of(s.owner, whole.owner) && s.growth->bytes > whole.growth->bytes / kPercent * kMost;
+  });
+}
+
+// Of those that are told only if they grew: the others, those that grew as their siblings did, which the
+// collection that they are in says, and those of which a part says it.
 void leave_out_those_that_did_not_grow(std::vector<Suspect>& last) {
   constexpr std::uint64_t kTenth = 10, kFew = 2;
   std::map<std::uint64_t, std::uint64_t> grew_of;  // by collection
   for (const Suspect& s : last)
     if (s.only_if_grown && s.growth->objects > 0) ++grew_of[value(s.among)];
+  std::vector<bool> left_out;
+  left_out.reserve(last.size());
+  for (const Suspect& s : last)
+    left_out.push_back(s.only_if_grown && is_null(s.among) && grew_in_a_part(last, s));
+  std::size_t i = 0;
   std::erase_if(last, [&](const Suspect& s) {
+    if (left_out[i++]) return true;
     if (!s.only_if_grown) return false;
     if (!s.growth->is || s.growth->bytes <= 0) return true;
     return !is_null(s.among) && grew_of[value(s.among)] > std::max(kFew, s.siblings / kTenth);
@@ -35,6 +50,11 @@ void leave_out_those_that_did_not_grow(std::vector<Suspect>& last) {
 }
 
 }  // namespace
+
+bool is_part_of(const std::string& path, const std::string& whole) {
+  if (!path.starts_with(whole)) return false;
+  return path.size() == whole.size() || path[whole.size()] == '.' || path[whole.size()] == '[';
+}
 
 void annotate_growth(std::vector<Suspect>& last, const std::vector<std::vector<Suspect>>& before) {
   if (before.empty()) return;

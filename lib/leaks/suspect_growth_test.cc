@@ -41,6 +41,23 @@ TEST(SuspectGrowth, AsManyObjectsThatKeepMoreGrew) {
   EXPECT_FALSE(last[2].growth->is);
 }
 
+// Of 200 tenants one has nearly all sessions, and the other tenants have nothing that grew.
+TEST(SuspectGrowth, WhatGrewInAPartIsToldByThePart) {
+  const auto tenants = [](std::uint64_t bytes) {
+    Suspect s = suspect("app.tenants", bytes, 200);
+    s.only_if_grown = true;
+    return s;
+  };
+  std::vector<Suspect> last{tenants(9'500'000), suspect("app.tenants['t137'].sessions", 9'000'000, 4500)};
+  annotate_growth(last, {{tenants(8'000'000), suspect("app.tenants['t137'].sessions", 7'600'000, 4000)}});
+  ASSERT_EQ(last.size(), 1u);
+  EXPECT_EQ(last[0].owner, "app.tenants['t137'].sessions");
+  // By itself, and where another one grew.
+  last = {tenants(9'500'000), suspect("app.tenants2", 9'000'000, 4500)};
+  annotate_growth(last, {{tenants(8'000'000), suspect("app.tenants2", 7'600'000, 4000)}});
+  EXPECT_EQ(last.size(), 2u);
+}
+
 TEST(SuspectGrowth, OneLookTellsNone) {
   std::vector<Suspect> last{suspect("app.table", 900, 90)};
   annotate_growth(last, {});
