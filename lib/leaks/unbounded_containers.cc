@@ -236,6 +236,9 @@ class ContainerSearch {
     contents.weak_keys = weak_keys;
     s.certainty = certainty_of(search_, n, path, contents, kept.bytes);
     const Origin origin = search_.origin_of(path);
+    // Of the interpreter's tables that are known by name it is known that programs fill them.
+    constexpr double kFilledByPrograms = 0.5;
+    if (known && much && origin == Origin::kStandard) s.certainty = std::max(s.certainty, kFilledByPrograms);
     // A library's own tables are as large as they are, unless they are much of the heap or grow.
     const bool of_library = origin != Origin::kApplication && !is_of_application(contents) &&
                             !(known && much) && kept.bytes < search_.heap_bytes() / kMuchOfLibrary;
