@@ -52,12 +52,11 @@ class Writer {
   bool number(std::string_view rule, Address a, const TypeInfo& type) {
     const PyLayout& l = o_.layout();
     if (rule == "bool" || rule == "int") {
-      if (!o_.load(a, o_.python().rules.int_tag ? l.PyLongObject.lv_tag : l.PyVarObject.ob_size))
+      const auto digits = integer(a);
+      if (!digits)
         unknown(a, &type);
-      else if (rule == "bool")
-        put(integer(a) == "0" ? "False" : "True");
       else
-        put(integer(a));
+        put(rule == "int" ? *digits : *digits == "0" ? "False" : "True");
       return true;
     }
     if (rule != "float" && rule != "complex") return false;
@@ -67,7 +66,7 @@ class Writer {
     else if (rule == "float")
       put(float_repr(*real));
     else
-      complex(a);
+      complex(a, type);
     return true;
   }
   bool text_or_bytes(std::string_view rule, Address a, const TypeInfo& type) {
@@ -238,11 +237,14 @@ class Writer {
     put("<object at " + pointer_text(a) + ">");
   }
 
-  std::string integer(Address a);
-  void complex(Address a) {
+  // Nothing where a digit cannot be read, as of a snapshot that has no values.
+  std::optional<std::string> integer(Address a);
+  void complex(Address a, const TypeInfo& type) {
     // PyComplexObject: two doubles behind the header.
     const std::int32_t at = o_.layout().PyFloatObject.ob_fval;
-    const double re = o_.load<double>(a, at).value_or(0), im = o_.load<double>(a, at + 8).value_or(0);
+    const auto real = o_.load<double>(a, at), imaginary = o_.load<double>(a, at + 8);
+    if (!real || !imaginary) return unknown(a, &type);
+    const double re = *real, im = *imaginary;
     auto part = [](double v) {
       std::string t = float_repr(v);
       return t.ends_with(".0") ? t.substr(0, t.size() - 2) : t;
@@ -457,24 +459,20 @@ class Writer {
   std::vector<Address> stack_;
 };
 
-std::string Writer::integer(Address a) {
+std::optional<std::string> Writer::integer(Address a) {
   const PyLayout& l = o_.layout();
-  std::uint64_t n;
-  bool negative;
-  if (o_.python().rules.int_tag) {
-    const std::uint64_t tag = o_.load<std::uint64_t>(a, l.PyLongObject.lv_tag).value_or(0);
-    n = tag >> 3;
-    negative = (tag & 3) == 2;
-  } else {
-    n = o_.item_count(a);
-    negative = o_.ob_size(a) < 0;
-  }
+  const bool tagged = o_.python().rules.int_tag;
+  const auto tag = o_.load<std::uint64_t>(a, tagged ? l.PyLongObject.lv_tag : l.PyVarObject.ob_size);
+  if (!tag) return std::nullopt;
+  const std::uint64_t n = tagged ? *tag >> 3 : o_.item_count(a);
+  const bool negative = tagged ? (*tag & 3) == 2 : o_.ob_size(a) < 0;
   if (n > kMostDigits) return sure = false, "(unrepresentable)";
   // Base 2^30 to base 10^9, the most significant digit first.
   std::vector<std::uint32_t> decimal;
   for (std::uint64_t i = n; i-- > 0;) {
-    std::uint64_t carry =
-        o_.load<std::uint32_t>(a, l.PyLongObject.ob_digit + static_cast<std::int32_t>(4 * i)).value_or(0);
+    const auto digit = o_.load<std::uint32_t>(a, l.PyLongObject.ob_digit + static_cast<std::int32_t>(4 * i));
+    if (!digit) return std::nullopt;
+    std::uint64_t carry = *digit;
     for (std::uint32_t& d : decimal) {
       carry += std::uint64_t{d} << 30;
       d = static_cast<std::uint32_t>(carry % 1'000'000'000);
