@@ -101,6 +101,12 @@ bool Objects::str_is_in_one_block(Address object) const {
   return word && str_state(*word).compact;
 }
 
+std::uint64_t Objects::str_width(Address object) const {
+  const auto word = load<std::uint32_t>(object, layout_.PyASCIIObject.state);
+  const unsigned kind = word ? str_state(*word).kind : 0;
+  return kind == 1 || kind == 2 ? kind : 4;  // one that nobody has made ready is of wchar_t
+}
+
 bool Objects::str_equals(Address object, std::string_view ascii) const {
   const auto length = load<std::uint64_t>(object, layout_.PyASCIIObject.length);
   if (length != ascii.size()) return false;

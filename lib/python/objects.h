@@ -140,6 +140,8 @@ class Objects {
   std::optional<std::uint64_t> str_length(Address object) const;
   // Of a str: whether its characters stand behind its head.
   bool str_is_in_one_block(Address object) const;
+  // Bytes that each of its characters takes: 1, 2 or 4.
+  std::uint64_t str_width(Address object) const;
   bool str_equals(Address object, std::string_view ascii) const;
   std::optional<std::string> c_string(Address at, std::size_t limit = 4096) const {
     return read_c_string(image_, at, limit);

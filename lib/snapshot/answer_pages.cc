@@ -88,7 +88,8 @@ void record_answer_pages(const Heap& heap, std::uint64_t longest, const OtherAns
         touch_block(heap, recorder, a, type, size, longest);
       else
         recorder.touch(a - kInFront, kInFront + std::min(size, longest));
-      if (type.flags & kTpUnicodeSubclass && !objects.str_is_in_one_block(a)) objects.str(a, longest / 4);
+      if (type.flags & kTpUnicodeSubclass && !objects.str_is_in_one_block(a))
+        objects.str(a, longest / objects.str_width(a));
       if (plain[graph.type[node]]) return;
       python_repr(types, a, kLongestRepr);
       short_repr(types, a, type, kLongestRepr);
