@@ -211,7 +211,7 @@ for thread in told["threads"]:
           waits["text"] if waits.get("kind") == "lock" else "")
 print(told["deadlocks"])
 for task in told.get("tasks", []):
-    print(task["id"], task["tid"], task["state"], task["waits_for_id"])
+    print(task["id"], task["tid"], task["state"], task["waits_for_id"], [(f["file"], f["line"], f["function"]) for f in task["frames"]])
 )py";
 
 std::string stacks_without_names(const std::string& file) {

@@ -33,8 +33,8 @@ class ReadRecorder::Guard final : public SegmentGuard {
       : unit_shift(unit == Unit::kWholePage ? std::countr_zero(kSnapshotPage) : 3),
         pages((bytes + kSnapshotPage - 1) / kSnapshotPage),
         touched(new std::atomic<std::uint64_t>[(pages * kSnapshotPage >> unit_shift) / 64 + 1]()),
-        blank(unit == Unit::kWord ? new std::atomic<std::uint64_t>[pages * kWordsOfPage / 64 + 1]()
-                                  : nullptr) {
+        blank(by_word(unit)),
+        hidden(by_word(unit)) {
     known = touched.get();
     known_shift = unit_shift;
   }
@@ -42,11 +42,25 @@ class ReadRecorder::Guard final : public SegmentGuard {
     const std::uint64_t first = offset >> unit_shift, last = (offset + size - 1) >> unit_shift;
     // Nearly always, and asked for with every read.
     if (first == last) {
+      if (hidden && hidden[first / 64].load(std::memory_order_relaxed) >> (first % 64) & 1) return false;
       set(touched, first / 64, std::uint64_t{1} << (first % 64));
       return true;
     }
+    if (hidden) {
+      std::uint64_t refused = 0;
+      each_mask(first, last, [&](std::uint64_t at, std::uint64_t mask) {
+        refused |= hidden[at].load(std::memory_order_relaxed) & mask;
+      });
+      if (refused) return false;
+    }
     each_mask(first, last, [&](std::uint64_t at, std::uint64_t mask) { set(touched, at, mask); });
     return true;
+  }
+  void touch(std::uint64_t offset, std::uint64_t size) const {
+    each_mask(offset >> unit_shift, (offset + size - 1) >> unit_shift,
+              [&](std::uint64_t at, std::uint64_t mask) {
+                set(touched, at, hidden ? mask & ~hidden[at].load(std::memory_order_relaxed) : mask);
+              });
   }
   WordMask words(const Bits& bits, std::uint64_t page) const {
     WordMask mask{};
@@ -57,7 +71,13 @@ class ReadRecorder::Guard final : public SegmentGuard {
   const int unit_shift;  // bytes of a unit, as a power of two
   const std::uint64_t pages;
   const Bits touched;
-  const Bits blank;  // by word
+  const Bits blank, hidden;  // by word
+
+ private:
+  Bits by_word(Unit unit) const {
+    return Bits(unit == Unit::kWord ? new std::atomic<std::uint64_t>[pages * kWordsOfPage / 64 + 1]()
+                                    : nullptr);
+  }
 };
 
 ReadRecorder::ReadRecorder(std::shared_ptr<Image> image, Unit unit) : image_(std::move(image)), unit_(unit) {
@@ -75,18 +95,33 @@ void ReadRecorder::touch(Address from, std::uint64_t bytes) const {
   const Image::Segment* s = image_->find(from);
   if (!s || bytes == 0) return;
   const std::uint64_t offset = from - s->start;
-  s->guard->ready(offset, std::min(bytes, s->size - offset));
+  guards_[static_cast<std::size_t>(s - image_->segments().data())]->touch(offset,
+                                                                          std::min(bytes, s->size - offset));
 }
 
-void ReadRecorder::forget(Address from, std::uint64_t bytes) const {
+template <class Change>
+void ReadRecorder::change(Address from, std::uint64_t bytes, Change change) const {
   const Image::Segment* s = image_->find(from);
   if (!s || bytes == 0) return;
   const Guard& guard = *guards_[static_cast<std::size_t>(s - image_->segments().data())];
-  const std::uint64_t begin = from - s->start, end = std::min(begin + bytes, s->size) - 1;
-  each_mask(begin / 8, end / 8, [&](std::uint64_t at, std::uint64_t mask) {
+  const std::uint64_t begin = from - s->start;
+  const std::uint64_t end = begin + std::min(bytes, s->size - begin) - 1;
+  each_mask(begin / 8, end / 8, [&](std::uint64_t at, std::uint64_t mask) { change(guard, at, mask); });
+}
+
+void ReadRecorder::hide(Address from, std::uint64_t bytes) const {
+  change(from, bytes, [](const Guard& guard, std::uint64_t at, std::uint64_t mask) {
+    set(guard.hidden, at, mask);
     std::atomic<std::uint64_t>& word = guard.touched[at];
     // Most values were not read at all.
     if (word.load(std::memory_order_relaxed) & mask) word.fetch_and(~mask, std::memory_order_relaxed);
+  });
+}
+
+void ReadRecorder::reveal(Address from, std::uint64_t bytes) const {
+  change(from, bytes, [](const Guard& guard, std::uint64_t at, std::uint64_t mask) {
+    std::atomic<std::uint64_t>& word = guard.hidden[at];
+    if (word.load(std::memory_order_relaxed) & mask) word.fetch_and(~mask, std::memory_order_release);
   });
 }
 
@@ -109,13 +144,29 @@ void ReadRecorder::replace(Address word, std::uint64_t seen) const {
   blank(word);
 }
 
-bool ReadRecorder::is_touched(Address word) const {
+bool ReadRecorder::has(Address word, const std::unique_ptr<std::atomic<std::uint64_t>[]> Guard::*bits) const {
   const Image::Segment* s = image_->find(word);
   if (!s) return false;
   const std::uint64_t at = (word - s->start) / 8;
-  return guards_[static_cast<std::size_t>(s - image_->segments().data())]->touched[at / 64].load() >>
-             (at % 64) &
-         1;
+  const Guard& guard = *guards_[static_cast<std::size_t>(s - image_->segments().data())];
+  return (guard.*bits)[at / 64].load(std::memory_order_acquire) >> (at % 64) & 1;
+}
+
+bool ReadRecorder::is_touched(Address word) const { return has(word, &Guard::touched); }
+bool ReadRecorder::is_hidden(Address word) const { return has(word, &Guard::hidden); }
+bool ReadRecorder::is_blank(Address word) const { return has(word, &Guard::blank); }
+
+void ReadRecorder::reveal_whole_of(const ReadRecorder& other) const {
+  for (std::size_t s = 0; s < guards_.size(); ++s) {
+    const Guard &mine = *guards_[s], &theirs = *other.guards_[s];
+    for (std::uint64_t i = 0; i <= mine.pages * kWordsOfPage / 64; ++i) {
+      const std::uint64_t hidden = mine.hidden[i].load(std::memory_order_relaxed);
+      if (!hidden) continue;
+      mine.hidden[i].store(hidden & ~(theirs.touched[i].load(std::memory_order_relaxed) &
+                                      ~theirs.blank[i].load(std::memory_order_relaxed)),
+                           std::memory_order_relaxed);
+    }
+  }
 }
 
 void ReadRecorder::take_over(const ReadRecorder& other) const {
@@ -139,15 +190,6 @@ void ReadRecorder::take_over(const ReadRecorder& other) const {
   for (const auto& [word, seen] : other.replaced_) replaced_[word] = seen;
   std::erase_if(cut_, is_whole);
   std::erase_if(replaced_, is_whole);
-}
-
-bool ReadRecorder::is_blank(Address word) const {
-  const Image::Segment* s = image_->find(word);
-  if (!s) return false;
-  const std::uint64_t at = (word - s->start) / 8;
-  return guards_[static_cast<std::size_t>(s - image_->segments().data())]->blank[at / 64].load() >>
-             (at % 64) &
-         1;
 }
 
 std::vector<ReadRecorder::Page> ReadRecorder::pages() const {

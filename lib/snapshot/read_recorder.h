@@ -1,5 +1,6 @@
 // What of an image is read while somebody looks: that is what a snapshot has to keep, for it to answer the
-// same.
+// same. What is hidden is refused meanwhile, as it will be by the file: whoever reads here reads the
+// snapshot.
 #pragma once
 
 #include <array>
@@ -33,10 +34,17 @@ class ReadRecorder {
   void stop() const { image_->guard({}); }
 
   Unit unit() const { return unit_; }
-  // As if these bytes were read, as far as they are there.
+  // As if these bytes were read, as far as they are there and not hidden.
   void touch(Address from, std::uint64_t bytes) const;
-  // By words: as if none of these bytes had been read.
-  void forget(Address from, std::uint64_t bytes) const;
+  // By words: these are not there to be read, as they are not for who reads the file. What of them was read
+  // before counts as not read. From many threads.
+  void hide(Address from, std::uint64_t bytes) const;
+  // These are, whatever was hidden before. From many threads: who finds a word not hidden any more finds all
+  // that its thread had revealed before.
+  void reveal(Address from, std::uint64_t bytes) const;
+  bool is_hidden(Address word) const;
+  // Of the same image, and by words: what `other` has whole is not hidden here.
+  void reveal_whole_of(const ReadRecorder& other) const;
   // By words: this one is there, but nobody may know what it was. From many threads.
   void blank(Address word) const;
   // By words: of this one only the first bytes, fewer than 8, are anybody's; told twice, the fewer count.
@@ -67,6 +75,10 @@ class ReadRecorder {
  private:
   class Guard;
   bool is_blank(Address word) const;
+  bool has(Address word, const std::unique_ptr<std::atomic<std::uint64_t>[]> Guard::*bits) const;
+  // Calls change(guard, at, mask) for the words of the segment that `from` is in.
+  template <class Change>
+  void change(Address from, std::uint64_t bytes, Change change) const;
   std::shared_ptr<Image> image_;
   const Unit unit_;
   // By address of the word: what is there instead, and how many bytes of it stay.

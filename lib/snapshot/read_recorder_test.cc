@@ -60,5 +60,46 @@ TEST(ReadRecorder, TakeOverWhatAnotherHasNoted) {
   EXPECT_EQ(seen(1), 0x1111111111u);
 }
 
+// Who reads while it is recorded is refused what the file will not have.
+TEST(ReadRecorder, RefusesWhatIsHidden) {
+  std::array<std::byte, 2 * kSnapshotPage> bytes{};
+  const auto image = image_of(bytes);
+  const ReadRecorder recorder(image, ReadRecorder::Unit::kWord);
+  std::uint64_t read = 0;
+  EXPECT_TRUE(image->load(word(3), read));
+  recorder.hide(word(2), 3 * 8);  // 2 to 4, of which 3 was read
+  EXPECT_FALSE(recorder.is_touched(word(3)));
+  EXPECT_TRUE(recorder.is_hidden(word(4)));
+  for (const std::uint64_t n : {2, 3, 4}) EXPECT_FALSE(image->load(word(n), read)) << n;
+  EXPECT_EQ(image->at(word(1), 16), nullptr);  // a part of it is hidden
+  EXPECT_FALSE(recorder.is_touched(word(1)));
+  EXPECT_NE(image->at(word(5), 16), nullptr);
+  recorder.touch(word(0), 8 * 8);  // but what is hidden
+  for (std::uint64_t n = 0; n < 8; ++n) EXPECT_EQ(recorder.is_touched(word(n)), n < 2 || n > 4) << n;
+  recorder.reveal(word(3), 8);
+  EXPECT_TRUE(image->load(word(3), read));
+  EXPECT_FALSE(image->load(word(2), read));
+  EXPECT_TRUE(recorder.is_touched(word(3)));
+  // Over a border of 64 words, and to the end of the segment only.
+  recorder.hide(word(62), ~std::uint64_t{0});
+  EXPECT_TRUE(image->load(word(61), read));
+  EXPECT_FALSE(image->load(word(62), read));
+  EXPECT_FALSE(image->load(word(2 * kWordsOfPage - 1), read));
+  recorder.hide(Address{0x10}, 8);  // no memory
+}
+
+TEST(ReadRecorder, RevealsWhatAnotherHasWhole) {
+  std::array<std::byte, 2 * kSnapshotPage> bytes{};
+  const auto image = image_of(bytes);
+  const ReadRecorder names(image, ReadRecorder::Unit::kWord);
+  names.touch(word(1), 2 * 8);
+  names.blank(word(2));
+  names.stop();
+  const ReadRecorder recorder(image, ReadRecorder::Unit::kWord);
+  recorder.hide(word(0), 4 * 8);
+  recorder.reveal_whole_of(names);
+  for (std::uint64_t n = 0; n < 4; ++n) EXPECT_EQ(recorder.is_hidden(word(n)), n != 1) << n;
+}
+
 }  // namespace
 }  // namespace heapglass

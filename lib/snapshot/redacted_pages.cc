@@ -12,8 +12,8 @@
 #include "lib/python/describe.h"
 #include "lib/python/own_dict.h"
 #include "lib/python/python_repr.h"
-#include "lib/python/sizes.h"
 #include "lib/python/weak_references.h"
+#include "lib/snapshot/hidden_content.h"
 #include "lib/snapshot/redacted_stacks.h"
 #include "lib/tracemalloc/tracemalloc.h"
 
@@ -45,18 +45,19 @@ class Names final : public EdgeSink {
   std::array<Address, 256> seen_{};
 };
 
-// First the shapes of everything; then whatever of a value was read with them is forgotten; last the names,
-// which are texts too.
+// What is no value is read from what content_rules() leave, as from the file: first the shapes of everything,
+// then the names, which are texts that are revealed where they stand.
 class Reader {
  public:
   Reader(const Heap& heap, const ReadRecorder& touched)
       : heap_(heap),
         graph_(heap.graph()),
         touched_(touched),
+        parts_(heap),
+        content_(heap, parts_, touched, std::nullopt),
         objects_(*heap.capture().image, heap.python()),
         interpreters_(read_interpreters(objects_, limits_, health_)),
-        types_(objects_, limits_, health_),
-        thread_numbers_(heap) {
+        types_(objects_, limits_, health_) {
     for (const GraphType& type : graph_.types) {
       infos_.push_back(types_.get(type.address));
       kinds_.push_back(infos_.back() ? kind_of(*infos_.back()) : Kind{});
@@ -64,6 +65,8 @@ class Reader {
   }
 
   void read() {
+    content_.reveal_names(content_.hide());
+    reveal_lengths_of_struct_sequences();
     // Lists are walked by one thread only.
     auto lists = std::async(std::launch::async, [&] {
       for (const PyInterpreter& interpreter : interpreters_)
@@ -73,13 +76,11 @@ class Reader {
     each_object([&](Address a, NodeId node, const References& references, const ObjectView& values,
                     Names& names) { shape(a, node, references, values, names); });
     lists.get();
-    record_tasks(heap_);
-    hide_values();
     names();
-    lengths_of_struct_sequences();
+    record_tasks(heap_);
     record_locks(heap_, touched_);
-    read_tracemalloc(objects_);  // names of files
-    cut_texts();
+    read_tracemalloc(objects_, [&](Address file) { content_.reveal(file, Exempt::kNames); });
+    content_.cut_ends();
     touched_.stop();
   }
 
@@ -105,14 +106,13 @@ class Reader {
 
   // Of a type, asked for every object.
   struct Kind {
-    bool is_str = false;
     bool is_number = false;  // one of a fixed size
     bool has_name = false;   // its description is a name of the program
     bool is_lru_cache = false;
     bool is_plain = false;  // refers to nothing, and is known to no collector
   };
   static Kind kind_of(const TypeInfo& type) {
-    Kind kind{type.name == "builtins.str", type.name == "builtins.float" || type.name == "builtins.complex",
+    Kind kind{type.name == "builtins.float" || type.name == "builtins.complex",
               is_named(type) || type.body == TraverseRule::kModule,
               type.name == "functools._lru_cache_wrapper"};
     kind.is_plain = !type.has_references && !type.has_gc && !kind.has_name && !kind.is_lru_cache &&
@@ -134,14 +134,16 @@ class Reader {
     if (kind.is_plain) return;
     is_tracked(objects_, a, type);
     references.visit(a, type, names);
-    if (type.flags & kTpDictSubclass) hide_hashes(objects_.pointer(a, l.PyDictObject.ma_keys));
-    if (type.body == TraverseRule::kSet) hide_hashes_of_set(a);
     if (type.body == TraverseRule::kModule) {
       names.of_modules_and_classes.push_back(objects_.pointer(a, l.PyModuleObject.md_dict));
     } else if (type.flags & kTpTypeSubclass) {
       names.of_modules_and_classes.push_back(types_.type_dict(a));
     } else if (type.resolution == Resolution::kUnknown || type.words_end) {
-      unknown(a, type, references, names);
+      // Of what its body refers to only the objects are told.
+      if (type.resolution == Resolution::kUnknown)
+        references.scan(a, type, names);
+      else
+        references.words(a, type, names);
     }
     if (kind.has_name) {
       const std::lock_guard lock(mutex_);
@@ -150,98 +152,12 @@ class Reader {
     if (kind.is_lru_cache) objects_.load(a, l.lru_cache_object.maxsize);
   }
 
-  // Where an object's block begins: with the collector's head, and what else stands in front of it.
-  Address block_of(Address a, NodeId node) const {
-    const TypeInfo* const type = infos_[graph_.type[index(node)]];
-    return Address{value(a) - (type ? type->pre_header_size : 0)};
-  }
-
-  // No value reaches into the next object, whatever its length says: what is forgotten there would be another
-  // object's count and type.
-  void hide_values() {
-    for_each_chunk(*graph_.index, [&](const NodeChunk& piece) {
-      const ObjectView values(types_, graph_, interpreters_);
-      NodeId last = kNoNode;
-      Address at{};
-      piece.each([&](std::uint32_t n, Address a) {
-        if (last != kNoNode) hide(at, last, block_of(a, NodeId{n}), values);
-        last = NodeId{n};
-        at = a;
-      });
-      if (last == kNoNode) return;
-      const std::uint32_t next = index(last) + 1;
-      const bool is_last = next == graph_.nodes();
-      hide(at, last,
-           is_last ? Address{~std::uint64_t{0}} : block_of(graph_.index->address(NodeId{next}), NodeId{next}),
-           values);
-    });
-  }
-
-  // Of a text whose characters are a block of their own, where they were read: of a thread's name.
-  void hide_characters_apart(Address a) {
-    const std::uint64_t most = 4 * (objects_.str_length(a).value_or(0) + 1);
-    for (const std::int32_t field :
-         {objects_.layout().PyUnicodeObject.data, objects_.layout().PyASCIIObject.wstr}) {
-      const Address data = objects_.pointer(a, field);
-      if (is_null(data) || !touched_.is_touched(data)) continue;
-      // Up to the next object, as above.
-      std::uint32_t low = 0, high = graph_.nodes();
-      while (low < high) {
-        const std::uint32_t middle = low + (high - low) / 2;
-        if (graph_.index->address(NodeId{middle}) <= data)
-          low = middle + 1;
-        else
-          high = middle;
-      }
-      const std::uint64_t room =
-          low == graph_.nodes() ? most : block_of(graph_.index->address(NodeId{low}), NodeId{low}) - data;
-      touched_.forget(data, std::min(most, room));
-    }
-  }
-
-  // The bytes of its own block. Its size counts copies in other encodings too, which are blocks of their own.
-  std::uint64_t block_of_str(Address a, std::uint32_t node) const {
-    const std::uint64_t size = graph_.size[node];
-    return size - std::min(size, external_of(objects_, a, *infos_[graph_.type[node]], size).bytes);
-  }
-
-  // What is the value alone: digits, characters, the hash that tells it.
-  void hide(Address a, NodeId node, Address end_of_block, const ObjectView& values) {
-    const TypeInfo* const type = infos_[graph_.type[index(node)]];
-    if (!type) return;
-    const Kind& kind = kinds_[graph_.type[index(node)]];
-    const PyLayout& l = objects_.layout();
-    const auto forget = [&](std::int32_t from, std::uint64_t to) {
-      const auto first = static_cast<std::uint64_t>(from);
-      const std::uint64_t end = std::min(to, end_of_block - a);
-      if (end > first) touched_.forget(a + first, end - first);
-    };
-    const std::int32_t behind_type = l.PyObject.ob_type + 8;
-    if (type->flags & kTpUnicodeSubclass) {
-      if (!objects_.str_is_in_one_block(a)) hide_characters_apart(a);
-      // Its characters stand behind its head, where it is no object of a derived class.
-      forget(l.PyASCIIObject.length + 8,
-             kind.is_str ? block_of_str(a, index(node)) : static_cast<std::uint64_t>(l.PyASCIIObject.size));
-    } else if (type->flags & kTpBytesSubclass) {
-      const std::uint64_t n = values.length(a).value_or(0);
-      forget(l.PyVarObject.ob_size + 8, static_cast<std::uint64_t>(l.PyBytesObject.ob_sval) + n + 1);
-    } else if (type->flags & kTpLongSubclass && !thread_numbers_.contains(a, *type)) {
-      const auto digits = static_cast<std::uint64_t>(l.PyLongObject.ob_digit);
-      if (type->dict == InstanceDict::kAtOffset && type->dictoffset < 0) {
-        // Its dict stands behind the digits, and is found by how many those are; the sign is not.
-        const std::uint64_t count = objects_.item_count(a);
-        if (count) forget(l.PyLongObject.ob_digit, digits + 4);
-        const std::lock_guard lock(mutex_);
-        touched_.replace(a + static_cast<std::uint64_t>(l.PyVarObject.ob_size), count);
-      } else {
-        forget(behind_type, digits + 4);
-      }
-    } else if (kind.is_number) {
-      forget(behind_type, static_cast<std::uint64_t>(type->basicsize));
-    }
-  }
-
   void names() {
+    namespaces();
+    each_of(c_strings_, [&](Address text) {
+      content_.reveal_c_string(text);
+      objects_.c_string(text);
+    });
     heap_.python().self_check(objects_.image());
     Limits limits;
     ReadErrors health;
@@ -250,38 +166,63 @@ class Reader {
     for (const GraphType& type : graph_.types) types.get(type.address);
     for (const PyRoot& root : read_roots(types, interpreters, health))
       if (root.edge.kind == EdgeKind::kLocal) texts_.push_back(Address{root.edge.payload});
-    std::sort(texts_.begin(), texts_.end());
-    texts_.erase(std::unique(texts_.begin(), texts_.end()), texts_.end());
-    each_of(texts_, [&](Address text) { objects_.str(text, kLongestName); });
-    each_of(c_strings_, [&](Address text) { objects_.c_string(text); });
+    make_unique(texts_);
+    each_of(texts_, [&](Address text) { name(text); });
     each_of(named_, [&](Address a) {
       const TypeInfo& type = *types.get(objects_.type_of(a));
       short_repr(types, a, type);
       if (type.name != "builtins.method" && type.body != TraverseRule::kModule)
         python_repr(types, a, kLongestName);
     });
-    for (const PyInterpreter& interpreter : interpreters)
-      namespaces_.push_back(
-          objects_.pointer(interpreter.state, objects_.layout().PyInterpreterState.modules));
-    std::sort(namespaces_.begin(), namespaces_.end());
-    namespaces_.erase(std::unique(namespaces_.begin(), namespaces_.end()), namespaces_.end());
-    each_of(namespaces_, [&](Address dict) {
-      objects_.each_item(dict, [&](Address key, Address) { objects_.str(key, kLongestName); });
-    });
-    each_of(of_modules_and_classes_, [&](Address dict) {
-      objects_.each_item(dict, [&](Address key, Address item) {
-        const auto name = objects_.str(key, kLongestName);
-        if (name == "__name__" || name == "__module__") objects_.str(item, kLongestName);
-      });
-    });
   }
 
-  // How many references an instance has: what stands in its class is a number of the program's.
-  void lengths_of_struct_sequences() {
-    for (const TypeInfo* type : infos_)
-      if (type && type->body == TraverseRule::kStructSequence)
-        objects_.load<std::uint32_t>(objects_.item(types_.type_dict(type->address), "n_fields"),
-                                     objects_.layout().PyLongObject.ob_digit);
+  std::optional<std::string> name(Address text) const {
+    content_.reveal(text, Exempt::kNames);
+    return objects_.str(text, kLongestName);
+  }
+
+  // Whose keys are names: of attributes, of modules, and of the variables of a class body or of exec().
+  void namespaces() {
+    const PyLayout& l = objects_.layout();
+    const bool has_frame_objects = l.PyInterpreterFrame.f_locals == kAbsent;
+    for (const PyInterpreter& interpreter : interpreters_) {
+      namespaces_.push_back(objects_.pointer(interpreter.state, l.PyInterpreterState.modules));
+      for (const PyThread& thread : interpreter.threads)
+        for (const PyFrame& frame : thread.frames) {
+          const Address locals = objects_.pointer(
+              frame.frame, has_frame_objects ? l.PyFrameObject.f_locals : l.PyInterpreterFrame.f_locals);
+          if (!is_null(locals) && objects_.flags_of(locals) & kTpDictSubclass) namespaces_.push_back(locals);
+        }
+    }
+    make_unique(namespaces_);
+    each_of(namespaces_,
+            [&](Address dict) { objects_.each_item(dict, [&](Address key, Address) { name(key); }); });
+    each_of(of_modules_and_classes_, [&](Address dict) {
+      objects_.each_item(dict, [&](Address key, Address item) {
+        const auto text = name(key);
+        if (text == "__name__" || text == "__module__") name(item);
+      });
+    });
+    // The version of the interpreter stands in a text of sys.
+    for (const PyInterpreter& interpreter : interpreters_)
+      name(objects_.item(objects_.pointer(interpreter.state, l.PyInterpreterState.sysdict), "version"));
+  }
+
+  static void make_unique(std::vector<Address>& addresses) {
+    std::sort(addresses.begin(), addresses.end());
+    addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
+  }
+
+  // How many references an instance has stands in its class, as a number of the program's.
+  void reveal_lengths_of_struct_sequences() {
+    for (const TypeInfo* type : infos_) {
+      if (!type || type->body != TraverseRule::kStructSequence) continue;
+      parts_.objects().each_item(types_.type_dict(type->address), [&](Address key, Address item) {
+        if (!parts_.objects().str_equals(key, "n_fields")) return;
+        content_.reveal(key, Exempt::kNames);
+        content_.reveal(item, Exempt::kKnownNumbers);
+      });
+    }
   }
 
   // On all cores.
@@ -291,37 +232,6 @@ class Reader {
     parallel_for((addresses.size() + kPiece - 1) / kPiece, [&](std::size_t piece, unsigned) {
       const std::size_t end = std::min((piece + 1) * kPiece, addresses.size());
       for (std::size_t i = piece * kPiece; i < end; ++i) visit(addresses[i]);
-    });
-  }
-
-  // What stands beside a name's few bits of state, and behind its end, is left from who had the memory
-  // before.
-  void cut_texts() {
-    const auto& l = objects_.layout().PyASCIIObject;
-    const auto wide = objects_.layout().PyCompactUnicodeObject.size;
-    for_each_chunk(*graph_.index, [&](const NodeChunk& piece) {
-      std::vector<std::pair<Address, std::uint64_t>> cuts;  // the word, and what stays of it
-      const auto cut = [&](Address word, unsigned bytes) {
-        std::uint64_t all = 0;
-        if (objects_.image().load(word, all))
-          cuts.emplace_back(word, all & ((std::uint64_t{1} << bytes * 8) - 1));
-      };
-      piece.each([&](std::uint32_t n, Address a) {
-        const Address state = a + static_cast<std::uint64_t>(l.state);
-        if (!kinds_[graph_.type[n]].is_str || !touched_.is_touched(state)) return;
-        cut(state, 4);
-        // Its size tells how wide the characters are, and that they stand behind its head.
-        const std::uint64_t length = objects_.str_length(a).value_or(0), size = block_of_str(a, n);
-        for (const auto& [head, width] : {std::pair{l.size, 1u}, {wide, 1u}, {wide, 2u}, {wide, 4u}}) {
-          if (size != static_cast<std::uint64_t>(head) + (length + 1) * width) continue;
-          const std::uint64_t bytes = length * width;
-          const Address end = a + static_cast<std::uint64_t>(head) + bytes / 8 * 8;
-          if (bytes % 8 && touched_.is_touched(end)) cut(end, static_cast<unsigned>(bytes % 8));
-          break;
-        }
-      });
-      const std::lock_guard lock(mutex_);
-      for (const auto& [word, seen] : cuts) touched_.replace(word, seen);
     });
   }
 
@@ -342,58 +252,16 @@ class Reader {
            std::find(std::begin(kNamed), std::end(kNamed), type.name) != std::end(kNamed);
   }
 
-  // Of what its body refers to only the objects are told.
-  void unknown(Address a, const TypeInfo& type, const References& references, Names& names) {
-    const bool is_unknown = type.resolution == Resolution::kUnknown;
-    if (is_unknown)
-      references.scan(a, type, names);
-    else
-      references.words(a, type, names);
-    const std::uint64_t head = static_cast<std::uint64_t>(
-        is_unknown || type.itemsize ? objects_.layout().PyVarObject.size : objects_.layout().PyObject.size);
-    const std::uint64_t items = type.itemsize ? objects_.item_count(a) : 0;
-    const std::uint64_t end =
-        std::min<std::uint64_t>(static_cast<std::uint64_t>(type.basicsize), 1 << 20) +
-        std::min<std::uint64_t>(items, 1 << 20) * static_cast<std::uint64_t>(type.itemsize);
-    for (std::uint64_t offset = head; offset < end; offset += 8)
-      if (graph_.index->find(objects_.pointer(a, static_cast<std::int32_t>(offset))) == kNoNode)
-        touched_.blank(a + offset);
-  }
-
-  void hide_hashes(Address keys) {
-    const auto table = objects_.keys(keys);
-    constexpr std::uint32_t kWithHash = 24;
-    if (!table || !table->entries || table->entry_size != kWithHash) return;
-    const Address first = keys + static_cast<std::uint64_t>(table->entries - objects_.image().at(keys, 1));
-    for (std::uint64_t i = 0; i < table->nentries; ++i) touched_.blank(first + i * kWithHash);
-  }
-
-  void hide_hashes_of_set(Address a) {
-    const auto& l = objects_.layout().PySetObject;
-    const auto& entry = objects_.layout().setentry;
-    const auto mask = objects_.load<std::int64_t>(a, l.mask);
-    const Address table = objects_.pointer(a, l.table);
-    if (!mask || *mask < 0 || *mask > std::int64_t{1} << 40 || entry.size < 16) return;
-    if (!objects_.image().at(
-            table, (static_cast<std::uint64_t>(*mask) + 1) * static_cast<std::uint64_t>(entry.size)))
-      return;
-    for (std::int64_t i = 0; i <= *mask; ++i) {
-      const Address hash = table + static_cast<std::uint64_t>(i) * static_cast<std::uint64_t>(entry.size) +
-                           static_cast<std::uint64_t>(entry.hash);
-      // A removed entry is known by its -1, which no key has.
-      if (objects_.load<std::int64_t>(hash, 0) != -1) touched_.blank(hash);
-    }
-  }
-
   const Heap& heap_;
   const HeapGraph& graph_;
   const ReadRecorder& touched_;
+  const ContentParts parts_;
+  HiddenContent content_;
   Limits limits_;
   ReadErrors health_;
   const Objects objects_;
   const std::vector<PyInterpreter> interpreters_;
   TypeTable types_;
-  const ThreadNumbers thread_numbers_;
   std::vector<const TypeInfo*> infos_;  // by type of the graph
   std::vector<Kind> kinds_;             // the same
   std::mutex mutex_;

@@ -10,8 +10,14 @@ namespace {
 
 class TraceTableReader {
  public:
-  TraceTableReader(const Objects& o, std::uint32_t max_nframe, Tracemalloc& out)
-      : o_(o), l_(o.layout()), max_nframe_(max_nframe), most_(o.image().heap_positions() / 12), out_(out) {}
+  TraceTableReader(const Objects& o, std::uint32_t max_nframe,
+                   const std::function<void(Address)>& before_file, Tracemalloc& out)
+      : o_(o),
+        l_(o.layout()),
+        max_nframe_(max_nframe),
+        most_(o.image().heap_positions() / 12),
+        before_file_(before_file),
+        out_(out) {}
 
   void read_traces(Address table, std::uint32_t domain) {
     const bool in_entry = l_.hashtable_entry.value == kAbsent;  // to 3.8
@@ -73,6 +79,7 @@ class TraceTableReader {
     const auto [known, is_new] = files_.try_emplace(value(name), kBad);
     if (is_new) {
       constexpr std::size_t kLongest = 1 << 16;
+      if (before_file_) before_file_(name);
       const auto text =
           o_.python().rules.tracemalloc_names_are_c ? o_.c_string(name, kLongest) : o_.str(name, kLongest);
       if (!text) return std::nullopt;
@@ -89,6 +96,7 @@ class TraceTableReader {
   const PyLayout& l_;
   const std::uint32_t max_nframe_;
   const std::uint64_t most_;  // frames, and traces: each takes bytes of its own, unless its table is damaged
+  const std::function<void(Address)>& before_file_;
   Tracemalloc& out_;
   std::unordered_map<std::uint64_t, std::uint32_t> tracebacks_, files_;
   std::unordered_map<std::string, std::uint32_t> by_text_;
@@ -116,7 +124,7 @@ void find_figures(const Objects& o, Tracemalloc& out) {
 
 }  // namespace
 
-Tracemalloc read_tracemalloc(const Objects& o) {
+Tracemalloc read_tracemalloc(const Objects& o, const std::function<void(Address)>& before_file) {
   const TracemallocTables tables = find_tracemalloc(o);
   Tracemalloc out{.tracing = tables.tracing, .how_found = tables.how_found};
   if (!out.tracing) return out;
@@ -127,7 +135,7 @@ Tracemalloc read_tracemalloc(const Objects& o) {
   out.tables_found = !is_null(tables.traces);
   if (!out.tables_found) return out;
   constexpr std::uint32_t kMostFrames = 65535;
-  TraceTableReader reader(o, std::min(tables.max_nframe, kMostFrames), out);
+  TraceTableReader reader(o, std::min(tables.max_nframe, kMostFrames), before_file, out);
   reader.read_traces(tables.traces, 0);
   if (!is_null(tables.domains)) reader.read_domains(tables.domains);
   if (!tables.limit_known) {  // no less than the longest there is

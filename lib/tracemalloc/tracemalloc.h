@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -53,6 +54,7 @@ struct Tracemalloc {
   std::uint64_t contradictions = 0;  // entries of its tables that cannot be true
 };
 
-Tracemalloc read_tracemalloc(const Objects& objects);
+// `before_file` is called with the name of each file, a str or a C string, before it is read.
+Tracemalloc read_tracemalloc(const Objects& objects, const std::function<void(Address)>& before_file = {});
 
 }  // namespace heapglass
