@@ -16,6 +16,7 @@
 #include "lib/python/content.h"
 #include "lib/python/python_repr.h"
 #include "lib/snapshot/content_parts.h"
+#include "lib/snapshot/read_recorder.h"
 
 namespace heapglass {
 namespace {
@@ -41,7 +42,7 @@ struct Instead {
   }
 };
 
-std::string in_words(const ContentRule& rule) {
+std::string name_of(const ContentRule& rule) {
   return std::string(rule.bytes) + " of " + std::string(rule.whose);
 }
 
@@ -140,7 +141,7 @@ class SnapshotRules : public testing::TestWithParam<Interpreter> {
       if (rule.of == Subject::kUnknown || (rule.of == Subject::kIntWithDict && !old) ||
           (rule.of == Subject::kCode && heap_->objects().layout().PyCodeObject.co_code_adaptive == kAbsent))
         continue;
-      EXPECT_GT(cases[&rule], 0u) << in_words(rule);
+      EXPECT_GT(cases[&rule], 0u) << name_of(rule);
     }
   }
 
@@ -167,7 +168,7 @@ TEST_P(SnapshotRules, HoldWithoutValues) {
       switch (rule.redacted) {
         case Fate::kHidden:
           if (file.load(word, there) && !may_be_exempt(rule, a) && ++wrong <= kShown)
-            told += in_words(rule) + " at " + to_hex(a) + "\n";
+            told += name_of(rule) + " at " + to_hex(a) + "\n";
           if (rule.part == Part::kCharacters) {
             secrets += is_secret(a);
             instead[value(state_of(a))].bytes = {4};
@@ -222,17 +223,40 @@ TEST_P(SnapshotRules, HoldOfCutValues) {
         instead[value(word)].may_be_zero = true;
       else if (is_behind && is_there && rule.redacted == Fate::kHidden && !may_be_exempt(rule, a) &&
                ++wrong <= kShown)
-        told += in_words(rule) + " behind the cut at " + to_hex(a) + "\n";
+        told += name_of(rule) + " behind the cut at " + to_hex(a) + "\n";
       const bool is_value =
           rule.part == Part::kContents || (rule.part == Part::kCharacters && !is_copy(rule, a, bytes.start));
       if (!is_behind && !is_there && is_value && is_secret(a) && ++wrong <= kShown)
-        told += in_words(rule) + " before the cut at " + to_hex(a) +
+        told += name_of(rule) + " before the cut at " + to_hex(a) +
                 " is not there: " + heap_->objects().str(a).value_or("") + "\n";
     }
   });
   EXPECT_EQ(wrong, 0u) << told;
   expect_cases(cases);
   expect_own_words(file, instead);
+}
+
+// A line is not made up where the table of lines is not there.
+TEST_P(SnapshotRules, NoLineIsToldWithoutItsTable) {
+  const Objects& objects = heap_->objects();
+  const PyLayout& l = objects.layout();
+  const std::int32_t field =
+      l.PyCodeObject.co_linetable == kAbsent ? l.PyCodeObject.co_lnotab : l.PyCodeObject.co_linetable;
+  const ReadRecorder recorder(heap_->capture().image, ReadRecorder::Unit::kWord);
+  std::uint64_t frames = 0;
+  for (const PyInterpreter& interpreter : heap_->interpreters())
+    for (const PyThread& thread : interpreter.threads)
+      for (const PyFrame& frame : thread.frames) {
+        const Address table = objects.pointer(frame.code, field);
+        if (frame.offset < 0 || objects.item_count(table) == 0) continue;
+        ++frames;
+        EXPECT_EQ(line_of(objects, frame.code, frame.offset), frame.line);
+        const Address start = table + static_cast<std::uint64_t>(l.PyBytesObject.ob_sval);
+        recorder.hide(start, objects.item_count(table));
+        EXPECT_EQ(line_of(objects, frame.code, frame.offset), 0) << frame.function;
+        recorder.reveal(start, objects.item_count(table));
+      }
+  EXPECT_GE(frames, 3u);
 }
 
 // A number of which only the first digits are there is none.
@@ -272,7 +296,7 @@ TEST_P(SnapshotRules, NobodyGetsWhatIsHidden) {
     const bool is_refused = !objects.image().at(bytes.start, bytes.count);
     const bool is_told = value_bytes(objects, a, type, 1 << 20) || repr.sure;
     if ((!is_refused || is_told) && ++wrong <= kShown)
-      told += in_words(rule) + " at " + to_hex(a) + ": " + repr.text + "\n";
+      told += name_of(rule) + " at " + to_hex(a) + ": " + repr.text + "\n";
   });
   EXPECT_GT(hidden, 1000u);
   EXPECT_EQ(wrong, 0u) << told;

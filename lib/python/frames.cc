@@ -300,12 +300,15 @@ int line_of(const Objects& o, Address code, std::int64_t offset) {
   if (!first) return 0;
   const bool old = l.co_linetable == kAbsent;
   const Address address = o.pointer(code, old ? l.co_lnotab : l.co_linetable);
-  LineTable table{.size = o.ob_size(address), .first = *first};
+  // Not started: the interpreter says the first line too. So it does of code with an empty table, but not of
+  // one whose table is not there to be read.
+  const auto size = o.load<std::int64_t>(address, o.layout().PyVarObject.ob_size);
+  if (offset < 0 || size == 0) return *first;
+  LineTable table{.size = size.value_or(0), .first = *first};
   if (table.size > 0 && table.size <= 1 << 26)
     table.bytes = o.image().at(address + static_cast<std::uint64_t>(o.layout().PyBytesObject.ob_sval),
                                static_cast<std::uint64_t>(table.size));
-  // Not started: the interpreter says the first line too.
-  if (!table.bytes || offset < 0) return *first;
+  if (!table.bytes) return 0;
   if (l.co_code_adaptive != kAbsent) return LocationReader(table).line_at(offset);
   return old ? line_by_lnotab(table, offset) : line_by_pairs(table, offset);
 }

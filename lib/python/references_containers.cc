@@ -69,6 +69,7 @@ void References::struct_sequence(Address object, const TypeInfo& type, EdgeSink&
     const Address fields = objects_.item(types_.type_dict(type.address), "n_fields");
     if (!is_null(fields)) {
       const auto digit = objects_.load<std::uint32_t>(fields, layout_.PyLongObject.ob_digit);
+      if (!digit) health_.skip(Skip::kUnreadable, object);
       if (digit && *digit < 10'000) n = *digit;
     }
   }

@@ -54,8 +54,9 @@ class Image final : public MemoryReader {
   // Sorts, checks and indexes; reads work from here on. Overlaps and empty segments are dropped.
   void seal();
 
-  // The bytes [a, a + size) where one segment holds them all, else nullptr.
-  [[gnu::always_inline]] const std::byte* at(Address a, std::uint64_t size) const {
+  // The bytes [a, a + size) where one segment holds them all, else nullptr: also where a snapshot does not
+  // have some of them. Nobody gets zeros for what is not there, and nobody may pass over it.
+  [[nodiscard, gnu::always_inline]] const std::byte* at(Address a, std::uint64_t size) const {
     const Segment* s = find(a);
     if (!s) return nullptr;
     const std::uint64_t offset = a - s->start;
@@ -77,13 +78,13 @@ class Image final : public MemoryReader {
     return nullptr;
   }
   template <class T>
-  bool load(Address a, T& out) const {
+  [[nodiscard]] bool load(Address a, T& out) const {
     const std::byte* p = at(a, sizeof(T));
     if (!p) return false;
     std::memcpy(&out, p, sizeof(T));
     return true;
   }
-  bool read(Address from, std::span<std::byte> to) const override;
+  [[nodiscard]] bool read(Address from, std::span<std::byte> to) const override;
 
   const std::vector<Segment>& segments() const { return segments_; }
   // One for each segment from now on, in their order; empty: none. While nobody else reads.

@@ -27,8 +27,7 @@ std::chrono::milliseconds TraverseTime::patience() const {
 
 std::uint64_t DistrustedTypes::type_of(Address object) const {
   std::uint64_t type = 0;
-  capture_.image->load(object + ob_type_, type);
-  return type;
+  return capture_.image->load(object + ob_type_, type) ? type : 0;
 }
 
 TraverseAttempt::TraverseAttempt(const TraverseBatch& batch, const StartedProcess& child,
