@@ -1,5 +1,5 @@
 // The C types of the interpreter and its standard library: which fields their tp_traverse visits.
-// Data only; types.cc joins a row with the struct's layout and the type found in the process.
+// Data only; type_plans.cc joins a row with the struct's layout and the type found in the process.
 #pragma once
 
 #include <cstdint>
