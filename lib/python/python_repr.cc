@@ -1,17 +1,15 @@
 #include "lib/python/python_repr.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 
 #include "lib/python/frames.h"
+#include "lib/python/number_repr.h"
 
 namespace heapglass {
 namespace {
 
 constexpr std::size_t kLongestText = 1 << 24;  // code points: which quotes repr takes depends on all of a str
-constexpr std::uint64_t kMostDigits = 2000;    // of 30 bits, of an int that is written out
-constexpr std::size_t kMostDecimals = 4300;    // int.__repr__ refuses more: sys.get_int_max_str_digits()
 constexpr std::int32_t kTpReprBeforeTraverse = 12 * 8;  // in PyTypeObject, the same since 2.2
 
 std::string hex(const char* format, std::uint64_t n) {
@@ -243,14 +241,7 @@ class Writer {
     // PyComplexObject: two doubles behind the header.
     const std::int32_t at = o_.layout().PyFloatObject.ob_fval;
     const auto real = o_.load<double>(a, at), imaginary = o_.load<double>(a, at + 8);
-    if (!real || !imaginary) return unknown(a, &type);
-    const double re = *real, im = *imaginary;
-    auto part = [](double v) {
-      std::string t = float_repr(v);
-      return t.ends_with(".0") ? t.substr(0, t.size() - 2) : t;
-    };
-    if (re == 0 && !std::signbit(re)) return put(part(im) + "j");
-    put("(" + part(re) + (std::signbit(im) && !std::isnan(im) ? "" : "+") + part(im) + "j)");
+    real&& imaginary ? put(complex_repr(*real, *imaginary)) : unknown(a, &type);
   }
 
   void bytes(Address data, std::int64_t n) {
@@ -460,31 +451,12 @@ class Writer {
 };
 
 std::optional<std::string> Writer::integer(Address a) {
-  const PyLayout& l = o_.layout();
-  const bool tagged = o_.python().rules.int_tag;
-  const auto tag = o_.load<std::uint64_t>(a, tagged ? l.PyLongObject.lv_tag : l.PyVarObject.ob_size);
-  if (!tag) return std::nullopt;
-  const std::uint64_t n = tagged ? *tag >> 3 : o_.item_count(a);
-  const bool negative = tagged ? (*tag & 3) == 2 : o_.ob_size(a) < 0;
-  if (n > kMostDigits) return sure = false, "(unrepresentable)";
-  // Base 2^30 to base 10^9, the most significant digit first.
-  std::vector<std::uint32_t> decimal;
-  for (std::uint64_t i = n; i-- > 0;) {
-    const auto digit = o_.load<std::uint32_t>(a, l.PyLongObject.ob_digit + static_cast<std::int32_t>(4 * i));
-    if (!digit) return std::nullopt;
-    std::uint64_t carry = *digit;
-    for (std::uint32_t& d : decimal) {
-      carry += std::uint64_t{d} << 30;
-      d = static_cast<std::uint32_t>(carry % 1'000'000'000);
-      carry /= 1'000'000'000;
-    }
-    for (; carry; carry /= 1'000'000'000)
-      decimal.push_back(static_cast<std::uint32_t>(carry % 1'000'000'000));
+  auto number = integer_repr(o_, a);
+  if (number && number->empty()) {
+    sure = false;
+    *number = "(unrepresentable)";
   }
-  std::string out = decimal.empty() ? "0" : std::to_string(decimal.back());
-  for (std::size_t i = decimal.size(); i-- > 1;) out += hex("%09llu", decimal[i - 1]);
-  if (out.size() > kMostDecimals) return sure = false, "(unrepresentable)";
-  return negative ? "-" + out : out;
+  return number;
 }
 
 }  // namespace
