@@ -41,10 +41,13 @@ class FakeHeap : public FakeObjects {
   void make_core_types();
   void make_python_classes();
   void make_rows(unsigned part, unsigned parts);
+  // Has a type of this name a __sizeof__ of its own?
+  static bool has_sizeof(std::string_view name);
   void make_threads();
   void track_everything();
   void seal();
 
+  static constexpr std::uint64_t kStructseqTraverse = 0x5000'0040;
   std::vector<Address> loose_;  // what a list of sys holds, so that it is reached
   Address some_, other_;        // objects to point at
   Address code_;
