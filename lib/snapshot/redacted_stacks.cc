@@ -57,14 +57,15 @@ void record_locks(const Heap& heap, const ReadRecorder& touched) {
     if (const Address field = locks.handle_field(lock); !is_null(field))
       touched.replace(field, value(heap.objects().pointer(field, 0)));
   }
-  // Who is in a `with` block of one, and which variable has it: to find that takes the exception table of the
-  // code, and what it says of the kinds of its variables.
+  // Who is in a `with` block of one, and which variable has it, of the frame's own or of its module: to find
+  // that takes the exception table of the code, and what it says of the kinds of its variables.
   const FrameContents contents(heap.types());
   for (const PyInterpreter& interpreter : heap.interpreters())
     for (const PyThread& thread : interpreter.threads)
       for (const PyFrame& frame : thread.frames) {
         contents.stack_of_blocks(frame);
         contents.locals(frame);
+        contents.globals(frame);
       }
 }
 
