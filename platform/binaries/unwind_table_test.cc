@@ -5,6 +5,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <functional>
 #include <vector>
 
@@ -66,13 +67,21 @@ TEST(UnwindTable, FindsTheCallersThatTheCLibraryFinds) {
   Here here;
   deep(here, 10, [&] {
     FrameRegisters frame = here.registers;
+    // Under ASan its own backtrace() is the innermost.
+    const auto caller = table.caller_of(frame, false, self);
+    ASSERT_TRUE(caller);
+    const auto first =
+        std::find(here.returns.begin(), here.returns.end(), value(caller->registers.instruction()));
+    ASSERT_NE(first, here.returns.end());
+    ASSERT_LE(first - here.returns.begin(), 1);
+    here.returns.erase(here.returns.begin(), first);
     for (std::size_t i = 0; i < 12; ++i) {
       ASSERT_TRUE(table.has_code_at(frame.instruction()));
-      const auto caller = table.caller_of(frame, i > 0, self);
-      ASSERT_TRUE(caller) << i;
-      EXPECT_EQ(value(caller->registers.instruction()), here.returns.at(i)) << i;
-      EXPECT_FALSE(caller->was_interrupted);
-      frame = caller->registers;
+      const auto next = table.caller_of(frame, i > 0, self);
+      ASSERT_TRUE(next) << i;
+      EXPECT_EQ(value(next->registers.instruction()), here.returns.at(i)) << i;
+      EXPECT_FALSE(next->was_interrupted);
+      frame = next->registers;
     }
   });
 }
