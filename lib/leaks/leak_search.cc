@@ -376,12 +376,15 @@ Origin LeakSearch::origin_of(const std::vector<NodeId>& path) const {
       if (objects().str(objects().item(address(path[i]), "__name__"), 100) == "__main__")
         return Origin::kApplication;
   const Address file = values_.attribute(address(module), "__file__");
-  const Origin origin =
-      origin_of_file(is_null(file) ? std::string() : objects().str(file).value_or(std::string()));
-  // The program is whatever runs, but for a module of the interpreter's own: `python -m http.server`.
-  return module_name(module) == "__main__" && (is_null(file) || origin == Origin::kInstalled)
-             ? Origin::kApplication
-             : origin;
+  const std::string name = is_null(file) ? std::string() : objects().str(file).value_or(std::string());
+  const Origin origin = origin_of_file(name);
+  if (module_name(module) != "__main__") return origin;
+  // The program is whatever runs, but for a module of the interpreter's own: `python -m http.server`. Of a
+  // snapshot without values the functions tell, whose code has the name of its file.
+  if (!is_null(file) && name.empty())
+    return origin_of_code_in(objects().pointer(address(module), objects().layout().PyModuleObject.md_dict))
+        .value_or(Origin::kApplication);
+  return is_null(file) || origin == Origin::kInstalled ? Origin::kApplication : origin;
 }
 
 // Of a function of `dict` that says where its code was written.
