@@ -53,9 +53,12 @@ enum class Fate : std::uint8_t {
 // Which of such objects are no values of the program's, so that they are kept for all that `redacted` says.
 enum class Exempt : std::uint8_t {
   kNone,
-  kNames,         // texts where name_rules() or an edge says that they are a name
-  kCodeTables,    // bytes where name_rules() says that they are a table of code
-  kKnownNumbers,  // ints that are the number of a thread, or of a struct sequence's fields
+  kNames,          // texts where name_rules() or an edge says that they are a name
+  kCodeTables,     // bytes where name_rules() says that they are a table of code
+  kThreadNumbers,  // ints that are the number of a thread
+  // The same, and the number of a struct sequence's fields: without its sign and length, for a small int is
+  // one object, which the program's values share.
+  kKnownNumbers,
 };
 
 struct ContentRule {

@@ -36,6 +36,8 @@ std::string written(Exempt exempt) {
       return ", but of names";
     case Exempt::kCodeTables:
       return ", but of tables of code";
+    case Exempt::kThreadNumbers:
+      return ", but of numbers of threads";
     case Exempt::kKnownNumbers:
       return ", but of numbers of threads and of fields";
   }

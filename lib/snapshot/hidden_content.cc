@@ -40,7 +40,7 @@ struct HiddenContent::Hiding {
 };
 
 bool HiddenContent::is_exempt(const ContentRule& rule, Hiding& at) const {
-  if (rule.exempt != Exempt::kKnownNumbers) return false;
+  if (rule.exempt != Exempt::kThreadNumbers && rule.exempt != Exempt::kKnownNumbers) return false;
   const HeapGraph& graph = heap_.graph();
   if (!at.known_number)
     at.known_number = thread_numbers_.contains(at.object, *graph.types[graph.type[at.node]].info);
@@ -144,7 +144,7 @@ void HiddenContent::reveal(Address object, Exempt as) const {
     else
       recorder_.reveal(bytes.start, bytes.count);
   });
-  recorder_.reveal(last.start, last.count);
+  if (last.count) recorder_.reveal(last.start, last.count);
 }
 
 void HiddenContent::reveal_c_string(Address text) const {
