@@ -159,6 +159,17 @@ struct SizeRow {
 // one refers to nothing that its tp_traverse does not tell.
 bool is_of_standard_library(std::string_view type);
 
+// Each of the fields that a `visits` or `owns` lists, with its bounds.
+template <class Visit>
+void each_listed_field(std::string_view fields, Visit visit) {
+  while (!fields.empty()) {
+    const std::size_t space = fields.find(' ');
+    if (space != 0) visit(fields.substr(0, space));
+    if (space == std::string_view::npos) return;
+    fields.remove_prefix(space + 1);
+  }
+}
+
 std::span<const SizeRow> size_rows();
 std::span<const CTypeRow> c_type_rows();
 std::span<const ModuleStateRow> module_state_rows();

@@ -12,16 +12,6 @@ std::string tp_name_of(std::string_view name) {
   return std::string(name.starts_with(kBuiltins) ? name.substr(kBuiltins.size()) : name);
 }
 
-template <class Visit>
-void each_word(std::string_view words, Visit visit) {
-  while (!words.empty()) {
-    const std::size_t space = words.find(' ');
-    if (space != 0) visit(words.substr(0, space));
-    if (space == std::string_view::npos) return;
-    words.remove_prefix(space + 1);
-  }
-}
-
 }  // namespace
 
 bool FakeHeap::has_sizeof(std::string_view name) {
@@ -66,7 +56,7 @@ void FakeHeap::make_rows(unsigned part, unsigned parts) {
     const Address at = module(std::string(row.module), {{str("__name__"), str(row.module)}});
     const Address def = raw(static_cast<std::uint64_t>(l().PyModuleDef.size));
     const Address state = raw(*sources.size(row.structure) + 64);
-    each_word(row.visits, [&](std::string_view path) {
+    each_listed_field(row.visits, [&](std::string_view path) {
       if (const auto field = sources.field(row.structure, path.substr(0, path.find('@'))))
         put(state, static_cast<std::int32_t>(field->offset), some_);
     });
@@ -130,7 +120,7 @@ Address FakeHeap::instance(const CTypeRow& row) {
   const Address at = object(type, *sources.size(row.structure) + 64, variable ? 2 : 0);
   unsigned n = 0;
   for (const std::string_view fields : {row.visits, row.owns}) {
-    each_word(fields, [&](std::string_view path) {
+    each_listed_field(fields, [&](std::string_view path) {
       if (const auto field = sources.field(row.structure, path.substr(0, path.find('@'))))
         put(at, static_cast<std::int32_t>(field->offset), n++ % 2 ? some_ : other_);
     });

@@ -6,25 +6,12 @@
 #include "lib/python/types.h"
 
 namespace heapglass {
-namespace {
-
-template <class Visit>
-void each_word(std::string_view words, Visit visit) {
-  while (!words.empty()) {
-    const std::size_t space = words.find(' ');
-    if (space != 0) visit(words.substr(0, space));
-    if (space == std::string_view::npos) return;
-    words.remove_prefix(space + 1);
-  }
-}
-
-}  // namespace
 
 bool TypeTable::parse_fields(std::string_view structure, std::string_view fields, EdgeKind kind,
                              EdgeClass cls, std::vector<ObjectField>& out) {
   if (fields.empty()) return true;
   if (!structure.empty() && !sources_.size(structure)) return false;
-  each_word(fields, [&](std::string_view word) {
+  each_listed_field(fields, [&](std::string_view word) {
     const std::size_t at = word.find('@');
     const std::string_view path = word.substr(0, at);
     const FieldUse use = at == std::string_view::npos
