@@ -3,14 +3,6 @@
 namespace heapglass {
 namespace {
 
-// PyASCIIObject.state, a word of bit-fields: interned 2, kind 3, compact 1, ascii 1 (CPython
-// unicodeobject.h).
-struct StrState {
-  unsigned kind;
-  bool compact, ascii;
-};
-StrState str_state(std::uint32_t word) { return {word >> 2 & 7, (word >> 5 & 1) != 0, (word >> 6 & 1) != 0}; }
-
 void append_utf8(std::string& out, std::uint32_t c) {
   if (c < 0x80) {
     out += static_cast<char>(c);
@@ -96,15 +88,11 @@ std::optional<std::uint64_t> Objects::str_length(Address object) const {
   return load<std::uint64_t>(object, layout_.PyASCIIObject.length);
 }
 
-bool Objects::str_is_in_one_block(Address object) const {
+std::optional<StrState> Objects::str_state(Address object) const {
+  // A word of bit-fields: interned 2, kind 3, compact 1, ascii 1 (CPython unicodeobject.h).
   const auto word = load<std::uint32_t>(object, layout_.PyASCIIObject.state);
-  return word && str_state(*word).compact;
-}
-
-std::uint64_t Objects::str_width(Address object) const {
-  const auto word = load<std::uint32_t>(object, layout_.PyASCIIObject.state);
-  const unsigned kind = word ? str_state(*word).kind : 0;
-  return kind == 1 || kind == 2 ? kind : 4;  // one that nobody has made ready is of wchar_t
+  if (!word) return std::nullopt;
+  return StrState{*word >> 2 & 7, (*word >> 5 & 1) != 0, (*word >> 6 & 1) != 0};
 }
 
 bool Objects::str_equals(Address object, std::string_view ascii) const {
@@ -117,15 +105,14 @@ bool Objects::str_equals(Address object, std::string_view ascii) const {
 std::optional<std::string> Objects::str(Address object, std::size_t limit) const {
   const auto& ascii = layout_.PyASCIIObject;
   const auto length = str_length(object);
-  const auto word = load<std::uint32_t>(object, ascii.state);
-  if (!length || !word) return std::nullopt;
-  const StrState state = str_state(*word);
+  const auto state = str_state(object);
+  if (!length || !state) return std::nullopt;
   const std::uint64_t n = std::min<std::uint64_t>(*length, limit);
-  unsigned kind = state.kind;
+  unsigned kind = state->kind;
   Address data;
-  if (state.compact) {
+  if (state->compact) {
     data =
-        object + static_cast<std::uint64_t>(state.ascii ? ascii.size : layout_.PyCompactUnicodeObject.size);
+        object + static_cast<std::uint64_t>(state->ascii ? ascii.size : layout_.PyCompactUnicodeObject.size);
   } else {
     data = pointer(object, layout_.PyUnicodeObject.data);
     if (is_null(data) && ascii.wstr != kAbsent) {  // a legacy string that nobody has made ready
@@ -137,7 +124,7 @@ std::optional<std::string> Objects::str(Address object, std::size_t limit) const
   const std::byte* bytes = image_.at(data, n * kind);
   if (!bytes && n) return std::nullopt;
   std::string out;
-  if (state.ascii) {
+  if (state->ascii) {
     out.assign(reinterpret_cast<const char*>(bytes), n);
     return out;
   }

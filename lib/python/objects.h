@@ -61,6 +61,16 @@ struct DictKeys {
   }
 };
 
+// PyASCIIObject.state.
+struct StrState {
+  unsigned kind = 0;     // bytes of a character; 0: not made ready, to 3.11
+  bool compact = false;  // the characters stand behind the head, in the same block
+  bool ascii = false;
+
+  // Bytes that each character takes: those of a str that is not made ready are of wchar_t.
+  std::uint64_t width() const { return kind == 1 || kind == 2 ? kind : 4; }
+};
+
 class Objects {
  public:
   Objects(const Image& image, const PyRuntime& python)
@@ -138,10 +148,8 @@ class Objects {
   std::optional<std::string> str(Address object, std::size_t limit = 4096) const;
   // Code points of a str, or nullopt.
   std::optional<std::uint64_t> str_length(Address object) const;
-  // Of a str: whether its characters stand behind its head.
-  bool str_is_in_one_block(Address object) const;
-  // Bytes that each of its characters takes: 1, 2 or 4.
-  std::uint64_t str_width(Address object) const;
+  // How a str has its characters; nullopt where it cannot be read.
+  std::optional<StrState> str_state(Address object) const;
   bool str_equals(Address object, std::string_view ascii) const;
   std::optional<std::string> c_string(Address at, std::size_t limit = 4096) const {
     return read_c_string(image_, at, limit);

@@ -33,11 +33,12 @@ bool is_plain(const TypeInfo& type) {
 std::uint64_t head_of(const Objects& objects, Address a, const TypeInfo& type) {
   const PyLayout& l = objects.layout();
   const bool is_text = type.flags & kTpUnicodeSubclass;
-  return static_cast<std::uint64_t>(is_text && objects.str_is_in_one_block(a) ? l.PyCompactUnicodeObject.size
-                                    : is_text                                 ? l.PyUnicodeObject.size
-                                    : type.flags & kTpBytesSubclass           ? l.PyBytesObject.ob_sval
-                                    : type.flags & kTpLongSubclass            ? l.PyLongObject.ob_digit
-                                                                              : l.PyVarObject.size);
+  const auto state = is_text ? objects.str_state(a) : std::nullopt;
+  return static_cast<std::uint64_t>(state && state->compact         ? l.PyCompactUnicodeObject.size
+                                    : is_text                       ? l.PyUnicodeObject.size
+                                    : type.flags & kTpBytesSubclass ? l.PyBytesObject.ob_sval
+                                    : type.flags & kTpLongSubclass  ? l.PyLongObject.ob_digit
+                                                                    : l.PyVarObject.size);
 }
 
 // Bytes of the block that the object is in, from the object on.
@@ -88,8 +89,9 @@ void record_answer_pages(const Heap& heap, std::uint64_t longest, const OtherAns
         touch_block(heap, recorder, a, type, size, longest);
       else
         recorder.touch(a - kInFront, kInFront + std::min(size, longest));
-      if (type.flags & kTpUnicodeSubclass && !objects.str_is_in_one_block(a))
-        objects.str(a, longest / objects.str_width(a));
+      if (type.flags & kTpUnicodeSubclass)
+        if (const auto state = objects.str_state(a); state && !state->compact)
+          objects.str(a, longest / state->width());
       if (plain[graph.type[node]]) return;
       python_repr(types, a, kLongestRepr);
       short_repr(types, a, type, kLongestRepr);

@@ -16,11 +16,6 @@ Bytes up_to(Address start, Address end, Address next) {
   return {start, last > start ? last - start : 0};
 }
 
-struct TextState {
-  std::uint64_t width = 0;  // bytes of a character
-  bool compact = false, ascii = false;
-};
-
 }  // namespace
 
 ContentParts::ContentParts(const Heap& heap)
@@ -123,15 +118,14 @@ std::uint64_t ContentParts::digits_of(Address a) const {
 
 void ContentParts::text(const ContentRule& rule, Address a, Address next, const Visit& visit) const {
   const PyLayout& l = objects_.layout();
-  const auto word = objects_.load<std::uint32_t>(a, l.PyASCIIObject.state);
+  const auto state = objects_.str_state(a);
   const std::uint64_t length =
       std::min(objects_.load<std::uint64_t>(a, l.PyASCIIObject.length).value_or(0), kMost);
-  if (!word) return;
-  const TextState state{*word >> 2 & 7, (*word >> 5 & 1) != 0, (*word >> 6 & 1) != 0};
-  const std::uint64_t bytes = (length + 1) * (state.width ? state.width : 4);
-  const std::uint64_t head = place(!state.compact ? l.PyUnicodeObject.size
-                                   : state.ascii  ? l.PyASCIIObject.size
-                                                  : l.PyCompactUnicodeObject.size);
+  if (!state) return;
+  const std::uint64_t bytes = (length + 1) * state->width();
+  const std::uint64_t head = place(!state->compact ? l.PyUnicodeObject.size
+                                   : state->ascii  ? l.PyASCIIObject.size
+                                                   : l.PyCompactUnicodeObject.size);
   const auto give = [&](Bytes range) {
     if (range.count > 0) visit(rule, range);
   };
@@ -142,14 +136,14 @@ void ContentParts::text(const ContentRule& rule, Address a, Address next, const 
     if (!is_null(data)) give(up_to(data, data + std::min(count, kMost), next_block(data)));
   };
   const Address wide = objects_.pointer(a, l.PyASCIIObject.wstr);
-  const Address data = state.compact ? a + head : objects_.pointer(a, l.PyUnicodeObject.data);
-  if (state.compact)
+  const Address data = state->compact ? a + head : objects_.pointer(a, l.PyUnicodeObject.data);
+  if (state->compact)
     give(up_to(data, data + bytes, next));
   else
     apart(data, bytes);
   // Copies: of wchar_t, to 3.11, and in UTF-8.
   if (wide != data) apart(wide, 4 * (length + 1));
-  if (state.compact && state.ascii) return;
+  if (state->compact && state->ascii) return;
   const Address utf8 = objects_.pointer(a, l.PyCompactUnicodeObject.utf8);
   const auto size = objects_.load<std::uint64_t>(a, l.PyCompactUnicodeObject.utf8_length);
   if (utf8 != data) apart(utf8, size.value_or(0) + 1);
