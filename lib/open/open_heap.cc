@@ -1,12 +1,9 @@
 #include "lib/open/open_heap.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <ctime>
 #include <future>
 #include <iostream>
@@ -23,6 +20,7 @@
 #include "lib/open/output_rights.h"
 #include "lib/open/python_processes.h"
 #include "lib/open/run_resolver.h"
+#include "lib/open/tell_captured.h"
 #include "lib/python/collecting.h"
 #include "lib/python/find_runtime.h"
 #include "lib/render/picture_file.h"
@@ -155,17 +153,6 @@ std::vector<Address> some_objects(const AddressIndex& index) {
     });
   }
   return some;
-}
-
-// HEAPGLASS_CAPTURED_FD: a descriptor by which a program that runs this one, as guard does, wants to know
-// that nothing of the target is read any more.
-void tell_captured() {
-  const char* const number = std::getenv("HEAPGLASS_CAPTURED_FD");
-  const int fd = number ? std::atoi(number) : 0;
-  if (fd <= STDERR_FILENO) return;
-  (void)!write(fd, "c", 1);
-  close(fd);
-  end_priority();  // which it was given to capture before the kernel kills
 }
 
 // One opening, step by step; how long each took is printed with --verbose.
