@@ -260,8 +260,8 @@ void find_large_objects(const LeakSearch& search, Suspects& found) {
         known ? known->cure
         : chain
             ? "Each new one refers to the one before: drop that reference when it is no longer needed, keep "
-              "the last "
-              "few in a collections.deque(maxlen=N), or let a wrapper replace the wrapper before and not "
+              "the last few "
+              "in a collections.deque(maxlen=N), or let a wrapper replace the wrapper before and not "
               "wrap it."
             : "Whether so much is wanted the program's author knows: heapglass retained tells what is in it, "
               "and heapglass leaks --every 1m whether it grows. Where it is not, drop the reference when it "

@@ -117,9 +117,8 @@ void find_threads(const LeakSearch& search, Suspects& found) {
     s.owner = "threads of threading.Timer";
     s.evidence += "; " + format_count(timers) + " are threading.Timer, which wait for their time";
     s.cure =
-        "cancel() a Timer when its work is no longer wanted; each is a thread that does nothing else: for "
-        "many "
-        "times use one thread with sched.scheduler or a heap of times, or loop.call_later().";
+        "cancel() a Timer when its work is no longer wanted; each is a thread that does nothing else: "
+        "for many times use one thread with sched.scheduler or a heap of times, or loop.call_later().";
   } else {
     s.cure =
         "See what each waits for (heapglass stacks), end threads when their work is done (an Event, a "
