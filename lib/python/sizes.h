@@ -35,13 +35,13 @@ inline bool may_have_buffers_beyond_size(const TypeInfo& type) { return type.buf
 inline bool may_have_buffers(const TypeInfo& type) {
   if (may_have_buffers_beyond_size(type)) return true;
   switch (type.size_rule) {
+    // All in one block, whatever tp_basicsize says; the buffer of a BytesIO is an object.
     case SizeRule::kInt:
     case SizeRule::kCode:
     case SizeRule::kFrame:
     case SizeRule::kGenerator:
-      return false;  // all in one block, whatever tp_basicsize says
     case SizeRule::kBytesIO:
-      return false;  // its buffer is an object
+      return false;
     case SizeRule::kObject:
       return type.size_unsure;
     default:
