@@ -133,7 +133,7 @@ TEST_P(FamilyBill, AddsUpOfServersThatForkWhatIsLoaded) {
 TEST_P(FamilyBill, SharesAreThoseOfThePageFrames) {
   if (geteuid() != 0) GTEST_SKIP() << "the kernel tells page frames to root only";
   const auto master = family({"count", "grow"}, "4");
-  EXPECT_EQ(adds_up(*master, "5", R"py(
+  constexpr char kComparesFrames[] = R"py(
 import collections, os, struct
 assert answer["by_frames"] is True
 frames = {}
@@ -160,11 +160,17 @@ for pid in pids:
         key = ("private" if m == 1 else "shared_with_others" if n == 1 else
                "shared_by_all" if n == len(pids) else "shared_by_some")
         sums[key] += 4096 / m
-# Another process of this machine that begins or ends between the two readings maps the interpreter's files too.
 for key in ("shared_by_all", "shared_by_some", "shared_with_others"):
     assert abs(sums[key] - bill[key]) < 0.02 * sums[key] + 1000000, (key, sums, bill)
-)py"),
-            "");
+)py";
+  // Another process of this machine that begins or ends between the two readings maps the interpreter's files too: what is wrong
+  // is so again and again.
+  std::string wrong;
+  for (int attempt = 0; attempt < 5; ++attempt) {
+    wrong = adds_up(*master, "5", kComparesFrames);
+    if (wrong.empty()) break;
+  }
+  EXPECT_EQ(wrong, "");
 }
 
 // Without the right to know page frames: nearly the same.

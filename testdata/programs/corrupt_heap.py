@@ -538,10 +538,18 @@ for what, words in (("thread", range(0, 16, 3)), ("interpreter", range(0, 16, 3)
         WAYS["%s_%d" % (what, number)] = functools.partial(state, what, number, ("self", "wild", "huge")[number % 3])
 
 
+def waits_for_input(pid):
+    """Whether it is in read(0, ...): in waitpid it has lines of Python before it."""
+    asleep = open("/proc/%d/stat" % pid).read().rpartition(")")[2].split()[0] == "S"
+    try:
+        return asleep and open("/proc/%d/syscall" % pid).read().startswith("0 0x0 ")
+    except OSError:  # a kernel without this file
+        return asleep
+
+
 def do_damage(pid):
-    time.sleep(0.05)
-    for _ in range(200):  # until it waits
-        if open("/proc/%d/stat" % pid).read().rpartition(")")[2].split()[0] == "S":
+    for _ in range(6000):
+        if waits_for_input(pid):
             break
         time.sleep(0.01)
     time.sleep(0.05)
