@@ -1,9 +1,7 @@
 #include "lib/render/picture_file.h"
 
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <gvc.h>
-#include <link.h>
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -14,15 +12,14 @@
 
 #include <cerrno>
 #include <csignal>
-#include <cstdlib>
 #include <cstring>
 #include <ostream>
-#include <set>
 #include <thread>
 
 #include "lib/render/dot.h"
 #include "lib/render/drawing.h"
 #include "lib/render/graphviz.h"
+#include "lib/render/graphviz_context.h"
 #include "lib/render/numbers.h"
 #include "lib/render/svg.h"
 #include "lib/render/utf8.h"
@@ -48,23 +45,6 @@ struct Descriptor {
 
 int say(char* fragment) { return write(STDERR_FILENO, fragment, std::strlen(fragment)) < 0; }
 
-// Without a font Graphviz draws empty boxes and calls it success. Asks the fontconfig that pango has loaded;
-// when there is none, pango is not what draws and the question does not arise.
-bool has_fonts() {
-  void* library = dlopen("libfontconfig.so.1", RTLD_LAZY | RTLD_NOLOAD);
-  if (!library) return true;
-  struct FontSet {  // FcFontSet of fontconfig.h
-    int nfont, sfont;
-    void** fonts;
-  };
-  const auto create_pattern = reinterpret_cast<void* (*)()>(dlsym(library, "FcPatternCreate"));
-  const auto create_objects = reinterpret_cast<void* (*)()>(dlsym(library, "FcObjectSetCreate"));
-  const auto list = reinterpret_cast<FontSet* (*)(void*, void*, void*)>(dlsym(library, "FcFontList"));
-  if (!create_pattern || !create_objects || !list) return true;
-  const FontSet* fonts = list(nullptr, create_pattern(), create_objects());
-  return !fonts || fonts->nfont > 0;
-}
-
 bool write_all(int fd, const char* bytes, std::size_t count) {
   while (count > 0) {
     const ssize_t written = write(fd, bytes, count);
@@ -79,7 +59,7 @@ bool write_all(int fd, const char* bytes, std::size_t count) {
 // All of the child. It says what went wrong on its stderr, which the parent reads.
 int draw_in_child(const Picture& picture, const std::string& format, PictureStyle style, int result) {
   agseterrf(say);
-  GVC_t* context = gvContext();
+  GVC_t* context = graphviz_context();
   Graph graph = build_graph(picture, style);
   if (format == "png") graph_attribute(graph.get(), {"dpi", "110"});
   if (gvLayout(context, graph.get(), "dot") != 0) return kFailed;
@@ -265,38 +245,9 @@ std::string draw(const Picture& picture, std::string_view format, const RenderOp
 bool can_draw() { return true; }
 
 std::vector<std::string> files_of_drawing() {
-  std::set<std::string> files = {
-      "/etc/ld.so.cache",  // where libraries lie that plugins want
-      "/etc/fonts",        // fontconfig: its configuration, what that includes, what it knows of the fonts
-      "/usr/share/fontconfig",
-      "/var/cache/fontconfig",
-      "/usr/share/fonts",  // and the fonts
-      "/usr/local/share/fonts",
-      "/usr/share/X11/fonts",
-      "/dev/null",  // the standard streams of who draws
-  };
-  // Graphviz looks for its plugins beside its library, and what they want is mostly where ours is.
-  dl_iterate_phdr(
-      [](dl_phdr_info* info, std::size_t, void* to) {
-        const std::string path = info->dlpi_name ? info->dlpi_name : "";
-        if (path.starts_with('/'))
-          static_cast<std::set<std::string>*>(to)->insert(path.substr(0, path.rfind('/')));
-        return 0;
-      },
-      &files);
-  // The user's own.
-  const auto add = [&](const char* variable, const char* below) {
-    const char* const value = std::getenv(variable);
-    if (value && *value == '/') files.insert(value + std::string(below));
-  };
-  for (const char* below : {"/.fonts", "/.fonts.conf", "/.fonts.conf.d", "/.local/share/fonts",
-                            "/.config/fontconfig", "/.cache/fontconfig", "/.fontconfig"})
-    add("HOME", below);
-  add("XDG_DATA_HOME", "/fonts");
-  add("XDG_CONFIG_HOME", "/fontconfig");
-  add("XDG_CACHE_HOME", "/fontconfig");
-  for (const char* variable : {"FONTCONFIG_PATH", "FONTCONFIG_FILE", "GVBINDIR"}) add(variable, "");
-  return {files.begin(), files.end()};
+  std::vector<std::string> files = files_of_graphviz();
+  files.emplace_back("/dev/null");  // the standard streams of who draws
+  return files;
 }
 
 Warnings render_svg(const Document& document, const RenderOptions& options, std::ostream& out) {

@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "lib/base/error.h"
+#include "lib/render/drawing_font.h"
 #include "lib/render/numbers.h"
 #include "lib/render/utf8.h"
 
@@ -45,7 +46,7 @@ class Canvas {
   void draw() {
     colour("#ffffff");
     cairo_paint(c_);
-    cairo_select_font_face(c_, "DejaVu Sans", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
+    cairo_set_font_face(c_, drawing_font(false));
     axes();
     for (const PlotSeries& s : plot_.series) series(s);
     legend();
