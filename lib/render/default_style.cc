@@ -277,7 +277,8 @@ Graph default_style(const Picture& picture) {
     const std::uint64_t more = picture.nodes[i].more;
     if (more == 0) continue;
     Agnode_s* node = add_node(g, "more_" + node_name(picture, i),
-                              {{"label", grouped(more) + (referrers ? " more holders" : " more held")},
+                              {{"label", grouped(more) + (referrers ? " more referrer" : " more referent") +
+                                             (more == 1 ? "" : "s")},
                                {"class", "more"},
                                {"shape", "plaintext"},
                                {"fontsize", "8"},
