@@ -163,8 +163,8 @@ for pid in pids:
 for key in ("shared_by_all", "shared_by_some", "shared_with_others"):
     assert abs(sums[key] - bill[key]) < 0.02 * sums[key] + 1000000, (key, sums, bill)
 )py";
-  // Another process of this machine that begins or ends between the two readings maps the interpreter's files too: what is wrong
-  // is so again and again.
+  // Another process of this machine that begins or ends between the two readings maps the interpreter's files
+  // too: what is wrong is so again and again.
   std::string wrong;
   for (int attempt = 0; attempt < 5; ++attempt) {
     wrong = adds_up(*master, "5", kComparesFrames);
