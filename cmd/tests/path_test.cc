@@ -66,6 +66,17 @@ TEST_P(PathsTo, KnownHoldersAreNamed) {
   }
 }
 
+// What C code asks for by a char* is a str that nothing but the interpreter's cache of attributes has.
+TEST_P(PathsTo, NamesInTheCacheOfAttributesAreTheInterpreters) {
+  const PythonProgram target(GetParam().path, "attribute_cache.py");
+  const Outcome outcome = run_command(
+      {HEAPGLASS_PROGRAM, "query", target.target(), "--format", "csv",
+       "SELECT owner, count(*) > 9 AS several FROM objects WHERE type = 'builtins.str' AND refcount = 1 "
+       "AND repr LIKE '''asked_by_c_code_%' GROUP BY owner"});
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, "owner,several\r\ninterpreter 0,1\r\n") << outcome.err;
+}
+
 INSTANTIATE_TEST_SUITE_P(Live, PathsTo, testing::ValuesIn(interpreters_of_the_day("WaysTo")),
                          InterpreterName());
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(PathsTo);

@@ -14,10 +14,12 @@
 namespace heapglass {
 namespace {
 
-// The table of interned strings has every one of them, but does not keep it alive.
-bool is_interned_table(const GraphRoot& root) {
-  return root.edge.kind == EdgeKind::kField &&
-         reinterpret_cast<const FieldName*>(root.edge.payload)->name.ends_with("interned_strings");
+// The table of interned strings has every one of them, but does not keep it alive. The cache of attribute names keeps one until
+// it has another: whatever else refers to it says more of it.
+bool has_names_of_others(const GraphRoot& root) {
+  if (root.edge.kind != EdgeKind::kField) return false;
+  const std::string_view name = reinterpret_cast<const FieldName*>(root.edge.payload)->name;
+  return name.ends_with("interned_strings") || name.starts_with("type_cache");
 }
 
 // Where paths begin, by how much that says of an object.
@@ -34,7 +36,7 @@ std::vector<std::vector<NodeId>> path_starts(const HeapGraph& graph, const std::
        {RootKind::kFrame, RootKind::kThreadState, RootKind::kInterpreter, RootKind::kStaticType})
     for (const GraphRoot& root : graph.roots)
       if (root.kind == kind && !of_module[index(root.node)])
-        (root.guess || is_interned_table(root) ? unsure : known).push_back(root.node);
+        (root.guess || has_names_of_others(root) ? unsure : known).push_back(root.node);
   // A word of a value stack may be stale, and of a reference count nobody knows whose it is.
   for (std::uint32_t n = 0; n < graph.nodes(); ++n)
     if (external.held[n]) counted.push_back(NodeId{n});

@@ -22,6 +22,8 @@ struct RootOwner {
 };
 
 struct RootSource;
+constexpr std::uint64_t kCacheEntry = 24, kMostCacheEntries = 1 << 16;
+constexpr std::string_view kTypeCache = "type_cache.hashtable|types.type_cache.hashtable";
 
 class RootReader {
  public:
@@ -41,6 +43,7 @@ class RootReader {
   void reference(const RootOwner& owner, const RootSource& source, const FieldLayout& field);
   void atexit_array(const RootOwner& owner, const RootSource& source, const FieldLayout& field);
   void signal_handlers(const RootOwner& owner, const RootSource& source, const FieldLayout& field);
+  void type_cache(const RootOwner& owner, const RootSource& source, const FieldLayout& field);
 
  private:
   void read_sources(std::string_view structure, std::span<const RootSource> table, const RootOwner& owner);
@@ -48,6 +51,9 @@ class RootReader {
   void read_interpreter_frame(const PyFrame& frame, const std::string& name);
   void read_executing_frame(const PyFrame& frame, const std::string& name);
   void read_static_signal_handlers();
+  void read_static_type_cache();
+  void add_cached_names(const std::string& owner, Address first, std::uint64_t entries);
+  bool looks_like_str(Address object) const;
   bool is_handler_array(Address first) const;
   void read_static_types();
   void read_types_of(const PyInterpreter& interpreter);
@@ -113,7 +119,8 @@ constexpr RootSource kInterpreterSources[] = {
     {"imports.lazy_imports_filter"},
     {"imports.lazy_modules"},
     {"imports.lazy_pending_submodules"},
-    {"atexit.callbacks", &RootReader::reference, has_atexit_list}};
+    {"atexit.callbacks", &RootReader::reference, has_atexit_list},
+    {kTypeCache, &RootReader::type_cache}};
 
 constexpr RootSource kThreadSources[] = {{"dict"},
                                          {"async_exc"},
@@ -153,6 +160,7 @@ std::vector<PyRoot> RootReader::read(const std::vector<PyInterpreter>& interpret
   read_sources("_PyRuntimeState|pyruntimestate", kRuntimeSources,
                {o_.python().runtime, RootKind::kInterpreter, kSignalHandlers});
   if (!sources_.field("_PyRuntimeState|pyruntimestate", "signals")) read_static_signal_handlers();
+  if (!sources_.field("PyInterpreterState|_is", kTypeCache)) read_static_type_cache();
   for (const PyInterpreter& interpreter : interpreters) {
     read_sources(
         "PyInterpreterState|_is", kInterpreterSources,
@@ -211,6 +219,63 @@ void RootReader::signal_handlers(const RootOwner& owner, const RootSource&, cons
   if (field.size < kSignals * kHandler) return;
   for (std::uint64_t i = 1; i < kSignals; ++i)
     add_item(owner.name, o_.pointer(owner.address + field.offset + i * kHandler, 8), i);
+}
+
+// type_cache_entry[4096] of {version, name, value} (pycore_typeobject.h), 3.10 and later. A name is a strong
+// reference, `value` is none. Most are strings that code has too; what C code looks up by a char* leaves a
+// str of its own here, until another name takes its entry. None stands where no name was yet.
+void RootReader::type_cache(const RootOwner& owner, const RootSource&, const FieldLayout& field) {
+  add_cached_names(owner.name, owner.address + field.offset,
+                   std::min(field.size / kCacheEntry, kMostCacheEntries));
+}
+
+void RootReader::add_cached_names(const std::string& owner, Address first, std::uint64_t entries) {
+  const std::uint64_t label = types_.field_name(kTypeCache.substr(0, kTypeCache.find('|')));
+  for (std::uint64_t i = 0; i < entries; ++i) {
+    const Address name = o_.pointer(first + i * kCacheEntry, 8);
+    if (!looks_like_str(name) || !types_.get(o_.type_of(name))) continue;
+    roots_.push_back(
+        {name, RootKind::kInterpreter, owner, {name, label, EdgeKind::kField, EdgeClass::kOwned}, false});
+  }
+}
+
+// By the flags of its type alone: of a word that may be anything, the table of types would tell that it is no
+// type.
+bool RootReader::looks_like_str(Address object) const {
+  const Address type = is_null(object) ? Address{} : o_.type_of(object);
+  return !is_null(type) &&
+         o_.load<std::uint64_t>(type, l_.PyTypeObject.tp_flags).value_or(0) & kTpUnicodeSubclass;
+}
+
+// `method_cache` of Objects/typeobject.c to 3.9: the same entries, 4096 of them, in static memory, and named
+// by no symbol of a stripped build. An entry that is not used has zeros, or None for a name.
+void RootReader::read_static_type_cache() {
+  constexpr std::uint64_t kEntries = 4096, kFewestNames = 64;
+  enum { kNoEntry, kUnused, kNamed };
+  const auto kind_of = [&](Address at) {
+    const std::uint64_t version = value(o_.pointer(at, 0)), named = value(o_.pointer(at, 8)),
+                        found = value(o_.pointer(at, 16));
+    if (version > UINT32_MAX) return kNoEntry;
+    if (version != 0 && looks_like_str(Address{named})) return kNamed;
+    return version == 0 && found == 0 ? kUnused : kNoEntry;
+  };
+  Address looked_at{};  // the words up to here are of a run that is none
+  any_static_word(o_, [&](Address at, std::uint64_t word) {
+    const Address entry = at - 8;
+    if (at < looked_at || word < 4096 || kind_of(entry) != kNamed) return false;
+    std::uint64_t names = 0, before = 0, after = 0;
+    while (before < kEntries && kind_of(entry - (before + 1) * kCacheEntry) != kNoEntry) ++before;
+    Address first = entry - before * kCacheEntry;
+    for (; after < 2 * kEntries; ++after) {
+      const auto kind = kind_of(first + after * kCacheEntry);
+      if (kind == kNoEntry) break;
+      names += kind == kNamed;
+    }
+    looked_at = first + after * kCacheEntry;
+    if (after < kEntries || names < kFewestNames) return false;
+    add_cached_names("interpreter 0", first, after);
+    return true;
+  });
 }
 
 // `Handlers` of Modules/signalmodule.c to 3.11, {tripped, func} by signal: static, so that no symbol names it
