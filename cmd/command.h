@@ -62,6 +62,7 @@ struct OneOfSeveral {
   const SelectedProcess& selected;
   std::string format, output;  // instead of those asked for
   std::function<void(const Document& document, std::uint64_t objects)> on_answer;
+  TerminalLook shown_on;  // what the answers of all are printed on
   // Of `memory`, for a process that was forked from another of them.
   std::function<void(const PrivateBytes& bytes, bool has_immortal_objects)> on_private_bytes;
 };

@@ -31,6 +31,7 @@ void CommandLine::take_one_of_several() {
   common_.format = one_of_several_->format;
   common_.output = one_of_several_->output;
   common_.on_answer = one_of_several_->on_answer;
+  common_.shown_on = one_of_several_->shown_on;
 }
 
 std::optional<SeveralProcesses> selection_of(const Command& command,

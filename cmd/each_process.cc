@@ -18,6 +18,7 @@
 #include "lib/render/output.h"
 #include "lib/render/output_keeper.h"
 #include "lib/render/utf8.h"
+#include "lib/render/write_report.h"
 #include "lib/report/family_report.h"
 #include "lib/report/processes_report.h"
 
@@ -155,6 +156,8 @@ class EachProcess {
     if (files_)
       one.output = command_.name == "snapshot" ? several_.output.output
                                                : with_pid(several_.output.output, process.pid);
+    if (!files_ && (several_.output.output.empty() || several_.output.output == "-"))
+      one.shown_on = Output("").look();
     if (!is_still(selected)) return failed(std::move(answer), "it ended before it was looked at");
     ForkedAnswer forked;
     try {
@@ -221,7 +224,8 @@ class EachProcess {
                                    [](const ProcessAnswer& each) { return each.why.empty(); });
     if (none) return code;
     Output output(files_ ? "" : several_.output.output, several_.output.mode);
-    RenderOptions options{.width = output.columns(), .exact_bytes = several_.output.exact_bytes};
+    RenderOptions options{.exact_bytes = several_.output.exact_bytes};
+    take_look(options, output.look());
     write_processes(report_, files_ ? "text" : format_, options, output.stream());
     output.commit();
     return code != kExitDone ? code : any_exceeded ? kExitExceeded : kExitDone;

@@ -31,18 +31,18 @@ std::string age_in_words(double seconds) {
 Table table_of(const PythonProcesses& processes) {
   Table table{.key = "processes",
               .columns = {{"pid", "pid", Kind::kPlainNumber},
-                          {"ppid", "parent", Kind::kPlainNumber},
+                          {"ppid", "parent", Kind::kPlainNumber, Audience::kAll, 3},
                           {"user", "user"},
                           {"python", "Python"},
                           {"reads", "", Kind::kText, Audience::kPrograms},
                           {"why_not", "", Kind::kSentence, Audience::kPrograms},
                           {"rss", "RSS", Kind::kBytes},
                           {"pss", "Pss", Kind::kBytes},
-                          {"threads", "threads", Kind::kCount},
+                          {"threads", "threads", Kind::kCount, Audience::kAll, 2},
                           {"age_seconds", "", Kind::kPlainNumber, Audience::kPrograms},
-                          {"age", "age", Kind::kText, Audience::kPeople},
+                          {"age", "age", Kind::kText, Audience::kPeople, 1},
                           {"state", "state"},
-                          {"container", "container"},
+                          {"container", "container", Kind::kText, Audience::kAll, 4},
                           {"program", "", Kind::kText, Audience::kPrograms},
                           {"command", "command", Kind::kText}}};
   for (const PythonProcess& p : processes.found)

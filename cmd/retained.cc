@@ -143,8 +143,8 @@ int run_retained(const std::vector<std::string>& arguments) {
                 .columns = {{"id", "id", Kind::kAddress},
                             {"type", "type", Kind::kText},
                             {"retained_bytes", "retained", Kind::kBytes},
-                            {"retained_objects", "objects", Kind::kCount},
-                            {"size", "size", Kind::kBytes},
+                            {"retained_objects", "objects", Kind::kCount, Audience::kAll, 1},
+                            {"size", "size", Kind::kBytes, Audience::kAll, 2},
                             {"repr", "repr", Kind::kText},
                             {"path", "reached by", Kind::kText}}};
   const std::vector<Cell> paths = paths_of(*heap, nodes);

@@ -120,7 +120,7 @@ int run_selfcheck(const std::vector<std::string>& arguments) {
                    {"only_running", "only by running", Kind::kCount},
                    {"failed", "failed", Kind::kCount},
                    {"unknown", "no layout", Kind::kCount},
-                   {"example", "example", Kind::kAddress}};
+                   {"example", "example", Kind::kAddress, Audience::kAll, 1}};
   bool same = true;
   for (const auto& [name, d] : by_type) {
     if (!d.different && !d.failed && !d.unknown) continue;

@@ -14,8 +14,8 @@
 namespace heapglass {
 namespace {
 
-// The table of interned strings has every one of them, but does not keep it alive. The cache of attribute names keeps one until
-// it has another: whatever else refers to it says more of it.
+// The table of interned strings has every one of them, but does not keep it alive. The cache of attribute
+// names keeps one until it has another: whatever else refers to it says more of it.
 bool has_names_of_others(const GraphRoot& root) {
   if (root.edge.kind != EdgeKind::kField) return false;
   const std::string_view name = reinterpret_cast<const FieldName*>(root.edge.payload)->name;

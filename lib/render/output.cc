@@ -22,6 +22,21 @@
 namespace heapglass {
 namespace {
 
+std::string_view environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? value : "";
+}
+
+bool utf8_locale() {
+  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    const std::string_view value = environment(name);
+    if (value.empty()) continue;
+    return value.find("UTF-8") != value.npos || value.find("utf8") != value.npos ||
+           value.find("utf-8") != value.npos;
+  }
+  return false;
+}
+
 std::string hint_for(int error) {
   switch (error) {
     case ENOSPC:
@@ -323,6 +338,13 @@ std::size_t Output::columns() const {
   if (!is_terminal()) return 0;
   if (ioctl(buffer_->fd(), TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 80;
   return size.ws_col;
+}
+
+TerminalLook Output::look() const {
+  if (!is_terminal()) return {};
+  return {.width = columns(),
+          .color = environment("NO_COLOR").empty() && environment("TERM") != "dumb",
+          .unicode = utf8_locale()};
 }
 
 void check_output(const std::string& path) {

@@ -26,6 +26,13 @@ struct FileMode {
   bool asked;  // by --mode: also where a file that is replaced had less
 };
 
+// What a terminal shows; of something else, nothing.
+struct TerminalLook {
+  std::size_t width = 0;  // columns
+  bool color = false;
+  bool unicode = false;
+};
+
 class Output {
  public:
   // "" or "-": the standard output.
@@ -46,6 +53,7 @@ class Output {
 
   bool is_terminal() const;
   std::size_t columns() const;                       // of the terminal; 0 when it is none
+  TerminalLook look() const;                         // by NO_COLOR, TERM and the locale too
   const std::string& name() const { return name_; }  // for messages
 
  private:

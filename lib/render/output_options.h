@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,7 @@ struct OutputOptions {
   // Set where a command answers for one of several processes: sees the answer before it is written, and the
   // number of objects of the heap.
   std::function<void(const Document& document, std::uint64_t objects)> on_answer;
+  std::optional<TerminalLook> shown_on;  // the terminal that such an answer is printed on
 };
 
 // The format asked for, by its name or the file's; null: neither says.

@@ -65,6 +65,8 @@ struct Column {
   std::string title;  // for people; empty: the key
   Kind kind = Kind::kText;
   Audience audience = Audience::kAll;
+  int spare = 0;  // on a terminal that is too narrow the columns with the highest numbers are left out, never
+                  // those with 0
 };
 
 struct Field {

@@ -251,11 +251,12 @@ class TextWriter {
       total += entry.width + (shown.empty() ? 0 : kGap);
       shown.push_back(entry);
     }
+    leave_out_spare(table, shown, total);
     while (options_.width != 0 && total > options_.width) {
       Shown* widest = nullptr;
       std::size_t second = kNarrowest;
       for (Shown& entry : shown) {
-        if (right_aligned(entry.kind) || entry.kind == Kind::kAddress || entry.width <= kNarrowest) continue;
+        if (!shrinks(entry)) continue;
         if (!widest || entry.width > widest->width) {
           if (widest) second = std::max(second, widest->width);
           widest = &entry;
@@ -270,6 +271,41 @@ class TextWriter {
       total -= cut;
     }
     return shown;
+  }
+
+  static bool shrinks(const Shown& column) {
+    return !right_aligned(column.kind) && column.kind != Kind::kAddress && column.width > kNarrowest;
+  }
+
+  // Until the rest fits, its texts cut as far as they are ever cut.
+  void leave_out_spare(const Table& table, std::vector<Shown>& shown, std::size_t& total) const {
+    if (options_.width == 0) return;
+    std::size_t least = total;
+    for (const Shown& each : shown)
+      if (shrinks(each)) least -= each.width - kNarrowest;
+    while (least > options_.width) {
+      const auto spare = [&](const Shown& each) { return table.columns[each.index].spare; };
+      const auto most = std::max_element(shown.begin(), shown.end(),
+                                         [&](const Shown& a, const Shown& b) { return spare(a) < spare(b); });
+      if (most == shown.end() || spare(*most) == 0) return;
+      least -= (shrinks(*most) ? kNarrowest : most->width) + kGap;
+      total -= most->width + kGap;
+      shown.erase(most);
+    }
+  }
+
+  // What is not shown of a table for want of room.
+  void left_out(const Table& table, const std::vector<Shown>& shown, std::size_t indent) {
+    std::string titles;
+    for (std::size_t i = 0; i < table.columns.size(); ++i) {
+      const Column& column = table.columns[i];
+      if (column.spare == 0 || !for_people(column)) continue;
+      if (std::any_of(shown.begin(), shown.end(), [&](const Shown& each) { return each.index == i; }))
+        continue;
+      titles += (titles.empty() ? "" : ", ") + title(column);
+    }
+    if (!titles.empty())
+      notes({"left out here: " + titles + " (a wider terminal, or --format json, has them)"}, indent);
   }
 
   void columns(const Table& table, std::size_t indent) {
@@ -292,6 +328,7 @@ class TextWriter {
       rule(shown, indent);
       data(shown, *table.totals, indent);
     }
+    left_out(table, shown, indent);
   }
 
   void rule(const std::vector<Shown>& shown, std::size_t indent) {

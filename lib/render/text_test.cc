@@ -57,6 +57,26 @@ TEST(Text, FitsTheTerminal) {
   EXPECT_NE(rendered(document, narrow).find("12,345,678"), std::string::npos);
 }
 
+TEST(Text, ColumnsThatCanBeSparedAreLeftOutAndNamed) {
+  Document document;
+  document.sections.push_back(
+      Table{.columns = {{"id", "", Kind::kAddress},
+                        {"bytes", "", Kind::kBytes},
+                        {"first_to_go", "first to go", Kind::kText, Audience::kAll, 2},
+                        {"then", "", Kind::kCount, Audience::kAll, 1},
+                        {"name", "", Kind::kText}},
+            .rows = {{Address{0x7f0011223344}, 12'345'678, "sixteen columns!", 123'456'789,
+                      "a.name.of.some.length"}}});
+  const auto shown = [&](std::size_t width) { return rendered(document, {.width = width}); };
+  EXPECT_EQ(shown(0).find("left out"), std::string::npos);
+  EXPECT_EQ(shown(80).find("left out"), std::string::npos) << shown(80);
+  EXPECT_NE(shown(60).find("left out here: first to go (a wider terminal"), std::string::npos) << shown(60);
+  EXPECT_NE(shown(60).find("123,456,789"), std::string::npos) << shown(60);
+  EXPECT_NE(shown(50).find("left out here: first to go, then"), std::string::npos) << shown(50);
+  for (const std::size_t width : {44, 50, 60, 70, 80})
+    for (const std::string& line : lines(shown(width))) EXPECT_LE(display_width(line), width) << line;
+}
+
 TEST(Text, LongNamesKeepTheirEnd) {
   RenderOptions options;
   options.width = 60;

@@ -1,6 +1,5 @@
 #include "lib/render/write_report.h"
 
-#include <cstdlib>
 #include <string_view>
 
 #include "lib/base/error.h"
@@ -12,21 +11,6 @@
 
 namespace heapglass {
 namespace {
-
-std::string_view environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value ? value : "";
-}
-
-bool utf8_locale() {
-  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
-    const std::string_view value = environment(name);
-    if (value.empty()) continue;
-    return value.find("UTF-8") != value.npos || value.find("utf8") != value.npos ||
-           value.find("utf-8") != value.npos;
-  }
-  return false;
-}
 
 const Format& choose(const Destination& destination) {
   if (!destination.format.empty()) return find_format(destination.format);
@@ -46,6 +30,12 @@ std::string dot_path(const std::string& path) {
   return (extension ? path.substr(0, dot) : path) + ".dot";
 }
 
+void take_look(RenderOptions& options, const TerminalLook& look) {
+  options.width = look.width;
+  options.color = look.color;
+  options.unicode = look.unicode;
+}
+
 Warnings write_report(const Document& document, const Destination& destination, RenderOptions options) {
   const Format& format = choose(destination);
   if (format.draws) (void)picture_of(document, format.name);  // before a file is made
@@ -56,10 +46,7 @@ Warnings write_report(const Document& document, const Destination& destination, 
       throw Error(ErrorKind::kUsage, std::string(format.name) + " is not for a terminal",
                   "give a file with -o FILE." + std::string(format.name));
     }
-    const bool terminal = output.is_terminal();
-    options.width = output.columns();
-    options.color = terminal && environment("NO_COLOR").empty() && environment("TERM") != "dumb";
-    options.unicode = terminal && utf8_locale();
+    take_look(options, destination.shown_on.value_or(output.look()));
     Warnings warnings = format.render(document, options, output.stream());
     output.commit();
     if (!format.notes)

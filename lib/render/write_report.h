@@ -1,6 +1,7 @@
 // The last step of every command: a Document in the format asked for, where it was asked for.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "lib/render/formats.h"
@@ -13,7 +14,10 @@ struct Destination {
   std::string format;  // "": by the extension of path, else default_format
   std::string default_format = "text";
   FileMode mode;
+  std::optional<TerminalLook> shown_on;  // where somebody else prints the output on a terminal
 };
+
+void take_look(RenderOptions& options, const TerminalLook& look);
 
 // Sets width, colour and unicode of `options` by what the output is. When a picture cannot be drawn its DOT
 // is written beside it and the Error says so. Returns what the format has no room for, the notes among it.

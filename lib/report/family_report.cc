@@ -100,8 +100,8 @@ Table members_table(const std::vector<FamilyMember>& members) {
                           {"new_memory", "new memory", Kind::kBytes},
                           {"content", "content", Kind::kBytes},
                           {"reference_counts", "counts", Kind::kBytes},
-                          {"collector_heads", "heads", Kind::kBytes},
-                          {"nothing_differs", "as it was", Kind::kBytes},
+                          {"collector_heads", "heads", Kind::kBytes, Audience::kAll, 1},
+                          {"nothing_differs", "as it was", Kind::kBytes, Audience::kAll, 2},
                           {"not_compared", "", Kind::kBytes, Audience::kPrograms}}};
   for (const FamilyMember& m : members) {
     const MemberSharing& s = m.sharing;

@@ -250,7 +250,7 @@ Document garbage_document(const Heap& s, std::size_t most) {
                            {"objects", "objects each", Kind::kCount},
                            {"bytes", "bytes each", Kind::kBytes},
                            {"finalizers", "with __del__", Kind::kCount},
-                           {"callbacks", "weakref callbacks", Kind::kCount},
+                           {"callbacks", "weakref callbacks", Kind::kCount, Audience::kAll, 1},
                            {"id", "one of them", Kind::kAddress},
                            {"types", "types", Kind::kSentence}}};
   const std::vector<Alike> alike = alike_groups(s, garbage);

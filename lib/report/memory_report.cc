@@ -67,7 +67,7 @@ Table pins_of(const MemoryBill& bill, std::size_t most) {
                           {"type", "type", Kind::kText},
                           {"owner", "owner", Kind::kText},
                           {"blocks", "blocks", Kind::kCount},
-                          {"bytes", "their bytes", Kind::kBytes},
+                          {"bytes", "their bytes", Kind::kBytes, Audience::kAll, 1},
                           {"free_bytes", "free beside them", Kind::kBytes}}};
   for (const PinnedRow& row : bill.pins) {
     if (most && table.rows.size() == most) break;

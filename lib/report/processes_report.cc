@@ -104,7 +104,7 @@ Table table_of(const ProcessesReport& report) {
   const bool files = any([](const auto& a) { return !a.file.empty(); });
   Table table{.key = "processes",
               .columns = {{"pid", "pid", Kind::kPlainNumber},
-                          {"master", "forked from", Kind::kPlainNumber},
+                          {"master", "forked from", Kind::kPlainNumber, Audience::kAll, 1},
                           {"rss", "RSS", Kind::kBytes},
                           {"pss", "Pss", Kind::kBytes}}};
   if (objects) table.columns.push_back({"objects", "objects", Kind::kCount});
@@ -237,9 +237,9 @@ void write_text(const ProcessesReport& report, const RenderOptions& options, std
   find_format("text").render(processes_document(report), options, out);
   for (const ProcessAnswer& a : report.answers) {
     if (a.out.empty()) continue;
-    constexpr std::size_t kWidest = 100;
+    const std::size_t widest = options.width ? std::min<std::size_t>(options.width, 100) : 100;
     const std::string heading =
-        cut_middle("process " + std::to_string(a.pid) + ": " + printable(a.command), kWidest, "...");
+        cut_middle("process " + std::to_string(a.pid) + ": " + printable(a.command), widest, "...");
     out << "\n" << heading << "\n" << std::string(display_width(heading), '-') << "\n" << a.out;
   }
 }

@@ -28,7 +28,8 @@ void write_document(const Document& document, const OutputOptions& options, cons
   render.exact_bytes = options.exact_bytes;
   render.csv_raw = options.csv_raw;
   for (const std::string& warning :
-       write_report(document, {options.output, options.format, default_format, options.mode}, render))
+       write_report(document,
+                    {options.output, options.format, default_format, options.mode, options.shown_on}, render))
     std::cerr << "heapglass: " << warning << "\n";
 }
 
