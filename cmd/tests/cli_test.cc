@@ -327,7 +327,7 @@ TEST_F(OnService, PicturesFollowTheirOptions) {
   EXPECT_FALSE(has(dot({"--max-depth", "4", "--stop-at", "is dict or type == method"}), "handlers"));
   EXPECT_TRUE(has(dot({"--highlight", "type == method"}), "highlighted"));
   EXPECT_TRUE(has(dot({"--extra-info", "id,refcount"}), "2 references"));
-  EXPECT_TRUE(has(dot({"--max-nodes", "2"}), "more referrers"));
+  EXPECT_TRUE(has(dot({"--max-nodes", "2"}), "more referrer"));
   const std::string cache = id_of("['user:7'].user == '7'");
   EXPECT_FALSE(has(dot({"--extra-ignore", cache}), "user:7"));
   EXPECT_TRUE(has(dot({"--style", "objgraph"}), "__self__"));

@@ -13,12 +13,11 @@ ExternalRoots find_external_roots(const HeapGraph& graph, const Objects& objects
     // A word of a value stack may be stale: then the count tells.
     if (!r.guess) root[index(r.node)] = true;
   }
-  const bool immortals = objects.python().rules.immortal_objects;
   std::uint32_t next = 0;
   graph.index->each_in_blocks(0, graph.index->blocks(), [&](Address a) {
     const std::uint32_t n = next++;
     const std::uint64_t count = objects.refcount(a);
-    const bool immortal = (immortals && static_cast<std::int32_t>(count) < 0) || count >= kImmortalRefcount;
+    const bool immortal = objects.is_immortal(count);
     out.held[n] = root[n] || immortal || count > found[n];
     if (root[n] || immortal || count <= found[n]) return;
     ++out.counted_objects;

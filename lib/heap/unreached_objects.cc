@@ -106,11 +106,7 @@ class Judge {
     if (type.flags & kTpBytesSubclass) return is_sound_bytes(o_, a);
     return true;
   }
-  bool is_immortal(Address a) const {
-    const std::uint64_t count = o_.refcount(a);
-    return count >= kImmortalRefcount ||
-           (o_.python().rules.immortal_objects && static_cast<std::int32_t>(count) < 0);
-  }
+  bool is_immortal(Address a) const { return o_.is_immortal(o_.refcount(a)); }
   // The block that such a request gets, or one that was made smaller where it is: realloc keeps a block of
   // which a quarter is left over.
   static bool fits(std::uint64_t own, const Block& block) {

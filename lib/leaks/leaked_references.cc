@@ -48,8 +48,7 @@ class Kept {
       if (const auto bss = binary->section(".bss")) bss_ = *bss;
   }
   bool operator()(Address a, std::uint64_t count) const {
-    if (o_.python().rules.immortal_objects && static_cast<std::int32_t>(count) < 0) return false;
-    if (count >= kImmortalRefcount) return false;
+    if (o_.is_immortal(count)) return false;
     if (a >= bss_.address && a < bss_.address + bss_.size) return false;
     const auto after = std::upper_bound(files_.begin(), files_.end(), a,
                                         [](Address x, const Mapping* m) { return x < m->start; });

@@ -30,6 +30,11 @@ std::uint64_t Objects::refcount(Address object) const {
   return python_.rules.refcount_is_32_bit ? word & 0xffffffff : word;
 }
 
+bool Objects::is_immortal(std::uint64_t refcount) const {
+  return refcount >= kImmortalRefcount ||
+         (python_.rules.immortal_objects && static_cast<std::int32_t>(refcount) < 0);
+}
+
 std::optional<DictKeys> Objects::keys(Address at) const {
   const auto& l = layout_.PyDictKeysObject;
   if (is_null(at)) return std::nullopt;

@@ -108,6 +108,8 @@ class Objects {
   std::uint64_t flags_of(Address object) const { return type_flags(type_of(object)); }
   // The reference count as the interpreter shows it (its 32-bit half on 3.14+).
   std::uint64_t refcount(Address object) const;
+  // Whether such a count is that of an object which is never freed: immortal, or part of the program file.
+  bool is_immortal(std::uint64_t refcount) const;
 
   std::optional<DictKeys> keys(Address keys_object) const;
   // Of a dict (or subclass): calls visit(key, value) for every item, insertion order not kept. Split tables

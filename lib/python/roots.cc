@@ -233,7 +233,9 @@ void RootReader::add_cached_names(const std::string& owner, Address first, std::
   const std::uint64_t label = types_.field_name(kTypeCache.substr(0, kTypeCache.find('|')));
   for (std::uint64_t i = 0; i < entries; ++i) {
     const Address name = o_.pointer(first + i * kCacheEntry, 8);
-    if (!looks_like_str(name) || !types_.get(o_.type_of(name))) continue;
+    // Who is never freed needs nobody; of the program's own strings only those that something uses are
+    // objects here.
+    if (!looks_like_str(name) || !types_.get(o_.type_of(name)) || o_.is_immortal(o_.refcount(name))) continue;
     roots_.push_back(
         {name, RootKind::kInterpreter, owner, {name, label, EdgeKind::kField, EdgeClass::kOwned}, false});
   }
@@ -242,9 +244,7 @@ void RootReader::add_cached_names(const std::string& owner, Address first, std::
 // By the flags of its type alone: of a word that may be anything, the table of types would tell that it is no
 // type.
 bool RootReader::looks_like_str(Address object) const {
-  const Address type = is_null(object) ? Address{} : o_.type_of(object);
-  return !is_null(type) &&
-         o_.load<std::uint64_t>(type, l_.PyTypeObject.tp_flags).value_or(0) & kTpUnicodeSubclass;
+  return !is_null(object) && o_.flags_of(object) & kTpUnicodeSubclass;
 }
 
 // `method_cache` of Objects/typeobject.c to 3.9: the same entries, 4096 of them, in static memory, and named
