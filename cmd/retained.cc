@@ -10,6 +10,7 @@
 #include "lib/open/open_heap.h"
 #include "lib/python/describe.h"
 #include "lib/render/output_options.h"
+#include "lib/report/owner_profile.h"
 #include "lib/report/write_answer.h"
 
 namespace heapglass {
@@ -71,16 +72,6 @@ std::vector<Cell> paths_of(const Heap& s, const std::vector<NodeId>& nodes) {
   return paths;
 }
 
-Profile flame_graph_of(const Heap& s) {
-  constexpr unsigned kDeepest = 200;  // names of a path; browsers draw no deeper
-  OwnerPaths paths = owner_paths(s.labels(), s.view(), s.dominators(), kDeepest);
-  Profile profile{
-      .name = "retained bytes of " + s.target().name(), .unit = "bytes", .frames = std::move(paths.names)};
-  for (OwnerPath& path : paths.paths)
-    profile.samples.push_back({std::move(path.names), path.bytes, path.objects});
-  return profile;
-}
-
 }  // namespace
 
 int run_retained(const std::vector<std::string>& arguments) {
@@ -107,7 +98,8 @@ int run_retained(const std::vector<std::string>& arguments) {
 
   if (wants_profile(line.common())) {
     Document document;
-    document.sections.push_back(flame_graph_of(*heap));
+    constexpr unsigned kDeepest = 200;  // names of a path; browsers draw no deeper
+    document.sections.push_back(owner_profile(*heap, kDeepest));
     write_answer(*heap, std::move(document), line.common());
     return kExitDone;
   }

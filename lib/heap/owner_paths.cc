@@ -14,10 +14,13 @@ constexpr std::uint64_t kSmallPart = 20'000;
 
 class PathMaker {
  public:
-  PathMaker(Labels& labels, const ObjectView& values, const Dominators& dominators, unsigned depth)
-      : labels_(labels), values_(values), dominators_(dominators), depth_(depth) {
+  PathMaker(Labels& labels, const ObjectView& values, const Dominators& dominators, unsigned depth,
+            std::uint64_t named_from)
+      : labels_(labels), values_(values), dominators_(dominators), depth_(depth), named_from_(named_from) {
     const HeapGraph& graph = labels.graph();
-    for (std::uint32_t n = 0; n < graph.nodes(); ++n) total_ += graph.all_bytes(n);
+    std::uint64_t total = 0;
+    for (std::uint32_t n = 0; n < graph.nodes(); ++n) total += graph.all_bytes(n);
+    if (named_from_ == 0) named_from_ = total / kSmallPart;
     type_names_.assign(graph.types.size(), kNone);
   }
 
@@ -74,7 +77,7 @@ class PathMaker {
   }
 
   std::uint32_t name_of(NodeId n, NodeId holder) {
-    if (dominators_.retained_bytes(n) < total_ / kSmallPart) return type_name(n);
+    if (dominators_.retained_bytes(n) < named_from_) return type_name(n);
     const std::string described = describe_owner(labels_, values_, n);
     const std::string what = described.empty() ? plain_type(n) : described;
     const std::string label =
@@ -103,7 +106,7 @@ class PathMaker {
   const ObjectView& values_;
   const Dominators& dominators_;
   const unsigned depth_;
-  std::uint64_t total_ = 0;
+  std::uint64_t named_from_;
   std::vector<std::string> names_;
   std::unordered_map<std::string, std::uint32_t> ids_;
   std::vector<std::uint32_t> type_names_;
@@ -122,9 +125,9 @@ std::string describe_owner(Labels& labels, const ObjectView& values, NodeId node
   return describe_container(labels, values, node);
 }
 
-OwnerPaths owner_paths(Labels& labels, const ObjectView& values, const Dominators& dominators,
-                       unsigned depth) {
-  return PathMaker(labels, values, dominators, depth).make();
+OwnerPaths owner_paths(Labels& labels, const ObjectView& values, const Dominators& dominators, unsigned depth,
+                       std::uint64_t named_from) {
+  return PathMaker(labels, values, dominators, depth, named_from).make();
 }
 
 }  // namespace heapglass

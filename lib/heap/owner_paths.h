@@ -27,8 +27,9 @@ struct OwnerPaths {
 // too.
 std::string describe_owner(Labels& labels, const ObjectView& values, NodeId node);
 
-// At most `depth` names a path; what lies deeper is told at the last of them.
-OwnerPaths owner_paths(Labels& labels, const ObjectView& values, const Dominators& dominators,
-                       unsigned depth);
+// At most `depth` names a path; what lies deeper is told at the last of them. What keeps less than
+// `named_from` bytes is called by its type alone; 0: less than a small part of the heap.
+OwnerPaths owner_paths(Labels& labels, const ObjectView& values, const Dominators& dominators, unsigned depth,
+                       std::uint64_t named_from = 0);
 
 }  // namespace heapglass
