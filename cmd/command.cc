@@ -305,7 +305,8 @@ void CommandLine::select_processes() const {
   if (metrics_ && !metrics_->file.empty())
     throw Error(ErrorKind::kUsage, command_ + ": --openmetrics is for one process",
                 "each process' gauges would replace those of the one before: run it for each");
-  *select_into_ = SeveralProcesses{processes_, common_, answer_of(command_)};
+  *select_into_ =
+      SeveralProcesses{processes_, common_, answer_of(command_), sends_to_ && !sends_to_->empty()};
 }
 
 bool CommandLine::parse(const std::vector<std::string>& arguments) {

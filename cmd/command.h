@@ -54,6 +54,7 @@ struct SeveralProcesses {
   ProcessSelection selection;
   OutputOptions output;
   AnswerKind answer;
+  bool sends;  // to a server: no file is needed
 };
 
 struct PrivateBytes;  // lib/memory/private_bytes.h
@@ -114,6 +115,8 @@ class CommandLine {
   // --family, --cgroup, --container, --user and --all instead of TARGET. The command is run for each of the
   // processes by itself: see run_for_processes.
   void takes_processes();
+  // An option that, where it is given, has answers sent and not written.
+  void sends_to(const std::string* url) { sends_to_ = url; }
   // The command looks at them itself: they are in processes().
   void lists_processes();
   const ProcessSelection& processes() const { return processes_; }
@@ -176,6 +179,7 @@ class CommandLine {
   std::string also_name_;
   std::string* also_ = nullptr;
   std::vector<std::string>* more_ = nullptr;
+  const std::string* sends_to_ = nullptr;
   std::vector<const std::string*> written_files_;  // beside common_.output
   CommonOptions common_;
   std::unique_ptr<Declared> declared_;

@@ -31,7 +31,7 @@ constexpr Command kCommands[] = {
     {"query", "SQL over the heap", run_query_command},
     {"snapshot", "saves a capture in a file, which every command reads later", run_snapshot,
      AnswerKind::kFile},
-    {"export", "every object and reference, for other programs: DevTools, Gephi, SQL", run_export,
+    {"export", "every object and reference, for other programs: DevTools, Gephi, SQL, Pyroscope", run_export,
      AnswerKind::kFile},
     {"selfcheck", "compares layouts with the target's own code", run_selfcheck},
 };

@@ -96,6 +96,7 @@ class EachProcess {
 
  private:
   bool takes_many() const {
+    if (several_.sends && several_.output.output.empty()) return true;
     return command_.name == "export" && !several_.output.format.empty() &&
            find_export_format(several_.output.format).takes_many;
   }

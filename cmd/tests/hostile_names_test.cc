@@ -96,8 +96,8 @@ class HostileNames : public testing::TestWithParam<Interpreter> {
   }
   void write_exports() {
     const std::map<std::string, std::string> kinds{
-        {"jsonl", "exact-jsonl"}, {"sqlite", "sqlite"},     {"csv", "csv"},    {"parquet", "parquet"},
-        {"fleet", "parquet"},     {"heapsnapshot", "json"}, {"graphml", "xml"}};
+        {"jsonl", "exact-jsonl"}, {"sqlite", "sqlite"},     {"csv", "csv"},     {"parquet", "parquet"},
+        {"fleet", "parquet"},     {"heapsnapshot", "json"}, {"graphml", "xml"}, {"pprof", "pprof"}};
     const Words all = formats_of("export");
     ASSERT_GE(all.size(), 4u);
     for (const std::string& format : all) {

@@ -18,6 +18,8 @@ constexpr ExportFormat kExportFormats[] = {
      "give a folder with -o: its captures are files there", fleet_exporter, true, true, true},
     {"heapsnapshot", "what Chrome's DevTools load", "", heapsnapshot_exporter},
     {"graphml", "a graph for Gephi, yEd and networkx", "", graphml_exporter},
+    {"pprof", "a profile by owner, type and allocation site", "give a file with -o: heap.pb.gz",
+     pprof_exporter},
 };
 
 }  // namespace

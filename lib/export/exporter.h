@@ -63,5 +63,6 @@ std::unique_ptr<Exporter> parquet_exporter(const ExportRequest& request);
 std::unique_ptr<Exporter> heapsnapshot_exporter(const ExportRequest& request);
 std::unique_ptr<Exporter> fleet_exporter(const ExportRequest& request);
 std::unique_ptr<Exporter> graphml_exporter(const ExportRequest& request);
+std::unique_ptr<Exporter> pprof_exporter(const ExportRequest& request);
 
 }  // namespace heapglass

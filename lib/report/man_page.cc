@@ -91,7 +91,7 @@ std::string exit_code_help() {
   3        the process cannot be reached: no such process, no permission, it went away, its pause would be
            longer than --max-pause; or heapglass has too little memory or too few threads for it
   4        it is not a Python that heapglass reads
-  5        a file is damaged or cannot be written
+  5        a file is damaged or cannot be written, or a profile was not taken
   70       an internal error, which says what to report
   128 + N  signal N ended heapglass; 130 for Ctrl-C
 Of several processes (--family and the like): that of the first that failed, else 1 where one exceeded a threshold.
