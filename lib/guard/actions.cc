@@ -26,6 +26,10 @@ constexpr Monotonic kUrgent{2000};
 constexpr std::size_t kMostCopies = 16;
 constexpr std::uint64_t kAnswerBytes = 32 << 20;  // of a report or a diff
 
+// What is made of a snapshot, in this order.
+enum Step { kReport = 1, kDiff, kPush, kRun };
+constexpr const char* kSteps[] = {"", "report", "diff", "push", "run"};
+
 // That a snapshot of so much memory may take: mostly it is a tenth.
 std::uint64_t file_bytes(std::uint64_t memory) { return memory + memory / 4 + (std::uint64_t{4} << 20); }
 
@@ -35,27 +39,14 @@ std::uint64_t record_bytes(std::uint64_t memory, std::uint64_t most) {
 }
 
 bool needs_snapshot(const ActionRequest& request) {
-  return request.is_by_time() || request.rule->snapshot || request.rule->report || request.rule->diff;
+  const GuardRule& rule = *request.rule;
+  return request.is_by_time() || rule.snapshot || rule.report || rule.diff || rule.push;
 }
 
 std::string first_mode(const ActionRequest& request) {
   if (request.rule->freeze != "auto") return request.rule->freeze;
   // A process that is stopped allocates nothing: it is not killed before it has been copied.
   return request.fired.kill_is_near ? "copy" : "auto";
-}
-
-// Of one that is killed soon the time before the stop counts too.
-std::vector<std::string> snapshot_words(const GuardRule& rule, bool kill_is_near, pid_t pid,
-                                        const std::string& freeze, const std::string& file,
-                                        const std::string& values) {
-  std::vector<std::string> words{"", "snapshot", std::to_string(pid), "-o", file, "--freeze", freeze};
-  if (rule.pause.count() > 0) words.insert(words.end(), {"--max-pause", std::to_string(rule.pause.count())});
-  if (kill_is_near) words.insert(words.end(), {"--nice", "0"});
-  if (values == "none")
-    words.emplace_back("--no-values");
-  else if (values != "all")
-    words.insert(words.end(), {"--cut-values", values});
-  return words;
 }
 
 }  // namespace
@@ -212,7 +203,13 @@ void Actions::start_capture(Capture& capture, Monotonic now) {
     capture.processes = action_targets(*request.rule, processes_of_group(request.directory), filter);
   if (!needs_snapshot(request)) {
     const pid_t pid = capture.processes.empty() ? 0 : capture.processes.front().pid;
-    sequels_.push_back({.request = request, .pid = pid, .base = {}, .before = {}, .report = {}, .diff = {}});
+    sequels_.push_back({.request = request,
+                        .pid = pid,
+                        .base = {},
+                        .before = {},
+                        .report = {},
+                        .diff = {},
+                        .pushed_as = {}});
     return done_(request, 1);
   }
   next_capture(capture, now);
@@ -304,7 +301,8 @@ void Actions::take_snapshot(Capture& capture, pid_t pid) {
   log_(*request.rule, request.subject,
        of + "wrote " + name +
            (within.count() > 0 ? ", captured within " + std::to_string(within.count()) + " ms" : ""));
-  const bool more = request.rule->report || request.rule->diff || !request.rule->run.empty();
+  const GuardRule& rule = *request.rule;
+  const bool more = rule.report || rule.diff || rule.push || !rule.run.empty();
   if (more && !request.is_baseline)
     sequels_.push_back({.request = request,
                         .pid = pid,
@@ -312,6 +310,7 @@ void Actions::take_snapshot(Capture& capture, pid_t pid) {
                         .before = before,
                         .report = {},
                         .diff = {},
+                        .pushed_as = rule.push ? pushed_as(pid, request.directory) : PushedAs{},
                         .step = 0,
                         .has_snapshot = true});
 }
@@ -377,26 +376,28 @@ bool Actions::start_step(Sequel& sequel, Monotonic now) {
   const GuardRule& rule = *sequel.request.rule;
   const std::string snapshot = files_.path(sequel.base + ".hg");
   ChildProgram program{.words = {}, .environment = {}};
-  if (sequel.step == 1 && rule.report) {
+  if (sequel.step == kReport && rule.report) {
     program.words = {"", "report", snapshot, "-o", files_.path(sequel.base + ".html")};
-  } else if (sequel.step == 2 && rule.diff) {
+  } else if (sequel.step == kDiff && rule.diff) {
     if (sequel.before.empty()) {
       log_(rule, sequel.request.subject, "there is no earlier snapshot of it to compare with");
       return false;
     }
     program.words = {"",       "diff", files_.path(sequel.before),
                      snapshot, "-o",   files_.path(sequel.base + ".diff.txt")};
-  } else if (sequel.step == 3 && !rule.run.empty()) {
+  } else if (sequel.step == kPush && rule.push) {
+    program.words = push_words(rules_, snapshot, sequel.pushed_as);
+  } else if (sequel.step == kRun && !rule.run.empty()) {
     program = hook_of(sequel);
   } else {
     return false;
   }
-  sequel.running.disk = sequel.step == 3 ? 0 : files_.room_of(kAnswerBytes);
+  sequel.running.disk = sequel.step >= kPush ? 0 : files_.room_of(kAnswerBytes);
   return start(sequel.running, std::move(program), sequel.request, now);
 }
 
 void Actions::next_step(Sequel& sequel, Monotonic now) {
-  while (++sequel.step <= 3)
+  while (++sequel.step <= kRun)
     if (start_step(sequel, now)) return;
   if (sequel.has_snapshot && !sequel.request.rule->snapshot) files_.remove(sequel.base + ".hg");
   save(*sequel.request.rule, sequel.request.subject);
@@ -405,22 +406,23 @@ void Actions::next_step(Sequel& sequel, Monotonic now) {
 }
 
 void Actions::take_sequel(Sequel& sequel, int code) {
-  constexpr const char* kSteps[] = {"", "report", "diff", "run"};
   const GuardRule& rule = *sequel.request.rule;
   const std::string& subject = sequel.request.subject;
   if (code != kExitDone) {
     ++counts_[&rule].failures;
     const std::string of = std::string(kSteps[sequel.step]) + ": ";
     log_(rule, subject,
-         of + (sequel.step == 3 && !sequel.running.is_late ? "exit code " + std::to_string(code)
-                                                           : after_words(sequel.running, code)));
+         of + (sequel.step == kRun && !sequel.running.is_late ? "exit code " + std::to_string(code)
+                                                              : after_words(sequel.running, code)));
     return;
   }
-  if (sequel.step == 3) return;
-  std::string& name = sequel.step == 1 ? sequel.report : sequel.diff;
-  name = sequel.base + (sequel.step == 1 ? ".html" : ".diff.txt");
+  const std::string of = "process " + std::to_string(sequel.pid) + ": ";
+  if (sequel.step == kPush) log_(rule, subject, of + after_words(sequel.running, code));
+  if (sequel.step >= kPush) return;
+  std::string& name = sequel.step == kReport ? sequel.report : sequel.diff;
+  name = sequel.base + (sequel.step == kReport ? ".html" : ".diff.txt");
   files_.ledger().wrote({rule.name, subject, name, false});
-  log_(rule, subject, "process " + std::to_string(sequel.pid) + ": wrote " + name);
+  log_(rule, subject, of + "wrote " + name);
 }
 
 Monotonic Actions::next_deadline() const {

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/guard/action_words.h"
 #include "lib/guard/discovery.h"
 #include "lib/guard/guard_files.h"
 #include "lib/guard/watched.h"
@@ -78,6 +79,7 @@ class Actions {
     pid_t pid = 0;
     std::string base, before;  // the snapshot to compare with; empty: there is none
     std::string report, diff;  // files that were made
+    PushedAs pushed_as;        // where it is sent
     int step = 0;
     bool has_snapshot = false;
     Running running;

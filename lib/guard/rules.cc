@@ -12,6 +12,7 @@
 #include "lib/base/error.h"
 #include "lib/guard/rule_values.h"
 #include "lib/render/utf8.h"
+#include "platform/serving/http_post.h"
 
 namespace heapglass {
 namespace {
@@ -100,7 +101,7 @@ class Parser {
     if (rule_.groups.empty() && !rule_.pid && rule_.command.empty() && rule_.user.empty())
       fail_at(rule_line_, of + "watches nothing",
               "add 'group = DIRECTORY', or 'command = TEXT', 'user = NAME' or 'pid = N'");
-    const bool acts = rule_.snapshot || rule_.report || rule_.diff || !rule_.run.empty();
+    const bool acts = rule_.snapshot || rule_.report || rule_.diff || rule_.push || !rule_.run.empty();
     const bool only_records = rule_.record.count() > 0 && rule_.triggers.empty() && !acts;
     if (rule_.record_disk > 0 && rule_.record.count() == 0)
       fail_at(rule_line_, of + "has 'record-disk' and records nothing", "add 'record = 1min'");
@@ -119,10 +120,14 @@ class Parser {
                 "add 'group = DIRECTORY', or use rss or growth");
     }
     if (!acts && !only_records)
-      fail_at(rule_line_, of + "does nothing", "add 'do = snapshot' (or report, diff), or 'run = PROGRAM'");
+      fail_at(rule_line_, of + "does nothing",
+              "add 'do = snapshot' (or report, diff, push), or 'run = PROGRAM'");
     if (rule_.diff && !rule_.snapshot)
       fail_at(rule_line_, of + "has a diff and keeps no snapshot to compare with",
               "write 'do = snapshot, diff'");
+    if (rule_.push && out_.push.empty())
+      fail_at(rule_line_, of + "has a push and no server is named",
+              "write 'push = http://HOST:PORT' above the first [rule]");
     out_.rules.push_back(std::move(rule_));
     rule_ = {};
   }
@@ -160,7 +165,9 @@ class Parser {
                                     {"disk", &Parser::take_disk},
                                     {"memory", &Parser::take_memory},
                                     {"at-once", &Parser::take_at_once},
-                                    {"gauge", &Parser::take_gauge}};
+                                    {"gauge", &Parser::take_gauge},
+                                    {"push", &Parser::take_push},
+                                    {"push-headers", &Parser::take_push_headers}};
     take_one_of(kKeys, "above the first [rule]");
   }
 
@@ -225,6 +232,15 @@ class Parser {
       fail("'gauge' is " + quoted(value_),
            "give a name that ends in .prom, which the textfile collector reads");
   }
+  void take_push() {
+    out_.push = std::string(value_);
+    try {
+      (void)parse_http_url(out_.push, "'push'");
+    } catch (const Error& error) {
+      fail(printable(error.what()), printable(error.hint()));
+    }
+  }
+  void take_push_headers() { out_.push_headers = path(); }
   void take_group() {
     rule_.groups.push_back(path());
     if (rule_.groups.size() > 100) fail("there are more than 100 groups", "use * in a group's path");
@@ -243,8 +259,10 @@ class Parser {
         rule_.report = true;
       else if (word == "diff")
         rule_.diff = true;
+      else if (word == "push")
+        rule_.push = true;
       else
-        fail("'do' has " + quoted(word), "it is snapshot, report or diff, with commas between them");
+        fail("'do' has " + quoted(word), "it is snapshot, report, diff or push, with commas between them");
       if (comma == rest.size()) break;
       rest.remove_prefix(comma + 1);
     }

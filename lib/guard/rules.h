@@ -41,7 +41,7 @@ struct GuardRule {
 
   std::vector<Trigger> triggers;  // any of them
 
-  bool snapshot = false, report = false, diff = false;
+  bool snapshot = false, report = false, diff = false, push = false;
   std::vector<std::string> run;        // program and arguments
   std::string values = "all";          // "all", "none", or the bytes of --cut-values
   std::string freeze = "auto";         // or a freeze mode
@@ -68,6 +68,7 @@ struct GuardRules {
   std::uint64_t at_once = 4;                      // captures, until their processes run again
   std::uint64_t memory = std::uint64_t{4} << 30;  // copies that are being decoded
   std::string gauge;                              // a .prom file; empty: none
+  std::string push, push_headers;                 // where profiles are sent, and a file of headers
   std::vector<GuardRule> rules;
 };
 
