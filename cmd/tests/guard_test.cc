@@ -236,7 +236,7 @@ TEST_F(Guard, AProcessByItsRss) {
   ASSERT_TRUE(guard.wait_for("rss > 60MB (the RSS is "));
   ASSERT_TRUE(guard.wait_for("wrote worker-"));
   target.finish();
-  EXPECT_TRUE(guard.wait_for("process " + target.target() + ": it ended"));
+  EXPECT_TRUE(guard.wait_for("process " + target.target() + ": it exited with code 0"));
 }
 
 TEST_F(Guard, WhatIsNoPythonIsSaidAndCostsNothing) {

@@ -71,7 +71,8 @@ void Actions::add(ActionRequest request) {
 bool Actions::is_acted_on(const ActionRequest& request) const {
   const auto is_it = [&](const ActionRequest& each) {
     return each.rule == request.rule && each.subject == request.subject &&
-           each.is_record == request.is_record && (each.fired.kill_is_near || !request.fired.kill_is_near);
+           each.is_record == request.is_record && each.fired.is_end == request.fired.is_end &&
+           (each.fired.kill_is_near || !request.fired.kill_is_near);
   };
   return std::any_of(waiting_.begin(), waiting_.end(), is_it) ||
          std::any_of(captures_.begin(), captures_.end(),
@@ -196,6 +197,7 @@ void Actions::step(Monotonic now) {
 
 void Actions::start_capture(Capture& capture, Monotonic now) {
   const ActionRequest& request = capture.request;
+  if (request.fired.is_end) return take_end_of_process(request);
   ProcessFilter filter;
   if (request.directory.empty())
     capture.processes = {request.process};
@@ -213,6 +215,29 @@ void Actions::start_capture(Capture& capture, Monotonic now) {
     return done_(request, 1);
   }
   next_capture(capture, now);
+}
+
+// Nothing of it is left to be captured: what is kept, and made of it, is the last that there is.
+void Actions::take_end_of_process(const ActionRequest& request) {
+  const std::string name = files_.ledger().newest(request.rule->name, request.subject);
+  Sequel sequel{.request = request,
+                .pid = request.process.pid,
+                .base = {},
+                .before = {},
+                .report = {},
+                .diff = {},
+                .pushed_as = request.pushed_as,
+                .is_last = true};
+  if (name.empty()) {
+    log_(*request.rule, request.subject, "there is no snapshot of it: it was not taken before it ended");
+  } else {
+    files_.ledger().keep(name);
+    sequel.has_snapshot = true;
+    sequel.base = name.substr(0, name.rfind(".hg"));
+    log_(*request.rule, request.subject, "the last snapshot of it is " + name);
+  }
+  sequels_.push_back(std::move(sequel));
+  done_(request, 1);
 }
 
 // Names have seconds, and two triggers may fire within one.
@@ -357,7 +382,7 @@ void Actions::take_capture(Capture& capture, int code, Monotonic now) {
 
 ChildProgram Actions::hook_of(const Sequel& sequel) const {
   const auto path = [&](const std::string& name) { return name.empty() ? name : files_.path(name); };
-  const bool keeps = sequel.has_snapshot && sequel.request.rule->snapshot;
+  const bool keeps = sequel.has_snapshot && (sequel.request.rule->snapshot || sequel.is_last);
   return {.words = sequel.request.rule->run,
           .environment = {{"HEAPGLASS_RULE", sequel.request.rule->name},
                           {"HEAPGLASS_SUBJECT", sequel.request.subject},
@@ -376,6 +401,7 @@ bool Actions::start_step(Sequel& sequel, Monotonic now) {
   const GuardRule& rule = *sequel.request.rule;
   const std::string snapshot = files_.path(sequel.base + ".hg");
   ChildProgram program{.words = {}, .environment = {}};
+  if (sequel.is_last && !sequel.has_snapshot && sequel.step != kRun) return false;
   if (sequel.step == kReport && rule.report) {
     program.words = {"", "report", snapshot, "-o", files_.path(sequel.base + ".html")};
   } else if (sequel.step == kDiff && rule.diff) {
@@ -399,7 +425,8 @@ bool Actions::start_step(Sequel& sequel, Monotonic now) {
 void Actions::next_step(Sequel& sequel, Monotonic now) {
   while (++sequel.step <= kRun)
     if (start_step(sequel, now)) return;
-  if (sequel.has_snapshot && !sequel.request.rule->snapshot) files_.remove(sequel.base + ".hg");
+  if (sequel.has_snapshot && !sequel.request.rule->snapshot && !sequel.is_last)
+    files_.remove(sequel.base + ".hg");
   save(*sequel.request.rule, sequel.request.subject);
   sequels_.pop_front();
   if (!sequels_.empty()) next_step(sequels_.front(), now);

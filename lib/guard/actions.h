@@ -27,6 +27,7 @@ struct ActionRequest {
   ActionTarget process;   // that one
   Watched::Fired fired;
   std::uint64_t bytes = 0;  // used memory
+  PushedAs pushed_as;       // of a process that has ended
   bool is_baseline = false, is_record = false;
   bool is_by_time() const { return is_baseline || is_record; }
 };
@@ -81,13 +82,14 @@ class Actions {
     std::string report, diff;  // files that were made
     PushedAs pushed_as;        // where it is sent
     int step = 0;
-    bool has_snapshot = false;
+    bool has_snapshot = false, is_last = false;  // of a process that has ended: it stays
     Running running;
   };
 
   bool start(Running& running, ChildProgram program, const ActionRequest& request, Monotonic now);
   int take_end(Running& running, Monotonic now);  // -1: it still runs
   void start_capture(Capture& capture, Monotonic now);
+  void take_end_of_process(const ActionRequest& request);
   void next_capture(Capture& capture, Monotonic now);
   void take_capture(Capture& capture, int code, Monotonic now);
   void take_snapshot(Capture& capture, pid_t pid);

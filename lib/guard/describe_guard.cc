@@ -18,8 +18,10 @@ namespace {
 void add_watched(const Watched& watched, const ReadingTimes& times, Table& table) {
   const std::vector<std::string> ways = watched.ways(times);
   for (std::size_t i = 0; i < ways.size(); ++i) {
-    const MemoryReading last = watched.last();
-    table.rows.push_back({watched.rule().name, watched.name(), watched.rule().triggers[i].text, last.used,
+    const Trigger& trigger = watched.rule().triggers[i];
+    const MemoryReading last =
+        trigger.kind == TriggerKind::kAddresses ? watched.last_addresses() : watched.last();
+    table.rows.push_back({watched.rule().name, watched.name(), trigger.text, last.used,
                           last.limit ? Cell(*last.limit) : Cell(), ways[i]});
   }
   if (const auto every = static_cast<double>(watched.rule().record.count()); every > 0)

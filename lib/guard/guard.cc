@@ -36,6 +36,7 @@ constexpr Monotonic kRetry{10'000};
 std::string key_of(const GuardRule& rule, const std::string& name) { return rule.name + " " + name; }
 
 // Cooldown and number are of a trigger: one because of growth is no reason to miss the kill.
+// Of what is started again and again each process is another: there they are of the rule.
 std::string limited_name(const std::string& subject, const std::string& trigger) {
   return subject + " " + trigger;
 }
@@ -168,7 +169,7 @@ void Guard::discover_processes(Monotonic now, std::set<std::string>& seen) {
       const std::string key = key_of(rule, "process " + std::to_string(pid));
       const auto known = by_key_.find(key);
       if (known != by_key_.end() && !watched_.at(known->second)->is_still_that_process())
-        forget(known->second, "it ended");
+        end_of_process(known->second, now);
       if (!by_key_.contains(key)) {
         auto process = Watched::process(rule, pid, now);
         if (!process || !process->read(now, reading_times(watched_.size())))
@@ -187,15 +188,18 @@ void Guard::watch(const GuardRule& rule, std::unique_ptr<Watched> watched) {
   if (watched->changes_watch() >= 0) by_change_[watched->changes_watch()].push_back(id);
   if (watched->process_descriptor() >= 0) wake_ups_.add(watched->process_descriptor(), token | kProcessEnd);
   watched->next_record = watched->since();
+  if (rule.push && !watched->is_group()) watched->pushed_as = pushed_as(watched->pid(), "");
   watched->has_baseline = !files_.ledger().newest_snapshot(rule.name, watched->name()).empty();
   by_key_[key_of(rule, watched->name())] = id;
   log(&rule, watched->name(), "is watched");
+  if (!watched->why_no_errors().empty())
+    log(&rule, watched->name(), "memory-error is not counted: " + watched->why_no_errors());
   if (watched->is_group() && is_in(watched->name()))
     log(&rule, watched->name(), "guard itself is in this group: what it copies counts there");
   watched_.emplace(id, std::move(watched));
 }
 
-void Guard::forget(Id id, const char* why) {
+void Guard::forget(Id id, const std::string& why) {
   const auto found = watched_.find(id);
   if (found == watched_.end()) return;
   Watched& watched = *found->second;
@@ -225,7 +229,7 @@ void Guard::take_wakes(const std::vector<std::uint64_t>& tokens, Monotonic now) 
       const unsigned trigger = token & 0xff;
       if (!watched_.contains(id)) continue;
       if (trigger == kProcessEnd)
-        forget(id, "it ended");
+        end_of_process(id, now);
       else
         watched_.at(id)->woken(wake_ups_, trigger, now);
     }
@@ -243,7 +247,18 @@ void Guard::read_what_is_due(Monotonic now) {
     }
     if (const auto fired = watched->take_fired()) act(*watched, *fired, now);
   }
-  for (const Id id : gone) forget(id, watched_.at(id)->is_group() ? "the group is gone" : "it ended");
+  for (const Id id : gone)
+    if (watched_.at(id)->is_group())
+      forget(id, "the group is gone");
+    else
+      end_of_process(id, now);
+}
+
+void Guard::end_of_process(Id id, Monotonic now) {
+  Watched& watched = *watched_.at(id);
+  const Watched::End end = watched.end();
+  if (end.fired) act(watched, *end.fired, now);
+  forget(id, "it " + end.text);
 }
 
 ActionRequest Guard::request_of(const Watched& watched, Watched::Fired fired, bool is_baseline) const {
@@ -256,6 +271,9 @@ ActionRequest Guard::request_of(const Watched& watched, Watched::Fired fired, bo
                     .is_baseline = is_baseline};
   if (watched.is_group()) {
     out.directory = watched.name();
+  } else if (out.fired.is_end) {
+    out.process.pid = watched.pid();
+    out.pushed_as = watched.pushed_as;
   } else {
     ProcStat stat;
     if (watched.is_still_that_process() && read_proc_stat(watched.pid(), stat))
@@ -267,7 +285,7 @@ ActionRequest Guard::request_of(const Watched& watched, Watched::Fired fired, bo
 void Guard::act(Watched& watched, const Watched::Fired& fired, Monotonic now) {
   const GuardRule& rule = watched.rule();
   const std::string what = fired.trigger + " (" + fired.why + ")",
-                    limited = limited_name(watched.name(), fired.trigger);
+                    limited = limited_name(fired.is_end ? "any process" : watched.name(), fired.trigger);
   const std::string refusal = files_.ledger().refusal(rule, limited, now);
   if (!refusal.empty()) {
     // An event may come a hundred times a second.

@@ -33,7 +33,8 @@ class Guard {
   void discover_groups(Monotonic now, std::set<std::string>& seen);
   void discover_processes(Monotonic now, std::set<std::string>& seen);
   void watch(const GuardRule& rule, std::unique_ptr<Watched> watched);
-  void forget(Id id, const char* why);
+  void forget(Id id, const std::string& why);
+  void end_of_process(Id id, Monotonic now);
   int take_signal(const std::function<std::string()>& may_begin_anew);
   void take_wakes(const std::vector<std::uint64_t>& tokens, Monotonic now);
   void read_what_is_due(Monotonic now);

@@ -191,6 +191,18 @@ void Ledger::removed(const std::string& name) {
   std::erase_if(files_, [&](const File& each) { return each.name == name; });
 }
 
+std::string Ledger::newest(const std::string& rule, const std::string& subject) const {
+  const auto found = std::find_if(files_.rbegin(), files_.rend(), [&](const File& each) {
+    return (each.is_snapshot || each.is_record) && each.rule == rule && each.subject == subject;
+  });
+  return found == files_.rend() ? "" : found->name;
+}
+
+void Ledger::keep(const std::string& name) {
+  for (File& each : files_)
+    if (each.name == name) each.is_record = false;
+}
+
 std::string Ledger::newest_snapshot(const std::string& rule, const std::string& subject) const {
   const auto found = std::find_if(files_.rbegin(), files_.rend(), [&](const File& each) {
     return each.is_snapshot && each.rule == rule && each.subject == subject;

@@ -38,6 +38,10 @@ class Ledger {
   void wrote(File file) { files_.push_back(std::move(file)); }
   void removed(const std::string& name);
   const std::vector<File>& files() const { return files_; }  // in the order in which they were written
+  // The newest snapshot or record of the same; empty: there is none.
+  std::string newest(const std::string& rule, const std::string& subject) const;
+  // A record that is one no more: it does not go for newer ones.
+  void keep(const std::string& name);
   // The newest snapshot of the same, to compare with; empty: there is none.
   std::string newest_snapshot(const std::string& rule, const std::string& subject) const;
 

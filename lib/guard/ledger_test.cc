@@ -67,6 +67,19 @@ TEST(Ledger, OutlivesGuardWithAnyName) {
   EXPECT_TRUE(again.files()[2].is_record);
 }
 
+TEST(Ledger, ARecordThatIsKeptIsNoneAnyMore) {
+  Ledger ledger("boot");
+  EXPECT_EQ(ledger.newest("shop", "/a"), "");
+  ledger.wrote({"shop", "/a", "1.hg", true});
+  ledger.wrote({"shop", "/a", "2-record.hg", false, true});
+  ledger.wrote({"shop", "/a", "2.html", false});
+  ledger.wrote({"shop", "/b", "3.hg", true});
+  EXPECT_EQ(ledger.newest("shop", "/a"), "2-record.hg");
+  ledger.keep("2-record.hg");
+  EXPECT_EQ(ledger.newest_snapshot("shop", "/a"), "1.hg") << "diffs do not compare with it";
+  EXPECT_FALSE(Ledger::parse(ledger.text(), "boot", "state").files()[1].is_record);
+}
+
 TEST(Ledger, TimesOfAnotherBootAreForgottenAndFilesAreNot) {
   const GuardRule rule = rule_of(s(600), 5, s(0));
   Ledger ledger("boot");

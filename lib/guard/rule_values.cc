@@ -92,6 +92,17 @@ std::optional<Trigger> parse_trigger(std::string_view text, std::string& why) {
     why = "an event is high, max or oom";
     return std::nullopt;
   }
+  if (text == "memory-error") {
+    out.kind = TriggerKind::kMemoryError;
+    return out;
+  }
+  if (!words.empty() && words[0] == "exit") {
+    out.kind = TriggerKind::kEnd;
+    out.failed = words.size() == 2 && words[1] == "failed";
+    if (words.size() == 1 || out.failed) return out;
+    why = "write 'exit' or 'exit failed'";
+    return std::nullopt;
+  }
   const auto from = split_comparison(text);
   if (!from || from->what.empty()) return std::nullopt;
   const std::string_view what = from->what[0];
@@ -103,6 +114,10 @@ std::optional<Trigger> parse_trigger(std::string_view text, std::string& why) {
   } else if (from->what.size() == 1 && what == "rss") {
     out.kind = TriggerKind::kRss;
     is_one = take_no_window(*from, why) && take_bytes(from->amount, out, why);
+  } else if (from->what.size() == 1 && what == "addresses") {
+    out.kind = TriggerKind::kAddresses;
+    if (!from->amount.ends_with('%')) why = "it is a share of the process' own limit";
+    is_one = why.empty() && take_memory(*from, out, why);
   } else if (from->what.size() == 1 && what == "growth") {
     is_one = take_growth(*from, out, why);
   }

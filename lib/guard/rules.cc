@@ -30,7 +30,7 @@ constexpr std::string_view kTimeHelp = "write a number with ms, s, min, h or d, 
 constexpr std::string_view kWhenHelp =
     "write 'memory > 90%', 'memory > 2GB', 'event high' (or max, oom), 'pressure some > 150ms in 2s' (or "
     "full), "
-    "'rss > 2GB' or 'growth > 200MB in 10min'";
+    "'rss > 2GB', 'growth > 200MB in 10min', 'addresses > 90%', 'memory-error' or 'exit failed'";
 
 class Parser {
  public:
@@ -108,17 +108,21 @@ class Parser {
     if (rule_.triggers.empty() && !only_records)
       fail_at(rule_line_, of + "has no 'when = ...'", std::string(kWhenHelp));
     for (const Trigger& each : rule_.triggers) {
-      const bool of_process = each.kind == TriggerKind::kRss;
+      const bool of_process = each.kind == TriggerKind::kRss || each.kind == TriggerKind::kAddresses ||
+                              each.kind == TriggerKind::kMemoryError || each.kind == TriggerKind::kEnd;
       const bool of_either = each.kind == TriggerKind::kGrowth;
       if (of_process && rule_.watches_groups())
-        fail_at(rule_line_, of + "watches groups, which have no 'rss'",
-                "write 'when = memory > " +
-                    std::string(trimmed(std::string_view(each.text).substr(each.text.find('>') + 1))) +
-                    "', or leave 'group' out");
+        fail_at(rule_line_, of + "watches groups, which have no " + quoted(words_of(each.text).front()),
+                each.kind == TriggerKind::kRss
+                    ? "write 'when = memory > " +
+                          std::string(trimmed(std::string_view(each.text).substr(each.text.find('>') + 1))) +
+                          "', or leave 'group' out"
+                    : "leave 'group' out, and choose processes by command, user or pid");
       if (!of_process && !of_either && !rule_.watches_groups())
         fail_at(rule_line_, of + "has " + quoted(each.text) + " and no group to read it of",
                 "add 'group = DIRECTORY', or use rss or growth");
     }
+    check_end(of);
     if (!acts && !only_records)
       fail_at(rule_line_, of + "does nothing",
               "add 'do = snapshot' (or report, diff, push), or 'run = PROGRAM'");
@@ -130,6 +134,19 @@ class Parser {
               "write 'push = http://HOST:PORT' above the first [rule]");
     out_.rules.push_back(std::move(rule_));
     rule_ = {};
+  }
+
+  // At the end of a process nothing is left to be captured.
+  void check_end(const std::string& of) const {
+    const auto is_end = [](const Trigger& each) { return each.kind == TriggerKind::kEnd; };
+    const bool is_any = std::any_of(rule_.triggers.begin(), rule_.triggers.end(), is_end);
+    const bool is_all = std::all_of(rule_.triggers.begin(), rule_.triggers.end(), is_end);
+    const bool uses_one = rule_.snapshot || rule_.report || rule_.diff || rule_.push;
+    if (!is_any || !uses_one || rule_.record.count() > 0 || rule_.baseline.count() > 0 ||
+        (!is_all && rule_.snapshot))
+      return;
+    fail_at(rule_line_, of + "acts on the end of a process, when it has no memory any more",
+            "add 'record = 1min' or 'baseline = 10min': the last snapshot is taken then");
   }
 
   void once() {

@@ -14,11 +14,14 @@
 namespace heapglass {
 
 enum class TriggerKind {
-  kMemory,    // used memory of the group above `bytes`, or `percent` of its limit
-  kEvent,     // memory.events counted one more of `event`
-  kPressure,  // PSI: `stall` of waiting for memory within `window`
-  kRss,       // of a process
-  kGrowth,    // `bytes` more within `window`
+  kMemory,       // used memory of the group above `bytes`, or `percent` of its limit
+  kEvent,        // memory.events counted one more of `event`
+  kPressure,     // PSI: `stall` of waiting for memory within `window`
+  kRss,          // of a process
+  kGrowth,       // `bytes` more within `window`
+  kAddresses,    // of a process above `percent` of its limit of addresses, beyond which malloc fails
+  kMemoryError,  // a process has raised one
+  kEnd,          // a process has ended; `failed`: not with code 0
 };
 
 struct Trigger {
@@ -27,6 +30,7 @@ struct Trigger {
   double percent = 0;  // 0: `bytes` counts
   std::string event;   // "high", "max", "oom"
   bool full = false;   // of pressure: all tasks wait, not some
+  bool failed = false;
   std::chrono::milliseconds stall{}, window{};
   std::string text;  // as it is written: "memory > 90%"
 };

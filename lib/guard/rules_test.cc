@@ -83,6 +83,21 @@ TEST(GuardRules, AreRead) {
   EXPECT_EQ(worker.number_window, milliseconds(0));
 }
 
+TEST(GuardRules, MayActOnTheEndOfAProcess) {
+  const GuardRules rules = parse_guard_rules(
+      "folder = /f\n[a]\nuser = u\nwhen = exit failed\nwhen = memory-error\nwhen = addresses > 90%\ndo = "
+      "snapshot\n[b]\nuser = u\nwhen = exit\nrun = /bin/true\n[c]\nuser = u\nwhen = exit\ndo = report\n"
+      "record = 1min\n",
+      "r");
+  ASSERT_EQ(rules.rules.size(), 3u);
+  EXPECT_EQ(rules.rules[0].triggers[0].kind, TriggerKind::kEnd);
+  EXPECT_TRUE(rules.rules[0].triggers[0].failed);
+  EXPECT_EQ(rules.rules[0].triggers[1].kind, TriggerKind::kMemoryError);
+  EXPECT_EQ(rules.rules[0].triggers[2].kind, TriggerKind::kAddresses);
+  EXPECT_EQ(rules.rules[0].triggers[2].percent, 90);
+  EXPECT_FALSE(rules.rules[1].triggers[0].failed);
+}
+
 TEST(GuardRules, MayHaveCarriageReturnsAndNoEndOfTheLastLine) {
   EXPECT_EQ(parse_guard_rules("folder = /f\r\n[a]\r\nuser = u\r\nwhen = rss > 1B\r\ndo = snapshot", "r")
                 .rules.size(),
@@ -116,6 +131,11 @@ constexpr Typo kInARule[] = {
     {"when = growth > 0B in 10min", "'0B' is no size", ""},
     {"when = rss > 2 G", "'2 G' is no size", ""},
     {"when = in 3s > 5", "'when' is", ""},
+    {"when = exit faield", "write 'exit' or 'exit failed'", ""},
+    {"when = exit failed now", "write 'exit' or 'exit failed'", ""},
+    {"when = memory-error > 3", "'when' is", "'memory-error'"},
+    {"when = addresses > 2GB", "it is a share", ""},
+    {"when = addresses > 100%", "the share is 1% to 99.9%", ""},
     {"do = snapshot, repotr", "'do' has 'repotr'", "snapshot, report, diff or push"},
     {"do = snapshot,", "'do' has ''", ""},
     {"run = notify", "'run' begins with 'notify'", "absolute path"},
@@ -153,6 +173,10 @@ constexpr Typo kInARule[] = {
     {"[b]\nuser = u\ndo = snapshot", "the rule [b] has no 'when = ...'", "memory > 90%"},
     {"[b]\nwhen = rss > 1B\ndo = snapshot", "the rule [b] watches nothing", "group = DIRECTORY"},
     {"[b]\nuser = u\nwhen = memory > 5%\ndo = snapshot", "and no group to read it of", "rss or growth"},
+    {"[b]\ngroup = /g\nwhen = exit\nrun = /bin/true", "watches groups, which have no 'exit'",
+     "leave 'group' out"},
+    {"[b]\nuser = u\nwhen = exit failed\ndo = report", "when it has no memory any more", "record = 1min"},
+    {"[b]\nuser = u\nwhen = exit\nwhen = rss > 5MB\ndo = report", "when it has no memory any more", ""},
     {"[b]\ngroup = /g\nwhen = rss > 5MB\ndo = snapshot", "watches groups, which have no 'rss'",
      "memory > 5MB"},
     {"[b]\nuser = u\nwhen = rss > 5MB\ndo = diff", "keeps no snapshot to compare with", "snapshot, diff"},

@@ -15,7 +15,7 @@ constexpr Monotonic kSoonest{5};
 
 std::optional<std::uint64_t> TriggerState::threshold(const std::optional<std::uint64_t>& limit) const {
   if (trigger_.kind == TriggerKind::kRss) return trigger_.bytes;
-  if (trigger_.kind != TriggerKind::kMemory) return std::nullopt;
+  if (trigger_.kind != TriggerKind::kMemory && trigger_.kind != TriggerKind::kAddresses) return std::nullopt;
   if (trigger_.percent == 0) return trigger_.bytes;
   if (!limit) return std::nullopt;
   return static_cast<std::uint64_t>(static_cast<double>(*limit) * trigger_.percent / 100);
@@ -43,6 +43,8 @@ std::string TriggerState::take(const MemoryReading& reading, Monotonic now) {
   fired_ = true;
   const std::string used = human_bytes(reading.used);
   if (trigger_.kind == TriggerKind::kRss) return "the RSS is " + used;
+  if (trigger_.kind == TriggerKind::kAddresses)
+    return used + " of " + human_bytes(*reading.limit) + " of addresses are used";
   return reading.limit ? used + " of " + human_bytes(*reading.limit) + " are used" : used + " are used";
 }
 
@@ -66,6 +68,9 @@ std::string TriggerState::take_growth(const MemoryReading& reading, Monotonic no
 std::string TriggerState::take_count(std::uint64_t count, Monotonic) {
   const std::optional<std::uint64_t> before = std::exchange(count_, count);
   if (!before || count <= *before) return {};  // what was before us is not news; a new group counts from 0
+  if (trigger_.kind == TriggerKind::kMemoryError)
+    return "it raised MemoryError, " + std::to_string(count) + (count == 1 ? " time" : " times") +
+           " since it is watched";
   if (trigger_.kind == TriggerKind::kPressure) return "tasks waited for memory";
   return "memory.events counts " + std::to_string(count) + " of " + trigger_.event;
 }

@@ -15,6 +15,7 @@ namespace heapglass {
 // Milliseconds of a clock that never goes back (CLOCK_BOOTTIME).
 using Monotonic = std::chrono::milliseconds;
 
+// Or of addresses, with the process' own limit of them.
 struct MemoryReading {
   std::uint64_t used = 0;              // without what the kernel drops before it runs short
   std::optional<std::uint64_t> limit;  // of the group

@@ -68,6 +68,17 @@ TEST(TriggerState, CountsThatWereThereBeforeAreNoNews) {
   EXPECT_EQ(state.take_count(3, s(5)), "");  // another group of that name
 }
 
+TEST(TriggerState, MemoryErrorsAndAddresses) {
+  TriggerState errors({.kind = TriggerKind::kMemoryError});
+  EXPECT_EQ(errors.take_count(0, s(1)), "");
+  EXPECT_EQ(errors.take_count(1, s(2)), "it raised MemoryError, 1 time since it is watched");
+  EXPECT_EQ(errors.take_count(1, s(3)), "");
+  EXPECT_EQ(errors.take_count(12, s(4)), "it raised MemoryError, 12 times since it is watched");
+  TriggerState addresses({.kind = TriggerKind::kAddresses, .percent = 90});
+  EXPECT_EQ(addresses.take({950 * kMB, std::nullopt}, s(1)), "");
+  EXPECT_EQ(addresses.take({950 * kMB, 1000 * kMB}, s(2)), "950 MB of 1.00 GB of addresses are used");
+}
+
 TEST(TriggerState, IsReadSoonerWhileItGrows) {
   TriggerState state(share(90));
   state.take({10 * kMB, 100 * kMB}, s(1));

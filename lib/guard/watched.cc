@@ -9,13 +9,16 @@
 #include <cstdlib>
 
 #include "lib/render/numbers.h"
+#include "platform/process/proc_text.h"
 #include "platform/process/process.h"
+#include "platform/process/process_end.h"
 
 namespace heapglass {
 namespace {
 
 // While a group is new its limit may be still to come: who makes it sets that next.
 constexpr Monotonic kNew{2000}, kEachWhileNew{100};
+constexpr Monotonic kEachCount{200};  // of MemoryError
 
 std::uint64_t page_bytes() {
   static const auto bytes = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
@@ -79,7 +82,33 @@ void Watched::renew_events() {
   if (group_ && !group_->limit())  // somebody may have given one by now, to it or above it
     if (auto limited = MemoryGroup::open_limited(directory_)) group_ = std::move(limited);
   if (group_) last_.limit = group_->limit();
+  if (waits_for(TriggerKind::kAddresses)) renew_limit_of_addresses();
+  if (waits_for(TriggerKind::kMemoryError)) renew_error_counter();
   for (std::size_t i = 0; i < triggers_.size(); ++i) arm_trigger(i);
+}
+
+bool Watched::waits_for(TriggerKind kind) const {
+  return std::any_of(rule_.triggers.begin(), rule_.triggers.end(),
+                     [&](const Trigger& each) { return each.kind == kind; });
+}
+
+// RLIMIT_AS, beyond which the process is given no memory: malloc fails, and MemoryError is raised.
+void Watched::renew_limit_of_addresses() {
+  const std::string limits = read_proc_file("/proc/" + std::to_string(pid_) + "/limits");
+  const std::string soft = line_after(limits, "Max address space");
+  char* behind = nullptr;
+  const std::uint64_t bytes = std::strtoull(soft.c_str(), &behind, 10);
+  addresses_.limit = behind != soft.c_str() ? std::optional(bytes) : std::nullopt;  // "unlimited"
+}
+
+// What has just been started may have no interpreter yet.
+void Watched::renew_error_counter() {
+  if (errors_) return errors_->take_new_threads();
+  errors_ = MemoryErrorCounter::open(pid_, why_no_errors_);
+  if (!errors_) return;
+  why_no_errors_.clear();
+  for (std::size_t i = 0; i < triggers_.size(); ++i)
+    if (rule_.triggers[i].kind == TriggerKind::kMemoryError) triggers_[i].state.take_count(0, since_);
 }
 
 void Watched::arm_trigger(std::size_t at) {
@@ -137,7 +166,7 @@ bool Watched::read_figures() {
   const ssize_t got = pread(statm_.get(), text.data(), text.size() - 1, 0);
   if (got <= 0) return false;
   char* behind_size = nullptr;
-  (void)std::strtoull(text.data(), &behind_size, 10);
+  addresses_.used = std::strtoull(text.data(), &behind_size, 10) * page_bytes();
   last_.used = std::strtoull(behind_size, nullptr, 10) * page_bytes();
   return last_.used > 0;  // 0: it has ended, and waits for its parent
 }
@@ -159,6 +188,60 @@ bool Watched::read(Monotonic now, const ReadingTimes& times) {
   return true;
 }
 
+// Why it fires now; empty: it does not.
+std::string Watched::take(const Trigger& trigger, Armed& armed, Monotonic now) {
+  switch (trigger.kind) {
+    case TriggerKind::kEvent: {
+      const auto count = events_due_ ? group_->event_count(trigger.event) : std::nullopt;
+      return count ? armed.state.take_count(*count, now) : "";
+    }
+    case TriggerKind::kPressure:
+      return armed.woken ? armed.state.take_count(armed.woken, now) : "";
+    case TriggerKind::kMemoryError:
+      return errors_ ? armed.state.take_count(errors_->count(), now) : "";
+    case TriggerKind::kEnd:
+      return {};
+    case TriggerKind::kAddresses:
+      return armed.state.take(addresses_, now);
+    default:
+      return armed.state.take(last_, now);
+  }
+}
+
+Monotonic Watched::next_reading_of(const Trigger& trigger, const Armed& armed, Monotonic now,
+                                   const ReadingTimes& times) const {
+  switch (trigger.kind) {
+    case TriggerKind::kEvent:
+      return changes_watch_ < 0 ? now + times.idle : next_limits_;
+    case TriggerKind::kMemoryError:
+      return errors_ ? now + kEachCount : next_limits_;
+    case TriggerKind::kPressure:
+    case TriggerKind::kEnd:
+      return next_limits_;
+    default:
+      break;
+  }
+  // An eventfd wakes at the threshold; above it, with pages that can be dropped, it has nothing more to say.
+  if (armed.event && armed.bytes && group_->used().value_or(0) <= *armed.bytes) return next_limits_;
+  Monotonic idle = times.idle;
+  if (trigger.kind == TriggerKind::kGrowth)
+    idle = std::clamp(trigger.window / 20, Monotonic(100), std::max(idle, Monotonic(10'000)));
+  return armed.state.next_reading(now, idle);
+}
+
+Watched::End Watched::end() {
+  const std::optional<int> status = end_status(pid_, start_time_, pidfd_.get());
+  End out{describe_end(status), std::nullopt};
+  if (const std::uint64_t errors = errors_ ? errors_->count() : 0; errors > 0)
+    out.text += " after " + std::to_string(errors) + (errors == 1 ? " time" : " times") + " MemoryError";
+  for (const Trigger& each : rule_.triggers)
+    if (each.kind == TriggerKind::kEnd && !(each.failed && status == 0)) {
+      out.fired = Fired{.trigger = each.text, .why = "it " + out.text, .is_end = true};
+      break;
+    }
+  return out;
+}
+
 void Watched::take_triggers(Monotonic now, const ReadingTimes& times) {
   next_reading_ = next_limits_;
   const bool is_held = now < held_until_;
@@ -166,23 +249,8 @@ void Watched::take_triggers(Monotonic now, const ReadingTimes& times) {
   for (std::size_t i = 0; i < triggers_.size(); ++i) {
     const Trigger& trigger = rule_.triggers[i];
     Armed& armed = triggers_[i];
-    std::string why;
-    if (trigger.kind == TriggerKind::kEvent) {
-      if (events_due_)
-        if (const auto count = group_->event_count(trigger.event)) why = armed.state.take_count(*count, now);
-      if (changes_watch_ < 0) next_reading_ = std::min(next_reading_, now + times.idle);
-    } else if (trigger.kind == TriggerKind::kPressure) {
-      if (armed.woken) why = armed.state.take_count(armed.woken, now);
-    } else {
-      why = armed.state.take(last_, now);
-      // An eventfd wakes at the threshold; above it, with pages that can be dropped, it has nothing more to
-      // say.
-      const bool wakes = armed.event && armed.bytes && group_->used().value_or(0) <= *armed.bytes;
-      Monotonic idle = times.idle;
-      if (trigger.kind == TriggerKind::kGrowth)
-        idle = std::clamp(trigger.window / 20, Monotonic(100), std::max(idle, Monotonic(10'000)));
-      if (!wakes) next_reading_ = std::min(next_reading_, armed.state.next_reading(now, idle));
-    }
+    const std::string why = take(trigger, armed, now);
+    next_reading_ = std::min(next_reading_, next_reading_of(trigger, armed, now, times));
     if (why.empty()) continue;
     if (is_held) {
       armed.state.rearm();
@@ -217,6 +285,13 @@ std::vector<std::string> Watched::ways(const ReadingTimes& times) const {
       out.push_back(armed.event || changes_watch_ >= 0 ? "event" : reading);
     else if (trigger.kind == TriggerKind::kMemory && !armed.state.threshold(last_.limit))
       out.push_back("never: it has no limit");
+    else if (trigger.kind == TriggerKind::kAddresses && !addresses_.limit)
+      out.push_back("never: it has no limit of addresses");
+    else if (trigger.kind == TriggerKind::kMemoryError)
+      out.push_back(errors_ ? "a count each " + human_milliseconds(static_cast<double>(kEachCount.count()))
+                            : "never: " + why_no_errors_);
+    else if (trigger.kind == TriggerKind::kEnd)
+      out.push_back("event");
     else if (trigger.kind == TriggerKind::kGrowth)
       out.push_back("a reading each " +
                     human_milliseconds(static_cast<double>(std::clamp(trigger.window / 20, Monotonic(100),

@@ -11,8 +11,10 @@
 #include <utility>
 #include <vector>
 
+#include "lib/guard/action_words.h"
 #include "lib/guard/rules.h"
 #include "lib/guard/trigger_state.h"
+#include "platform/binaries/memory_errors.h"
 #include "platform/process/memory_group.h"
 #include "platform/process/wake_ups.h"
 
@@ -30,6 +32,7 @@ class Watched {
   struct Fired {
     std::string trigger, why;  // "memory > 90%", "58.1 MB of 64.0 MB are used"
     bool kill_is_near = false;
+    bool is_end = false;  // the process is gone
   };
 
   // A group by its directory. Nothing where it is gone, or has no figures of memory.
@@ -47,6 +50,13 @@ class Watched {
   bool read(Monotonic now, const ReadingTimes& times);
   std::optional<Fired> take_fired() { return std::exchange(fired_, std::nullopt); }
   Monotonic next_reading() const { return next_reading_; }
+  // Of a process that has ended: how, "exited with code 1 after 3 times MemoryError", and what of its rule
+  // fires for that.
+  struct End {
+    std::string text;
+    std::optional<Fired> fired;
+  };
+  End end();
   // Nothing came of what fired: it may fire again from then on.
   void rearm(Monotonic at);
 
@@ -58,8 +68,12 @@ class Watched {
   bool is_still_that_process() const;
   int process_descriptor() const { return pidfd_.get(); }
   MemoryReading last() const { return last_; }
+  MemoryReading last_addresses() const { return addresses_; }
+  // Why MemoryError is not counted, where its rule asks for that.
+  const std::string& why_no_errors() const { return why_no_errors_; }
   Monotonic since() const { return since_; }
   bool has_baseline = false;
+  PushedAs pushed_as;        // where its rule sends, and it is a process: for when it has ended
   Monotonic next_record{0};  // where its rule records
 
   // How each trigger is waited for, for --check: "event", "event and a reading each 1.00 s", "reading ...",
@@ -78,6 +92,12 @@ class Watched {
   void renew_events();
   void arm_trigger(std::size_t at);
   bool read_figures();
+  bool waits_for(TriggerKind kind) const;
+  void renew_limit_of_addresses();
+  void renew_error_counter();
+  std::string take(const Trigger& trigger, Armed& armed, Monotonic now);
+  Monotonic next_reading_of(const Trigger& trigger, const Armed& armed, Monotonic now,
+                            const ReadingTimes& times) const;
   void take_triggers(Monotonic now, const ReadingTimes& times);
   bool is_near_a_threshold() const;
 
@@ -93,7 +113,9 @@ class Watched {
   int changes_watch_ = -1;
   bool events_due_ = true;
   Monotonic since_, next_reading_, next_limits_, held_until_{0};
-  MemoryReading last_;
+  MemoryReading last_, addresses_;
+  std::unique_ptr<MemoryErrorCounter> errors_;
+  std::string why_no_errors_;  // are counted
   std::optional<Fired> fired_;
 };
 

@@ -3,6 +3,8 @@
   grow N   N entries more in each of the three places that never let go: __main__.cache, a dict; __main__.log, a
            list; __main__.bus.handlers, the handlers of a bus. Answers OK
   swap     replaces the 1000 texts of __main__.texts by other ones; answers how many addresses were used again
+  error    raises MemoryError and catches it; "error thread" does so in a thread, which begins 2.5 s before. Both answer OK
+  exit N   ends with that code
   make N   makes N objects of Passing and keeps them in __main__.passing; drop lets them go. Both answer OK
 """
 import sys
@@ -53,6 +55,28 @@ def make(n):
     return "OK"
 
 
+def error(where):
+    # Not before: the heap of other tests is as small as it can be.
+    import threading
+    import time
+
+    def fail():
+        if where:
+            time.sleep(2.5)
+        try:
+            bytearray(1 << 45)
+        except MemoryError:
+            pass
+
+    if where:
+        thread = threading.Thread(target=fail)
+        thread.start()
+        thread.join()
+    else:
+        fail()
+    return "OK"
+
+
 def drop():
     passing.clear()
     return "OK"
@@ -69,6 +93,10 @@ for number, line in enumerate(iter(sys.stdin.readline, "")):
         answer = swap(number + 1)
     elif words[0] == "make":
         answer = make(int(words[1]))
+    elif words[0] == "error":
+        answer = error(words[1:])
+    elif words[0] == "exit":
+        sys.exit(int(words[1]))
     else:
         answer = drop()
     print(answer, flush=True)
