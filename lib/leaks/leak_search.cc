@@ -35,13 +35,24 @@ LeakSearch::LeakSearch(LeakClues clues)
   for (std::uint32_t n = 0; n < graph().nodes(); ++n) heap_bytes_ += graph().all_bytes(n);
   group_by_type();
   for (const NodeId n : nodes_of([](const TypeInfo& t) { return t.body == TraverseRule::kModule; })) {
-    if (!values_.is_in_sys_modules(address(n))) continue;
-    modules_.emplace(module_name(n), n);
+    if (values_.is_in_sys_modules(address(n))) modules_.emplace(module_name(n), n);
   }
+  name_modules_by_keys();
   const Address os = modules_.count("os") ? address(modules_.at("os")) : Address{};
   if (!is_null(os))
     library_ = folder_of(objects().str(values_.attribute(os, "__file__")).value_or(std::string()));
   installed_ = installed_folders(*this);
+}
+
+// What calls itself otherwise than its classes do: importlib renames _frozen_importlib_external.
+void LeakSearch::name_modules_by_keys() {
+  for (const PyInterpreter& each : clues_.interpreters)
+    objects().each_item(objects().pointer(each.state, objects().layout().PyInterpreterState.modules),
+                        [&](Address key, Address value) {
+                          const NodeId n = node(value);
+                          if (n == kNoNode || type_of(n).body != TraverseRule::kModule) return;
+                          if (const auto name = objects().str(key)) modules_.emplace(*name, n);
+                        });
 }
 
 void LeakSearch::group_by_type() {
@@ -128,6 +139,7 @@ std::vector<NodeId> LeakSearch::named_path_to(NodeId n, const std::vector<NodeId
     modules.reserve(modules_.size());
     for (const auto& [name, module] : modules_) modules.push_back(module);
     std::sort(modules.begin(), modules.end());
+    modules.erase(std::unique(modules.begin(), modules.end()), modules.end());
     from_modules_.emplace(graph(), labels_.referrers(), RootPathOptions{.starts = {std::move(modules)}});
   }
   std::vector<NodeId> named = from_modules_->shortest(n);

@@ -127,6 +127,7 @@ class LeakSearch {
   std::vector<NodeId> named_path_to(NodeId n, const std::vector<NodeId>& path) const;
   std::string home_of(NodeId n) const;
   void group_by_type();
+  void name_modules_by_keys();
 
   bool is_large_collection(NodeId n) const;
   // What the members of a collection keep, and how many there are.
@@ -156,7 +157,7 @@ class LeakSearch {
   mutable std::vector<NodeId> owner_;                                    // by node
   mutable std::unordered_map<std::uint32_t, MembersSum> sums_;           // by collection
   mutable std::unordered_map<std::uint32_t, bool> globals_;              // by dict
-  std::unordered_map<std::string, NodeId> modules_;                      // by __name__
+  std::unordered_map<std::string, NodeId> modules_;                      // by __name__ and key of sys.modules
   mutable std::unordered_map<std::uint32_t, std::string> start_labels_;  // by node where a path starts
 };
 

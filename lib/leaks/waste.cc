@@ -75,6 +75,24 @@ bool is_of_library(const LeakSearch& search, const ByOwner& row) {
   return search.origin_of(path) != Origin::kApplication || is_in_library_instance(search, path);
 }
 
+// Leaves out those that a library has of its own, a few in each of its modules and instances. What is far from
+// every root is an item of data.
+void leave_out_those_of_libraries(const LeakSearch& search, Wasted& wasted,
+                                  const std::function<std::uint64_t(NodeId)>& waste) {
+  constexpr int kFarthest = 64;
+  const RootPaths& root_paths = search.clues().root_paths;
+  std::erase_if(wasted.nodes, [&](NodeId n) {
+    int steps = 0;
+    for (NodeId at = n; at != kNoNode && steps < kFarthest; ++steps) at = root_paths.before(at);
+    if (!search.is_reached(n) || steps == kFarthest) return false;
+    const std::vector<NodeId> path = search.path_to(n);
+    const bool of_library =
+        search.origin_of(path) != Origin::kApplication || is_in_library_instance(search, path);
+    if (of_library) wasted.bytes -= waste(n);
+    return of_library;
+  });
+}
+
 constexpr std::uint64_t kLongestComparedText = 1 << 20;
 
 // Texts are told apart by length and a hash of 64 bits.
@@ -317,8 +335,10 @@ void find_duplicates(const LeakSearch& search, Suspects& found) {
     if (redundant.empty()) continue;
     const auto size_of = [&](NodeId n) { return search.graph().size[index(n)]; };
     std::map<std::string, std::size_t> by_value;  // the commonest: which of `found` tells of it
-    for (const ByOwner& row : by_owner(search, redundant, size_of)) {
+    for (ByOwner& row : by_owner(search, redundant, size_of)) {
       if (row.wasted.bytes < worth_telling(search) || is_of_library(search, row)) continue;
+      if (row.owner == kNoNode) leave_out_those_of_libraries(search, row.wasted, size_of);
+      if (row.wasted.bytes < worth_telling(search)) continue;
       Suspect s = duplicates_suspect(search, row, kind);
       const std::size_t from = s.evidence.find(": "), times = s.evidence.find(" times");
       const std::string value = s.evidence.substr(from, s.evidence.rfind(' ', times - 1) - from);
@@ -350,8 +370,11 @@ void find_sparse_containers(const LeakSearch& search, Suspects& found) {
     slack[index(n)] = bytes;
     sparse.push_back(n);
   }
-  for (ByOwner& row : by_owner(search, sparse, [&](NodeId n) { return slack[index(n)]; })) {
+  const auto slack_found = [&](NodeId n) { return slack[index(n)]; };
+  for (ByOwner& row : by_owner(search, sparse, slack_found)) {
     if (row.wasted.bytes < worth_telling(search) || is_of_library(search, row)) continue;
+    if (row.owner == kNoNode) leave_out_those_of_libraries(search, row.wasted, slack_found);
+    if (row.wasted.bytes < worth_telling(search)) continue;
     std::map<std::string, Wasted> roles;
     constexpr std::size_t kSample = 2000;
     const std::size_t step = std::max<std::size_t>(1, row.wasted.nodes.size() / kSample);
