@@ -34,6 +34,21 @@ TEST_P(OddThreads, AsleepWithTheGil) {
   EXPECT_TRUE(has(told, "has the GIL, in ")) << told;
 }
 
+// After a stop the kernel calls such a wait restart_syscall.
+TEST_P(OddThreads, InterruptedWaitsAreCalledAsTheyWere) {
+  const PythonProgram program(GetParam().path, "odd_threads.py", {"waits"});
+  kill(program.pid(), SIGSTOP);
+  while (program.state() != 'T') usleep(1000);
+  kill(program.pid(), SIGCONT);
+  while (program.state() != 'S') usleep(1000);
+  for (const std::vector<std::string>& options : {std::vector<std::string>{}, {"--freeze=none"}}) {
+    const std::string told = stacks_of(program.target(), options);
+    EXPECT_TRUE(has(told, "poll\n")) << told;
+    EXPECT_TRUE(has(told, "nanosleep\n")) << told;
+    EXPECT_FALSE(has(told, "restart")) << told;
+  }
+}
+
 // PyOS_AfterFork_Child corrects what a PyThreadState says of its thread; C code that forks may not call it.
 TEST_P(OddThreads, ForkedByCCode) {
   const PythonProgram program(GetParam().path, "odd_threads.py", {"fork"});

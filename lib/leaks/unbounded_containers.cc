@@ -42,8 +42,8 @@ bool is_made_with_its_holder(const std::string& owner) {
   return name.size() > 4 && name.starts_with("__") && name.ends_with("__") && name != "__warningregistry__";
 }
 
-// Every interpreter has these, and they grow with what is imported: a tenth of the heap is more than that. The
-// names of the files in one folder that imports look into are as many as the folder has.
+// Every interpreter has these, and they grow with what is imported: a tenth of the heap is more than that.
+// The names of the files in one folder that imports look into are as many as the folder has.
 bool is_ordinary(const LeakSearch& search, const std::string& owner, std::uint64_t bytes) {
   constexpr std::uint64_t kNamesOfHugeFolder = 8'000'000;
   if (owner.starts_with("sys.path_importer_cache[") && bytes < kNamesOfHugeFolder) return true;

@@ -75,8 +75,8 @@ bool is_of_library(const LeakSearch& search, const ByOwner& row) {
   return search.origin_of(path) != Origin::kApplication || is_in_library_instance(search, path);
 }
 
-// Leaves out those that a library has of its own, a few in each of its modules and instances. What is far from
-// every root is an item of data.
+// Leaves out those that a library has of its own, a few in each of its modules and instances. What is far
+// from every root is an item of data.
 void leave_out_those_of_libraries(const LeakSearch& search, Wasted& wasted,
                                   const std::function<std::uint64_t(NodeId)>& waste) {
   constexpr int kFarthest = 64;

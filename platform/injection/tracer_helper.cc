@@ -25,7 +25,7 @@ constexpr std::uint32_t kMostReportText = 1 << 20, kMostReportThreads = 1 << 22;
 struct WireThread {
   std::int32_t tid;
   char state;
-  char system_call[43];  // cut where it is longer; none is
+  char system_call[51];  // cut where it is longer; none is
   Address stack_pointer, instruction_pointer, thread_pointer, futex;
   decltype(ThreadRegisters::general) general;
 };
@@ -71,6 +71,7 @@ bool receive_into(const Channel& channel, Container& container) {
 
 bool send_report(const Channel& channel, const HoldReport& report) {
   std::vector<WireThread> threads;
+  threads.reserve(report.threads.size());
   for (const ThreadRegisters& each : report.threads) threads.push_back(to_wire(each));
   const WireReport wire[1] = {{.result = report,
                                .what = static_cast<std::uint32_t>(report.what.size()),

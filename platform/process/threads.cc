@@ -64,7 +64,13 @@ ThreadRegisters look_at_thread(pid_t pid, pid_t tid) {
   out.instruction_pointer = Address{std::strtoull(text.c_str() + last, nullptr, 16)};
   char* first_argument = nullptr;
   const long number = std::strtol(text.c_str(), &first_argument, 10);
-  set_system_call(out, number, std::strtoull(first_argument, nullptr, 16));
+  SystemCallArguments arguments{};
+  char* next = first_argument;
+  for (std::uint64_t& each : arguments) each = std::strtoull(next, &next, 16);
+  set_system_call(out, number, arguments[0]);
+#if defined(__x86_64__)
+  if (number >= 0) put_arguments(arguments, out.general);
+#endif
   return out;
 }
 

@@ -16,6 +16,7 @@
 #include "platform/binaries/mapped_binaries.h"
 #include "platform/files/file_guard.h"
 #include "platform/files/regular_file.h"
+#include "platform/process/system_calls.h"
 
 namespace heapglass {
 namespace {
@@ -262,6 +263,7 @@ Capture CoreTarget::capture(const SafePoint&) {
   capture.mappings = mappings_;
   capture.backing = backing_;
   capture.threads = core_.threads;
+  name_restarted_calls(*image_, capture.threads);
   capture.freeze = "core";
   capture.bytes_copied = bytes_there_;
   auto megabytes = [](std::uint64_t n) { return std::to_string((n + 999'999) / 1'000'000) + " MB"; };

@@ -10,6 +10,7 @@
 #include "platform/freezing/freeze_strategies.h"
 #include "platform/freezing/frozen_copy.h"
 #include "platform/process/process_state.h"
+#include "platform/process/system_calls.h"
 #include "platform/process/threads.h"
 
 namespace heapglass {
@@ -96,6 +97,7 @@ Capture LiveTarget::capture(const SafePoint& moment) {
   // A way that does not tell it in time tells it a moment later.
   if (prepared && !capture.residency) capture.residency = prepared->residency(capture.mappings);
   name_threads(process_.pid(), capture.threads);
+  if (capture.image) name_restarted_calls(*capture.image, capture.threads);
   states_ = states_of(process_, capture);
   was_stopped_ = capture.was_stopped;
   note_facts();
