@@ -59,6 +59,8 @@ enum class TraverseRule : std::uint8_t {
   kNumpyArray,
   kStringWriter,  // 3.14+, owned: buffer of the _PyUnicodeWriter at `writer`, where it is not null
   kTimeZone,      // owned: tzinfo, only where hastzinfo is not 0 (the object ends before it otherwise)
+  kMethodCaller,  // 3.13, owned: vectorcall_kwnames, only where vectorcall_args is not null: until the first
+                  // call nobody has written it
   // For module states only:
   kAtexit,        // to 3.9: func args kwargs of *atexit_callbacks[0..ncallbacks), null pointers in between
   kDecimalState,  // ex of signal_map[] and cond_map[] up to the first whose name is null, but not cond_map[0]

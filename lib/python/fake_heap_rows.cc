@@ -312,6 +312,9 @@ void FakeHeap::fill_body(Address at, TraverseRule body) {
       put(at, l().PyDateTime_DateTime.hastzinfo, 1, 1);
       put(at, l().PyDateTime_DateTime.tzinfo, some_);
       return put(at, l().PyDateTime_Time.tzinfo, some_);
+    case TraverseRule::kMethodCaller:
+      put(at, l().methodcallerobject.vectorcall_args, some_);
+      return put(at, l().methodcallerobject.vectorcall_kwnames, other_);
     case TraverseRule::kExecutor:
     case TraverseRule::kNone:
     case TraverseRule::kType:

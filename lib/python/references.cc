@@ -94,6 +94,8 @@ void References::visit(Address object, const TypeInfo& type, EdgeSink& sink) con
       return string_writer(object, sink);
     case TraverseRule::kTimeZone:
       return time_zone(object, type, sink);
+    case TraverseRule::kMethodCaller:
+      return method_caller(object, sink);
     case TraverseRule::kNumpyArray:
       return numpy_array(object, sink);
     case TraverseRule::kExecutor:  // machine code of the JIT: its exits hold executors, which nothing else

@@ -65,6 +65,7 @@ class References {
   void numpy_array(Address object, EdgeSink& sink) const;
   void string_writer(Address object, EdgeSink& sink) const;
   void time_zone(Address object, const TypeInfo& type, EdgeSink& sink) const;
+  void method_caller(Address object, EdgeSink& sink) const;
   bool visits_own_type(const TypeInfo& type) const;
   // Of a type of Cython's functions: its version, 3002 for 3.2.
   std::optional<int> cython_function_version(const TypeInfo& type) const;

@@ -171,4 +171,12 @@ void References::time_zone(Address object, const TypeInfo& type, EdgeSink& sink)
              EdgeClass::kOwned);
 }
 
+void References::method_caller(Address object, EdgeSink& sink) const {
+  static const FieldName kNames{"vectorcall_kwnames"};
+  const auto& l = layout_.methodcallerobject;
+  if (!is_null(objects_.pointer(object, l.vectorcall_args)))
+    sink.add(objects_.pointer(object, l.vectorcall_kwnames), EdgeKind::kField,
+             reinterpret_cast<std::uint64_t>(&kNames), EdgeClass::kOwned);
+}
+
 }  // namespace heapglass

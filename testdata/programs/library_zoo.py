@@ -139,10 +139,12 @@ def of_numbers():
     with decimal.localcontext() as context:
         context.prec = 500
         long = decimal.Decimal(1) / 7
+    called = operator.methodcaller("sort", key=None)
+    called([2, 1])
     return [decimal.Decimal("1.5"), long, decimal.getcontext(), decimal.Context(prec=3), decimal.Decimal("NaN"), fractions.Fraction(1, 3),
             random.Random(7), array.array("i", range(100)), array.array("d"), array.array("b", b"xyz"), struct.Struct("<iqd"),
             uuid.UUID(int=5), operator.itemgetter(1, "a"), operator.itemgetter(2), operator.attrgetter("a.b", "c"),
-            operator.methodcaller("m", 1, k=[2]), iter(array.array("i", [1, 2]))]
+            operator.methodcaller("m", 1, k=[2]), called, iter(array.array("i", [1, 2]))]
 
 
 def of_text():
