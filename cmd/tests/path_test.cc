@@ -77,6 +77,34 @@ TEST_P(PathsTo, NamesInTheCacheOfAttributesAreTheInterpreters) {
   EXPECT_EQ(outcome.out, "owner,several\r\ninterpreter 0,1\r\n") << outcome.err;
 }
 
+// Not by number where the class says which field it is; and a class that only looks so says nothing.
+TEST_P(PathsTo, ItemsThatAreFieldsHaveTheirNames) {
+  const PythonProgram target(std::vector<std::string>{GetParam().path, "-c", R"py(
+import collections, sys, time
+class Thing: pass
+class Row(collections.namedtuple("Row", "name price item")): pass
+class Looks(tuple):
+    _fields = ("first", "second")
+    first = property(lambda self: self[1])
+    second = property(lambda self: self[0])
+row, looks, when = Row("n", 1, Thing()), Looks((1, Thing())), time.struct_time([Thing()] + list(range(8)))
+print("READY", flush=True)
+sys.stdin.read()
+)py"});
+  const TemporaryFolder folder;
+  const std::string snapshot = folder.file("snapshot");
+  ASSERT_EQ(
+      run_command({HEAPGLASS_PROGRAM, "snapshot", target.target(), "--no-values", "-o", snapshot}).status, 0);
+  for (const std::string& each : {target.target(), snapshot}) {
+    const std::string told = run_command({HEAPGLASS_PROGRAM, "path", each, "--type", "__main__.Thing",
+                                          "--all", "9", "--format", "json"})
+                                 .out;
+    for (const char* part :
+         {"-> item -> __main__.Thing", "-> tm_year -> __main__.Thing", "-> [1] -> __main__.Thing"})
+      EXPECT_NE(told.find(part), std::string::npos) << part << " is not in " << told;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Live, PathsTo, testing::ValuesIn(interpreters_of_the_day("WaysTo")),
                          InterpreterName());
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(PathsTo);

@@ -172,9 +172,17 @@ Labels::Naming Labels::naming(NodeId holder, NodeId held) {
   return naming;
 }
 
+std::string Labels::item_name(NodeId holder, const Edge& edge) {
+  const TypeInfo& type = type_of(holder);
+  if (edge.kind != EdgeKind::kIndex || !(type.flags & kTpTupleSubclass)) return {};
+  const std::vector<std::string>& names = item_names_.of(type);
+  return edge.payload < names.size() ? names[edge.payload] : std::string();
+}
+
 Labels::Label Labels::label(NodeId holder, const Edge& edge, const Naming& naming) {
   const Objects& o = types_.objects();
   Label label{.text = edge_label(types_, edge, naming.names), .kind = edge.kind, .cls = edge.cls};
+  if (std::string item = item_name(holder, edge); !item.empty()) label.text = std::move(item);
   if (!is_null(naming.cells) && edge.kind == EdgeKind::kIndex && naming.first >= 0) {
     const std::int64_t at = naming.first + static_cast<std::int64_t>(edge.payload);
     if (at < o.ob_size(naming.cells)) {

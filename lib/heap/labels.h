@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lib/heap/heap_graph.h"
+#include "lib/python/item_names.h"
 #include "lib/python/references.h"
 
 namespace heapglass {
@@ -16,11 +17,15 @@ class Labels {
  public:
   // All borrowed. The graph has references, and `referrers` is its reverse.
   Labels(TypeTable& types, const HeapGraph& graph, const Referrers& referrers)
-      : types_(types), graph_(graph), referrers_(referrers), references_(types, scratch_) {}
+      : types_(types),
+        graph_(graph),
+        referrers_(referrers),
+        references_(types, scratch_),
+        item_names_(types) {}
 
   struct Label {
-    // "cache" of an attribute, slot, local variable or namespace, "['user:17']" of a dict, "[3]" of a
-    // sequence, "__dict__", "cell_contents"; empty where nobody can name it.
+    // "cache" of an attribute, slot, field of a namedtuple, local variable or namespace, "['user:17']" of a
+    // dict, "[3]" of a sequence, "__dict__", "cell_contents"; empty where nobody can name it.
     std::string text;
     EdgeKind kind = EdgeKind::kUnknown;
     EdgeClass cls = EdgeClass::kVisited;  // kWeak and kGuess look different
@@ -31,6 +36,9 @@ class Labels {
 
   // What its reference number `nth` (from 0) to `held` is called.
   std::string name_of(NodeId holder, NodeId held, std::size_t nth);
+
+  // What the holder calls an item that is a field of its class; empty: it is none, or not proved to be one.
+  std::string item_name(NodeId holder, const Edge& edge);
 
   // All references of `holder`, those included that only its own code has told (kUnknown). Kept.
   const std::vector<Edge>& references_of(NodeId holder);
@@ -59,6 +67,7 @@ class Labels {
   const Referrers& referrers_;
   ReadErrors scratch_;
   References references_;
+  ItemNames item_names_;
   // What the names of a holder's references to one referent depend on.
   struct Naming {
     bool names = false;      // the holder is a namespace

@@ -177,7 +177,12 @@ class Finder {
       if (edge.cls == EdgeClass::kWeak) continue;
       const NodeId n = graph_.index->find(edge.referent);
       if (n == kNoNode || owner_of(n) != Owner::kNone || before(n) != holder.node) continue;
-      hang(n, edge.kind == EdgeKind::kDict ? "__dict__" : edge_label(labels_.types(), edge, names), holder);
+      const std::string item = labels_.item_name(holder.node, edge);
+      hang(n,
+           edge.kind == EdgeKind::kDict ? "__dict__"
+           : item.empty()               ? edge_label(labels_.types(), edge, names)
+                                        : item,
+           holder);
     }
   }
 

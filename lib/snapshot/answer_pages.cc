@@ -10,6 +10,7 @@
 #include "lib/heap/node_chunks.h"
 #include "lib/heap/objgraph_labels.h"
 #include "lib/python/describe.h"
+#include "lib/python/item_names.h"
 #include "lib/python/python_repr.h"
 #include "lib/python/sizes.h"
 #include "lib/snapshot/read_recorder.h"
@@ -99,10 +100,13 @@ void record_answer_pages(const Heap& heap, std::uint64_t longest, const OtherAns
   });
   // Stacks in C, and what has its state there, are no objects.
   others(kLongestRepr);
-  // Names that stand in C: of members in __slots__.
-  for (const GraphType& type : graph.types)
+  // Names that stand in C: of members in __slots__; and of items that are fields, in the dicts of classes.
+  ItemNames item_names(types);
+  for (const GraphType& type : graph.types) {
     for (const ObjectField& field : type.info->fields)
       if (field.kind == EdgeKind::kSlot) objects.c_string(Address{field.payload});
+    item_names.of(*type.info);
+  }
   // Who holds an object says nothing here of what it is, and to find that for all takes a tenth of a
   // snapshot's time.
   Referrers referrers;

@@ -10,6 +10,7 @@
 #include "lib/heap/object_view.h"
 #include "lib/python/collector_lists.h"
 #include "lib/python/describe.h"
+#include "lib/python/item_names.h"
 #include "lib/python/own_dict.h"
 #include "lib/python/python_repr.h"
 #include "lib/python/weak_references.h"
@@ -168,6 +169,10 @@ class Reader {
       if (root.edge.kind == EdgeKind::kLocal) texts_.push_back(Address{root.edge.payload});
     make_unique(texts_);
     each_of(texts_, [&](Address text) { name(text); });
+    // Those of items stand in the dicts of classes, with what proves them.
+    ItemNames item_names(types);
+    for (const GraphType& type : graph_.types)
+      if (const TypeInfo* info = types.get(type.address)) item_names.of(*info);
     each_of(named_, [&](Address a) {
       const TypeInfo& type = *types.get(objects_.type_of(a));
       short_repr(types, a, type);
