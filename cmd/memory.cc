@@ -59,6 +59,7 @@ int run_memory(const std::vector<std::string>& arguments) {
                memory_document(*heap, {.most = most,
                                        .arenas = arenas || for_programs,
                                        .always_pins = owners || for_programs,
+                                       .owners = owners,
                                        .without = without}),
                line.common());
   return kExitDone;

@@ -191,6 +191,7 @@ RARE = [
     *(("stacks", {"threads": [native], "other_threads": [{"threads": 1, "name": native["native_ends"], "state": "x", "tids": "1", **native}]})
       for native in ({"native_frames": [{"function": text, "file": text, "offset": 1, "address": 1}], "native_ends": text} for text in ("x", None))),
     ("stacks", {"other_threads": [{"threads": 1, "name": "x", "state": "x", "tids": "1"}]}),
+    ("memory", {"without": {"given_back_bytes": None, "malloc_trim_bytes": None}}),
     ("since", {"growth": {"change": "rate", "bytes_per_hour": 0.5, "bytes_per_hour_before": 0.5, "step_bytes": 0.5}}),
     ("selfcheck", {"python": "3.11.2", "objects": 1, "references": 1, "retried": 0, "not_objects": 0, "run_ms": 0.5,
                    "types": [{"type": "x", "objects": 1, "different": 1, "only_layout": 1, "only_running": 1, "failed": 0, "unknown": 0, "example": 1},

@@ -114,6 +114,22 @@ TEST(MemoryPinned, IsToldWithItsOwners) {
   EXPECT_GT(std::stod(without.out.substr(at + 20)), 20e6) << without.out;
   EXPECT_EQ(run_command({HEAPGLASS_PROGRAM, "memory", program.target(), "--without", "app.nothing"}).status,
             2);
+  // A snapshot knows what goes and how large it is, and says what it does not know.
+  const std::string snapshot = folder.file("snapshot");
+  ASSERT_EQ(run_command({HEAPGLASS_PROGRAM, "snapshot", program.target(), "-o", snapshot}).status, 0);
+  const Outcome of_file =
+      run_command({HEAPGLASS_PROGRAM, "memory", snapshot, "--without", "__main__.KEEP", "--owners"});
+  EXPECT_EQ(of_file.status, 0) << of_file.err;
+  const auto objects_of = [](const std::string& text) {
+    const std::size_t from = text.find("without __main__.KEEP ");
+    return from == std::string::npos ? text : text.substr(from, text.find(" objects go", from) - from);
+  };
+  const Outcome of_process =
+      run_command({HEAPGLASS_PROGRAM, "memory", program.target(), "--without", "__main__.KEEP"});
+  EXPECT_EQ(objects_of(of_file.out), objects_of(of_process.out));
+  EXPECT_NE(of_file.out.find("a snapshot does not say: ask the process"), std::string::npos) << of_file.out;
+  EXPECT_NE(of_file.out.find("a snapshot does not say whose"), std::string::npos) << of_file.out;
+  EXPECT_EQ(run_command({HEAPGLASS_PROGRAM, "memory", snapshot, "--without", "app.nothing"}).status, 2);
 }
 
 // Another allocator in malloc's place is named and adds up.

@@ -159,12 +159,18 @@ MemoryAccount compute_memory_account(const Heap& heap) {
 }
 
 WithoutOwner memory_without(const Heap& heap, const std::string& path) {
-  if (heap.snapshot())
-    throw Error(ErrorKind::kUsage, "a snapshot has not what the allocators know of the memory",
-                "ask the process itself, or a core file of it");
+  const std::vector<bool> dropped = dropped_with(heap, path);
+  if (heap.snapshot()) {
+    WithoutOwner out{.gives_back_known = false};
+    for (std::uint32_t n = 0; n < heap.graph().nodes(); ++n)
+      if (dropped[n]) {
+        ++out.objects;
+        out.bytes.freed += heap.graph().all_bytes(n);
+      }
+    return out;
+  }
   const UnrecordedView in(heap);
   const AllocatorsAndStacks found = allocators_of(heap, in);
-  const std::vector<bool> dropped = dropped_with(heap, path);
   std::vector<Residency::Run> runs;
   if (in.capture.residency) {
     runs = in.capture.residency->runs;

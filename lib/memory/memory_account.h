@@ -31,9 +31,12 @@ struct WithoutOwner {
   std::uint64_t objects = 0;
   DroppedBytes bytes;
   std::uint64_t trimmed_now = 0;  // what malloc_trim(0) would give back as it is
+  // Are at_once and trimmed known? A snapshot has objects and sizes, and not what lies between them: freed is
+  // the sum of those.
+  bool gives_back_known = true;
 };
 // Of a heap with references, by `path` as the table of owners has it. Throws Error kUsage where there is none
-// such, or the target is a snapshot, which has not what the allocators know.
+// such.
 WithoutOwner memory_without(const Heap& heap, const std::string& path);
 // What the allocators hand out, with holders.
 MemoryParts compute_memory_parts(const Heap& heap);

@@ -79,18 +79,24 @@ Table pins_of(const MemoryBill& bill, std::size_t most) {
 
 void add_without(const Heap& heap, const std::string& owner, Document& document) {
   const WithoutOwner dropped = memory_without(heap, owner);
-  document.fields.push_back({{"without", "", Kind::kText, Audience::kPrograms},
-                             Record{{{"owner"}, owner},
-                                    {{"objects", "", Kind::kCount}, dropped.objects},
-                                    {{"freed_bytes", "", Kind::kBytes}, dropped.bytes.freed},
-                                    {{"given_back_bytes", "", Kind::kBytes}, dropped.bytes.at_once},
-                                    {{"malloc_trim_bytes", "", Kind::kBytes}, dropped.bytes.trimmed}}});
+  const auto if_known = [&](std::uint64_t bytes) { return dropped.gives_back_known ? Cell(bytes) : Cell(); };
   document.fields.push_back(
-      {{"without_text", "without it", Kind::kSentence, Audience::kPeople},
-       "without " + owner + " " + grouped(dropped.objects) + " objects go, " +
-           human_bytes(dropped.bytes.freed) + " with their buffers; " + human_bytes(dropped.bytes.at_once) +
-           " go back to the system as they do, and malloc_trim(0) would then give back " +
-           human_bytes(dropped.bytes.trimmed) + ", now " + human_bytes(dropped.trimmed_now)});
+      {{"without", "", Kind::kText, Audience::kPrograms},
+       Record{{{"owner"}, owner},
+              {{"objects", "", Kind::kCount}, dropped.objects},
+              {{"freed_bytes", "", Kind::kBytes}, dropped.bytes.freed},
+              {{"given_back_bytes", "", Kind::kBytes}, if_known(dropped.bytes.at_once)},
+              {{"malloc_trim_bytes", "", Kind::kBytes}, if_known(dropped.bytes.trimmed)}}});
+  const std::string gives_back =
+      dropped.gives_back_known
+          ? human_bytes(dropped.bytes.at_once) +
+                " go back to the system as they do, and malloc_trim(0) would then give back " +
+                human_bytes(dropped.bytes.trimmed) + ", now " + human_bytes(dropped.trimmed_now)
+          : "how much of that goes back to the system a snapshot does not say: ask the process, or a core "
+            "file of it";
+  document.fields.push_back({{"without_text", "without it", Kind::kSentence, Audience::kPeople},
+                             "without " + owner + " " + grouped(dropped.objects) + " objects go, " +
+                                 human_bytes(dropped.bytes.freed) + " with their buffers; " + gives_back});
 }
 
 Field pymalloc_of(const PymallocFigures& p) {
@@ -144,6 +150,11 @@ Document memory_document(const Heap& heap, const MemoryReportOptions& options) {
     document.sections.push_back(pins_of(bill, options.most));
   if (options.arenas) document.sections.push_back(arenas_of(bill));
   for (const std::string& doubt : bill.doubts) document.notes.push_back(doubt);
+  if (options.owners && heap.snapshot())
+    document.notes.push_back(
+        "a snapshot does not say whose the objects are that keep free memory from being given back: ask the "
+        "process, "
+        "or a core file of it");
   return document;
 }
 
