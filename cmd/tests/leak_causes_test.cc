@@ -99,6 +99,22 @@ TEST_P(LeakCauses, FinalizersAreNotWhatKeepsTheirObjects) {
   EXPECT_EQ(suspects.find("which is held strongly"), std::string::npos) << suspects;
 }
 
+TEST_P(LeakCauses, EachOfSeveralIsNamedByWhatItIs) {
+  const std::string suspects = told(start("several_causes"));
+  for (const char* line : {
+           "weakref-callbacks [^|]*_registry \\| 2,000 weakref.finalize wait for __main__\\.app "
+           "\\(__main__\\.App\\),",
+           "unbounded-cache __main__\\.listeners \\|[^|]*objects that are gone \\| Take each out",
+           "large-object __main__\\.undo \\|[^|]*chain of 2,000 tuple, each",
+           "runtime-classes unittest\\.mock\\._patch\\._active_patches \\|[^|]*\\| stop\\(\\) each patch",
+           "unbounded-cache __main__\\.locks \\|",
+           "unbounded-cache _?warnings\\.filters \\|[^|]*\\| Call warnings\\.filterwarnings\\(\\) once",
+           "unbounded-cache gc\\.garbage \\|[^|]*\\| gc\\.set_debug\\(0\\)",
+       })
+    EXPECT_TRUE(says(suspects, std::string("[0-9]+ ") + line)) << line << "\n" << suspects;
+  EXPECT_EQ(suspects.find("handlers-not-removed"), std::string::npos) << suspects;
+}
+
 TEST_P(LeakCauses, AChainIsToldBeforeItIsATenth) {
   PythonProgram target = start("linked_versions");
   const std::string old = folder_.file("old");

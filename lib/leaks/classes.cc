@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 
+#include "lib/leaks/cures.h"
 #include "lib/leaks/detectors.h"
 #include "lib/python/python_repr.h"
 
@@ -79,9 +80,14 @@ void find_classes(const LeakSearch& search, Suspects& found) {
     s.certainty = 0.9 * std::min(1.0, static_cast<double>(classes.size()) / 200);
     s.evidence = format_count(classes.size()) + " classes have the name " + name +
                  ": the same class statement, or a call of type() or namedtuple(), runs again and again";
-    s.cure =
-        "Make the class once, at module level, or remember it by what it depends on; an object's own data "
-        "belongs in attributes.";
+    const std::vector<NodeId> path = together ? search.path_to(group.owner) : std::vector<NodeId>();
+    const KnownCure* const known =
+        path.empty() ? nullptr : find_cure(search, path, search.owner_of(path), classes);
+    if (known && known->says) s.evidence += std::string("; ") + known->says;
+    s.cure = known ? known->cure
+                   : "Make the class once, at module level, or remember it by what it depends on; an "
+                     "object's own data "
+                     "belongs in attributes.";
     found.push_back(std::move(s));
   }
   for (const LeakSearch::Group& group : search.group_by_owner(different)) {

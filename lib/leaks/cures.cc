@@ -19,6 +19,50 @@ constexpr KnownCure kCures[] = {
      .says = "each import that finds nothing looks into all of them",
      .cure = "Put a folder there once: test `if folder not in sys.path`, and not for each request or plugin; "
              "importlib.util.spec_from_file_location() loads one file without it."},
+    {.owner = "warnings.filters",
+     .says = "each warning is compared with all of them",
+     .cure = "Call warnings.filterwarnings() once, when the program starts, with a pattern that covers all "
+             "texts; for "
+             "a part of the program use `with warnings.catch_warnings():`."},
+    {.owner = "gc.garbage",
+     .says =
+         "the collector puts there what it would free while gc.set_debug() has DEBUG_SAVEALL or DEBUG_LEAK",
+     .cure = "gc.set_debug(0) where the program runs for long, then gc.garbage.clear()."},
+    {.owner = "logging._levelToName",
+     .says = "each logging.addLevelName() adds a level for good",
+     .cure = "Name a few levels when the program starts, and put what differs into the record (extra=, an "
+             "adapter)."},
+    {.owner = "zipimport._zip_directory_cache",
+     .says = "the directory of each archive that was imported from is kept, also when the file is gone",
+     .cure = "Import from one archive under one name; zipimport._zip_directory_cache.pop(path, None) drops "
+             "one, and "
+             "importlib.invalidate_caches() reads them anew."},
+    {.owner = "._active_patches",
+     .says = "unittest.mock makes a class for each mock, and keeps each patch that was started",
+     .cure = "stop() each patch that start() began (mock.patch.stopall() stops all), or use `with "
+             "mock.patch(...):`."},
+    {.owner = ".saved",
+     .holder = "itertools.cycle",
+     .says = "itertools.cycle() keeps a copy of every item until its source ends",
+     .cure = "Give it a source that ends soon, or call the function that makes the items again and again."},
+    {.holder = "itertools._tee",
+     .says = "itertools.tee() keeps what one of its iterators has taken and the others have not",
+     .cure =
+         "Let all take in step, drop the iterator that is not used, or make a list if all is needed anyway."},
+    {.owner = ".cache",
+     .holder = "shelve.",
+     .says = "a shelf with writeback=True keeps every entry that was ever read or written",
+     .cure = "Call sync() now and then, which writes and empties it, or open it without writeback."},
+    {.owner = "._buffer",
+     .holder = "asyncio.streams.StreamReader",
+     .says = "more has come in than was read",
+     .cure = "Read it, or close the connection that nobody reads; who feeds it by hand has to wait when it "
+             "is full."},
+    {.owner = ".maps",
+     .holder = "collections.ChainMap",
+     .says = "new_child() adds a dict and keeps all those before",
+     .cure =
+         "Go back to .parents when a scope ends, and make the child from the map that is to be its parent."},
     {.owner = "posix.environ",
      .says = "it is what os.environ has",
      .cure =

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "lib/heap/wrapped_containers.h"
 #include "lib/leaks/detectors.h"
 #include "lib/leaks/members.h"
 #include "lib/python/describe.h"
@@ -141,6 +142,8 @@ void add_handlers(const LeakSearch& search, NodeId n, Suspects& found) {
     });
     if (static_cast<std::size_t>(kept) * 2 < owners.size()) return;
   }
+  // Its entries go with their values, which others keep.
+  if (wrapper_of(search.labels(), n).kind == WrapperKind::kWeakValues) return;
   const std::vector<NodeId> path = search.path_to(n);
   if (path.empty()) return;
   Suspect s =

@@ -18,9 +18,14 @@ namespace {
 constexpr std::uint64_t kLargePart = 10;
 constexpr std::uint64_t kFewestLargeBytes = 1'000'000;
 
-// Objects of a class, and the library's objects that go through others or call them: containers in containers
-// are data.
+bool is_plain_container(const TypeInfo& type) {
+  return type.name == "builtins.tuple" || type.name == "builtins.list" || type.name == "builtins.dict";
+}
+
+// Objects of a class, the library's objects that go through others or call them, and containers: (value,
+// before).
 bool may_be_link(const TypeInfo& type) {
+  if (is_plain_container(type)) return true;
   if (type.name.starts_with("itertools.") || type.name.starts_with("functools.")) return true;
   return type.flags & kTpHeapType && !(type.flags & kTpTypeSubclass);
 }
@@ -134,12 +139,19 @@ class LargeObjects {
       bool follows = false;
       for (int i = 0; i < kSteps && !follows && above != kNoNode; ++i) {
         above = dominators_.dominator(above);
-        follows = above != kNoNode && graph.type[index(above)] == graph.type[index(n)];
+        // No link itself is what a program hangs in: a namespace among dicts.
+        follows = above != kNoNode && graph.type[index(above)] == graph.type[index(n)] &&
+                  links[index(above)].number > 0;
       }
       Link& link = links[index(n)];
       link = follows ? Link{links[index(above)].first, links[index(above)].number + 1} : Link{n, 1};
       if (link.number >= kMany) lengths_[link.first] = std::max(lengths_[link.first], link.number);
     }
+    // The dicts and tuples of links that are objects are no chain of their own.
+    std::erase_if(lengths_, [&](const auto& chain) {
+      return is_plain_container(search_.type_of(chain.first)) &&
+             (search_.labels().is_namespace(chain.first) || is_of_chain(chain.first));
+    });
     std::vector<NodeId> out;
     for (const auto& [first, length] : lengths_)
       if (dominators_.retained_bytes(first) >= fewest) out.push_back(first);

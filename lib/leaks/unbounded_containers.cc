@@ -55,9 +55,17 @@ bool is_ordinary(const LeakSearch& search, const std::string& owner, std::uint64
 }
 
 struct Contents {
-  std::size_t atoms = 0, code = 0, of_application = 0, weak = 0, all = 0;
+  std::size_t atoms = 0, code = 0, of_application = 0, weak = 0, gone = 0, all = 0;
+  // Weak references to objects that are gone: nobody takes them out.
+  bool is_of_gone() const { return gone * 2 > all; }
   bool weak_keys = false;  // of a WeakKeyDictionary, whose values are held as in any other dict
 };
+
+bool is_gone(const LeakSearch& search, NodeId reference) {
+  const NodeId object = search.node(search.objects().pointer(
+      search.address(reference), search.objects().layout().PyWeakReference.wr_object));
+  return object == kNoNode || search.type_of(object).name == "builtins.NoneType";
+}
 
 Contents look_into(const LeakSearch& search, const std::vector<NodeId>& members) {
   Contents c;
@@ -68,7 +76,9 @@ Contents look_into(const LeakSearch& search, const std::vector<NodeId>& members)
     c.atoms += is_atom(type);
     c.code += type.flags & kTpTypeSubclass || type.body == TraverseRule::kModule ||
               type.name == "builtins.function";
-    c.weak += type.name.starts_with("weakref.") || type.name == "builtins.weakref";
+    const bool weak = type.name.starts_with("weakref.") || type.name == "builtins.weakref";
+    c.weak += weak;
+    c.gone += weak && is_gone(search, members[i]);
     c.of_application +=
         type.flags & kTpHeapType && search.origin_of_class(type.address) == Origin::kApplication;
   }
@@ -83,7 +93,7 @@ double certainty_of(const LeakSearch& search, NodeId n, const std::vector<NodeId
   // Tables of constants and of classes are made once and stay.
   if (c.atoms == c.all && search.type_of(n).flags & kTpDictSubclass) certainty *= 0.7;
   if (c.code * 3 > c.all) certainty *= 0.2;
-  if (c.weak * 3 > c.all) certainty *= 0.2;
+  if (c.weak * 3 > c.all && !c.is_of_gone()) certainty *= 0.2;
   const Origin origin = search.origin_of(path);
   const bool much = bytes >= search.heap_bytes() / kMuchOfLibrary;
   if (origin == Origin::kStandard) certainty *= is_of_application(c) || much ? 0.6 : 0.05;
@@ -114,6 +124,10 @@ std::string cure_of(const LeakSearch& search, const std::vector<NodeId>& path, c
     return "Each entry goes with its key: look at what keeps the keys alive (heapglass path --id N of one), "
            "remove an entry when its user is done with it, or make what is kept for a key an attribute of "
            "it.";
+  if (contents.is_of_gone())
+    return "Take each out when its object goes: a weakref.WeakSet, WeakValueDictionary or WeakKeyDictionary "
+           "does, and "
+           "so can the callback of weakref.ref(object, callback).";
   if (contents.weak * 3 > contents.all)
     return "It holds its values weakly: each entry goes with its value. Look at what keeps the values alive: "
            "heapglass path --id N of one.";
@@ -237,6 +251,9 @@ class ContainerSearch {
     const bool weak_keys = wrapper_of(search_.labels(), n).kind == WrapperKind::kWeakKeys;
     Contents contents = look_into(search_, weak_keys ? values_of(search_, n) : members);
     contents.weak_keys = weak_keys;
+    // sqlite3's connections have up to 200 of them.
+    constexpr std::uint64_t kManyGone = 1000;
+    if (entries < kManyGone) contents.gone = 0;
     s.certainty = certainty_of(search_, n, path, contents, kept.bytes);
     const Origin origin = search_.origin_of(path);
     // Of the interpreter's tables that are known by name it is known that programs fill them.
@@ -288,6 +305,7 @@ class ContainerSearch {
     const auto bound = bound_of(search_, s.node, path);
     s.evidence += known && known->says               ? std::string("; ") + known->says
                   : contents.weak_keys               ? "; each entry goes with its key, and no sooner"
+                  : contents.is_of_gone()            ? "; most are weak references to objects that are gone"
                   : contents.weak * 3 > contents.all ? "; it holds its values weakly"
                   : bound ? "; its bound, " + format_count(*bound) + ", is more than memory will hold"
                           : "; nothing that can be seen bounds it";

@@ -44,28 +44,55 @@ bool is_made_by_interpreter(const LeakSearch& search, NodeId callback) {
   });
 }
 
+NodeId object_of(const LeakSearch& search, NodeId reference) {
+  return search.node(search.objects().pointer(search.address(reference),
+                                              search.objects().layout().PyWeakReference.wr_object));
+}
+
 // Those of weakref.finalize whose object the finalizer itself keeps alive: the callback of `reference`, or
 // what stands beside it, is what the object is reached by.
 bool keeps_its_object(const LeakSearch& search, NodeId reference, NodeId registry) {
   constexpr int kFarthest = 12;
-  NodeId n = search.node(search.objects().pointer(search.address(reference),
-                                                  search.objects().layout().PyWeakReference.wr_object));
+  NodeId n = object_of(search, reference);
   if (n == kNoNode) return false;
   for (int i = 0; i < kFarthest && n != kNoNode; ++i, n = search.dominators().dominator(n))
     if (n == registry || search.type_of(n).name == "weakref.finalize._Info") return true;
   return false;
 }
 
-// A finalizer waits for its object. Where others keep most of the objects, they are the cause, and not it.
+bool is_finalizer(const std::string& kind) {
+  return kind == "weakref.finalize" || kind == "multiprocessing.util.Finalize";
+}
+
+// A finalizer waits for its object. Where others keep most of the objects, they are the cause, and not it;
+// unless many wait for the same few, which live on.
 void tell_who_keeps(const LeakSearch& search, const std::vector<NodeId>& references, NodeId registry,
-                    Suspect& s) {
+                    const std::string& kind, Suspect& s) {
+  constexpr std::size_t kFewObjects = 10;  // one in so many
   const auto kept = static_cast<std::size_t>(std::count_if(
       references.begin(), references.end(), [&](NodeId n) { return keeps_its_object(search, n, registry); }));
   if (kept * 2 >= references.size()) return;
+  std::map<std::uint32_t, std::size_t> waits;  // by object
+  for (const NodeId n : references)
+    if (const NodeId object = object_of(search, n); object != kNoNode) ++waits[index(object)];
+  if (!waits.empty() && waits.size() * kFewObjects <= references.size()) {
+    const auto most = std::max_element(waits.begin(), waits.end(),
+                                       [](const auto& a, const auto& b) { return a.second < b.second; });
+    const NodeId object{most->first};
+    s.evidence = format_count(s.objects) + " " + kind + " wait for ";
+    if (waits.size() > 1)
+      s.evidence += format_count(waits.size()) + " objects, " + format_count(most->second) + " of them for ";
+    s.evidence +=
+        search.owner_of(search.path_to(object)) + " (" + search.type_name(object) + "), which lives on";
+    s.cure =
+        "Make one for an object and not one for each call, or detach() it (call it) when what it cleans up "
+        "is done "
+        "with; tie what goes sooner to an object that goes sooner.";
+    return;
+  }
   s.certainty = 0.1;
-  s.evidence = format_count(s.objects) +
-               " objects have a weakref.finalize, which waits until each goes; what keeps them alive is not "
-               "the finalizer";
+  s.evidence = format_count(s.objects) + " objects have a " + kind +
+               ", which waits until each goes; what keeps them alive is not the finalizer";
   s.cure =
       "Look at what keeps the objects alive: heapglass path --id N of one. Each finalizer goes with its "
       "object.";
@@ -118,7 +145,7 @@ void find_weakref_callbacks(const LeakSearch& search, Suspects& found) {
     s.certainty = 0.85;
     std::uint64_t dead = 0;
     for (const NodeId n : alike.references) {
-      const NodeId object = search.node(o.pointer(search.address(n), o.layout().PyWeakReference.wr_object));
+      const NodeId object = object_of(search, n);
       dead += object == kNoNode || search.type_of(object).name == "builtins.NoneType";
     }
     s.evidence = format_count(s.objects) + " weak references have each a callback of its own (" + kind +
@@ -130,7 +157,7 @@ void find_weakref_callbacks(const LeakSearch& search, Suspects& found) {
                       : "Use one callback for all (as WeakValueDictionary does), which needs nothing but the "
                         "reference, and "
                         "drop weak references whose object is gone.";
-    if (finalize) tell_who_keeps(search, alike.references, groups[0].owner, s);
+    if (is_finalizer(kind)) tell_who_keeps(search, alike.references, groups[0].owner, kind, s);
     s.examples.assign(alike.references.begin(), alike.references.begin() + 3);
     found.push_back(std::move(s));
   }
