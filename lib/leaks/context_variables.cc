@@ -18,6 +18,48 @@ struct ValuesOfVariable {
   std::uint64_t contexts = 0;
 };
 
+// A program has some dozens, made with its modules: hundreds that have a value are made again and again, and
+// a context keeps the value of each as long as it lives.
+void find_many_variables(const LeakSearch& search,
+                         const std::map<std::uint32_t, ValuesOfVariable>& by_variable, Suspects& found) {
+  constexpr std::size_t kMany = 300;
+  if (by_variable.size() < kMany) return;
+  NodeId context = kNoNode;
+  for (const NodeId n : search.nodes_of([](const TypeInfo& t) {
+         return t.name == "_contextvars.Context" || t.name == "builtins.Context";
+       }))
+    if (context == kNoNode ||
+        search.dominators().retained_bytes(n) > search.dominators().retained_bytes(context))
+      context = n;
+  if (context == kNoNode) return;
+  std::vector<NodeId> all;
+  for (const auto& [variable, v] : by_variable) {
+    all.push_back(NodeId{variable});
+    all.insert(all.end(), v.nodes.begin(), v.nodes.end());
+  }
+  Suspect s{.pattern = "contextvar", .node = context, .objects = by_variable.size()};
+  // With the tree in which the context has them.
+  s.bytes = std::max(search.retained_by_set(all).bytes, search.dominators().retained_bytes(context));
+  s.certainty = 0.85;
+  s.evidence = format_count(by_variable.size()) + " context variables have values, as ";
+  constexpr std::size_t kNamed = 3;
+  std::size_t named = 0;
+  for (const auto& [variable, v] : by_variable) {
+    if (named == kNamed) break;
+    const NodeId n{variable};
+    s.evidence += (named++ ? ", " : "") + search.repr(named_field(search.objects(), search.address(n),
+                                                                  search.type_of(n), "var_name"));
+    s.examples.push_back(n);
+  }
+  s.evidence += "; a context keeps the value of each as long as it lives";
+  s.cure =
+      "Make each ContextVar once, at module level, and not in a function or for each request: what differs "
+      "belongs "
+      "into its value.";
+  s.covers = std::move(all);
+  found.push_back(std::move(s));
+}
+
 }  // namespace
 
 void find_context_variables(const LeakSearch& search, Suspects& found) {
@@ -34,6 +76,7 @@ void find_context_variables(const LeakSearch& search, Suspects& found) {
       ++v.contexts;
     }
   }
+  find_many_variables(search, by_variable, found);
   const std::uint64_t much = std::max<std::uint64_t>(32'768, search.heap_bytes() / 200);
   for (auto& [variable, v] : by_variable) {
     const LeakSearch::Kept kept = search.retained_by_set(v.nodes);

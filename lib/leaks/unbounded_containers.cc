@@ -9,6 +9,7 @@
 #include "lib/leaks/detectors.h"
 #include "lib/leaks/members.h"
 #include "lib/python/describe.h"
+#include "lib/python/python_repr.h"
 
 namespace heapglass {
 namespace {
@@ -61,6 +62,13 @@ struct Contents {
   bool weak_keys = false;  // of a WeakKeyDictionary, whose values are held as in any other dict
 };
 
+// What exec() has made, with a namespace for itself: as much data as code.
+bool has_own_globals(const LeakSearch& search, NodeId function) {
+  const NodeId globals = search.node(
+      named_field(search.objects(), search.address(function), search.type_of(function), "func_globals"));
+  return globals != kNoNode && search.dominators().dominator(globals) == function;
+}
+
 bool is_gone(const LeakSearch& search, NodeId reference) {
   const NodeId object = search.node(search.objects().pointer(
       search.address(reference), search.objects().layout().PyWeakReference.wr_object));
@@ -75,7 +83,7 @@ Contents look_into(const LeakSearch& search, const std::vector<NodeId>& members)
     const TypeInfo& type = search.type_of(members[i]);
     c.atoms += is_atom(type);
     c.code += type.flags & kTpTypeSubclass || type.body == TraverseRule::kModule ||
-              type.name == "builtins.function";
+              (type.name == "builtins.function" && !has_own_globals(search, members[i]));
     const bool weak = type.name.starts_with("weakref.") || type.name == "builtins.weakref";
     c.weak += weak;
     c.gone += weak && is_gone(search, members[i]);

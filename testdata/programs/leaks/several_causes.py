@@ -1,6 +1,7 @@
 """Several small leaks of kinds that look like others.
 usage: several_causes.py
 """
+import contextvars
 import gc
 import multiprocessing
 import unittest.mock
@@ -19,7 +20,7 @@ class Job:
         self.text = "job %d " % number * 20
 
 
-app, listeners, undo, locks = App(), [], None, {}
+app, listeners, undo, locks, rules = App(), [], None, {}, {}
 
 
 def remove(path, body):
@@ -32,10 +33,14 @@ def leak(i):
     listeners.extend(weakref.ref(App()) for _ in range(5))
     undo = ("set price", {"product": i, "before": "price %d" % i}, undo)
     warnings.filterwarnings("ignore", message="order %d is late" % i)
+    contextvars.ContextVar("request-%d" % i).set({"id": i})
     Job(i)
     if i % 10 == 0:
         unittest.mock.patch.object(App, "pay", return_value={"id": i}).start()
     if i % 4 == 0:
+        space = {}
+        exec("limit = %d\ndef check(order): return order > limit\n" % i, space)
+        rules[i] = space["check"]
         locks["order %d" % i] = multiprocessing.Lock()
 
 
