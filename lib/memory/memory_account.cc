@@ -92,16 +92,6 @@ std::vector<ArenaRow> arenas_of(const Heap& s, const UnrecordedView& in, const A
   return rows;
 }
 
-// Whose an object is, where the heap has what it takes to know.
-std::function<std::string(NodeId)> owner_names(const Heap& s) {
-  if (s.graph().nodes() == 0 || s.graph().first_edge.empty()) return {};
-  return [&s](NodeId n) {
-    const Owners& owners = s.owners();
-    const std::uint32_t row = owners.of[index(n)];
-    return row == Owner::kNone ? std::string() : owners.owners[row].path;
-  };
-}
-
 // The objects that go with the owners of this name.
 std::vector<bool> dropped_with(const Heap& s, const std::string& path) {
   std::vector<bool> dropped(s.graph().nodes());
@@ -150,6 +140,15 @@ Allocators read_allocators(const Capture& capture, const Objects& objects,
   std::sort(taken.begin(), taken.end(), [](const auto& a, const auto& b) { return a.start < b.start; });
   found.malloc = read_malloc_heap(capture, taken);
   return found;
+}
+
+std::function<std::string(NodeId)> owner_names(const Heap& s) {
+  if (s.graph().nodes() == 0 || s.graph().first_edge.empty()) return {};
+  return [&s](NodeId n) {
+    const Owners& owners = s.owners();
+    const std::uint32_t row = owners.of[index(n)];
+    return row == Owner::kNone ? std::string() : owners.owners[row].path;
+  };
 }
 
 MemoryAccount compute_memory_account(const Heap& heap) {

@@ -1,6 +1,7 @@
 // What the allocators of a captured process have, and the bill of its memory made from that.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,8 @@ struct WithoutOwner {
 // Of a heap with references, by `path` as the table of owners has it. Throws Error kUsage where there is none
 // such.
 WithoutOwner memory_without(const Heap& heap, const std::string& path);
+// Whose an object is, by the names of the table of owners; empty where the heap has no references.
+std::function<std::string(NodeId)> owner_names(const Heap& heap);
 // What the allocators hand out, with holders.
 MemoryParts compute_memory_parts(const Heap& heap);
 // One of the two alone.

@@ -384,10 +384,12 @@ class MemoryAccounting {
 
   void add_pins(MemoryBill& bill) {
     constexpr std::size_t kMostPins = 100;
-    constexpr std::uint64_t kWorthOwners = 50;  // of the sum, one part in so many
     bill.pins = pins_.rows(false);
     for (const PinnedRow& row : bill.pins) bill.pinned += row.free;
-    if (in_.owner_of && bill.pinned * kWorthOwners >= bill.sum) bill.pins = pins_.rows(true);
+    constexpr std::size_t kMostObjects = 1 << 17;
+    const bool worth = bill.pinned * kWorthOwners >= bill.sum;
+    if (in_.owner_of && worth) bill.pins = pins_.rows(true);
+    if (!in_.owner_of && worth) bill.pinning = pins_.objects(kMostObjects);
     if (bill.pins.size() > kMostPins) bill.pins.resize(kMostPins);
   }
 

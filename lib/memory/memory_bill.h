@@ -59,9 +59,14 @@ struct MemoryBill {
   // What keeps free memory from being given back, what pins most first, and the sum of what all pin.
   std::vector<PinnedRow> pins;
   std::uint64_t pinned = 0;
+  // Where the rows have no owners: the objects, by which with_owners() names them.
+  std::vector<PinningObject> pinning;
   PymallocFigures pymalloc;
   std::vector<std::string> doubts;  // what of it is not sure, a sentence each
 };
+
+// The owners of what pins free memory are looked for where that is so much of the sum, one part in so many.
+constexpr std::uint64_t kWorthOwners = 50;
 
 struct MemoryRange {
   Address start{};

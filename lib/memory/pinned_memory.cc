@@ -13,6 +13,18 @@ bool is_free(PartUse use) {
   return use == PartUse::kPymallocFree || use == PartUse::kPymallocFreePool || use == PartUse::kMallocFree ||
          use == PartUse::kMallocCached;
 }
+std::vector<PinnedRow> most_first(std::map<std::tuple<bool, std::string, std::string>, PinnedRow>& rows) {
+  std::vector<PinnedRow> out;
+  out.reserve(rows.size());
+  for (auto& [key, row] : rows)
+    if (row.blocks || row.free) out.push_back(std::move(row));
+  std::stable_sort(out.begin(), out.end(),
+                   [](const PinnedRow& a, const PinnedRow& b) { return a.free > b.free; });
+  return out;
+}
+
+constexpr const char* kOfPymalloc = "pymalloc";
+
 bool is_live(PartUse use) {
   return use == PartUse::kObject || use == PartUse::kBuffer || use == PartUse::kPymallocUsed ||
          use == PartUse::kMallocUsed;
@@ -69,19 +81,67 @@ std::vector<PinnedRow> PinnedMemory::rows(bool with_owners) {
     const std::string owner = node == kNoNode ? std::string() : owner_of_(node),
                       type = known ? graph_.types[p.owner()].name : "C code";
     PinnedRow& row = rows[{pin.of_pymalloc, type, owner}];
-    row.allocator = pin.of_pymalloc ? "pymalloc" : "malloc";
+    row.allocator = pin.of_pymalloc ? kOfPymalloc : "malloc";
     row.type = type;
     row.owner = owner;
     ++row.blocks;
     row.bytes += pin.bytes;
     row.free += pin.free;
   }
-  std::vector<PinnedRow> out;
-  out.reserve(rows.size());
-  for (auto& [key, row] : rows) out.push_back(std::move(row));
-  std::stable_sort(out.begin(), out.end(),
-                   [](const PinnedRow& a, const PinnedRow& b) { return a.free > b.free; });
+  return most_first(rows);
+}
+
+std::vector<PinningObject> PinnedMemory::objects(std::size_t most) const {
+  std::map<std::pair<std::uint32_t, bool>, PinningObject> by_node;
+  for (const Pin& pin : pins_) {
+    const PartUse use = parts_.parts[pin.part].use();
+    if (use != PartUse::kObject && use != PartUse::kBuffer) continue;
+    const NodeId node = parts_.node_of(graph_, pin.part);
+    if (node == kNoNode) continue;
+    PinningObject& object = by_node[{index(node), pin.of_pymalloc}];
+    object.node = node;
+    object.of_pymalloc = pin.of_pymalloc;
+    ++object.blocks;
+    object.bytes += pin.bytes;
+    object.free += pin.free;
+  }
+  std::vector<PinningObject> out;
+  out.reserve(by_node.size());
+  for (const auto& [key, object] : by_node) out.push_back(object);
+  if (out.size() <= most) return out;
+  std::nth_element(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(most), out.end(),
+                   [](const PinningObject& x, const PinningObject& y) { return x.free > y.free; });
+  out.resize(most);
+  std::sort(out.begin(), out.end(),
+            [](const PinningObject& x, const PinningObject& y) { return x.node < y.node; });
   return out;
+}
+
+std::vector<PinnedRow> with_owners(const HeapGraph& graph, const std::vector<PinnedRow>& rows,
+                                   const std::vector<PinningObject>& objects,
+                                   const std::function<std::string(NodeId)>& owner_of) {
+  std::map<std::tuple<bool, std::string, std::string>, PinnedRow> named;
+  for (const PinnedRow& row : rows) named[{row.allocator == kOfPymalloc, row.type, row.owner}] = row;
+  for (const PinningObject& object : objects) {
+    const std::string& type = graph.types[graph.type[index(object.node)]].name;
+    const auto whole = named.find({object.of_pymalloc, type, std::string()});
+    const std::string owner = whole == named.end() ? std::string() : owner_of(object.node);
+    if (owner.empty()) continue;
+    // A file that says more of its objects than of all is not believed further than that.
+    PinnedRow& rest = whole->second;
+    if (rest.blocks < object.blocks || rest.bytes < object.bytes || rest.free < object.free) continue;
+    PinnedRow& row = named[{object.of_pymalloc, type, owner}];
+    row.allocator = rest.allocator;
+    row.type = type;
+    row.owner = owner;
+    row.blocks += object.blocks;
+    row.bytes += object.bytes;
+    row.free += object.free;
+    rest.blocks -= object.blocks;
+    rest.bytes -= object.bytes;
+    rest.free -= object.free;
+  }
+  return most_first(named);
 }
 
 }  // namespace heapglass

@@ -19,6 +19,18 @@ struct PinnedRow {
   std::uint64_t free = 0;    // what they pin: the free memory beside them, shared evenly among neighbours
 };
 
+// What one object and its buffers pin.
+struct PinningObject {
+  NodeId node{};
+  bool of_pymalloc = false;
+  std::uint64_t blocks = 0, bytes = 0, free = 0;  // as above
+};
+
+// `rows`, which have no owners, with those of the objects. What no object of `objects` has stays as it is.
+std::vector<PinnedRow> with_owners(const HeapGraph& graph, const std::vector<PinnedRow>& rows,
+                                   const std::vector<PinningObject>& objects,
+                                   const std::function<std::string(NodeId)>& owner_of);
+
 // pymalloc gives back an arena when nothing lives in it, malloc_trim(0) a page. Looked at are those of which
 // half or more is free.
 class PinnedMemory {
@@ -32,6 +44,8 @@ class PinnedMemory {
   void add(std::size_t part, Address from, std::uint64_t bytes);
   // Those that pin most first. Owners take long to find: they are told where `with_owners`.
   std::vector<PinnedRow> rows(bool with_owners);
+  // The objects that pin most, no more than `most`, in order; after rows().
+  std::vector<PinningObject> objects(std::size_t most) const;
 
  private:
   struct Unit {

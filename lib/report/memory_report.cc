@@ -1,5 +1,7 @@
 #include "lib/report/memory_report.h"
 
+#include <algorithm>
+
 #include "lib/memory/memory_account.h"
 #include "lib/render/numbers.h"
 #include "lib/snapshot/saved_bill.h"
@@ -150,11 +152,15 @@ Document memory_document(const Heap& heap, const MemoryReportOptions& options) {
     document.sections.push_back(pins_of(bill, options.most));
   if (options.arenas) document.sections.push_back(arenas_of(bill));
   for (const std::string& doubt : bill.doubts) document.notes.push_back(doubt);
-  if (options.owners && heap.snapshot())
+  const bool named = std::any_of(bill.pins.begin(), bill.pins.end(),
+                                 [](const PinnedRow& row) { return !row.owner.empty(); });
+  if (options.owners && !named && !bill.pins.empty())
     document.notes.push_back(
-        "a snapshot does not say whose the objects are that keep free memory from being given back: ask the "
-        "process, "
-        "or a core file of it");
+        bill.pinned * kWorthOwners < bill.sum
+            ? "owners are looked for where a fiftieth of the memory or more is free and pinned"
+            : "this snapshot does not say whose the objects are that keep free memory from being given back: "
+              "ask the "
+              "process, or a core file of it");
   return document;
 }
 

@@ -56,6 +56,25 @@ void save_pins(SnapshotWriter& writer, Metadata& facts, const MemoryBill& bill) 
   save(writer, "bill.pin.blocks", bill.pins, [](const PinnedRow& r) { return r.blocks; });
   save(writer, "bill.pin.bytes", bill.pins, [](const PinnedRow& r) { return r.bytes; });
   save(writer, "bill.pin.free", bill.pins, [](const PinnedRow& r) { return r.free; });
+  const auto& pinning = bill.pinning;
+  save(writer, "bill.pinning.object", pinning, [](const PinningObject& o) { return index(o.node); });
+  save(writer, "bill.pinning.pymalloc", pinning, [](const PinningObject& o) { return o.of_pymalloc; });
+  save(writer, "bill.pinning.blocks", pinning, [](const PinningObject& o) { return o.blocks; });
+  save(writer, "bill.pinning.bytes", pinning, [](const PinningObject& o) { return o.bytes; });
+  save(writer, "bill.pinning.free", pinning, [](const PinningObject& o) { return o.free; });
+}
+
+void load_pinning(const SnapshotFile& file, MemoryBill& bill) {
+  if (!file.has("bill.pinning.object")) return;  // of an older heapglass
+  const auto object = file.column<std::uint64_t>("bill.pinning.object");
+  const auto of = [&](const char* section) { return file.column<std::uint64_t>(section, object.size()); };
+  const auto pymalloc = of("bill.pinning.pymalloc"), blocks = of("bill.pinning.blocks"),
+             bytes = of("bill.pinning.bytes"), free = of("bill.pinning.free");
+  for (std::size_t i = 0; i < object.size(); ++i) {
+    if (object[i] >= index(kNoNode)) file.fail("bill.pinning.object", "it names no object");
+    bill.pinning.push_back(
+        {NodeId{static_cast<std::uint32_t>(object[i])}, pymalloc[i] != 0, blocks[i], bytes[i], free[i]});
+  }
 }
 
 void load_pins(const SnapshotFile& file, const Metadata& facts, MemoryBill& bill) {
@@ -70,6 +89,16 @@ void load_pins(const SnapshotFile& file, const Metadata& facts, MemoryBill& bill
              free = file.column<std::uint64_t>("bill.pin.free", types.size());
   for (std::size_t i = 0; i < types.size(); ++i)
     bill.pins.push_back({allocators[i], types[i], owners[i], blocks[i], bytes[i], free[i]});
+  load_pinning(file, bill);
+}
+
+MemoryBill saved_bill_of(const Heap& heap, const SnapshotTarget& saved) {
+  MemoryBill bill = load_bill(saved.file(), saved.facts());
+  const auto owner_of = owner_names(heap);
+  if (!owner_of || bill.pinning.empty()) return bill;
+  std::erase_if(bill.pinning, [&](const PinningObject& o) { return index(o.node) >= heap.graph().nodes(); });
+  bill.pins = with_owners(heap.graph(), bill.pins, bill.pinning, owner_of);
+  return bill;
 }
 
 }  // namespace
@@ -82,7 +111,7 @@ MemoryAccount memory_account(const Heap& heap) {
 
 MemoryBill memory_bill(const Heap& heap) {
   const SnapshotTarget* const saved = heap.snapshot();
-  return saved ? load_bill(saved->file(), saved->facts()) : compute_memory_bill(heap);
+  return saved ? saved_bill_of(heap, *saved) : compute_memory_bill(heap);
 }
 
 TakenBill take_bill(const Heap& heap) {
