@@ -132,9 +132,10 @@ class LargeObjects {
       std::uint32_t number = 0;
     };
     std::vector<Link> links(graph.nodes());
+    std::vector<bool> can_be(graph.types.size());
+    for (std::size_t t = 0; t < can_be.size(); ++t) can_be[t] = may_be_link(*graph.types[t].info);
     for (const NodeId n : dominators_.order()) {
-      const TypeInfo& type = search_.type_of(n);
-      if (!may_be_link(type) || search_.is_structure(n)) continue;
+      if (!can_be[graph.type[index(n)]]) continue;
       NodeId above = n;
       bool follows = false;
       for (int i = 0; i < kSteps && !follows && above != kNoNode; ++i) {
@@ -143,6 +144,9 @@ class LargeObjects {
         follows = above != kNoNode && graph.type[index(above)] == graph.type[index(n)] &&
                   links[index(above)].number > 0;
       }
+      // No chain that is told begins there.
+      if (!follows && dominators_.retained_bytes(n) < fewest) continue;
+      if (search_.is_structure(n)) continue;
       Link& link = links[index(n)];
       link = follows ? Link{links[index(above)].first, links[index(above)].number + 1} : Link{n, 1};
       if (link.number >= kMany) lengths_[link.first] = std::max(lengths_[link.first], link.number);
