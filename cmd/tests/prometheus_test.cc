@@ -79,6 +79,18 @@ TEST_F(Prometheus, PromtoolFindsNothingWrong) {
   EXPECT_EQ(checked.status, 0) << checked.out << checked.err;
 }
 
+// And that each alert fires when testdata/prometheus_rules_test.yml says, and not before.
+TEST(PrometheusRules, AreAcceptedByPromtoolAndFireWhenTheyShould) {
+  const std::string promtool = prometheus_program("promtool");
+  if (promtool.empty()) GTEST_SKIP() << "promtool is not here (scripts/setup --tests)";
+  const Outcome checked = run_command(
+      {promtool, "check", "rules", HEAPGLASS_SOURCE_DIR "/scripts/package.d/prometheus-rules.yml"});
+  EXPECT_EQ(checked.status, 0) << checked.out << checked.err;
+  const Outcome tested =
+      run_command({promtool, "test", "rules", HEAPGLASS_SOURCE_DIR "/testdata/prometheus_rules_test.yml"});
+  EXPECT_EQ(tested.status, 0) << tested.out << tested.err;
+}
+
 TEST_F(Prometheus, HasEverySampleThatWasWritten) {
   if (prometheus_program("prometheus").empty() || prometheus_program("prometheus-node-exporter").empty())
     GTEST_SKIP() << "Prometheus and node_exporter are not here (scripts/setup --tests)";
