@@ -213,6 +213,14 @@ void CommandLine::add_format() {
   declared_->descriptions.back().choices = names;
 }
 
+void CommandLine::add_color() {
+  choice<ColorChoice>(
+      "color", &common_.color,
+      {{"auto", ColorChoice::kAuto}, {"always", ColorChoice::kAlways}, {"never", ColorChoice::kNever}},
+      "WHEN",
+      "colours: always, never, or auto (default), on a terminal that has them unless NO_COLOR is set");
+}
+
 void CommandLine::add_common() {
   add_format();
   option("output,o", &common_.output, "FILE",
@@ -226,6 +234,7 @@ void CommandLine::add_common() {
        "characters not escaped");
   if (!takes_target_) {
     flag("exact-bytes", &common_.exact_bytes, "print sizes to the byte: 12,345,678 instead of 12.3 MB");
+    add_color();
     declared_->add_help();
     return;
   }
@@ -264,6 +273,7 @@ void CommandLine::add_common() {
       "for core files: the folder that has the programs and libraries of the machine that the core was made "
       "on");
   flag("exact-bytes", &common_.exact_bytes, "print sizes to the byte: 12,345,678 instead of 12.3 MB");
+  add_color();
   flag("verbose,v", &common_.verbose, "print on the standard error what was done and how long it took");
   declared_->add_help();
 }

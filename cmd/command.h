@@ -171,6 +171,7 @@ class CommandLine {
   void add_choice(const char* name, const std::vector<std::string_view>& words, const char* takes,
                   const std::string& help, std::function<void(std::size_t)> set);
   void add_common();
+  void add_color();
 
   std::string command_, summary_;
   bool takes_target_, target_is_optional_ = false, takes_processes_ = false, runs_for_each_ = false;

@@ -226,7 +226,7 @@ class EachProcess {
     if (none) return code;
     Output output(files_ ? "" : several_.output.output, several_.output.mode);
     RenderOptions options{.exact_bytes = several_.output.exact_bytes};
-    take_look(options, output.look());
+    take_look(options, output.look(), several_.output.color);
     write_processes(report_, files_ ? "text" : format_, options, output.stream());
     output.commit();
     return code != kExitDone ? code : any_exceeded ? kExitExceeded : kExitDone;

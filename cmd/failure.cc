@@ -16,6 +16,7 @@
 #include <typeinfo>
 
 #include "lib/base/error.h"
+#include "lib/render/output.h"
 #include "lib/render/terminal_restore.h"
 #include "lib/render/unfinished.h"
 #include "lib/render/utf8.h"
@@ -47,7 +48,7 @@ int fail(int code, const std::string& what, const std::string& hint, std::string
 }
 
 int internal_error(const std::string& what) {
-  std::cerr << "heapglass: internal error: " << printable(what) << kWhatToReport << std::endl;
+  std::cerr << "heapglass: internal error: " << printable(what) << kWhatToReport << "\n" << std::flush;
   return kExitInternal;
 }
 
@@ -101,6 +102,8 @@ int report_failure(const std::exception_ptr& failure) {
   restore_terminal();
   try {
     std::rethrow_exception(failure);
+  } catch (const OutputClosed&) {
+    return 0;
   } catch (const Error& error) {
     return fail(static_cast<int>(error.kind()), error.what(), error.hint(), error.detail());
   } catch (const std::bad_alloc&) {

@@ -52,7 +52,6 @@ void handle(int signal, void (*handler)(int)) {
 
 struct TopOptions {
   Pace pace;
-  ColorChoice color = ColorChoice::kAuto;
 };
 
 // How the screen was left.
@@ -65,7 +64,7 @@ struct Ending {
 class Top {
  public:
   Top(const CommonOptions& common, const TopOptions& options)
-      : common_(common), terminal_(options.color, kInstead), sampler_(common, options.pace, [this] {
+      : common_(common), terminal_(common.color, kInstead), sampler_(common, options.pace, [this] {
           changed_ = true;
           Terminal::wake();
         }) {
@@ -371,10 +370,6 @@ int run_top(const std::vector<std::string>& arguments) {
              "take no more than PERCENT of one processor for samples (default 10), by longer times between "
              "them; 0: whatever they take",
              "PERCENT");
-  line.choice<ColorChoice>(
-      "color", &options.color,
-      {{"auto", ColorChoice::kAuto}, {"always", ColorChoice::kAlways}, {"never", ColorChoice::kNever}},
-      "WHEN", "auto (default): colours where the terminal has them and NO_COLOR is not set; always, never");
   line.common().freeze.mode = FreezeMode::kPrecopy;
   if (!line.parse(arguments)) return kExitDone;
   CommonOptions& common = line.common();

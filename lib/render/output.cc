@@ -37,6 +37,8 @@ bool utf8_locale() {
   return false;
 }
 
+constexpr const char* kStandardOutput = "the standard output";
+
 std::string hint_for(int error) {
   switch (error) {
     case ENOSPC:
@@ -61,6 +63,8 @@ std::string hint_for(int error) {
 }
 
 [[noreturn]] void fail(const std::string& name, int error) {
+  if (error == EPIPE && name == kStandardOutput)
+    throw OutputClosed(ErrorKind::kFile, name + " is closed: its reader went away");
   throw Error(ErrorKind::kFile, "cannot write " + name + ": " + std::strerror(error), hint_for(error));
 }
 
@@ -239,7 +243,7 @@ class Output::Buffer : public std::streambuf {
 
 Output::Output(std::string path, FileMode mode) : path_(std::move(path)) {
   if (path_ == "-") path_.clear();
-  name_ = path_.empty() ? "the standard output" : "'" + path_ + "'";
+  name_ = path_.empty() ? kStandardOutput : "'" + path_ + "'";
   int fd = -1;
   bool owned = true;
   struct stat found = {};

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "lib/base/error.h"
 #include "lib/render/open_folder.h"
 #include "lib/render/unfinished.h"
 
@@ -25,6 +26,13 @@ struct FileMode {
   mode_t bits;
   bool asked;  // by --mode: also where a file that is replaced had less
 };
+
+// The standard output's reader has what it wants and is gone, as `head` is: no failure of the answer.
+struct OutputClosed : Error {
+  using Error::Error;
+};
+
+enum class ColorChoice : std::uint8_t { kAuto, kAlways, kNever };
 
 // What a terminal shows; of something else, nothing.
 struct TerminalLook {

@@ -28,6 +28,7 @@ struct OutputOptions {
   // Set where a command answers for one of several processes: sees the answer before it is written, and the
   // number of objects of the heap.
   std::function<void(const Document& document, std::uint64_t objects)> on_answer;
+  ColorChoice color = ColorChoice::kAuto;
   std::optional<TerminalLook> shown_on;  // the terminal that such an answer is printed on
 };
 

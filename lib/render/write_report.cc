@@ -30,9 +30,9 @@ std::string dot_path(const std::string& path) {
   return (extension ? path.substr(0, dot) : path) + ".dot";
 }
 
-void take_look(RenderOptions& options, const TerminalLook& look) {
+void take_look(RenderOptions& options, const TerminalLook& look, ColorChoice color) {
   options.width = look.width;
-  options.color = look.color;
+  options.color = color == ColorChoice::kAuto ? look.color : color == ColorChoice::kAlways;
   options.unicode = look.unicode;
 }
 
@@ -46,7 +46,7 @@ Warnings write_report(const Document& document, const Destination& destination, 
       throw Error(ErrorKind::kUsage, std::string(format.name) + " is not for a terminal",
                   "give a file with -o FILE." + std::string(format.name));
     }
-    take_look(options, destination.shown_on.value_or(output.look()));
+    take_look(options, destination.shown_on.value_or(output.look()), destination.color);
     Warnings warnings = format.render(document, options, output.stream());
     output.commit();
     if (!format.notes)

@@ -14,10 +14,12 @@ struct Destination {
   std::string format;  // "": by the extension of path, else default_format
   std::string default_format = "text";
   FileMode mode;
+  ColorChoice color = ColorChoice::kAuto;
   std::optional<TerminalLook> shown_on;  // where somebody else prints the output on a terminal
 };
 
-void take_look(RenderOptions& options, const TerminalLook& look);
+// With kAuto, as the terminal is.
+void take_look(RenderOptions& options, const TerminalLook& look, ColorChoice color = ColorChoice::kAuto);
 
 // Sets width, colour and unicode of `options` by what the output is. When a picture cannot be drawn its DOT
 // is written beside it and the Error says so. Returns what the format has no room for, the notes among it.

@@ -27,9 +27,10 @@ void write_document(const Document& document, const OutputOptions& options, cons
                     RenderOptions render) {
   render.exact_bytes = options.exact_bytes;
   render.csv_raw = options.csv_raw;
-  for (const std::string& warning :
-       write_report(document,
-                    {options.output, options.format, default_format, options.mode, options.shown_on}, render))
+  for (const std::string& warning : write_report(
+           document,
+           {options.output, options.format, default_format, options.mode, options.color, options.shown_on},
+           render))
     std::cerr << "heapglass: " << warning << "\n";
 }
 

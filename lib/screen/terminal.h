@@ -7,12 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "lib/render/output.h"
 #include "lib/screen/screen.h"
 #include "lib/screen/top_state.h"
 
 namespace heapglass {
-
-enum class ColorChoice : std::uint8_t { kAuto, kAlways, kNever };
 
 class Terminal {
  public:

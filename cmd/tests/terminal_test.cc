@@ -1,4 +1,5 @@
-// What every command prints on a terminal fits it: nothing wraps, and what is left out for that is named.
+// How answers reach people: what every command prints on a terminal fits it, in colour where that is wanted,
+// and a reader who has enough may go.
 
 #include <gtest/gtest.h>
 
@@ -67,6 +68,41 @@ TEST_P(TerminalWidth, HoldsWhatEveryCommandPrints) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Columns, TerminalWidth, testing::Values(80, 200));
+
+// `heapglass ... | head` ends as it would if all had been read.
+TEST(ClosedOutput, IsNoError) {
+  if (supported_interpreters().empty()) GTEST_SKIP() << "no interpreter that heapglass reads";
+  const PythonProgram target(supported_interpreters().back().path, "held.py");
+  const std::string asks = std::string("set -o pipefail; '") + HEAPGLASS_PROGRAM + "' ";
+  for (const std::string& words : {"objects " + target.target() + " --type str --limit 0",
+                                   "histogram " + target.target() + " --format json --limit 0",
+                                   "export " + target.target() + " --format jsonl -o -"}) {
+    const Outcome outcome = run_command({"bash", "-c", asks + words + " | head -c 100 | wc -c"});
+    EXPECT_EQ(outcome.status, 0) << words;
+    EXPECT_EQ(outcome.err, "") << words;
+    EXPECT_EQ(outcome.out, "100\n") << words;
+  }
+}
+
+TEST(Colour, IsWhatTheOptionSays) {
+  if (supported_interpreters().empty()) GTEST_SKIP() << "no interpreter that heapglass reads";
+  const PythonProgram target(supported_interpreters().back().path, "held.py");
+  const std::string escape = "\x1b[";
+  const auto shown = [&](Words words) {
+    words.insert(words.begin(), HEAPGLASS_PROGRAM);
+    const Outcome outcome = run_command(words);
+    EXPECT_EQ(outcome.status, 0) << outcome.err;
+    return outcome.out.find(escape) != std::string::npos;
+  };
+  EXPECT_TRUE(shown({"histogram", target.target(), "--color", "always"}));
+  EXPECT_TRUE(shown({"histogram", "--family", target.target(), "--color=always"}));
+  EXPECT_TRUE(shown({"ps", "--color", "always"}));
+  EXPECT_FALSE(shown({"histogram", target.target()})) << "this is no terminal";
+  EXPECT_FALSE(shown({"histogram", target.target(), "--color", "always", "--format", "json"}));
+  const Outcome wrong = run_command({HEAPGLASS_PROGRAM, "histogram", target.target(), "--color", "red"});
+  EXPECT_EQ(wrong.status, 2);
+  EXPECT_NE(wrong.err.find("invalid --color 'red'"), std::string::npos) << wrong.err;
+}
 
 }  // namespace
 }  // namespace heapglass
