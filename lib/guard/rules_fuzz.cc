@@ -30,7 +30,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   try {
     const GuardRules rules = parse_guard_rules(text, "rules");
     require(!rules.folder.empty() && !rules.rules.empty() && rules.at_once >= 1);
-    for (const GuardRule& each : rules.rules) require(!each.name.empty() && !each.triggers.empty());
+    for (const GuardRule& each : rules.rules)
+      require(!each.name.empty() && (!each.triggers.empty() || each.record.count() > 0));
   } catch (const Error& error) {
     check_line(error);
   }
