@@ -149,7 +149,7 @@ TEST(CommandLine, HelpListsOnlyFormatsThatTheCommandTakes) {
   EXPECT_EQ(formats("leaks"), formats("backrefs"));
   EXPECT_EQ(formats("backrefs"), "text\njson\ncsv\ndot\nsvg\npng\npdf\n");
   EXPECT_EQ(formats("retained"), "text\njson\ncsv\nspeedscope\npprof\n");
-  EXPECT_EQ(formats("export"), "jsonl\nsqlite\ncsv\nparquet\nfleet\nheapsnapshot\ngraphml\n");
+  EXPECT_EQ(formats("export"), "jsonl\nsqlite\ncsv\nparquet\nfleet\nheapsnapshot\ngraphml\npprof\n");
   EXPECT_EQ(formats("snapshot"), "");
 }
 
