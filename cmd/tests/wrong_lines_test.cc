@@ -49,7 +49,7 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{{"leaks", ""}, "needs a target", "heapglass ps"},
         Mistake{{"--verbose", "leaks", "PID"}, "before the command", "the command comes first"},
         Mistake{{"leak", "PID"}, "no command 'leak'", "did you mean leaks?"},
-        Mistake{{"PID", "--colour"}, "no option --colour", "heapglass overview --help"},
+        Mistake{{"PID", "--colour"}, "no option --colour", "did you mean --color?"},
         Mistake{{"ps", "PID"}, "takes no target", "heapglass ps --help"},
         Mistake{{"leaks", "PID,PID"}, "'PID,PID' is not a process id", "heapglass ps"},
         Mistake{{"leaks", "nosuch.hg"}, "'nosuch.hg' is not", "heapglass ps"},
