@@ -15,14 +15,12 @@ namespace heapglass {
 namespace {
 
 constexpr char kLicences[] =
-    "Apache License 2.0. It has parts of LLVM (Apache 2.0 with its exception), SQLite (public domain), zstd "
-    "(BSD), zlib (zlib licence), Boost (Boost Software License) and the fonts DejaVu (Bitstream Vera's); "
-    "where it is a "
-    "static file, of ncurses (MIT), Graphviz (EPL 1.0), the GNU C library (LGPL 2.1) and libstdc++ (GPL 3 "
-    "with its "
-    "exception); and where that draws, of cairo (LGPL 2.1), FreeType (FreeType License), libpng, bzip2 (each "
-    "its own), pixman, "
-    "fontconfig, expat, brotli and X11's libraries (MIT).\n";
+    "Apache License 2.0. It has parts of LLVM (Apache 2.0 with its exception), SQLite (public domain), "
+    "zstd (BSD), zlib (zlib licence), Boost (Boost Software License) and the fonts DejaVu (Bitstream "
+    "Vera's); where it is a static file, of ncurses (MIT), Graphviz (EPL 1.0), the GNU C library (LGPL "
+    "2.1) and libstdc++ (GPL 3 with its exception); and where that draws, of cairo (LGPL 2.1), "
+    "FreeType (FreeType License), libpng, bzip2 (each its own), pixman, fontconfig, expat, brotli and "
+    "X11's libraries (MIT).\n";
 
 int dispatch(std::vector<std::string> arguments) {
   if (arguments.empty()) return run_brief();

@@ -10,11 +10,15 @@ import csv
 import gzip
 import io
 import json
+import os
 import re
 import sqlite3
 import sys
 import unicodedata
 import xml.dom.minidom
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "programs"))
+from read_pprof import varint  # noqa: E402
 
 csv.field_size_limit(1 << 30)
 
@@ -103,16 +107,6 @@ def of_csv(file, data, raw=False):
                 except ValueError:
                     complain(file, "a spreadsheet computes %r" % cell[:80])
     return rows
-
-
-def varint(data, at):
-    value = shift = 0
-    while True:
-        byte = data[at]
-        value |= (byte & 127) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 128:
-            return value, at
 
 
 def of_pprof(file, data):

@@ -1,4 +1,4 @@
-// The font of plots and of what GraphvizPlugin draws: DejaVu Sans, whose files the program has inside, so
+// The font of plots and of what graphviz_plugin.h draws: DejaVu Sans, whose files the program has inside, so
 // that no host lacks it and a picture is the same everywhere.
 #pragma once
 
