@@ -1,14 +1,13 @@
 // heapglass export: every object and reference, for other programs.
-#include <unistd.h>
-
 #include <algorithm>
-#include <climits>
 #include <ctime>
 #include <filesystem>
 #include <iostream>
 
 #include "cmd/command.h"
 #include "lib/base/error.h"
+#include "lib/base/host_name.h"
+#include "lib/base/progress.h"
 #include "lib/export/exporter.h"
 #include "lib/export/fleet_rows.h"
 #include "lib/export/heap_profile.h"
@@ -23,11 +22,6 @@
 
 namespace heapglass {
 namespace {
-
-std::string host_name() {
-  char name[HOST_NAME_MAX + 1] = {};
-  return gethostname(name, sizeof name - 1) == 0 ? name : "";
-}
 
 std::map<std::string, std::string, std::less<>> parsed_labels(const std::vector<std::string>& labels) {
   std::map<std::string, std::string, std::less<>> parsed;
@@ -148,7 +142,9 @@ int run_export(const std::vector<std::string>& arguments) {
     needs.agree = [&](const Target& target, CommonOptions& options) { exporter->agree(&target, options); };
   else
     exporter->agree(nullptr, agreed);
-  exporter->write(*open_heap(agreed, needs));
+  const auto heap = open_heap(agreed, needs);
+  const InStage writing(Stage::kWriting);
+  exporter->write(*heap);
   return kExitDone;
 }
 

@@ -2,13 +2,14 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
+#include <ctime>
 #include <future>
 #include <iostream>
 #include <optional>
 
 #include "cmd/command.h"
 #include "lib/base/error.h"
+#include "lib/base/progress.h"
 #include "lib/compare/heap_summary.h"
 #include "lib/memory/memory_account.h"
 #include "lib/open/hash_key_file.h"
@@ -32,12 +33,6 @@ namespace heapglass {
 namespace {
 
 constexpr std::uint64_t kLongestValue = 1 << 20;  // as much as conditions look at
-
-std::uint64_t milliseconds_since_1970() {
-  using std::chrono::duration_cast, std::chrono::milliseconds, std::chrono::system_clock;
-  return static_cast<std::uint64_t>(
-      duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count());
-}
 
 std::string folder_of(const std::string& path) {
   const std::size_t end = path.rfind('/');
@@ -128,17 +123,18 @@ int run_snapshot(const std::vector<std::string>& arguments) {
     common.target = "/proc/self/fd/" + std::to_string(core.get());
     common.is_piped_core = true;
   }
-  const std::uint64_t now = milliseconds_since_1970();
+  const std::time_t now = std::time(nullptr);
   std::string file;
   HeapNeeds opening{.residency = true, .sharing = true, .to_save = keeps_values};
   opening.agree = [&](const Target& target, CommonOptions& agreed) {
-    file = names.name(static_cast<std::time_t>(now / 1000), target.pid());
+    file = names.name(now, target.pid());
     agreed.output = file;
     agreed.deeds.push_back(
         [&] { names.rotate(static_cast<std::size_t>(newest), static_cast<double>(days), file); });
   };
   auto heap = open_heap(common, opening);
   Output output(file, common.mode);
+  std::optional<InStage> stage(Stage::kRecording);
   const auto read_stacks = [&](std::size_t repr) { stacks_document(*heap, {.locals = true, .repr = repr}); };
   // Beside what is read for the other answers: it looks at nothing that is noted.
   auto account = std::async(std::launch::async, [&] { return memory_account(*heap); });
@@ -157,9 +153,10 @@ int run_snapshot(const std::vector<std::string>& arguments) {
     record_answer_pages(*heap, longest, read_stacks);
     read_tracemalloc(heap->objects());
   }
+  stage.reset();
+  stage.emplace(Stage::kSaving);
   Metadata facts;
   facts.set("heapglass", HEAPGLASS_VERSION);
-  facts.set_number("captured_at_ms", now);
   if (keeps_values) facts.set_number("values.longest", longest);
   SnapshotWriter writer;
   save_heap(*heap, writer, facts);

@@ -22,6 +22,7 @@
 #include "lib/render/plot.h"
 #include "lib/render/utf8.h"
 #include "lib/render/write_report.h"
+#include "lib/report/about.h"
 #include "lib/report/metrics.h"
 #include "lib/report/thresholds.h"
 #include "lib/sample/sampler.h"
@@ -122,7 +123,8 @@ class Printer {
   }
 
   void print_json(const Sample& look, const std::vector<TypeGrowth>& grown) {
-    Record record = fields(look);
+    Record record{{{"about", ""}, about(look.summary.origin)}};
+    for (Field& field : fields(look)) record.push_back(std::move(field));
     List rows;
     for (const TypeGrowth& g : grown)
       rows.push_back(Record{{{"type", ""}, g.type},
@@ -311,7 +313,8 @@ class Watch {
 
   void finish() {
     if (lines_) {
-      const Document document = lines_report(*lines_, sources_, options_.most_lines);
+      Document document = lines_report(*lines_, sources_, options_.most_lines);
+      document.about = about(sampler_.latest().summary.origin);
       std::ostream& out = output_.stream();
       RenderOptions render{.exact_bytes = common_.exact_bytes, .one_line = true};
       render.width = output_.columns();

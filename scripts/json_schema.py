@@ -182,7 +182,13 @@ RUNS = [
 
 # Parts of documents that no program of testdata/ makes heapglass print: rows that are there where heapglass itself is wrong,
 # and several states of a process at once.
+ABOUT = [{"heapglass": "x", "host": "x", "pid": 1, "started": 1, "container": "x", "time": 0.5},
+         {"heapglass": "x", "host": None, "pid": None, "started": None, "container": None, "time": None}]
 RARE = [
+    # Of a process in a container, and of a core file.
+    *((command, {"about": about}) for about in ABOUT
+      for command in sorted({words[0] for _, _, lines in RUNS for words in lines} | {"processes"})),
+    *(("diff", {"compared": [about]}) for about in ABOUT),
     ("processes", {"private_inherited": None, "freeze_keeps": None, "freeze_keeps_at_most": None, "immortal_keeps": None}),
     ("processes", {"left_out": [{"pid": 1, "why": "x", "command": "x"}], "outlier": "x", "processes": [{"error": "x"}]}),
     ("info", {"state": ["stopped", "traced"]}), ("overview", {"state": ["stopped", "traced"]}), ("report", {"info": {"state": ["stopped", "traced"]}}),

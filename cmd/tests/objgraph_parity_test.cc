@@ -8,6 +8,7 @@
 #include <set>
 #include <thread>
 
+#include "cmd/tests/file_contents.h"
 #include "cmd/tests/python_program.h"
 
 namespace heapglass {
@@ -20,11 +21,6 @@ const std::string& objgraph_folder(std::string& why) {
       outcome.status == 0 ? outcome.out.substr(0, outcome.out.find('\n')) : std::string();
   why = outcome.err;
   return folder;
-}
-
-std::string contents(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return std::string((std::istreambuf_iterator<char>(file)), {});
 }
 
 // The first release build of each version: a debug build draws the same.

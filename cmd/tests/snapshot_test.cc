@@ -8,6 +8,7 @@
 #include <regex>
 #include <set>
 
+#include "cmd/tests/file_contents.h"
 #include "cmd/tests/python_program.h"
 
 namespace heapglass {
@@ -30,11 +31,6 @@ class Stopped {
   PythonProgram program_;
 };
 
-std::string contents(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
 Outcome heapglass_on(const std::string& target, std::vector<std::string> command) {
   command.insert(command.begin() + 1, target);
   command.insert(command.begin(), HEAPGLASS_PROGRAM);
@@ -55,7 +51,8 @@ std::string without_times(const std::string& text) {
   // What other processes map too is theirs to change.
   static const std::regex times(
       "(looked at in|paused for|its share of|mapped by others|shared by forking) .*|"
-      "\"(elapsed_ms|pause_ms|pss|shared|shared_anonymous|made|time)\": *[0-9.e+-]+");
+      "\"(elapsed_ms|pause_ms|pss|shared|shared_anonymous|made|time)\": *[0-9.e+-]+|"
+      "\"about\": *[{][^}]*[}]|\"compared\": *\\[[^\\]]*\\]");
   const std::size_t top = std::min<std::size_t>(text.size(), 4000);
   return std::regex_replace(text.substr(0, top), times, "") + text.substr(top);
 }
@@ -66,7 +63,7 @@ std::string without_what_cores_lack(const std::string& text) {
   static const std::regex lines(
       "\"(freeze|pause_ms|state|stopped|command|rss|peak_rss|rss_anon|pss|shared|shared_anonymous|swapped|"
       "elapsed_ms|page_tables|doing)\": ?[^,}]*,?|"
-      "\"(caveats|notes)\": ?.*|"
+      "\"(caveats|notes)\": ?.*|\"about\": *[{][^}]*[}]|\"compared\": *\\[[^\\]]*\\]|"
       "^ *(state|stopped by a signal|command|resident memory|RSS|its peak|its share|mapped by others|"
       "shared by forking|looked at in|paused for|held by|copied) .*|"
       "stopped: it is stopped by a signal");
@@ -74,9 +71,10 @@ std::string without_what_cores_lack(const std::string& text) {
   // std::regex recurses over what it is given and is slow: line by line, and only those with one of these
   // words.
   static const char* const kWords[] = {
-      "freeze", "pause",   "state",       "stopped",   "command",    "rss",      "RSS",      "pss",
-      "shared", "elapsed", "page_tables", "doing",     "caveats",    "notes",    "its ",     "mapped",
-      "looked", "copied",  "held by",     "core file", "collecting", "resident", "process ", "Python "};
+      "about",     "compared",   "freeze",   "pause",    "state",   "stopped",     "command",
+      "rss",       "RSS",        "pss",      "shared",   "elapsed", "page_tables", "doing",
+      "caveats",   "notes",      "its ",     "mapped",   "looked",  "copied",      "held by",
+      "core file", "collecting", "resident", "process ", "Python "};
   std::istringstream in(text);
   std::string out, line;
   while (std::getline(in, line)) {

@@ -32,7 +32,8 @@ Outcome answer(std::vector<std::string> command, const std::string& file) {
 std::string without_values(const std::string& text) {
   // Other notes may stand beside that one, and what others share with the process is theirs to change.
   static const std::regex values(
-      "this snapshot has no values: .*|\"(repr|pause_ms|notes|caveats|pss|shared|shared_anonymous)\": ?.*|"
+      "this snapshot has no values: .*|\"(repr|about|pause_ms|notes|caveats|pss|shared|shared_anonymous)\": "
+      "?.*|"
       "(its share of|mapped by others|shared by forking).*");
   static const std::regex empty_lines("\n+");
   std::string rest = std::regex_replace(std::regex_replace(text, values, ""), empty_lines, "\n");

@@ -8,6 +8,7 @@
 #include <regex>
 #include <thread>
 
+#include "cmd/tests/file_contents.h"
 #include "cmd/tests/python_program.h"
 
 namespace heapglass {
@@ -71,11 +72,6 @@ class TmuxTerminal {
   }
   TemporaryFolder folder_;
 };
-
-std::string contents(const std::string& path) {
-  std::ifstream in(path);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
 
 // The lines of a screen that are rows of the table: those behind its heading.
 Words rows_of(const std::string& screen, const std::string& heading) {

@@ -6,6 +6,7 @@
 
 #include <thread>
 
+#include "cmd/tests/file_contents.h"
 #include "cmd/tests/live_results.h"
 #include "cmd/tests/prometheus_programs.h"
 #include "cmd/tests/python_program.h"
@@ -19,11 +20,6 @@ std::string python_says(const std::string& code, const std::vector<std::string>&
   const Outcome outcome = run_command(command);
   EXPECT_EQ(outcome.status, 0) << outcome.err;
   return outcome.out;
-}
-
-std::string contents(const std::string& path) {
-  std::ifstream in(path);
-  return {std::istreambuf_iterator<char>(in), {}};
 }
 
 class Watching : public testing::Test {
@@ -56,7 +52,7 @@ assert len({(line["objects"], line["python_bytes"]) for line in lines}) == 1, li
 assert str(lines[0]["objects"]) == rows[0]["objects"]
 )py",
                         {json, csv, target_.target()}),
-            "3 2 elapsed growers objects pause_ms peak python_bytes rss time\n");
+            "3 2 about elapsed growers objects pause_ms peak python_bytes rss time\n");
   EXPECT_EQ(contents(folder_.file("plot.png")).substr(1, 3), "PNG");
   EXPECT_NE(contents(folder_.file("plot.svg")).find("</svg>"), std::string::npos);
 }

@@ -4,6 +4,8 @@
 #include <ctime>
 #include <future>
 
+#include "lib/base/progress.h"
+#include "lib/base/wall_clock.h"
 #include "lib/graph/dominators.h"
 #include "lib/heap/object_view.h"
 
@@ -49,12 +51,14 @@ const TypeCount* HeapSummary::type(std::string_view name) const {
 }
 
 HeapSummary summarize(const Heap& heap, const HeapSummaryOptions& options) {
+  const InStage summing(Stage::kSummary);
   HeapSummary summary;
   summary.target = heap.target().name();
   summary.python = heap.python().version;
   summary.command_line = heap.target().command_line();
   summary.pid = heap.target().pid();
-  summary.time = heap.target().snapshot_time().value_or(std::time(nullptr));
+  summary.origin = heap.origin();
+  summary.time = summary.origin.time_ms.value_or(milliseconds_since_1970()) / 1000;
   summary.runs = heap.target().runs();
   summary.resident = heap.target().resident_memory();
   summary.pause_ms = heap.capture().pause_ms;

@@ -26,6 +26,7 @@ struct HeapSummaryOptions {
 struct HeapSummary {
   std::string target, python, command_line;
   std::int32_t pid = 0;
+  CaptureOrigin origin;
   std::int64_t time = 0;  // seconds since 1970
   std::uint64_t objects = 0, bytes = 0;
   std::vector<TypeCount> types;         // by name

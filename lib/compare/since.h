@@ -11,6 +11,7 @@
 #include <string>
 
 #include "lib/compare/change_point.h"
+#include "lib/target/capture_origin.h"
 
 namespace heapglass {
 
@@ -19,6 +20,7 @@ struct CaptureFacts {
   std::string file, target, command_line;  // "process 4711"
   std::int32_t pid = 0;
   std::uint64_t time_ms = 0;  // since 1970
+  CaptureOrigin origin;
 };
 
 struct SizeAtCapture {

@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "lib/base/error.h"
+#include "lib/base/host_name.h"
 #include "lib/render/output.h"
 #include "platform/files/regular_file.h"
 
@@ -28,12 +29,6 @@ std::string plain(std::string_view text, std::size_t most) {
                ? c
                : '_';
   return out;
-}
-
-std::string host_name() {
-  char name[256] = {};
-  gethostname(name, sizeof name - 1);
-  return name;
 }
 
 FileDescriptor lock_of(const std::string& folder) {

@@ -6,6 +6,7 @@
 
 #include "lib/base/edit_distance.h"
 #include "lib/base/error.h"
+#include "lib/base/progress.h"
 #include "lib/base/type_name.h"
 #include "lib/heap/describe_address.h"
 #include "lib/heap/garbage_options.h"
@@ -55,6 +56,13 @@ struct Heap::Answers {
       // In place: not everything here can be moved.
       std::call_once(made_, [&] { value_.reset(new T(make())); });
       return *value_;
+    }
+    template <class Make>
+    T& get(Stage stage, Make make) {
+      return get([&] {
+        const InStage making(stage);
+        return make();
+      });
     }
 
    private:
@@ -112,6 +120,12 @@ std::vector<NodeId> Heap::select(const std::vector<std::string>& types,
   return nodes;
 }
 
+CaptureOrigin Heap::origin() const {
+  CaptureOrigin origin = target().origin();
+  origin.time_ms = capture().time_ms;
+  return origin;
+}
+
 bool Heap::read_while_running() const { return capture().freeze == name_of(FreezeMode::kNone); }
 
 std::uint64_t Heap::torn() const {
@@ -122,7 +136,7 @@ std::uint64_t Heap::torn() const {
 }
 
 const Referrers& Heap::referrers() const {
-  return answers_->referrers.get([&] { return reverse(graph()); });
+  return answers_->referrers.get(Stage::kReferrers, [&] { return reverse(graph()); });
 }
 
 std::uint64_t Heap::weak_references(NodeId node) const {
@@ -138,11 +152,12 @@ std::uint64_t Heap::weak_references(NodeId node) const {
 }
 
 const ExternalRoots& Heap::external_roots() const {
-  return answers_->external_roots.get([&] { return find_external_roots(graph(), objects()); });
+  return answers_->external_roots.get(Stage::kRoots, [&] { return find_external_roots(graph(), objects()); });
 }
 
 const Dominators& Heap::dominators() const {
-  return answers_->dominators.get([&] { return Dominators(graph(), external_roots().held); });
+  return answers_->dominators.get(Stage::kDominators,
+                                  [&] { return Dominators(graph(), external_roots().held); });
 }
 
 const std::vector<NodeId>& Heap::modules() const {
@@ -186,16 +201,17 @@ RootPaths Heap::root_paths(const std::function<bool(NodeId)>& avoid,
 }
 
 const RootPaths& Heap::root_paths() const {
-  return answers_->root_paths.get([&] { return root_paths({}, {}); });
+  return answers_->root_paths.get(Stage::kPaths, [&] { return root_paths({}, {}); });
 }
 
 const Garbage& Heap::garbage() const {
-  return answers_->garbage.get(
-      [&] { return find_garbage(graph(), garbage_options(types(), graph(), interpreters())); });
+  return answers_->garbage.get(Stage::kGarbage, [&] {
+    return find_garbage(graph(), garbage_options(types(), graph(), interpreters()));
+  });
 }
 
 const Owners& Heap::owners() const {
-  return answers_->owners.get([&] {
+  return answers_->owners.get(Stage::kOwners, [&] {
     const RootPaths from_modules(graph(), referrers(), {.starts = {modules()}});
     Labels of_this_thread(types(), graph(), referrers());
     const ObjectView values(types(), graph(), interpreters());

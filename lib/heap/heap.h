@@ -68,6 +68,7 @@ class Heap {
   const Target& target() const { return *parts_->target; }
   const PyRuntime& python() const { return parts_->python; }
   const Capture& capture() const { return parts_->capture; }
+  CaptureOrigin origin() const;
   const std::vector<TargetState>& states() const { return parts_->states; }
   const std::vector<PyInterpreter>& interpreters() const { return parts_->interpreters; }
   TypeTable& types() const { return *parts_->types; }

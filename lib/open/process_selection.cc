@@ -13,6 +13,7 @@
 #include "platform/process/cgroups.h"
 #include "platform/process/proc_text.h"
 #include "platform/process/process.h"
+#include "platform/process/process_origin.h"
 
 namespace heapglass {
 namespace {
@@ -113,12 +114,6 @@ std::vector<pid_t> in_cgroup(std::string group, const Parents& parents) {
                              : "no process is in a control group '" + path + "'",
                 "give its directory, or its path as in /proc/PID/cgroup; groups below it count too");
   return out;
-}
-
-std::vector<std::string> containers_of(pid_t pid) {
-  std::vector<std::string> ids = container_ids(read_proc_file(proc_path(pid, "cgroup")));
-  if (ids.empty()) ids = container_ids_of_mounts(read_proc_file(proc_path(pid, "mountinfo")));
-  return ids;
 }
 
 std::vector<pid_t> in_container(const std::string& id, const Parents& parents) {

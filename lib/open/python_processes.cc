@@ -22,6 +22,7 @@
 #include "platform/process/cgroups.h"
 #include "platform/process/proc_text.h"
 #include "platform/process/process.h"
+#include "platform/process/process_origin.h"
 #include "platform/process/resident_memory.h"
 
 namespace heapglass {
@@ -88,9 +89,9 @@ bool is_heapglass(const std::string& executable) {
 }
 
 // As ps prints it.
-std::string container_in(const std::string& cgroup) {
+std::string container_of(pid_t pid) {
   constexpr std::size_t kShown = 12;
-  const std::vector<std::string> ids = container_ids(cgroup);
+  const std::vector<std::string> ids = containers_of(pid);
   return ids.empty() ? "" : ids.front().substr(0, kShown);
 }
 
@@ -152,7 +153,7 @@ class Looker {
           0.0, uptime_ - static_cast<double>(stat.start_time) / static_cast<double>(sysconf(_SC_CLK_TCK)));
     }
     if (frozen_group(pid)) found.state = "frozen";
-    found.container = container_in(proc_file(pid, "cgroup"));
+    found.container = container_of(pid);
   }
 
   const bool sharing_;

@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "lib/base/error.h"
+#include "lib/base/host_name.h"
 #include "lib/render/unfinished.h"
 #include "lib/snapshot/snapshot_file.h"
 #include "platform/files/regular_file.h"
@@ -46,9 +47,7 @@ SnapshotNames::SnapshotNames(const std::string& pattern) {
   const std::size_t slash = pattern.rfind('/');
   folder_ = slash == std::string::npos ? "." : pattern.substr(0, slash + 1);
   file_ = slash == std::string::npos ? pattern : pattern.substr(slash + 1);
-  char host[256] = {};
-  gethostname(host, sizeof host - 1);
-  host_ = host;
+  host_ = host_name();
   std::replace(host_.begin(), host_.end(), '/', '_');
   for (std::size_t i = 0; i < file_.size(); ++i) {
     if (file_[i] != '%') continue;

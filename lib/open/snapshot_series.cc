@@ -4,6 +4,7 @@
 
 #include "lib/base/error.h"
 #include "lib/snapshot/metadata.h"
+#include "lib/snapshot/snapshot_target.h"
 
 namespace heapglass {
 
@@ -20,7 +21,8 @@ SnapshotSeries::SnapshotSeries(const CommonOptions& common, std::span<const std:
                        .target = said.text("target.name"),
                        .command_line = said.text("target.command_line"),
                        .pid = static_cast<std::int32_t>(said.number("target.pid")),
-                       .time_ms = said.number("captured_at_ms")};
+                       .time_ms = said.number("captured_at_ms"),
+                       .origin = saved_origin(said)};
     opened.push_back({std::move(handle), std::move(facts)});
   }
   std::stable_sort(opened.begin(), opened.end(),

@@ -234,6 +234,10 @@ std::string json_caveats(const std::vector<Caveat>& caveats) {
 Warnings render_json(const Document& document, const RenderOptions& options, std::ostream& out) {
   Writer writer(out, options.one_line);
   out << '{';
+  if (!document.about.empty()) {
+    writer.member("about");
+    out << json_value(document.about);
+  }
   for (const Field& field : document.fields) {
     if (!for_programs(field.column)) continue;
     writer.member(field.column.key);

@@ -151,9 +151,10 @@ struct Profile {
 
 using Section = std::variant<Table, Picture, Profile>;
 
-// What a command answers. In JSON one object: the fields, then every table's rows under the table's key and a
-// picture as "graph": {"nodes", "edges"}, then "notes" and "caveats".
+// What a command answers. In JSON one object: "about", the fields, then every table's rows under the table's
+// key and a picture as "graph": {"nodes", "edges"}, then "notes" and "caveats".
 struct Document {
+  Record about;  // for JSON: of which process and moment, and by what
   std::vector<Field> fields;
   std::vector<Section> sections;
   std::vector<std::string> notes;

@@ -5,6 +5,7 @@
 
 #include "lib/compare/type_growth.h"
 #include "lib/render/numbers.h"
+#include "lib/report/about.h"
 #include "lib/report/growth_lines.h"
 #include "lib/report/memory_line.h"
 #include "lib/report/rows_left.h"
@@ -171,6 +172,13 @@ Table owners_table(const HeapSummary& first, const HeapSummary& last, const Diff
   return table;
 }
 
+void add_origins(const std::vector<HeapSummary>& summaries, Document& document) {
+  document.about = about(summaries.back().origin);
+  List compared;
+  for (const HeapSummary& each : summaries) compared.push_back(about(each.origin));
+  document.fields.push_back({{"compared", "", Kind::kText, Audience::kPrograms}, std::move(compared)});
+}
+
 void add_pauses_and_notes(const std::vector<HeapSummary>& summaries, Document& document) {
   double longest = 0;
   for (const HeapSummary& m : summaries) longest = std::max(longest, m.pause_ms);
@@ -206,6 +214,7 @@ Document diff_report(const std::vector<HeapSummary>& summaries, const std::vecto
   const HeapSummary &first = summaries.front(), &last = summaries.back();
   const Fates fates = fates_of(first, last);
   Document document;
+  add_origins(summaries, document);
   add_other_program(summaries.front(), summaries.back(), document);
   const MemoryLine memory(last.bill, first.bill, last.why_no_bill,
                           last.runs ? std::to_string(last.pid) : "TARGET");
@@ -295,6 +304,7 @@ Document survivors_report(const std::vector<HeapSummary>& summaries, const DiffR
     return rows;
   };
   Document document;
+  add_origins(summaries, document);
   add_other_program(summaries.front(), summaries.back(), document);
   document.fields.push_back({{"survivors", "", Kind::kText, Audience::kPrograms},
                              Record{{{"new", "", Kind::kCount}, created},

@@ -9,6 +9,7 @@
 #include "lib/render/json.h"
 #include "lib/render/numbers.h"
 #include "lib/render/utf8.h"
+#include "lib/report/about.h"
 #include "lib/report/fact_lines.h"
 
 namespace heapglass {
@@ -206,6 +207,7 @@ void write_csv(const ProcessesReport& report, std::ostream& out) {
 
 void write_json(const ProcessesReport& report, std::ostream& out) {
   Document document = processes_document(report);
+  document.about = about(of_this_host());
   // The answers stand in the rows of the table, as they are: they are JSON.
   const Table* const table = table_named(document, "processes");
   std::string processes = "[";

@@ -14,6 +14,7 @@
 #include "lib/render/json.h"
 #include "lib/render/picture_file.h"
 #include "lib/render/utf8.h"
+#include "lib/report/about.h"
 #include "lib/report/diff_report.h"
 #include "lib/report/garbage_report.h"
 #include "lib/report/growth_lines.h"
@@ -192,6 +193,7 @@ std::string report_data(const Heap& heap, EarlierCaptures earlier, std::string_v
   std::vector<Suspect> suspects = find_suspects(look.search(), {.to_compare = !earlier.suspects.empty()});
   annotate_growth(suspects, earlier.suspects);
   std::string text = "{\"heapglass\": " + json_string(version) +
+                     ", \"about\": " + json_value(about(heap.origin())) +
                      ", \"made\": " + std::to_string(static_cast<std::int64_t>(std::time(nullptr)));
   const auto add = [&](const char* key, const std::string& json) {
     text += std::string(", \"") + key + "\": " + json;
@@ -235,7 +237,7 @@ std::string report_data(const Heap& heap, EarlierCaptures earlier, std::string_v
 
 std::string report_data_of_two(const std::string& first, const std::string& second, Document side_by_side,
                                std::string_view version) {
-  return "{\"heapglass\": " + json_string(version) +
+  return "{\"heapglass\": " + json_string(version) + ", \"about\": " + json_value(about(of_this_host())) +
          ", \"made\": " + std::to_string(static_cast<std::int64_t>(std::time(nullptr))) + ", \"targets\": [" +
          first + ", " + second +
          "], \"side_by_side\": " + part([&] { return std::move(side_by_side); }, kLongestName) + "}";

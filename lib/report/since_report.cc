@@ -8,6 +8,7 @@
 #include "lib/compare/heap_summary.h"
 #include "lib/compare/histogram.h"
 #include "lib/render/numbers.h"
+#include "lib/report/about.h"
 #include "lib/report/diff_report.h"
 #include "lib/report/growth_lines.h"
 
@@ -180,6 +181,7 @@ SizeAtCapture size_in(const Heap& heap, const SinceQuestion& question) {
 Document since_report(const SinceQuestion& question, const Since& since, const Captures& captures,
                       const std::vector<Caveat>& caveats) {
   Document document;
+  document.about = about(captures.back().origin);
   add_programs(captures, document);
   const bool is_owner = question.type.empty();
   document.fields.push_back({{"kind", "", Kind::kText, Audience::kPrograms}, is_owner ? "owner" : "type"});

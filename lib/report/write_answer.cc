@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "lib/render/write_report.h"
+#include "lib/report/about.h"
 
 namespace heapglass {
 
@@ -17,14 +18,16 @@ void write_answer(const Heap& heap, Document document, const OutputOptions& opti
   auto add = [&](const char* key, Kind kind, Cell value) {
     if (!has(key)) document.fields.push_back({{key, "", kind, Audience::kPrograms}, std::move(value)});
   };
+  document.about = about(heap.origin());
   add("freeze", Kind::kText, heap.capture().freeze);
   add("pause_ms", Kind::kMilliseconds, heap.capture().pause_ms);
   if (options.on_answer) options.on_answer(document, heap.graph().nodes());
   write_document(document, options, default_format, render);
 }
 
-void write_document(const Document& document, const OutputOptions& options, const std::string& default_format,
+void write_document(Document document, const OutputOptions& options, const std::string& default_format,
                     RenderOptions render) {
+  if (document.about.empty()) document.about = about(of_this_host());
   render.exact_bytes = options.exact_bytes;
   render.csv_raw = options.csv_raw;
   for (const std::string& warning : write_report(

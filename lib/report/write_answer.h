@@ -15,7 +15,7 @@ void write_answer(const Heap& heap, Document document, const OutputOptions& opti
                   const std::string& default_format = "text", RenderOptions render = {});
 
 // The same of a document that is not of one heap alone.
-void write_document(const Document& document, const OutputOptions& options,
+void write_document(Document document, const OutputOptions& options,
                     const std::string& default_format = "text", RenderOptions render = {});
 
 }  // namespace heapglass

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "lib/base/wall_clock.h"
+
 namespace heapglass {
 namespace {
 
@@ -203,9 +205,10 @@ std::vector<Caveat> load_caveats(const SnapshotFile& file) {
 // Structs are taken apart by structured bindings: what has a new field does not compile until that is saved.
 void save_capture(SnapshotWriter& writer, Metadata& facts, const Capture& capture,
                   const AddressIndex* objects_alone) {
-  const auto& [image, mappings, backing, fill_descriptors, threads, residency, freeze, pause_ms, prepare_ms,
-               bytes_copied, looks, no_safe_point, was_stopped, caveats] = capture;
+  const auto& [image, mappings, backing, fill_descriptors, threads, residency, freeze, time_ms, pause_ms,
+               prepare_ms, bytes_copied, looks, no_safe_point, was_stopped, caveats] = capture;
   facts.set("capture.freeze", freeze);
+  facts.set_number("captured_at_ms", static_cast<std::uint64_t>(time_ms.value_or(milliseconds_since_1970())));
   facts.set_real("capture.pause_ms", pause_ms);
   facts.set_real("capture.prepare_ms", prepare_ms);
   facts.set_number("capture.bytes_copied", bytes_copied);
@@ -221,6 +224,7 @@ void save_capture(SnapshotWriter& writer, Metadata& facts, const Capture& captur
 Capture load_capture(const SnapshotFile& file, const Metadata& facts) {
   Capture capture;
   capture.freeze = facts.text("capture.freeze");
+  capture.time_ms = static_cast<std::int64_t>(facts.number("captured_at_ms"));
   capture.pause_ms = facts.real("capture.pause_ms");
   capture.prepare_ms = facts.real("capture.prepare_ms");
   capture.bytes_copied = facts.number("capture.bytes_copied");

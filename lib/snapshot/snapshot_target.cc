@@ -27,6 +27,10 @@ void save_target(Metadata& facts, const Target& target) {
   facts.set_number("target.pid", static_cast<std::uint64_t>(target.pid()));
   facts.set("target.command_line", target.command_line());
   facts.set("target.executable", target.executable());
+  const CaptureOrigin origin = target.origin();
+  facts.set("target.host", origin.host);
+  facts.set("target.container", origin.container);
+  if (origin.started) facts.set_number("target.started", static_cast<std::uint64_t>(*origin.started));
   if (const auto rss = target.resident_bytes()) facts.set_number("target.resident_bytes", *rss);
   if (const auto resident = target.resident_memory())
     for (const auto& [name, part] : kResident) facts.set_number(name, (*resident).*part);
@@ -57,6 +61,16 @@ SnapshotTarget::SnapshotTarget(std::shared_ptr<const SnapshotFile> file, bool ow
       facts_(file_),
       python_(load_runtime(file_, facts_)),
       image_(load_memory(file_)) {}
+
+CaptureOrigin saved_origin(const Metadata& facts) {
+  CaptureOrigin origin{.pid = static_cast<std::int32_t>(facts.number("target.pid")),
+                       .time_ms = static_cast<std::int64_t>(facts.number("captured_at_ms"))};
+  // Newer than the first files.
+  if (facts.has("target.host")) origin.host = facts.text("target.host");
+  if (facts.has("target.container")) origin.container = facts.text("target.container");
+  if (facts.has("target.started")) origin.started = static_cast<std::int64_t>(facts.number("target.started"));
+  return origin;
+}
 
 std::optional<std::uint64_t> SnapshotTarget::resident_bytes() const {
   if (!facts_.has("target.resident_bytes")) return std::nullopt;

@@ -16,6 +16,9 @@ void save_target(Metadata& facts, const Target& target);
 // Sections states.*: all that is told of the process, of the kernel's and of the interpreter's word.
 void save_states(SnapshotWriter& writer, const std::vector<TargetState>& states);
 
+// The origin that is in them, with the time.
+CaptureOrigin saved_origin(const Metadata& facts);
+
 class SnapshotTarget final : public Target {
  public:
   // Throws Error kFile.
@@ -24,6 +27,7 @@ class SnapshotTarget final : public Target {
   // What it was taken of: "process 4711". Answers are those of that moment, to the letter.
   std::string name() const override { return facts_.text("target.name"); }
   std::int32_t pid() const override { return static_cast<std::int32_t>(facts_.number("target.pid")); }
+  CaptureOrigin origin() const override { return saved_origin(facts_); }
   std::string command_line() const override { return facts_.text("target.command_line"); }
   std::string executable() const override { return facts_.text("target.executable"); }
   std::optional<std::uint64_t> resident_bytes() const override;

@@ -58,9 +58,10 @@ struct Capture {
   // they have their bytes. Throws Error kUnreachable where there is no memory for it.
   std::function<void()> fill_descriptors;
   std::vector<ThreadRegisters> threads;
-  std::optional<Residency> residency;  // where it was asked for, and can be told
-  std::string freeze;                  // "copy"; "core" where nothing had to be held
-  double pause_ms = 0;                 // from the first thread asked to stop until the last was let go
+  std::optional<Residency> residency;   // where it was asked for, and can be told
+  std::string freeze;                   // "copy"; "core" where nothing had to be held
+  std::optional<std::int64_t> time_ms;  // of the memory's moment, milliseconds since 1970; nullopt: not known
+  double pause_ms = 0;                  // from the first thread asked to stop until the last was let go
   double prepare_ms = 0;
   std::uint64_t bytes_copied = 0;
   unsigned looks = 1;           // how often it was held to see whether the moment was good

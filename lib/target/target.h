@@ -11,6 +11,7 @@
 #include "lib/base/error.h"
 #include "lib/target/binary.h"
 #include "lib/target/capture.h"
+#include "lib/target/capture_origin.h"
 #include "lib/target/memory_reader.h"
 #include "lib/target/safe_point.h"
 
@@ -52,8 +53,9 @@ class Target {
  public:
   virtual ~Target() = default;
 
-  virtual std::string name() const = 0;          // "process 4711", "core file svc.core of process 4711"
-  virtual std::int32_t pid() const = 0;          // as the system counted that it runs or ran on
+  virtual std::string name() const = 0;  // "process 4711", "core file svc.core of process 4711"
+  virtual std::int32_t pid() const = 0;  // as the system counted that it runs or ran on
+  virtual CaptureOrigin origin() const { return {.pid = pid()}; }  // but for the time, which is the capture's
   virtual std::string command_line() const = 0;  // arguments joined by spaces; a core has the first 80 bytes
   virtual std::string executable() const = 0;    // as the target sees it
   virtual std::optional<std::uint64_t> resident_bytes() const = 0;

@@ -265,6 +265,7 @@ Capture CoreTarget::capture(const SafePoint&) {
   capture.threads = core_.threads;
   name_restarted_calls(*image_, capture.threads);
   capture.freeze = "core";
+  if (const auto written = snapshot_time()) capture.time_ms = *written * 1000;
   capture.bytes_copied = bytes_there_;
   auto megabytes = [](std::uint64_t n) { return std::to_string((n + 999'999) / 1'000'000) + " MB"; };
   if (core_.cut_bytes)

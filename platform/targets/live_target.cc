@@ -3,12 +3,14 @@
 #include <chrono>
 #include <thread>
 
+#include "lib/base/wall_clock.h"
 #include "platform/binaries/mapped_binaries.h"
 #include "platform/files/file_guard.h"
 #include "platform/freezing/freeze_copy.h"
 #include "platform/freezing/freeze_none.h"
 #include "platform/freezing/freeze_strategies.h"
 #include "platform/freezing/frozen_copy.h"
+#include "platform/process/process_origin.h"
 #include "platform/process/process_state.h"
 #include "platform/process/system_calls.h"
 #include "platform/process/threads.h"
@@ -17,6 +19,7 @@ namespace heapglass {
 
 LiveTarget::LiveTarget(pid_t pid, const FreezeRequest& freeze)
     : process_(Process::open(pid)), freeze_(freeze) {
+  origin_ = origin_of(process_);
   note_facts();
 }
 LiveTarget::~LiveTarget() = default;
@@ -98,6 +101,7 @@ Capture LiveTarget::capture(const SafePoint& moment) {
   if (prepared && !capture.residency) capture.residency = prepared->residency(capture.mappings);
   name_threads(process_.pid(), capture.threads);
   if (capture.image) name_restarted_calls(*capture.image, capture.threads);
+  capture.time_ms = milliseconds_since_1970();
   states_ = states_of(process_, capture);
   was_stopped_ = capture.was_stopped;
   note_facts();

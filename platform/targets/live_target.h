@@ -21,6 +21,7 @@ class LiveTarget final : public Target {
 
   std::string name() const override { return "process " + std::to_string(process_.id()); }
   std::int32_t pid() const override { return process_.id(); }
+  CaptureOrigin origin() const override { return origin_; }
   std::string command_line() const override { return command_line_; }
   std::string executable() const override { return executable_; }
   std::optional<std::uint64_t> resident_bytes() const override { return resident_bytes_; }
@@ -52,6 +53,7 @@ class LiveTarget final : public Target {
   void note_facts();
 
   Process process_;
+  CaptureOrigin origin_;
   std::string command_line_, executable_;
   std::uint64_t resident_bytes_ = 0;
   std::optional<ResidentMemory> resident_memory_;

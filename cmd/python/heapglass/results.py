@@ -17,11 +17,16 @@ class Record(Mapping[str, Any]):
     def __init__(self, data: Mapping[str, Any]) -> None:
         self._data: Dict[str, Any] = dict(data)
         for key, value in self._data.items():
-            kind = self._nested.get(key, Record)
+            kind = self._kind_of(key)
             if isinstance(value, dict):
                 self._data[key] = kind(value)
             elif isinstance(value, list):
                 self._data[key] = [kind(each) if isinstance(each, dict) else each for each in value]
+
+    @classmethod
+    def _kind_of(cls, key: str) -> "Type[Record]":
+        """What an object under this key is read as: by the class itself, or by one that it is derived from."""
+        return next((kinds[key] for kinds in (vars(each).get("_nested", {}) for each in cls.__mro__) if key in kinds), Record)
 
     def __getitem__(self, key: str) -> Any:
         return self._data[key]
@@ -66,11 +71,23 @@ class Caveat(Record):
     examples: List[str]
 
 
+class About(Record):
+    """Which heapglass answers, and of which process and moment; None for what is not known."""
+
+    heapglass: str
+    host: Optional[str]
+    pid: Optional[int]
+    started: Optional[int]
+    container: Optional[str]
+    time: Optional[float]
+
+
 class Answer(Record):
     """What every answer of one command has. `notes` and `caveats` are empty lists where there are none."""
 
-    _nested = {"caveats": Caveat}
+    _nested = {"about": About, "caveats": Caveat}
     _always = {"notes": [], "caveats": []}
+    about: About
     freeze: str
     pause_ms: float
     notes: List[str]
@@ -121,7 +138,7 @@ class MemoryRow(Record):
 
 
 class Memory(Answer):
-    _nested = {"caveats": Caveat, "rows": MemoryRow}
+    _nested = {"rows": MemoryRow}
     verdict: str
     rss: int
     sum: int
@@ -145,7 +162,7 @@ class TypeRow(Record):
 
 
 class Histogram(Answer):
-    _nested = {"caveats": Caveat, "total": Totals, "types": TypeRow}
+    _nested = {"total": Totals, "types": TypeRow}
     total: Totals
     types: List[TypeRow]
 
@@ -165,7 +182,7 @@ class ObjectRow(Record):
 
 
 class Objects(Answer):
-    _nested = {"caveats": Caveat, "objects": ObjectRow}
+    _nested = {"objects": ObjectRow}
     matches: int
     objects: List[ObjectRow]
 
@@ -181,7 +198,7 @@ class Neighbour(Record):
 class Shown(Answer):
     """One object in full."""
 
-    _nested = {"caveats": Caveat, "referents": Neighbour, "referrers": Neighbour}
+    _nested = {"referents": Neighbour, "referrers": Neighbour}
     id: int
     type: str
     bases: List[str]
@@ -213,7 +230,7 @@ class PathRow(Record):
 
 
 class Paths(Answer):
-    _nested = {"caveats": Caveat, "paths": PathRow}
+    _nested = {"paths": PathRow}
     paths: List[PathRow]
 
 
@@ -228,7 +245,7 @@ class RetainedRow(Record):
 
 
 class Retained(Answer):
-    _nested = {"caveats": Caveat, "objects": RetainedRow}
+    _nested = {"objects": RetainedRow}
     objects: List[RetainedRow]
 
 
@@ -247,7 +264,7 @@ class Suspect(Record):
 
 
 class Leaks(Answer):
-    _nested = {"caveats": Caveat, "suspects": Suspect}
+    _nested = {"suspects": Suspect}
     heap_bytes: int
     suspects: List[Suspect]
 
@@ -275,7 +292,7 @@ class Thread(Record):
 
 
 class Stacks(Answer):
-    _nested = {"caveats": Caveat, "threads": Thread}
+    _nested = {"threads": Thread}
     pid: Optional[int]
     command: str
     python: str
@@ -317,7 +334,7 @@ class GrowthTotal(Record):
 class Diff(Answer):
     """What grew from one capture to another."""
 
-    _nested = {"caveats": Caveat, "types": TypeGrowth, "owners": OwnerGrowth, "total": GrowthTotal}
+    _nested = {"compared": About, "types": TypeGrowth, "owners": OwnerGrowth, "total": GrowthTotal}
     total: GrowthTotal
     identity: Record
     rss: Record
