@@ -109,7 +109,8 @@ int report_failure(const std::exception_ptr& failure) {
   } catch (const std::bad_alloc&) {
     return fail(static_cast<int>(ErrorKind::kUnreachable),
                 "not enough memory for a copy of the target and its graph",
-                "it takes about 1.3 times what the target has resident; --max-memory and ulimit -d limit it");
+                "it takes about 60 MB and 1.3 times what the target has resident; --max-memory and ulimit -d "
+                "limit it");
   } catch (const std::filesystem::filesystem_error& error) {
     return fail(static_cast<int>(ErrorKind::kFile), error.what(), "");
   } catch (const std::system_error& error) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <regex>
 
 #include "cmd/tests/python_program.h"
 
@@ -55,6 +56,24 @@ TEST_F(MaxMemory, WhatCanBeSeenBeforeIsRefusedBeforeTheStop) {
   EXPECT_NE(outcome.err.find("the limit of heapglass (--max-memory, ulimit -d) has"), std::string::npos)
       << outcome.err;
   EXPECT_NE(outcome.err.find("the process was not stopped"), std::string::npos) << outcome.err;
+}
+
+TEST_F(MaxMemory, LessThanHeapglassItselfTakesIsRefusedWithAnEstimate) {
+  for (const std::string size : {"1B", "1MB", "12MB"}) {
+    const Outcome outcome =
+        run_command({HEAPGLASS_PROGRAM, "histogram", target_->target(), "--max-memory", size});
+    EXPECT_EQ(outcome.status, 3) << size;
+    EXPECT_TRUE(std::regex_search(outcome.err, std::regex("^heapglass: --max-memory is too little: heapglass "
+                                                          "takes [0-9.]+ MB for itself, and then a copy")))
+        << outcome.err;
+  }
+  // A big target's own memory is known before its programs are read.
+  const Outcome outcome =
+      run_command({HEAPGLASS_PROGRAM, "histogram", target_->target(), "--max-memory", "40MB"});
+  EXPECT_EQ(outcome.status, 3);
+  EXPECT_TRUE(std::regex_search(outcome.err, std::regex("too little memory for a copy of process [0-9]+: "
+                                                        "[0-9.]+ MB of it are its own")))
+      << outcome.err;
 }
 
 TEST_F(MaxMemory, ASizeHasAUnit) {

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -38,8 +39,14 @@ void on_each_worker(const std::function<void(unsigned)>& body) {
     }
   };
   std::vector<std::thread> threads;
-  for (unsigned worker = 1; worker < worker_count(); ++worker) threads.emplace_back(guarded, worker);
+  threads.reserve(worker_count());
+  unsigned started = 1;
+  try {
+    for (; started < worker_count(); ++started) threads.emplace_back(guarded, started);
+  } catch (const std::system_error&) {  // too little memory for a stack, or too many tasks: it takes longer
+  }
   guarded(0);
+  for (unsigned worker = started; worker < worker_count(); ++worker) guarded(worker);
   for (std::thread& t : threads) t.join();
   if (failure) std::rethrow_exception(failure);
 }

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "lib/base/error.h"
+#include "platform/files/quantity_text.h"
 #include "platform/files/regular_file.h"
 #include "platform/process/memory_left.h"
 
@@ -77,8 +78,6 @@ class Inflated {
   FileDescriptor release() { return std::move(fd_); }
 
  private:
-  static std::string as_mb(std::uint64_t bytes) { return std::to_string(bytes / 1'000'000) + " MB"; }
-
   // What the headers say is held against what there is before it is inflated.
   void look_at_start(std::span<const std::byte> bytes) {
     constexpr std::size_t kLongestStart = 64 + 65536 * sizeof(Elf64_Phdr);

@@ -9,20 +9,7 @@
 #include "platform/process/wait_limit.h"
 
 namespace heapglass {
-namespace {
-
-std::string decimal(double number, const char* unit) {
-  char text[64];
-  std::snprintf(text, sizeof text, "%.1f %s", number, unit);
-  return text;
-}
-
-}  // namespace
-
 double stop_ms(std::size_t threads) { return 0.1 + 0.007 * static_cast<double>(threads); }
-
-std::string as_ms(double ms) { return decimal(ms, "ms"); }
-std::string as_mb(std::uint64_t bytes) { return decimal(static_cast<double>(bytes) / 1e6, "MB"); }
 
 CapturePlan::CapturePlan(const Process& process, const FreezeRequest& request)
     : process_(process), residency_(request.residency), check_copy_(request.check_copy) {

@@ -9,6 +9,7 @@
 #include "lib/target/capture.h"
 #include "lib/target/freeze.h"
 #include "platform/copying/memory_copier.h"
+#include "platform/files/quantity_text.h"
 
 namespace heapglass {
 
@@ -44,9 +45,5 @@ class FreezeModeUnavailable : public Error {
 
 // Stopping and letting go: 0.03 to 0.1 ms for a few threads, 0.4 for 66, 3.5 for 502.
 double stop_ms(std::size_t threads);
-
-// Text of figures in messages: "12.3 ms", "45.6 MB".
-std::string as_ms(double ms);
-std::string as_mb(std::uint64_t bytes);
 
 }  // namespace heapglass

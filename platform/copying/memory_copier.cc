@@ -17,8 +17,6 @@ namespace heapglass {
 namespace {
 
 constexpr std::uint64_t kHuge = 2u << 20;
-// Beside the copy, before there is any answer.
-constexpr std::uint64_t kRoomForOurselves = 16u << 20;
 constexpr std::uint64_t kFaultedAtOnce = 32u << 20;
 constexpr std::uint64_t kSampleBytes = 32u << 20, kSamplePieces = 16;
 
@@ -144,10 +142,10 @@ void MemoryCopier::refuse_where_memory_is_short() const {
       "too little memory for a copy of process " + std::to_string(process_.pid()) + ": it takes " +
           as_mb(need) + ", and " +
           (left.who == "its control group" ? "the control group that heapglass runs in"
-           : left.who == "its own limit"   ? "the limit of heapglass (--max-memory, ulimit -d)"
+           : left.is_own_limit()           ? "the limit of heapglass (--max-memory, ulimit -d)"
                                            : left.who) +
           " has " + as_mb(left.bytes) + " left",
-      left.who == "its own limit"
+      left.is_own_limit()
           ? "the process was not stopped; allow up to twice that with --max-memory"
           : "the process was not stopped; run heapglass where more may be taken, it needs up to twice that");
 }
