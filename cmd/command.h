@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "lib/base/address.h"
+#include "lib/base/progress.h"
 #include "lib/expression/expression.h"
 #include "lib/open/open_heap.h"
 #include "lib/open/process_selection.h"
@@ -191,6 +192,7 @@ struct Command {
   std::string_view summary;
   int (*run)(const std::vector<std::string>& arguments);
   AnswerKind answer = AnswerKind::kTables;
+  Stages stages = 0;  // that take long where the heap is large; none: how far it is is not shown
 };
 std::span<const Command> commands();
 // Throws Error kUsage with "did you mean".

@@ -10,6 +10,7 @@
 #include "cmd/command.h"
 #include "cmd/failure.h"
 #include "lib/base/error.h"
+#include "lib/base/progress.h"
 #include "lib/export/exporter.h"
 #include "lib/memory/private_bytes.h"
 #include "lib/open/family_sharing.h"
@@ -17,6 +18,7 @@
 #include "lib/open/process_selection.h"
 #include "lib/render/output.h"
 #include "lib/render/output_keeper.h"
+#include "lib/render/progress_line.h"
 #include "lib/render/utf8.h"
 #include "lib/render/write_report.h"
 #include "lib/report/family_report.h"
@@ -89,7 +91,12 @@ class EachProcess {
                                   : command_.name == "export" ? "'"
                                                               : ".hg'"));
     read_sharing_of(selected);
-    for (const SelectedProcess& each : selected.processes) report_.answers.push_back(answer_of(each));
+    start_progress_line();
+    for (const SelectedProcess& each : selected.processes) {
+      expect_rounds(report_.answers.size(), selected.processes.size());
+      report_.answers.push_back(answer_of(each));
+    }
+    end_progress_line();
     if (!members_.empty()) add_family_bill(members_, by_frames_, report_.more);
     return finish();
   }

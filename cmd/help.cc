@@ -124,10 +124,12 @@ int run_brief() {
 int run_command_line(const std::string& name, std::vector<std::string> arguments) {
   if (!is_target(name)) {
     const Command& command = find_command(name);
+    begin_progress(command.stages);
     if (const auto code = run_for_processes(command, arguments)) return *code;
     return command.run(arguments);
   }
   arguments.insert(arguments.begin(), name);
+  begin_progress(find_command("overview").stages);
   return run_overview(arguments);
 }
 

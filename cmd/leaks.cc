@@ -6,6 +6,7 @@
 
 #include "cmd/command.h"
 #include "lib/base/error.h"
+#include "lib/base/progress.h"
 #include "lib/leaks/growing_owners.h"
 #include "lib/open/open_heap.h"
 #include "lib/open/output_rights.h"
@@ -101,7 +102,10 @@ int run_leaks(const std::vector<std::string>& arguments) {
   std::vector<Suspect> suspects = find_suspects(look.search(), {.to_compare = !before.empty()});
   annotate_growth(suspects, before);
   if (!before.empty()) add_growing_owners(look.search(), heap->owners(), owners_before, suspects);
-  const TakenBill bill = taking.get();
+  const TakenBill bill = [&] {
+    const InStage adding(Stage::kMemory);
+    return taking.get();
+  }();
   const MemoryLine memory(bill.bill, first_bill.bill, bill.why_none, next_target(s, common));
 
   std::vector<std::string> reasons;

@@ -8,6 +8,7 @@
 #include "lib/base/error.h"
 #include "lib/render/output.h"
 #include "lib/render/output_keeper.h"
+#include "lib/render/progress_line.h"
 #include "lib/render/unfinished.h"
 #include "platform/files/file_guard.h"
 
@@ -51,6 +52,7 @@ int main(int argc, char** argv) {
   } catch (...) {
     code = report_failure(std::current_exception());
   }
+  end_progress_line();
   std::cout.flush();
   // The copy of the target's memory goes faster with the process than piece by piece.
   std::cerr.flush();

@@ -4,6 +4,7 @@
 
 #include "cmd/command.h"
 #include "lib/base/error.h"
+#include "lib/base/progress.h"
 #include "lib/leaks/find_suspects.h"
 #include "lib/open/open_heap.h"
 #include "lib/open/output_rights.h"
@@ -60,6 +61,7 @@ int run_report(const std::vector<std::string>& arguments) {
     if (again) std::this_thread::sleep_until(began + static_cast<long long>(i) * interval);
     const auto heap = open_heap(common, {.residency = true, .sharing = true, .open_files = true});
     if (!common.more_captures) {
+      const InStage writing(Stage::kWriting);
       write_page(common, report_data(*heap, std::move(earlier), HEAPGLASS_VERSION), as_json);
       return kExitDone;
     }

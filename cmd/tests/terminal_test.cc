@@ -5,6 +5,7 @@
 
 #include <sstream>
 
+#include "cmd/tests/file_contents.h"
 #include "cmd/tests/python_program.h"
 #include "lib/render/utf8.h"
 
@@ -68,6 +69,41 @@ TEST_P(TerminalWidth, HoldsWhatEveryCommandPrints) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Columns, TerminalWidth, testing::Values(80, 200));
+
+// A snapshot, so that no process is held meanwhile. A fast machine answers within a second: it is stopped.
+TEST(ProgressLine, IsOnATerminalAloneAndGoesBeforeTheAnswer) {
+  if (supported_interpreters().empty()) GTEST_SKIP() << "no interpreter that heapglass reads";
+  const TemporaryFolder folder;
+  const std::string file = folder.file("big.hg"), err = folder.file("err"), out = folder.file("out");
+  {
+    const PythonProgram target(supported_interpreters().back().path, "big.py");
+    ASSERT_EQ(run_command({HEAPGLASS_PROGRAM, "snapshot", target.target(), "-o", file}).status, 0);
+  }
+  const auto shown = [&](const Words& words) {
+    Words command{"python3", kPrograms + "on_terminal.py", "60", "--slow", "1.1"};
+    command.insert(command.end(), words.begin(), words.end());
+    const Outcome outcome = run_command(command);
+    EXPECT_EQ(outcome.status, 0) << outcome.out << outcome.err;
+    return outcome.out;
+  };
+  const std::string erase = "\r\x1b[K", line = erase + "heapglass: ";
+  const std::string all = shown({HEAPGLASS_PROGRAM, "leaks", file});
+  const std::size_t first = all.find(line), last = all.rfind(erase), answer = all.find("memory  RSS");
+  ASSERT_NE(first, std::string::npos) << all.substr(0, 300);
+  EXPECT_NE(all.find(" left", first), std::string::npos) << all.substr(first, 100);
+  ASSERT_NE(answer, std::string::npos) << all.substr(0, 300);
+  EXPECT_EQ(last + erase.size(), answer) << "the line is still there when the answer comes";
+  EXPECT_EQ(all.find("heapglass:", answer), std::string::npos) << all.substr(answer);
+
+  const std::string program = std::string("exec '") + HEAPGLASS_PROGRAM + "' leaks '" + file + "' ";
+  EXPECT_EQ(shown({"/bin/sh", "-c", program + "2> '" + err + "'"}).find(erase), std::string::npos);
+  EXPECT_EQ(contents(err), "") << "the standard error is a file";
+  // The answer in a file, the line on the terminal.
+  const std::string aside = shown({"/bin/sh", "-c", program + "> '" + out + "'"});
+  EXPECT_EQ(aside.find(line), 0u) << aside;
+  EXPECT_EQ(aside.substr(aside.size() - std::min(aside.size(), erase.size())), erase) << aside;
+  EXPECT_EQ(contents(out).find("memory  RSS"), 0u);
+}
 
 // `heapglass ... | head` ends as it would if all had been read.
 TEST(ClosedOutput, IsNoError) {

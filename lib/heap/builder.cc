@@ -5,6 +5,7 @@
 #include <span>
 
 #include "lib/base/parallel.h"
+#include "lib/base/progress.h"
 #include "lib/heap/marking.h"
 #include "lib/python/greenlet_frames.h"
 #include "lib/python/sizes.h"
@@ -45,7 +46,8 @@ class Filler final : public EdgeSink {
 
  private:
   void take(const Edge* edges, std::size_t count) override {
-    if (full_ || (full_ = !budget_.spend(count))) return;  // counted while marking, which came this far too
+    full_ = full_ || !budget_.spend(count);
+    if (full_) return;  // counted while marking, which came this far too
     for (std::size_t i = 0; i < count; ++i) {
       bits_[i] = index_.bit_of(edges[i].referent).value_or(~std::uint64_t{0});
       if (bits_[i] != ~std::uint64_t{0}) index_.prefetch(bits_[i]);
@@ -270,13 +272,14 @@ class Fill {
 
 }  // namespace
 
-HeapGraph build_graph(std::shared_ptr<const Image> image, TypeTable& types,
+HeapGraph build_graph(const std::shared_ptr<const Image>& image, TypeTable& types,
                       const std::vector<PyInterpreter>& interpreters, const BuildOptions& options,
                       ReadErrors& health, BuildReport& report) {
   HeapGraph graph;
   graph.index = std::make_unique<AddressIndex>(image);
   for (const PyInterpreter& i : interpreters) report.collecting |= i.collecting;
 
+  std::optional<InStage> stage(Stage::kObjects);
   GreenletFrames greenlets(types);
   for (const Address greenlet : tracked_greenlets(types, interpreters, health)) greenlets.learn(greenlet);
   types.set_greenlet_frame(report.greenlet_frame = greenlets.place());
@@ -287,6 +290,8 @@ HeapGraph build_graph(std::shared_ptr<const Image> image, TypeTable& types,
   marking.run(interpreters, roots, work_lists ? &*work_lists : nullptr);
   graph.index->freeze();
 
+  stage.reset();
+  stage.emplace(Stage::kReferences);
   Fill fill(graph, types, marking, options, health);
   fill.run();
   for (const auto& [name, count] : fill.unresolved()) report.unresolved[name] += count;

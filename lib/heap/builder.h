@@ -46,7 +46,7 @@ struct BuildReport {
   std::int32_t greenlet_frame = kAbsent;  // greenlet_frames.h
 };
 
-HeapGraph build_graph(std::shared_ptr<const Image> image, TypeTable& types,
+HeapGraph build_graph(const std::shared_ptr<const Image>& image, TypeTable& types,
                       const std::vector<PyInterpreter>& interpreters, const BuildOptions& options,
                       ReadErrors& health, BuildReport& report);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "lib/base/progress.h"
 #include "lib/leaks/detectors.h"
 #include "lib/leaks/same_objects.h"
 
@@ -76,6 +77,7 @@ bool is_already_reported(const Suspects& found, NodeId node) {
 }
 
 std::vector<Suspect> find_suspects(const LeakSearch& search, const SuspectOptions& options) {
+  const InStage looking(Stage::kSuspects);
   Suspects found;
   for (const auto detector : kDetectors) {
     detector(search, found);

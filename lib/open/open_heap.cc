@@ -11,6 +11,7 @@
 
 #include "lib/base/elapsed.h"
 #include "lib/base/error.h"
+#include "lib/base/progress.h"
 #include "lib/heap/interpreter_labels.h"
 #include "lib/heap/unreached_objects.h"
 #include "lib/heap/verify.h"
@@ -24,6 +25,7 @@
 #include "lib/python/collecting.h"
 #include "lib/python/find_runtime.h"
 #include "lib/render/picture_file.h"
+#include "lib/render/progress_line.h"
 #include "lib/render/unfinished.h"
 #include "lib/render/utf8.h"
 #include "lib/snapshot/load_heap.h"
@@ -32,7 +34,9 @@
 #include "lib/threads/match_threads.h"
 #include "platform/confinement/confine.h"
 #include "platform/files/file_descriptor.h"
+#include "platform/files/quantity_text.h"
 #include "platform/files/regular_file.h"
+#include "platform/process/memory_left.h"
 #include "platform/process/open_files.h"
 #include "platform/process/process.h"
 #include "platform/process/threads.h"
@@ -51,9 +55,11 @@ std::string g_why_not_confined;
 // Once, and not while another capture follows.
 void give_up_rights(const CommonOptions& common) {
   if (common.more_captures || g_confined) return;
+  end_progress_line();
   keep_right_to_write(common);
   g_why_not_confined = confine(wants_drawing(common) ? files_of_drawing() : std::vector<std::string>());
   g_confined = true;
+  start_progress_line();
 }
 
 // Of all threads so far.
@@ -132,6 +138,19 @@ OpenedTarget open_target(const CommonOptions& common, const HeapNeeds& needs) {
   _exit(static_cast<int>(ErrorKind::kUnreachable));
 }
 
+// A copy of less than what is its own has none of the heap. What it takes is known better later, where there
+// is room for the tables of its programs.
+void refuse_where_limit_is_short(const LiveTarget& target) {
+  const auto resident = target.resident_memory();
+  const MemoryLeft left = memory_left(getpid());
+  if (!resident || !left.is_own_limit() || left.bytes >= resident->anonymous + kRoomForOurselves) return;
+  throw Error(ErrorKind::kUnreachable,
+              "too little memory for a copy of " + target.name() + ": " + as_mb(resident->anonymous) +
+                  " of it are its own, and the limit of heapglass (--max-memory, ulimit -d) has " +
+                  as_mb(left.bytes) + " left",
+              "the process was not stopped; allow twice that and 60 MB");
+}
+
 // What finding the interpreter says of "this process" is said of it by its name.
 Error with_name(const Error& error, const std::string& name) {
   constexpr std::string_view kThis = "this process";
@@ -155,12 +174,16 @@ std::vector<Address> some_objects(const AddressIndex& index) {
   return some;
 }
 
+// Of its memory, before they are counted.
+constexpr std::uint64_t kBytesPerObject = 100;
+
 // One opening, step by step; how long each took is printed with --verbose.
 class Opening {
  public:
   Opening(const CommonOptions& common, const HeapNeeds& needs) : common_(common), needs_(needs) {}
 
   std::unique_ptr<Heap> run() {
+    std::optional<InStage> stage(Stage::kCapture);
     if (g_confined && !common_.opened)
       throw std::logic_error("a capture after the last: see TargetOptions::more_follow");
     be_first_to_be_killed();
@@ -174,6 +197,7 @@ class Opening {
       parts_->states = states_of(*parts_);
       if (needs_.on_capture) needs_.on_capture(*parts_->target, parts_->capture);
     }
+    stage.reset();
     if (!common_.more_captures) {
       tell_captured();
       yield_to_others(common_.nice);
@@ -184,6 +208,7 @@ class Opening {
     open_debug_files();
     if (!common_.more_captures) give_up_rights(agreed);
     make_types();
+    stage.emplace(parts_->snapshot ? Stage::kLoad : Stage::kAllocators);
     if (parts_->snapshot)
       load_heap(*parts_->snapshot, {.graph = needs_.graph, .references = needs_.references}, *parts_);
     else if (needs_.graph)
@@ -202,9 +227,13 @@ class Opening {
     const FreezeMode mode = common_.freeze.mode;
     if (live_ && needs_.rehearse && mode != FreezeMode::kFork && mode != FreezeMode::kPrecopy)
       live_->demand_pages();
+    if (live_ && !live_->demanded()) refuse_where_limit_is_short(*live_);
     is_own_ = parts_->target->owned_by_caller();
     if (needs_.agree) needs_.agree(*parts_->target, agreed);
     if (!common_.more_captures) keep_right_to_write(agreed);
+    start_progress_line();
+    begin_heap(parts_->target->resident_bytes().value_or(0) / kBytesPerObject,
+               parts_->snapshot ? kStagesOfCapture : stages({Stage::kLoad}));
     // All that can be known without stopping anything. The buffers for the copy are made meanwhile, on
     // another core.
     prepared_ = std::async(std::launch::async, [&] {
@@ -405,6 +434,7 @@ class Opening {
     if (common_.resolve == "auto" && !is_own_)
       p.why_not_run = "the process belongs to another user: --resolve=run asks its code all the same";
     verify(p.graph);
+    expect_objects(p.graph.nodes());
     graph_ms_ = ms_since(building);
   }
 

@@ -18,6 +18,7 @@
 
 #include "lib/base/error.h"
 #include "lib/render/output_keeper.h"
+#include "lib/render/progress_line.h"
 
 namespace heapglass {
 namespace {
@@ -262,6 +263,7 @@ Output::Output(std::string path, FileMode mode) : path_(std::move(path)) {
     else
       fd = make_file(mode);
   }
+  if (isatty(fd)) end_progress_line();
   buffer_ = std::make_unique<Buffer>(fd, owned, name_);
   stream_ = std::make_unique<std::ostream>(buffer_.get());
   stream_->exceptions(std::ios::badbit);  // lets the Error of the buffer through

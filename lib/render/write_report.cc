@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "lib/base/error.h"
+#include "lib/base/progress.h"
 #include "lib/render/dot.h"
 #include "lib/render/output.h"
 #include "lib/render/picture_file.h"
@@ -38,6 +39,7 @@ void take_look(RenderOptions& options, const TerminalLook& look, ColorChoice col
 
 Warnings write_report(const Document& document, const Destination& destination, RenderOptions options) {
   const Format& format = choose(destination);
+  const InStage writing(format.draws ? Stage::kPicture : Stage::kWriting);
   if (format.draws) (void)picture_of(document, format.name);  // before a file is made
   if (format.profiles) (void)profile_of(document, format.name);
   try {

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "lib/base/progress.h"
 #include "lib/snapshot/snapshot_target.h"
 
 namespace heapglass {
@@ -104,12 +105,14 @@ MemoryBill saved_bill_of(const Heap& heap, const SnapshotTarget& saved) {
 }  // namespace
 
 MemoryAccount memory_account(const Heap& heap) {
+  const InStage adding(Stage::kMemory);
   const SnapshotTarget* const saved = heap.snapshot();
   return saved ? MemoryAccount{load_bill(saved->file(), saved->facts()), load_arenas(saved->file())}
                : compute_memory_account(heap);
 }
 
 MemoryBill memory_bill(const Heap& heap) {
+  const InStage adding(Stage::kMemory);
   const SnapshotTarget* const saved = heap.snapshot();
   return saved ? saved_bill_of(heap, *saved) : compute_memory_bill(heap);
 }
