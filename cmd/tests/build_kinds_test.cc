@@ -225,7 +225,7 @@ TEST_P(EveryKind, IsExportedAsItSeesItself) {
   ASSERT_EQ(outcome.status, 0) << outcome.out << outcome.err;
   // Asked by its own code, too, which comes from the files as they were.
   EXPECT_EQ(outcome.err.find("not asked by running"), std::string::npos) << outcome.err;
-  const Outcome verdict = run_command({"python3", kPrograms + "compare_truth.py", exported, started.truth});
+  const Outcome verdict = run_command({HEAPGLASS_COMPARE_TRUTH, exported, started.truth});
   EXPECT_EQ(verdict.status, 0) << verdict.out << verdict.err;
   result.ended(HasFailure(), verdict.out);
 }

@@ -58,8 +58,8 @@ TEST_P(Collecting, NothingIsLost) {
     const Outcome outcome =
         run_command({HEAPGLASS_PROGRAM, "export", target.target(), "--format", "jsonl", "-o", exported});
     ASSERT_EQ(outcome.status, 0) << outcome.err;
-    const Outcome verdict = run_command({"python3", kPrograms + "compare_truth.py", exported, truth,
-                                         "--allow", std::to_string(how.differences)});
+    const Outcome verdict =
+        run_command({HEAPGLASS_COMPARE_TRUTH, exported, truth, "--allow", std::to_string(how.differences)});
     EXPECT_EQ(verdict.status, 0) << verdict.out << verdict.err;
   }
   result.ended(HasFailure());

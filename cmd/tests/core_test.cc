@@ -25,8 +25,7 @@ void expect_exact(const std::string& core, const TemporaryFolder& folder) {
   const Outcome outcome =
       run_command({HEAPGLASS_PROGRAM, "export", core, "--format", "jsonl", "-o", exported});
   ASSERT_EQ(outcome.status, 0) << outcome.err;
-  const Outcome verdict =
-      run_command(with_truths({"python3", kPrograms + "compare_truth.py", exported}, folder));
+  const Outcome verdict = run_command(with_truths({HEAPGLASS_COMPARE_TRUTH, exported}, folder));
   EXPECT_EQ(verdict.status, 0) << verdict.out << verdict.err;
 }
 

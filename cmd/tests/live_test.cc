@@ -30,7 +30,7 @@ TEST_P(EveryPython, IsExportedAsItSeesItself) {
       run_command({HEAPGLASS_PROGRAM, "export", target.target(), "--format", "jsonl", "-o", exported});
   ASSERT_EQ(outcome.status, 0) << outcome.out << outcome.err;
 
-  std::vector<std::string> compare{"python3", kPrograms + "compare_truth.py", exported};
+  std::vector<std::string> compare{HEAPGLASS_COMPARE_TRUTH, exported};
   for (const auto& each : std::filesystem::directory_iterator(folder.path())) {
     if (each.path().filename().string().rfind("truth", 0) == 0) {  // one an interpreter of the process
       compare.push_back(each.path());
@@ -70,7 +70,7 @@ TEST_P(OnePythonEach, IsLeftAsItWas) {
     ASSERT_EQ(outcome.status, 0) << outcome.err;
   }
   ASSERT_TRUE(target.write_truth(after));
-  const Outcome verdict = run_command({"python3", kPrograms + "compare_truth.py", after, before});
+  const Outcome verdict = run_command({HEAPGLASS_COMPARE_TRUTH, after, before});
   EXPECT_EQ(verdict.status, 0) << verdict.out << verdict.err;
   EXPECT_EQ(target.finish(), 0);
 }

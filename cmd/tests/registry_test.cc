@@ -70,8 +70,7 @@ class Registry : public testing::TestWithParam<std::tuple<Interpreter, std::stri
     ASSERT_EQ(outcome.status, 0) << outcome.out << outcome.err;
   }
   Outcome compared(const std::string& way, const std::vector<std::string>& options = {}) {
-    std::vector<std::string> command{"python3", kPrograms + "compare_truth.py", folder_.file(way),
-                                     folder_.file("truth")};
+    std::vector<std::string> command{HEAPGLASS_COMPARE_TRUTH, folder_.file(way), folder_.file("truth")};
     command.insert(command.end(), options.begin(), options.end());
     return run_command(command);
   }
