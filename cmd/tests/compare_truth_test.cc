@@ -124,5 +124,39 @@ TEST_F(CompareTruth, TakesNoFileThatIsCutOrWrong) {
   }
 }
 
+// A name that only the interpreter's table held may go, and another object have its place; one that the table
+// still has may not.
+TEST(CompareTruthOfNames, OneThatWentIsNoFault) {
+  const TemporaryFolder folder;
+  const std::string truth = folder.file("truth"), exported = folder.file("exported");
+  std::ofstream out(truth, std::ios::binary);
+  const auto words = [&](const std::vector<std::int64_t>& numbers) {
+    for (const std::int64_t number : numbers)
+      out.write(reinterpret_cast<const char*>(&number), sizeof number);
+  };
+  out << "heapglass truth 1, Python 3.14.0\n";
+  words({1, 1, 13});
+  out << "builtins.dict";
+  words({1, 2, 12});
+  out << "builtins.str";
+  words({2, 2, 2, 1, 16, 32, 1, 2, 64, 59, 3, 3, 1, 0});
+  out << std::string({1, 0});
+  words({32, 3, 0, 4, 2});
+  out.close();
+  const auto compared = [&](const std::string& references, const std::string& size) {
+    std::ofstream(exported)
+        << R"({"kind":"object","id":16,"type":"builtins.dict","size":64,"refcount":1,"gc":true,"refs":[)"
+        << references << "]}\n"
+        << R"({"kind":"object","id":32,"type":"builtins.str","size":)" << size
+        << R"(,"refcount":1,"gc":false,"refs":[]})"
+        << "\n";
+    return run_command({HEAPGLASS_COMPARE_TRUTH, exported, truth}).status;
+  };
+  EXPECT_EQ(compared("32", "59"), 0);
+  EXPECT_EQ(compared("", "51"), 0);
+  EXPECT_EQ(compared("32", "51"), 1);
+  EXPECT_EQ(compared("", "59"), 1);
+}
+
 }  // namespace
 }  // namespace heapglass

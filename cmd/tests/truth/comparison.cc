@@ -119,11 +119,15 @@ void Comparison::compare_object(const ToldHeap& truth, const ToldObject& object,
 }
 
 // Names that were held by nobody but the interpreter's table of names (3.14 shows it) when the truth was
-// told. They went when the C code that had made them was done, as names do that nobody has a reference to.
+// told. They went when the C code that had made them was done, or the cache of attributes forgot them, as
+// names do that nothing refers to. What has the place of one since then is another object.
 Comparison::Ids Comparison::names_of_a_moment(const ToldHeap& truth) const {
   Ids gone, held;
-  for (const ToldObject& each : truth.objects)
-    if (types_.name(each.type) == "builtins.str" && !at_.count(each.id)) gone.insert(each.id);
+  for (const ToldObject& each : truth.objects) {
+    if (types_.name(each.type) != "builtins.str") continue;
+    const ToldObject* found = exported(each.id);
+    if (!found || found->type != each.type || found->size != each.size) gone.insert(each.id);
+  }
   if (gone.empty()) return gone;
   std::unordered_map<std::uint64_t, std::unordered_map<std::uint64_t, bool>>
       holders;  // and whether one is a dict
@@ -134,7 +138,11 @@ Comparison::Ids Comparison::names_of_a_moment(const ToldHeap& truth) const {
     }
   std::erase_if(gone, [&](std::uint64_t name) {
     const auto& those = holders[name];
-    return those.size() != 1 || held.count(those.begin()->first) || !those.begin()->second;
+    if (those.size() != 1 || held.count(those.begin()->first) || !those.begin()->second) return true;
+    // What the table still refers to is no other object, but one that was exported wrongly.
+    const ToldObject* table = exported(those.begin()->first);
+    const auto now = table ? exported_.references_of(*table) : std::span<const std::uint64_t>();
+    return std::find(now.begin(), now.end(), name) != now.end();
   });
   return gone;
 }
