@@ -173,7 +173,7 @@ def _write_once(path):
     frame, code, unsafe = id(_Frame), id(_Code), _unsafe_to_ask()
     some = [object()]
     output = _Output(path, next(map(sys.getrefcount, some)))
-    total = 0
+    total, kept = 0, path != os.devnull  # a rehearsal leaves out what makes nothing
     while todo:
         some = todo[-_AT_ONCE:]
         del todo[-_AT_ONCE:]
@@ -193,18 +193,19 @@ def _write_once(path):
             output.write(name)
             cls = None
         addresses = list(map(id, some))
-        counts = list(map(sys.getrefcount, some))
+        counts = list(map(sys.getrefcount, some)) if kept else None
         # Before the references are listed: BytesIO counts its buffer by whether anybody else holds it.
         sizes = _sizes(some, classes, python_sizeof)
         if code in classes:
             for at, each in enumerate(classes):
                 if each == code and _may_grow(some[at]):
                     sizes[at] = -1
-        tracked = bytes(map(gc.is_tracked, some))
+        tracked = bytes(map(gc.is_tracked, some)) if kept else None
         told, lengths = _referents(some, addresses, unsafe)
         told = list(itertools.chain.from_iterable(told))
         references = list(map(id, told))
-        output.add((addresses, classes, sizes, counts, lengths), tracked, references)
+        if kept:
+            output.add((addresses, classes, sizes, counts, lengths), tracked, references)
         total += len(some)
         found = dict(zip(references, told))
         new = set(found).difference(met)
