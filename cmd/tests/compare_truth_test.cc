@@ -41,13 +41,13 @@ class CompareTruth : public testing::Test {
     command.insert(command.end(), options.begin(), options.end());
     return run_command(command);
   }
-  // The line of an object of the program's own that has several references.
+  // The line of an object of the program's own that has several references, and not very many.
   static std::string line() {
     std::istringstream lines(exported_);
     for (std::string each; std::getline(lines, each);) {
       const std::size_t references = each.find("\"refs\":[");
       if (each.find("\"type\":\"__main__") != std::string::npos &&
-          each.find(',', references) != std::string::npos)
+          each.find(',', references) != std::string::npos && each.size() < 400)
         return each + "\n";
     }
     return {};
@@ -100,10 +100,14 @@ TEST_F(CompareTruth, SeesEachFault) {
   EXPECT_EQ(compared(instead, {"--allow", "1"}).status, 1);
   EXPECT_EQ(compared(instead, {"--allow", "2"}).status, 0);
   // Every count wrong.
-  std::string counts = exported_;
+  std::string counts;
   const std::string key = "\"refcount\":";
-  for (std::size_t at = 0; (at = counts.find(key, at)) != std::string::npos;)
-    counts.insert(at += key.size(), "99");
+  std::size_t done = 0;
+  for (std::size_t at = 0; (at = exported_.find(key, done)) != std::string::npos; done = at) {
+    at += key.size();
+    counts += exported_.substr(done, at - done) + "99";
+  }
+  counts += exported_.substr(done);
   EXPECT_EQ(compared(counts).status, 1);
 }
 
