@@ -70,25 +70,32 @@ TEST_P(BesideObjgraph, SeesTheSameGrowth) {
   const std::string& objgraph = objgraph_folder(why);
   if (objgraph.empty()) GTEST_SKIP() << "objgraph cannot be had here: " << why;
   PythonProgram target(GetParam().path, "objgraph_growth.py", {objgraph});
+  const TemporaryFolder folder;
+  const std::string told_in = folder.file("growth.txt");
+  std::ofstream(told_in).close();
   Outcome outcome;
   std::thread watching([&] {
     outcome = run_command({HEAPGLASS_PROGRAM, "diff", target.target(), "--style", "growth", "--limit", "0",
-                           "--every", "4s", "--times", "2"});
+                           "--every", "2s", "--times", "2"},
+                          "", told_in);
   });
-  std::this_thread::sleep_for(std::chrono::seconds(2));
+  // What it says of its first sample is there when that was taken, and the second is 2 s away.
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (contents(told_in).find("\nBranch ") == std::string::npos && std::chrono::steady_clock::now() < until)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
   const std::string said = target.ask("grow");
   watching.join();
   ASSERT_EQ(outcome.status, 0) << outcome.err;
   // The last line about each class is of the second look.
   std::map<std::string, std::string> told;
-  std::istringstream lines(outcome.out);
+  std::istringstream lines(contents(told_in));
   for (std::string line; std::getline(lines, line);) {
     std::istringstream words(line);
     std::string name, count, delta;
     words >> name >> count >> delta;
     told[name] = name + " " + count + " " + delta;
   }
-  EXPECT_EQ(told["Leaf"] + "|" + told["Branch"], said) << outcome.out;
+  EXPECT_EQ(told["Leaf"] + "|" + told["Branch"], said) << contents(told_in);
 }
 
 INSTANTIATE_TEST_SUITE_P(Objgraph, BesideObjgraph, testing::ValuesIn(one_of_each_version()),
