@@ -197,10 +197,16 @@ class ExportReader {
     to += kMeant[letter];
     ++at_;
   }
+  static bool is_plain(unsigned char c) { return c >= ' ' && c < 0x7F && c != '"' && c != '\\'; }
   std::string string() {
     std::string text;
     take('"');
     while (!taken('"')) {
+      if (const std::size_t begin = at_; is_plain(static_cast<unsigned char>(peek()))) {
+        while (is_plain(static_cast<unsigned char>(peek()))) ++at_;
+        text += text_.substr(begin, at_ - begin);
+        continue;
+      }
       if (static_cast<unsigned char>(peek()) < 0x20) fail("has a control character or an open string");
       if (taken('\\')) {
         read_escape(text);
