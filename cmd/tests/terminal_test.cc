@@ -70,6 +70,20 @@ TEST_P(TerminalWidth, HoldsWhatEveryCommandPrints) {
 
 INSTANTIATE_TEST_SUITE_P(Columns, TerminalWidth, testing::Values(80, 200));
 
+// A table has more columns than that; what is a sentence is wrapped.
+TEST(NarrowTerminal, HasEveryAnswer) {
+  if (supported_interpreters().empty()) GTEST_SKIP() << "no interpreter that heapglass reads";
+  const PythonProgram target(supported_interpreters().back().path, "held.py");
+  for (const std::string columns : {"1", "20"})
+    for (const std::string words :
+         {"overview", "info", "memory", "histogram", "leaks", "stacks", "retained"}) {
+      const Outcome outcome = run_command(
+          {"python3", kPrograms + "on_terminal.py", columns, HEAPGLASS_PROGRAM, words, target.target()});
+      EXPECT_LE(outcome.status, 1) << words << " on " << columns << ": " << outcome.out;
+      EXPECT_FALSE(outcome.out.empty()) << words;
+    }
+}
+
 // A snapshot, so that no process is held meanwhile. A fast machine answers within a second: it is stopped.
 TEST(ProgressLine, IsOnATerminalAloneAndGoesBeforeTheAnswer) {
   if (supported_interpreters().empty()) GTEST_SKIP() << "no interpreter that heapglass reads";
