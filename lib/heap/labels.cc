@@ -179,10 +179,14 @@ std::string Labels::item_name(NodeId holder, const Edge& edge) {
   return edge.payload < names.size() ? names[edge.payload] : std::string();
 }
 
+std::string Labels::reference_name(NodeId holder, const Edge& edge, bool names) {
+  std::string item = item_name(holder, edge);
+  return item.empty() ? edge_label(types_, edge, names) : item;
+}
+
 Labels::Label Labels::label(NodeId holder, const Edge& edge, const Naming& naming) {
   const Objects& o = types_.objects();
-  Label label{.text = edge_label(types_, edge, naming.names), .kind = edge.kind, .cls = edge.cls};
-  if (std::string item = item_name(holder, edge); !item.empty()) label.text = std::move(item);
+  Label label{.text = reference_name(holder, edge, naming.names), .kind = edge.kind, .cls = edge.cls};
   if (!is_null(naming.cells) && edge.kind == EdgeKind::kIndex && naming.first >= 0) {
     const std::int64_t at = naming.first + static_cast<std::int64_t>(edge.payload);
     if (at < o.ob_size(naming.cells)) {

@@ -39,6 +39,8 @@ class Labels {
 
   // What the holder calls an item that is a field of its class; empty: it is none, or not proved to be one.
   std::string item_name(NodeId holder, const Edge& edge);
+  // That where there is one, else as edge_label() has it.
+  std::string reference_name(NodeId holder, const Edge& edge, bool names);
 
   // All references of `holder`, those included that only its own code has told (kUnknown). Kept.
   const std::vector<Edge>& references_of(NodeId holder);

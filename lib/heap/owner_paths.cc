@@ -94,11 +94,10 @@ class PathMaker {
       for (const Edge& e : labels_.references_of(holder)) {
         const NodeId to = labels_.graph().index->find(e.referent);
         if (to == kNoNode || dominators_.dominator(to) != holder || e.cls == EdgeClass::kWeak) continue;
-        const std::string item = labels_.item_name(holder, e);
-        if (item.empty() &&
-            (e.kind == EdgeKind::kIndex || e.kind == EdgeKind::kUnknown || e.kind == EdgeKind::kKey))
+        if ((e.kind == EdgeKind::kIndex || e.kind == EdgeKind::kUnknown || e.kind == EdgeKind::kKey) &&
+            labels_.item_name(holder, e).empty())
           continue;
-        at->second.try_emplace(index(to), item.empty() ? edge_label(labels_.types(), e, in_namespace) : item);
+        at->second.try_emplace(index(to), labels_.reference_name(holder, e, in_namespace));
       }
     }
     const auto found = at->second.find(index(n));

@@ -177,11 +177,7 @@ class Finder {
       if (edge.cls == EdgeClass::kWeak) continue;
       const NodeId n = graph_.index->find(edge.referent);
       if (n == kNoNode || owner_of(n) != Owner::kNone || before(n) != holder.node) continue;
-      const std::string item = labels_.item_name(holder.node, edge);
-      hang(n,
-           edge.kind == EdgeKind::kDict ? "__dict__"
-           : item.empty()               ? edge_label(labels_.types(), edge, names)
-                                        : item,
+      hang(n, edge.kind == EdgeKind::kDict ? "__dict__" : labels_.reference_name(holder.node, edge, names),
            holder);
     }
   }
