@@ -17,9 +17,13 @@ def ask(plain, name):
 
 
 def main():
+    # The slot of a name is that of its address: one that took the block of the name before would take its slot as well. As
+    # long as a name, these take such blocks.
+    between = []
     plain = Plain()
     for number in range(3000):
         ask(plain, b"asked_by_c_code_%d" % number)
+        between.append("kept_by_python__%d" % number)
     print("READY", flush=True)
     sys.stdin.read()
 
