@@ -192,7 +192,7 @@ struct Command {
   std::string_view summary;
   int (*run)(const std::vector<std::string>& arguments);
   AnswerKind answer = AnswerKind::kTables;
-  Stages stages = 0;  // that take long where the heap is large; none: how far it is is not shown
+  Stages stages = 0;  // that take long where the heap is large; none: no progress is shown
 };
 std::span<const Command> commands();
 // Throws Error kUsage with "did you mean".

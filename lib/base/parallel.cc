@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <exception>
 #include <mutex>
+#include <new>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -44,6 +45,7 @@ void on_each_worker(const std::function<void(unsigned)>& body) {
   try {
     for (; started < worker_count(); ++started) threads.emplace_back(guarded, started);
   } catch (const std::system_error&) {  // too little memory for a stack, or too many tasks: it takes longer
+  } catch (const std::bad_alloc&) {     // the same; those that run must be waited for
   }
   guarded(0);
   for (unsigned worker = started; worker < worker_count(); ++worker) guarded(worker);

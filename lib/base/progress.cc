@@ -144,7 +144,6 @@ Progress progress() {
   const double in_current = static_cast<double>(now - g_state.mark + g_state.took[place(current)]) / 1e6;
   Progress out{.stage = current,
                .elapsed_ms = static_cast<std::uint64_t>(std::max(elapsed, 0.0)),
-               .stage_ms = static_cast<std::uint64_t>(std::max(in_current, 0.0)),
                .rounds = g_state.rounds};
   out.round = out.rounds ? std::min(g_state.rounds_done + 1, out.rounds) : 0;
   out.left_ms = out.rounds ? left_of_rounds(elapsed) : left_of_stages(current, in_current);

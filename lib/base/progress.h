@@ -13,7 +13,7 @@ namespace heapglass {
 enum class Stage : std::uint8_t {
   kStart,       // what no other names
   kCapture,     // the target's files, and the copy of its memory
-  kLoad,        // instead of the three around it, of a snapshot
+  kLoad,        // of a snapshot, instead of kStagesOfCapture
   kObjects,     // marking
   kReferences,  // writing down the graph
   kAllocators,
@@ -34,6 +34,7 @@ enum class Stage : std::uint8_t {
 };
 std::string_view words_for(Stage stage);  // "finding dominators"
 
+// The stage that this thread is in until the end of the block; a stage within it takes its place meanwhile.
 class InStage {
  public:
   explicit InStage(Stage stage);
@@ -69,7 +70,6 @@ void expect_rounds(std::size_t done, std::size_t all);
 struct Progress {
   Stage stage = Stage::kStart;
   std::uint64_t elapsed_ms = 0;          // since the command began
-  std::uint64_t stage_ms = 0;            // since the stage began
   std::optional<std::uint64_t> left_ms;  // an estimate
   std::size_t round = 0, rounds = 0;     // 0: there is one
 };
