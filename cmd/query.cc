@@ -8,7 +8,6 @@
 #include "lib/base/error.h"
 #include "lib/open/open_heap.h"
 #include "lib/query/heap_as_tables.h"
-#include "lib/query/heap_tables.h"
 #include "lib/query/sqlite_query.h"
 #include "lib/render/unfinished.h"
 #include "lib/report/query_report.h"
@@ -20,15 +19,6 @@ namespace {
 void tell_timed_out(long long seconds) {
   std::cerr << "heapglass: the query did not end within " << seconds
             << " s (give it longer with --timeout, or narrow it with WHERE and LIMIT)\n";
-}
-
-// By the tables that every heap has. Throws Error kUsage; false: it was not planned within the time.
-bool can_be_run(const std::string& sql, const QueryLimits& limits) {
-  const auto tables = empty_heap_tables();
-  std::vector<QueryTable*> borrowed;
-  borrowed.reserve(tables.size());
-  for (const auto& table : tables) borrowed.push_back(table.get());
-  return check_query(borrowed, sql, limits);
 }
 
 }  // namespace
@@ -56,20 +46,25 @@ int run_query_command(const std::vector<std::string>& arguments) {
     _exit(kExitExceeded);
   };
   const QueryLimits limits{.rows = most, .time = std::chrono::seconds(seconds), .on_stuck = end_stuck};
-  // Before the target is stopped.
-  if (!tables_only && !can_be_run(sql, limits)) {
-    tell_timed_out(seconds);
-    return kExitExceeded;
+  HeapNeeds needs{.references = tables_only};
+  if (!tables_only) {
+    // Before the target is stopped.
+    const auto reads = check_query(NoHeapAsTables().schema(), sql, limits);
+    if (!reads) {
+      tell_timed_out(seconds);
+      return kExitExceeded;
+    }
+    needs.references = needs_references(*reads);
   }
-  const auto heap = open_heap(line.common(), {});
+  const auto heap = open_heap(line.common(), needs);
   const HeapAsTables tables(*heap);
   Document document;
   if (tables_only) {
-    document.sections.push_back(tables_table(tables.all()));
+    document.sections.push_back(tables_table(tables.schema()));
     write_answer(*heap, std::move(document), line.common());
     return kExitDone;
   }
-  const QueryResult result = run_query(tables.all(), sql, limits);
+  const QueryResult result = run_query(tables.schema(), sql, limits);
   if (result.timed_out) {
     tell_timed_out(seconds);
     return kExitExceeded;

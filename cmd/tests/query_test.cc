@@ -75,6 +75,30 @@ TEST_F(Query, KnowsRetainedSizesAndFrames) {
   EXPECT_EQ(query("SELECT count(*) > 1 FROM threads"), "1\n");
 }
 
+TEST_F(Query, RootPathsAreThoseOfPath) {
+  for (const std::string type : {"__main__.InClassAttribute", "__main__.InThreadLocal", "__main__.InTask"}) {
+    const std::string json = run("path", {"--type", type, "--all", "1", "--format", "json"}).out;
+    std::smatch text;
+    ASSERT_TRUE(std::regex_search(json, text, std::regex("\"text\": *\"([^\"]*)\""))) << json;
+    const std::string found =
+        query("SELECT '<' || root_path(id) || '>' FROM objects WHERE type = '" + type + "'");
+    EXPECT_NE(found.find("<" + text[1].str() + ">"), std::string::npos) << found << json;
+  }
+  EXPECT_EQ(query("SELECT root_path(id) IS NULL FROM objects WHERE type = '__main__.InGarbage'"), "1\n");
+  EXPECT_EQ(query("SELECT count(root_path(1)) + count(root_path('x')) + count(root_path(NULL))"), "0\n");
+}
+
+// References are not looked for where nothing that is computed from them is asked.
+TEST_F(Query, IsTheSameWithoutReferences) {
+  for (const std::string columns :
+       {"* FROM roots", "* FROM types", "* FROM arenas", "* FROM frames",
+        "id, type, size, external, refcount, weakrefs, length, tracked, all_bytes FROM objects"}) {
+    const std::string alone = query("SELECT " + columns);
+    EXPECT_EQ(alone, query("SELECT " + columns + " WHERE (SELECT count(*) FROM refs) > 0")) << columns;
+    EXPECT_FALSE(alone.empty()) << columns;
+  }
+}
+
 TEST_F(Query, OwnersAndRetainedSizesComeWithAllColumns) {
   // With nobody having named the columns.
   const std::string star =

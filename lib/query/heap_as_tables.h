@@ -9,15 +9,30 @@
 
 namespace heapglass {
 
-// The heap was opened with references, and is borrowed.
+// The heap is borrowed. It was opened with references if a query needs them.
 class HeapAsTables {
  public:
   explicit HeapAsTables(const Heap& heap);
-  const std::vector<QueryTable*>& all() const { return borrowed_; }
+  const std::vector<QueryTable*>& all() const { return schema_.tables; }
+  const QuerySchema& schema() const { return schema_; }
 
  private:
   std::vector<std::unique_ptr<QueryTable>> tables_;
-  std::vector<QueryTable*> borrowed_;
+  QuerySchema schema_;
 };
+
+// The same of no heap, to prepare queries with before there is one.
+class NoHeapAsTables {
+ public:
+  NoHeapAsTables();
+  const QuerySchema& schema() const { return schema_; }
+
+ private:
+  std::vector<std::unique_ptr<QueryTable>> tables_;
+  QuerySchema schema_;
+};
+
+// Whether what a query looks at is computed from the references between objects.
+bool needs_references(const QueryReads& reads);
 
 }  // namespace heapglass

@@ -20,8 +20,8 @@ struct HeapTablesInput {
   const HeapGraph& graph;
   const std::vector<PyInterpreter>& interpreters;
   const ObjectView& values;  // its `retained` is asked for the column of that name, where there is one
-  Labels& labels;
-  // Each is called at most once, when its column or table is asked for.
+  // Each is called when its column or table is asked for; the last two at most once.
+  std::function<Labels&()> labels;
   std::function<Owners()> owners;
   std::function<std::vector<ArenaRow>()> arenas;
 };

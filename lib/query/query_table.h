@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -78,6 +80,25 @@ class QueryTable {
   virtual bool has_order(int) const { return false; }
   // All rows by the values of this column, ascending, texts byte by byte.
   virtual QueryRows in_order(int column);
+};
+
+// What SQL can call with one argument, beside SQLite's own functions.
+struct QueryFunction {
+  std::string_view name;
+  std::string_view what;  // for people
+  std::function<QueryValue(const QueryValue&)> call;
+};
+
+// What SQL can name. The tables are borrowed.
+struct QuerySchema {
+  std::vector<QueryTable*> tables;
+  std::vector<QueryFunction> functions;
+};
+
+// What of a schema a query may look at.
+struct QueryReads {
+  std::set<std::pair<std::string, std::string>> columns;  // table and column, as the schema has them
+  std::set<std::string> functions;
 };
 
 // The columns of a table without its rows, to prepare queries with.

@@ -34,7 +34,7 @@ class RefsTable final : public QueryTable {
     if (column == 0) return QueryRows::range(g.first_edge[index(n)], g.first_edge[index(n) + 1]);
     std::vector<std::uint64_t> rows;
     NodeId before = kNoNode;
-    for (const NodeId holder : in_.labels.referrers().of(n)) {
+    for (const NodeId holder : in_.labels().referrers().of(n)) {
       if (holder == before) continue;  // one that refers to it several times is listed so
       before = holder;
       for (std::uint64_t e = g.first_edge[index(holder)]; e < g.first_edge[index(holder) + 1]; ++e)
@@ -62,9 +62,9 @@ class RefsTable final : public QueryTable {
 
   QueryValue label(std::uint64_t row) {
     const NodeId holder = holder_of(row);
-    if (++labels_told_ % kForgetAfter == 0) in_.labels.forget();
+    if (++labels_told_ % kForgetAfter == 0) in_.labels().forget();
     const NodeId held = in_.graph.referent[row];
-    std::string name = in_.labels.name_of(holder, held, ordinal(holder, row));
+    std::string name = in_.labels().name_of(holder, held, ordinal(holder, row));
     return name.empty() ? QueryValue() : QueryValue(std::move(name));
   }
   // Which of its holder's references to the same object it is, counted from 0.

@@ -149,7 +149,7 @@ int next(sqlite3_vtab_cursor* base) {
 
 int eof(sqlite3_vtab_cursor* cursor) { return static_cast<Cursor*>(cursor)->done(); }
 
-int column(sqlite3_vtab_cursor* base, sqlite3_context* out, int i) {
+void give(sqlite3_context* out, const QueryValue& value) {
   struct Give {
     sqlite3_context* out;
     void operator()(std::monostate) const { sqlite3_result_null(out); }
@@ -162,7 +162,11 @@ int column(sqlite3_vtab_cursor* base, sqlite3_context* out, int i) {
       sqlite3_result_text64(out, s.data(), s.size(), SQLITE_STATIC, SQLITE_UTF8);
     }
   };
-  std::visit(Give{out}, table_of(base).value(static_cast<Cursor*>(base)->row, i));
+  std::visit(Give{out}, value);
+}
+
+int column(sqlite3_vtab_cursor* base, sqlite3_context* out, int i) {
+  give(out, table_of(base).value(static_cast<Cursor*>(base)->row, i));
   return SQLITE_OK;
 }
 
@@ -189,11 +193,41 @@ const sqlite3_module kModule = [] {
 }();
 
 // Reading is all that a query may do: no file is attached, no extension loaded, no setting changed.
-int authorize(void*, int action, const char*, const char*, const char*, const char*) {
-  return action == SQLITE_SELECT || action == SQLITE_READ || action == SQLITE_FUNCTION ||
-                 action == SQLITE_RECURSIVE
-             ? SQLITE_OK
-             : SQLITE_DENY;
+int authorize(void* reads, int action, const char* first, const char* second, const char*, const char*) {
+  QueryReads& noted = *static_cast<QueryReads*>(reads);
+  switch (action) {
+    case SQLITE_READ:
+      noted.columns.emplace(first, second);  // no column: that there are rows
+      return SQLITE_OK;
+    case SQLITE_FUNCTION:
+      noted.functions.emplace(second);
+      return SQLITE_OK;
+    case SQLITE_SELECT:
+    case SQLITE_RECURSIVE:
+      return SQLITE_OK;
+    default:
+      return SQLITE_DENY;
+  }
+}
+
+QueryValue value_of(sqlite3_value* value) {
+  switch (sqlite3_value_type(value)) {
+    case SQLITE_NULL:
+      return {};
+    case SQLITE_INTEGER:
+      return std::int64_t{sqlite3_value_int64(value)};
+    case SQLITE_FLOAT:
+      return sqlite3_value_double(value);
+    default: {
+      const auto* text = reinterpret_cast<const char*>(sqlite3_value_blob(value));
+      return std::string(text ? text : "", static_cast<std::size_t>(sqlite3_value_bytes(value)));
+    }
+  }
+}
+
+void call_function(sqlite3_context* out, int, sqlite3_value** arguments) {
+  const auto& function = *static_cast<const QueryFunction*>(sqlite3_user_data(out));
+  give(out, function.call(value_of(arguments[0])));
 }
 
 [[noreturn]] void fail(sqlite3* db, const std::string& sql) {
@@ -282,15 +316,20 @@ Database open_database() {
   return db;
 }
 
-Database open_tables(std::span<QueryTable* const> tables) {
+// What the queries of this database look at is added to `reads`.
+Database open_schema(const QuerySchema& schema, QueryReads& reads) {
   Database db = open_database();
-  for (QueryTable* table : tables) {
+  for (const QueryFunction& function : schema.functions)
+    sqlite3_create_function_v2(db.get(), std::string(function.name).c_str(), 1,
+                               SQLITE_UTF8 | SQLITE_DETERMINISTIC, const_cast<QueryFunction*>(&function),
+                               call_function, nullptr, nullptr, nullptr);
+  for (QueryTable* table : schema.tables) {
     const std::string name(table->name());
     sqlite3_create_module_v2(db.get(), name.c_str(), &kModule, table, nullptr);
     // Declaring its columns counts as making a table, which nobody may from here on.
     sqlite3_exec(db.get(), ("SELECT 1 FROM \"" + name + "\" LIMIT 0").c_str(), nullptr, nullptr, nullptr);
   }
-  sqlite3_set_authorizer(db.get(), authorize, nullptr);
+  sqlite3_set_authorizer(db.get(), authorize, &reads);
   return db;
 }
 
@@ -313,9 +352,9 @@ Statement prepare(sqlite3* db, const std::string& sql, const Deadline& deadline)
 
 }  // namespace
 
-QueryResult run_query(std::span<QueryTable* const> tables, const std::string& sql,
-                      const QueryLimits& limits) {
-  const Database db = open_tables(tables);
+QueryResult run_query(const QuerySchema& schema, const std::string& sql, const QueryLimits& limits) {
+  QueryReads reads;
+  const Database db = open_schema(schema, reads);
   sqlite3* const raw = db.get();
   QueryResult result;
   const Deadline deadline(raw, limits);  // planning can take long too
@@ -338,10 +377,13 @@ QueryResult run_query(std::span<QueryTable* const> tables, const std::string& sq
   return result;
 }
 
-bool check_query(std::span<QueryTable* const> tables, const std::string& sql, const QueryLimits& limits) {
-  const Database db = open_tables(tables);
+std::optional<QueryReads> check_query(const QuerySchema& schema, const std::string& sql,
+                                      const QueryLimits& limits) {
+  QueryReads reads;
+  const Database db = open_schema(schema, reads);
   const Deadline deadline(db.get(), limits);
-  return prepare(db.get(), sql, deadline) != nullptr;
+  if (!prepare(db.get(), sql, deadline)) return std::nullopt;
+  return reads;
 }
 
 std::vector<std::string> sql_words() {

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <span>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,11 +28,12 @@ struct QueryLimits {
 };
 
 // One SELECT (or WITH ... SELECT). Throws Error kUsage with SQLite's complaint and the place.
-QueryResult run_query(std::span<QueryTable* const> tables, const std::string& sql, const QueryLimits& limits);
+QueryResult run_query(const QuerySchema& schema, const std::string& sql, const QueryLimits& limits);
 
-// Throws that without running anything: by the columns of the tables, whatever their rows. False: it was not
-// planned within the time.
-bool check_query(std::span<QueryTable* const> tables, const std::string& sql, const QueryLimits& limits);
+// Throws that without running anything: by the columns of the tables, whatever their rows. nullopt: it was
+// not planned within the time.
+std::optional<QueryReads> check_query(const QuerySchema& schema, const std::string& sql,
+                                      const QueryLimits& limits);
 
 // What a query may be written with beside names of tables and columns: SQLite's keywords of a SELECT, in
 // capitals, and its functions. Sorted.

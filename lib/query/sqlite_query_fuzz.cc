@@ -35,9 +35,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string text(reinterpret_cast<const char*>(data), size);
   if (text.find("RECURSIVE") != std::string::npos || text.find("recursive") != std::string::npos) return 0;
   Small small;
-  QueryTable* const tables[] = {&small};
+  const QuerySchema schema{{&small}, {}};
   try {
-    (void)run_query(tables, text, {.rows = 50});
+    (void)run_query(schema, text, {.rows = 50});
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kUsage) __builtin_trap();
   }

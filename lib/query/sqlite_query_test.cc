@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "lib/base/error.h"
+#include "lib/query/heap_as_tables.h"
 #include "lib/query/heap_tables.h"
 
 namespace heapglass {
@@ -54,8 +55,8 @@ std::int64_t only_number(const QueryResult& result) {
 class Sqlite : public testing::Test {
  protected:
   QueryResult run(const std::string& sql, std::uint64_t most = 0) {
-    QueryTable* const tables[] = {&squares_};
-    return run_query(tables, sql, {.rows = most});
+    const QuerySchema schema{{&squares_}, {}};
+    return run_query(schema, sql, {.rows = most});
   }
   std::string complaint(const std::string& sql) {
     try {
@@ -187,17 +188,50 @@ TEST(WordsOfSql, AreOfQueriesThatRead) {
   }
 }
 
+TEST_F(Sqlite, CallsFunctionsOfOneArgument) {
+  const QuerySchema schema{{&squares_}, {{"kind_of", "", [](const QueryValue& argument) -> QueryValue {
+                                            return std::int64_t(argument.index());
+                                          }}}};
+  const QueryResult result = run_query(
+      schema, "SELECT kind_of(NULL), kind_of(n), kind_of(n + 0.5), kind_of('x') FROM squares WHERE n = 3",
+      {});
+  ASSERT_EQ(result.rows.size(), 1);
+  for (std::int64_t i = 0; i < 4; ++i) EXPECT_EQ(std::get<std::int64_t>(result.rows[0][i]), i);
+  EXPECT_THROW(run_query(schema, "SELECT kind_of()", {}), Error);
+  EXPECT_THROW(run_query(schema, "SELECT kind_of(1, 2)", {}), Error);
+}
+
+TEST(QueryOfNoHeap, TellsWhatAQueryLooksAt) {
+  const NoHeapAsTables tables;
+  const auto reads = [&](const std::string& sql) { return check_query(tables.schema(), sql, {}).value(); };
+  const auto needs = [&](const std::string& sql) { return needs_references(reads(sql)); };
+  using Column = std::pair<std::string, std::string>;
+  EXPECT_EQ(reads("SELECT o.type FROM objects AS o WHERE size > 1").columns,
+            (std::set<Column>{{"objects", "type"}, {"objects", "size"}}));
+  EXPECT_TRUE(reads("SELECT root_path(id) FROM objects").functions.contains("root_path"));
+  for (const char* const sql :
+       {"SELECT type, count(*), sum(size) FROM objects GROUP BY type", "SELECT * FROM roots",
+        "SELECT 'retained'", "SELECT * FROM types, threads, frames, arenas",
+        "SELECT count(*) AS owner FROM objects"})
+    EXPECT_FALSE(needs(sql)) << sql;
+  for (const char* const sql :
+       {"SELECT count(*) FROM refs", "SELECT * FROM objects", "SELECT max(x.\"RETAINED\") FROM Objects AS x",
+        "SELECT 1 FROM roots ORDER BY (SELECT owner FROM objects LIMIT 1)",
+        "WITH o AS (SELECT * FROM objects) SELECT 1 FROM o", "SELECT ROOT_PATH(1)"})
+    EXPECT_TRUE(needs(sql)) << sql;
+}
+
 TEST(QueryOfNoHeap, IsCheckedByTheColumnsWithoutRunningIt) {
   const auto tables = empty_heap_tables();
-  std::vector<QueryTable*> borrowed;
+  QuerySchema schema;
   for (std::size_t i = 0; i < tables.size(); ++i) {
     EXPECT_EQ(tables[i]->name(), kHeapTableNames[i]);
     EXPECT_FALSE(tables[i]->columns().empty());
-    borrowed.push_back(tables[i].get());
+    schema.tables.push_back(tables[i].get());
   }
   const auto complaint = [&](const std::string& sql) -> std::string {
     try {
-      return check_query(borrowed, sql, {}) ? "" : "not planned";
+      return check_query(schema, sql, {}) ? "" : "not planned";
     } catch (const Error& error) {
       return error.what();
     }

@@ -16,17 +16,18 @@ Cell cell_of(const QueryValue& value) {
 
 }  // namespace
 
-Table tables_table(const std::vector<QueryTable*>& tables) {
+Table tables_table(const QuerySchema& schema) {
   Table out{.key = "columns",
             .columns = {{"table", "table", Kind::kText},
                         {"column", "column", Kind::kText},
                         {"type", "type", Kind::kText},
                         {"what", "what it is", Kind::kSentence},
                         {"rows", "rows", Kind::kCount}}};
-  for (QueryTable* const table : tables)
+  for (QueryTable* const table : schema.tables)
     for (const QueryColumn& c : table->columns())
       out.rows.push_back({std::string(table->name()), std::string(c.name), std::string(c.type),
                           std::string(c.what), table->rows()});
+  for (const QueryFunction& f : schema.functions) out.notes.emplace_back(f.what);
   return out;
 }
 

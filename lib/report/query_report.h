@@ -11,6 +11,6 @@ namespace heapglass {
 
 Table rows_table(const QueryResult& result);
 // A row for each column of each table.
-Table tables_table(const std::vector<QueryTable*>& tables);
+Table tables_table(const QuerySchema& schema);
 
 }  // namespace heapglass

@@ -118,7 +118,7 @@ Document dominated(const Heap& heap, const WalkQuestion& question) {
 Document rows_of(const Heap& heap, const WalkQuestion& question) {
   const HeapAsTables tables(heap);
   // SQLite does not look whether it is to end within one call of a function: then this process ends.
-  const QueryResult result = run_query(tables.all(), needed(question, "sql"),
+  const QueryResult result = run_query(tables.schema(), needed(question, "sql"),
                                        {.rows = limit_of(question), .time = kQueryTime, .on_stuck = [] {
                                           _exit(static_cast<int>(ErrorKind::kUsage));
                                         }});
@@ -140,13 +140,16 @@ Document names(const Heap& heap) {
     types.push_back(name);
   }
   document.fields.push_back({{"types", ""}, std::move(types)});
-  const std::vector<std::string> sql = sql_words();
+  const HeapAsTables tables(heap);
+  std::vector<std::string> sql = sql_words();
+  for (const QueryFunction& each : tables.schema().functions) sql.emplace_back(each.name);
+  std::sort(sql.begin(), sql.end());
   document.fields.push_back({{"sql", ""}, List(sql.begin(), sql.end())});
   Table conditions{.key = "conditions", .columns = {{"word", ""}, {"what", ""}}};
   for (const ExpressionWord& each : expression_words())
     conditions.rows.push_back({std::string(each.word), std::string(each.meaning)});
   document.sections.push_back(std::move(conditions));
-  document.sections.push_back(tables_table(HeapAsTables(heap).all()));
+  document.sections.push_back(tables_table(tables.schema()));
   return document;
 }
 
