@@ -110,9 +110,9 @@ _SHELL = "/bin/sh"
 
 def run_on_ourselves(arguments: Sequence[str]) -> None:
     """Runs the program on this process, and has it capture this thread at one and the same place each time."""
-    command = gated = [find_program()] + list(arguments)
+    command = gated = (find_program(), *arguments)
     if os.access(_SHELL, os.X_OK):
-        gated = [_SHELL, "-c", _WHEN_WE_WAIT, "heapglass", str(os.getpid()), str(threading.get_native_id())] + command
+        gated = (_SHELL, "-c", _WHEN_WE_WAIT, "heapglass", str(os.getpid()), str(threading.get_native_id()), *command)
     with permission_to_read_ourselves(), tempfile.TemporaryFile() as errors:
         try:
             child = subprocess.Popen(gated, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors)

@@ -14,38 +14,42 @@ import dataclasses
 import gc
 import json
 import os
+import shutil
 import tempfile
 import time
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from . import _program
 from .errors import HeapglassError
-from .heap import Heap
 
 PLANTED = 3
 SECOND_LOOK_SECONDS = 0.2
-SECOND_LOOK_BYTES = 64 << 20
+SECOND_LOOK_BYTES = 16 << 20
 # The kernel gives large blocks of malloc a mapping of their own, which no arena has.
 LARGE_BLOCK = 128 << 10
-SECONDS, RESIDENT = 0, 1
+SECONDS, RESIDENT, FIRST_RESIDENT, GREW = range(4)
 # Asked once: each call of sysconf leaves a new str in the interpreter's cache of attributes.
 PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
 NATIVE = "memory of C code"
 LARGE = "large blocks"
 # The interpreter's cache of attributes, which has 4096 entries, keeps the name that each has last been asked for: a str that C
-# code made of a char*, as open() does, is in no other place.
+# code made of a char*, as open() does, is in no other place. They are counted once more, to be taken off.
 CACHED_NAMES = "=names in the cache of attributes"
-LOOK = """SELECT CASE WHEN type = 'builtins.str' AND refcount = 1 AND id IN (SELECT id FROM roots WHERE label = 'type_cache.hashtable')
-THEN '""" + CACHED_NAMES + """' ELSE type END AS k, count(*) AS n, sum(size) AS b, sum(external) AS e, sum(length) AS l
-FROM objects GROUP BY k
-UNION ALL SELECT '~' || allocator, 0, sum(used), 0, 0 FROM arenas GROUP BY allocator"""
+LOOK = """SELECT type AS k, count(*) AS n, sum(size) AS b, sum(length) AS l, NULL AS t FROM objects GROUP BY type
+UNION ALL SELECT '""" + CACHED_NAMES + """', count(*), sum(o.size), sum(o.length), NULL
+FROM (SELECT DISTINCT id FROM roots WHERE label = 'type_cache.hashtable') AS r CROSS JOIN objects AS o ON o.id = r.id
+WHERE o.type = 'builtins.str' AND o.refcount = 1
+UNION ALL SELECT '~' || allocator, 0, sum(used), 0, NULL FROM arenas GROUP BY allocator"""
 
-# The same with every container that can grow, and every object of one type, in the column `k` by its address.
-LOOK_AT_CONTAINERS = LOOK + """
-UNION ALL SELECT id, 0, 0, 0, length FROM objects WHERE (length > 1
-AND type NOT IN ('builtins.str', 'builtins.bytes', 'builtins.tuple', 'builtins.frozenset')) OR type = '%s'"""
-# Types of which there are too many to list.
-NOT_LISTED = ("builtins.str", "builtins.bytes", "builtins.int", "builtins.float", "builtins.tuple")
+# The same with the address of every object and how long it is, of all types but those of which there are too many.
+LOOK_AT_OBJECTS = LOOK + """
+UNION ALL SELECT '@' || type, 0, 0, 0, group_concat(id || ':' || ifnull(length, 0), ' ') FROM objects
+WHERE type NOT IN ('builtins.str', 'builtins.bytes', 'builtins.int', 'builtins.float', 'builtins.tuple') GROUP BY type"""
+# The same with the root paths of some objects.
+LOOK_AT_PATHS = LOOK + """
+UNION ALL SELECT '@' || id, 0, 0, length, root_path(id) FROM objects WHERE id IN (%s)"""
+MOST_CONTAINERS = 40
+MOST_OF_A_TYPE = 3
 # What free lists of extension modules may keep, which is not a leak.
 FREE_LISTS = 32 << 10
 
@@ -151,11 +155,12 @@ def _settle() -> None:
             return
 
 
-def _arguments(path: str, sql: str, target: str = "") -> List[str]:
-    return ["query", target or str(os.getpid()), sql, "--limit=0", "--format=json", "--nice=0", "--output=" + path]
+# Command lines are tuples: they are there while this process is captured, and a list of another length would be seen as growth.
+def _arguments(path: str, sql: str, target: str = "") -> Tuple[str, ...]:
+    return "query", target or str(os.getpid()), sql, "--limit=0", "--format=json", "--nice=0", "--output=" + path
 
 
-def _look(arguments: List[str]) -> None:
+def _look(arguments: Tuple[str, ...]) -> None:
     """Has a capture of this process written to a file. Nothing of the answer comes into this process yet."""
     _settle()
     _program.run_on_ourselves(arguments)
@@ -171,17 +176,36 @@ def _prime() -> None:
         _is_primed = True
 
 
-def _read(path: str) -> Tuple[Dict[str, Grown], Dict[int, int]]:
-    """What there is by type, and the lengths of the containers."""
+def _rows(path: str) -> List[Dict[str, Any]]:
     with open(path, encoding="utf-8", errors="surrogateescape") as file:
-        rows = json.load(file)["rows"]
-    return ({row["k"]: Grown(row["k"], row["n"], row["b"] or 0, row["l"] or 0) for row in rows if isinstance(row["k"], str)},
-            {row["k"]: row["l"] or 0 for row in rows if isinstance(row["k"], int)})
+        rows: List[Dict[str, Any]] = json.load(file)["rows"]
+    return rows
+
+
+def _read(path: str) -> Dict[str, Grown]:
+    """What there is by type, and by allocator."""
+    found = {row["k"]: Grown(row["k"], row["n"], row["b"] or 0, row["l"] or 0) for row in _rows(path) if not row["k"].startswith("@")}
+    cached, texts = found.pop(CACHED_NAMES, None), found.get("builtins.str")
+    if cached and texts:
+        found["builtins.str"] = Grown(texts.name, texts.objects - cached.objects, texts.bytes - cached.bytes,
+                                      texts.entries - cached.entries)
+    return found
+
+
+def _read_objects(path: str) -> Dict[str, Dict[int, int]]:
+    """The objects of each type that is listed, by address, and how long each is."""
+    return {row["k"][1:]: {int(id): int(length) for id, length in (each.split(":") for each in row["t"].split())}
+            for row in _rows(path) if row["k"].startswith("@")}
+
+
+def _read_paths(path: str) -> Dict[int, Tuple[int, str]]:
+    """How long the objects are that were asked for, and their root paths; "" where nothing leads there."""
+    return {int(row["k"][1:]): (row["l"] or 0, row["t"] or "") for row in _rows(path) if row["k"].startswith("@")}
 
 
 def _compare(before: str, after: str) -> Tuple[List[Grown], int]:
     """What grew by type, and how many bytes the allocators gave out that are of no object."""
-    old, new = _read(before)[0], _read(after)[0]
+    old, new = _read(before), _read(after)
     nothing = Grown("")
     grown: List[Grown] = []
     allocated = in_objects = 0
@@ -197,7 +221,7 @@ def _compare(before: str, after: str) -> Tuple[List[Grown], int]:
                 raise HeapglassError("heapglass saw %d of %d objects that were planted: what it says of this process is worth nothing"
                                      % (change.objects, PLANTED))
             continue
-        if name != CACHED_NAMES and not name.startswith("heapglass."):
+        if not name.startswith("heapglass."):
             grown.append(change)
     if PLANTED_TYPE not in new:
         raise HeapglassError("heapglass did not see the objects that were planted: what it says of this process is worth nothing")
@@ -250,13 +274,13 @@ def _sort_key(each: Grown) -> Tuple[bool, bool, int, int]:
 
 
 class Watch:
-    """The looks at one function."""
+    """The looks at one function: before the repeats, after them, and where something grew after many more."""
 
     def __init__(self, call: Callable[[], Any], limits: Limits) -> None:
         self.call = call
         self.limits = limits
         # Numbers between two captures, which are no objects of their own.
-        self.numbers = array.array("d", [0.0, 0.0])
+        self.numbers = array.array("d", [0.0] * 4)
 
     def _call_times(self, times: int) -> float:
         begin = time.perf_counter()
@@ -264,11 +288,16 @@ class Watch:
             self.call()
         return time.perf_counter() - begin
 
-    def _second_calls(self, seconds: float, grew: float) -> int:
+    def _repeat(self, times: int) -> None:
+        self.numbers[RESIDENT] = -_resident()
+        self.numbers[SECONDS] = self._call_times(times)
+        _plant()
+
+    def _second_calls(self) -> int:
         """How often to call again: as often as 0.2 s and 64 MB of growth allow, but no less than the first time."""
         limits = self.limits
-        by_time = SECOND_LOOK_SECONDS * limits.repeats / max(seconds, 1e-6)
-        each = max(1, grew) / limits.repeats
+        by_time = SECOND_LOOK_SECONDS * limits.repeats / max(self.numbers[SECONDS], 1e-6)
+        each = max(1, self.numbers[GREW]) / limits.repeats
         return max(limits.repeats, int(min(by_time, SECOND_LOOK_BYTES / each, limits.confirm)))
 
     def find(self, keep: Callable[[], str]) -> Optional[Finding]:
@@ -276,47 +305,38 @@ class Watch:
         limits = self.limits
         _prime()
         with tempfile.TemporaryDirectory(prefix="heapglass-") as folder:
-            one, two = os.path.join(folder, "1.json"), os.path.join(folder, "2.json")
-            looks = _arguments(one, LOOK), _arguments(two, LOOK)
+            one, two, snapshot = (os.path.join(folder, name) for name in ("1.json", "2.json", "3.hg"))
+            looks = _arguments(one, LOOK_AT_OBJECTS), _arguments(two, LOOK_AT_OBJECTS)
+            capture = "snapshot", str(os.getpid()), "--nice=0", "--output=" + snapshot
             self._call_times(limits.warmup - 1)
             _look(looks[0])
             self._repeat(limits.repeats)
             _look(looks[1])
-            self.numbers[RESIDENT] += _resident()
-            grown, native = _compare(one, two)
-            first = _suspects(grown, native, int(self.numbers[RESIDENT]), limits.repeats, limits)
-            grew = max([native, self.numbers[RESIDENT]] + [each.bytes for each in grown])
-            del grown
-            if not first:
+            self.numbers[FIRST_RESIDENT] = self.numbers[RESIDENT] + _resident()
+            if not self._is_suspected(one, two):
                 return None
-            kept = keep()
-            finding = None
-            try:
-                finding = self._look_again(first, self._second_calls(self.numbers[SECONDS], grew), folder, kept)
-            finally:
-                if finding is None and os.path.exists(kept):
-                    os.unlink(kept)
-            return finding
+            calls = self._second_calls()
+            self._repeat(calls)
+            _look(capture)
+            self.numbers[RESIDENT] += _resident()
+            return self._judge(one, two, snapshot, calls, keep)
 
-    def _repeat(self, times: int) -> None:
-        self.numbers[RESIDENT] = -_resident()
-        self.numbers[SECONDS] = self._call_times(times)
-        _plant()
+    def _is_suspected(self, one: str, two: str) -> bool:
+        """Whether something grew. The third capture is compared with the second, so that nothing of this may stay until then."""
+        grown, native = _compare(one, two)
+        self.numbers[GREW] = max([native, self.numbers[FIRST_RESIDENT]] + [each.bytes for each in grown])
+        return bool(self._first_suspects(grown, native))
 
-    def _look_again(self, first: List[Grown], calls: int, folder: str, kept: str) -> Optional[Finding]:
-        three, four = os.path.join(folder, "3.json"), os.path.join(folder, "4.json")
-        pid = str(os.getpid())
-        top = min(first, key=_sort_key).name
-        look = LOOK_AT_CONTAINERS % ("" if top in NOT_LISTED else top.replace("'", "''"))
-        before = _arguments(three, look)
-        capture = ["snapshot", pid, "--nice=0", "--output=" + kept]
-        _look(before)
-        self._repeat(calls)
-        _look(capture)
-        self.numbers[RESIDENT] += _resident()
-        _program.run(_arguments(four, look, kept))
+    def _first_suspects(self, grown: Sequence[Grown], native: int) -> List[Grown]:
+        return _suspects(grown, native, int(self.numbers[FIRST_RESIDENT]), self.limits.repeats, self.limits)
+
+    def _judge(self, one: str, two: str, snapshot: str, calls: int, keep: Callable[[], str]) -> Optional[Finding]:
+        first = self._first_suspects(*_compare(one, two))
+        candidates = Candidates(_read_objects(one), _read_objects(two), [each.name for each in sorted(first, key=_sort_key)])
+        three = snapshot + ".json"
+        _program.run(_arguments(three, LOOK_AT_PATHS % ",".join(map(str, candidates.all())), snapshot))
+        grown, native = _compare(two, three)
         resident = int(self.numbers[RESIDENT])
-        grown, native = _compare(three, four)
         second = {each.name: each for each in grown}
         second.update({NATIVE: Grown(NATIVE, 0, native), LARGE: Grown(LARGE, 0, resident)})
         again = {each.name for each in _suspects(grown, native, resident, calls, self.limits, FREE_LISTS)}
@@ -325,27 +345,35 @@ class Watch:
                        key=_sort_key)
         if not leaks:
             return None
-        heap = Heap(kept)
-        objects = [each for each in leaks if each.name not in (NATIVE, LARGE)]
-        owners, path = self._owners(heap, _read(three)[1], _read(four)[1], calls) if objects else ([], [])
+        objects = [each.name for each in leaks if each.name not in (NATIVE, LARGE)]
+        owners, paths = candidates.owners(objects, _read_paths(three), calls) if objects else ([], [])
         notes: List[str] = []
         if len(objects) < len(leaks):
             notes.append("no Python object has these bytes: C code allocated them, or a reference that C code took was never given "
                          "back (heapglass memory, heapglass garbage --held-by-c)")
-        return Finding(calls, leaks, owners, path, kept, notes)
+        return Finding(calls, leaks, owners, paths, shutil.move(snapshot, keep()), notes)
 
-    @staticmethod
-    def _owners(heap: Heap, before: Dict[int, int], after: Dict[int, int], calls: int) -> Tuple[List[str], List[str]]:
+
+class Candidates:
+    """Of what grew between the first two captures: containers, and new objects of the types that are suspected."""
+
+    def __init__(self, before: Dict[str, Dict[int, int]], after: Dict[str, Dict[int, int]], suspects: Sequence[str]) -> None:
+        grown = sorted(((length - before[name][id], id, length) for name, objects in after.items() if name in before
+                        for id, length in objects.items() if length > before[name].get(id, length)), reverse=True)
+        self.lengths = {id: length for _, id, length in grown[:MOST_CONTAINERS]}
+        self.new: Dict[str, List[int]] = {}
+        for name in suspects:
+            new = sorted(id for id in after.get(name, ()) if id not in before.get(name, ()))
+            # What was made and not kept lies at the ends more often.
+            middle = max(0, (len(new) - MOST_OF_A_TYPE) // 2)
+            self.new[name] = new[middle:middle + MOST_OF_A_TYPE]
+
+    def all(self) -> List[int]:
+        return [*self.lengths, *(id for ids in self.new.values() for id in ids)]
+
+    def owners(self, leaks: Sequence[str], paths: Dict[int, Tuple[int, str]], calls: int) -> Tuple[List[str], List[str]]:
         """The root paths of the containers that got an entry with at least every fourth call, else of one new object."""
-        more = sorted(((length - before.get(id, 0), id) for id, length in after.items() if id in before), reverse=True)
-        owners = ["%s (%+d entries)" % (each.text, entries) for entries, id in more[:2] if 4 * entries >= calls
-                  for each in _paths(heap, id=id, all=1)]
-        new = [] if owners else sorted(id for id in after if id not in before)
-        return owners, [each.text for each in _paths(heap, id=new[len(new) // 2], all=1)] if new else []
-
-
-def _paths(heap: Heap, **what: Any) -> List[Any]:
-    try:
-        return list(heap.path(**what).paths)
-    except HeapglassError:
-        return []
+        more = sorted(((paths[id][0] - length, paths[id][1]) for id, length in self.lengths.items() if id in paths), reverse=True)
+        owners = ["%s (%+d entries)" % (path, entries) for entries, path in more[:2] if path and 4 * entries >= calls]
+        objects = [] if owners else [paths[id][1] for name in leaks for id in self.new[name] if id in paths]
+        return owners, [path for path in objects if path][:1]

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from heapglass import _program
-from heapglass._repeat import LARGE, NATIVE, Grown, Limits, _goes_on, _suspects
+from heapglass._repeat import LARGE, NATIVE, Candidates, Grown, Limits, _goes_on, _suspects
 
 
 def names(native, resident):
@@ -28,6 +28,23 @@ def test_longer_texts_are_no_growth_where_a_limit_is_of_objects():
     assert not _goes_on(first, 10, second, 1000, Limits(max_objects=0, max_bytes=0))
     assert _goes_on(first, 10, second, 1000, Limits())
     assert _goes_on(first, 10, Grown("builtins.str", 25, 1000), 1000, Limits(max_objects=0))
+
+
+def test_owners_are_the_containers_that_went_on_growing():
+    before = {"builtins.list": {1: 0, 2: 5, 3: 7, 4: 9}, "builtins.dict": {5: 1}}
+    after = {"builtins.list": {1: 10, 2: 15, 3: 7, 6: 90}, "builtins.dict": {5: 4}, "app.Session": {7: 0, 8: 0, 9: 0}}
+    candidates = Candidates(before, after, ["app.Session"])
+    assert sorted(candidates.all()) == [1, 2, 5, 7, 8, 9]
+    paths = {1: (10, "cache"), 2: (1015, "events"), 5: (504, "app -> dict"), 7: (0, ""), 8: (0, "app -> Session")}
+    assert candidates.owners(["app.Session"], paths, 1000) == (["events (+1000 entries)", "app -> dict (+500 entries)"], [])
+    # What was filled and does not grow on owns nothing: then a new object is told.
+    paths.update({2: (15, "events"), 5: (4, "app -> dict")})
+    assert candidates.owners(["app.Session"], paths, 1000) == ([], ["app -> Session"])
+
+
+def test_new_objects_from_the_middle_stand_for_their_type():
+    candidates = Candidates({"app.Session": {5: 0}}, {"app.Session": {id: 0 for id in range(10)}}, ["app.Session", "builtins.str"])
+    assert candidates.new == {"app.Session": [3, 4, 6], "builtins.str": []}
 
 
 @pytest.mark.skipif(not os.access("/proc/self/syscall", os.R_OK), reason="the kernel does not say which system call a thread is in")
