@@ -164,6 +164,16 @@ TEST_P(LeakCauses, FunctionsOfADefinitionAreNoCallbacks) {
   EXPECT_EQ(suspects.find("closure-capture"), std::string::npos) << suspects;
 }
 
+// There are no more members of an Enum than it has: http.client.responses, and tables of programs.
+TEST_P(LeakCauses, ADictWhoseKeysHaveAnEndIsNoSuspect) {
+  const std::string suspects = told(start("keys_of_enums"));
+  for (const char* const bounded : {"PHRASES", "shades", "pairs", "__main__.Colour |"})
+    EXPECT_EQ(suspects.find(bounded), std::string::npos) << suspects;
+  EXPECT_TRUE(says(suspects, "1 unbounded-cache __main__\\.by_status \\|")) << suspects;
+  EXPECT_TRUE(says(suspects, "[0-9]+ unbounded-cache __main__\\.by_name \\|")) << suspects;
+  EXPECT_TRUE(says(suspects, "[0-9]+ unbounded-cache __main__\\.sets \\|")) << suspects;
+}
+
 // What extensions have in variables of their own is little, and stays as it is.
 TEST_P(LeakCauses, WhatExtensionsKeepIsToldWhenItGrows) {
   PythonProgram target = start("counted_dicts");

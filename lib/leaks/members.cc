@@ -4,6 +4,7 @@
 #include <map>
 
 #include "lib/heap/wrapped_containers.h"
+#include "lib/leaks/bounded_keys.h"
 #include "lib/python/describe.h"
 
 namespace heapglass {
@@ -203,6 +204,9 @@ std::optional<std::uint64_t> bound_of(const LeakSearch& search, NodeId container
     const auto maxlen = o.load<std::int64_t>(search.address(container), o.layout().dequeobject.maxlen);
     if (maxlen && *maxlen >= 0) return static_cast<std::uint64_t>(*maxlen);
   }
+  // Under each key there may be a collection that grows: then the number of keys bounds nothing.
+  if (const auto most = most_keys(search, container); most && !nested_contents(search, container))
+    return most;
   // The object whose attribute it is: right before it, or before its dict; and the container itself, where it
   // is of a class of its own.
   Labels& labels = search.labels();

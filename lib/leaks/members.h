@@ -50,8 +50,9 @@ std::optional<NestedContents> nested_contents(const LeakSearch& search, NodeId c
 LeakSearch::Kept kept_by_contents(const LeakSearch& search, NodeId container,
                                   const std::vector<NodeId>& members);
 
-// maxlen of a deque, or what the object that has the container as its attribute calls so: max_size,
-// capacity, ...; nothing where there is no such number, or it is smaller than what is there.
+// As many keys as there can be, maxlen of a deque, or what the object that has the container as its attribute
+// calls so: max_size, capacity, ...; nothing where there is no such number, or it is smaller than what is
+// there.
 std::optional<std::uint64_t> bound_of(const LeakSearch& search, NodeId container,
                                       const std::vector<NodeId>& path);
 

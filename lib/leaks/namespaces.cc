@@ -4,6 +4,7 @@
 #include <map>
 #include <string_view>
 
+#include "lib/leaks/bounded_keys.h"
 #include "lib/leaks/detectors.h"
 #include "lib/leaks/members.h"
 #include "lib/python/describe.h"
@@ -88,13 +89,14 @@ void look_at_names(const LeakSearch& search, NodeId holder, Suspects& found) {
   if (alike.values.size() < kFewestNames) return;
   const LeakSearch::Kept kept = search.retained_by_set(alike.values);
   const bool is_type = search.type_of(holder).flags & kTpTypeSubclass;
+  const TypeInfo* const type = is_type ? search.labels().types().get(search.address(holder)) : nullptr;
+  if (type && is_enum(search, *type)) return;  // it has its members from the start
   const Origin origin = is_type ? search.origin_of_class(search.address(holder)) : search.origin_of({holder});
   // Libraries have tables of constants under such names.
   if (kept.bytes < search.heap_bytes() / (origin == Origin::kApplication ? kPartOfNames : kPartOfLibrarys))
     return;
   Suspect s{.pattern = "global-growth", .node = dict, .bytes = kept.bytes};
   s.objects = alike.values.size();
-  const TypeInfo* const type = is_type ? search.labels().types().get(search.address(holder)) : nullptr;
   s.owner = type ? type->name : search.module_name(holder);
   // What another container has too is that one's.
   const auto own = std::count_if(alike.values.begin(), alike.values.end(), [&](NodeId n) {
