@@ -6,7 +6,6 @@
 
 #include "cmd/command.h"
 #include "lib/base/error.h"
-#include "lib/base/host_name.h"
 #include "lib/base/progress.h"
 #include "lib/export/exporter.h"
 #include "lib/export/fleet_rows.h"
@@ -69,7 +68,7 @@ void write_file(const std::string& bytes, const OutputOptions& options) {
 
 // To a server, and to a file too where -o names one.
 void push_profile(const CommonOptions& common, const PushOptions& options, std::string service,
-                  PushLabels labels) {
+                  const std::string& host, PushLabels labels) {
   if (!common.format.empty() && common.format != "pprof")
     throw Error(ErrorKind::kUsage, "--push sends a pprof, and --format " + common.format + " is asked for",
                 "leave --format out, or export twice");
@@ -77,6 +76,7 @@ void push_profile(const CommonOptions& common, const PushOptions& options, std::
   HeapNeeds needs;
   needs.agree = [&](const Target& target, CommonOptions&) {
     if (service.empty()) service = service_of(target.command_line());
+    labels.emplace("host", host.empty() ? host_of(target) : host);
     if (!target.runs()) return;
     // What was given stays.
     labels.merge(container_labels(read_proc_file("/proc/" + std::to_string(target.pid()) + "/cgroup")));
@@ -94,12 +94,12 @@ int run_export(const std::vector<std::string>& arguments) {
   CommandLine line("export",
                    "every object and reference, for other programs: as jsonl (the default), sqlite, csv, "
                    "parquet, fleet, heapsnapshot, graphml or pprof");
-  std::string service, host = host_name();
+  std::string service, host;
   line.option("service", &service, "NAME",
               "parquet, fleet: the partition `service`; --push: the application (default: the name of the "
               "target's program)");
   line.option("host", &host, "NAME",
-              "parquet, fleet: the column `host`; --push: that label (default: this host)");
+              "parquet, fleet: the column `host`; --push: that label (default: where the capture was taken)");
   std::vector<std::string> labels;
   line.option("label", &labels, "NAME=VALUE",
               "fleet: the column NAME, --push: that label; one of version, image, namespace, pod, node, "
@@ -119,9 +119,7 @@ int run_export(const std::vector<std::string>& arguments) {
     throw Error(ErrorKind::kUsage, "--push-headers and --push-timeout are for --push",
                 "give --push http://HOST:PORT");
   if (!push.url.empty()) {
-    PushLabels all = parsed_labels(labels);
-    all.emplace("host", host);
-    push_profile(common, push, service, std::move(all));
+    push_profile(common, push, service, host, parsed_labels(labels));
     return kExitDone;
   }
   const ExportFormat& format =

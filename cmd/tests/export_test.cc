@@ -183,6 +183,25 @@ TEST_F(Export, AFleetsFileHasTheSumsOfTheHeap) {
   EXPECT_EQ(told.out, row + "\n");
 }
 
+// And not of the machine that the file was carried to.
+TEST_F(Export, TheHostIsThatOfTheCapture) {
+  const PythonProgram target(supported_interpreters().back().path, "growing.py");
+  const std::string file = folder_.file("carried.hg"), folder = folder_.file("fleet");
+  const Outcome there =
+      run_command({"unshare", "--uts", "sh", "-c", "hostname db7 && exec \"$0\" snapshot \"$1\" -o \"$2\"",
+                   HEAPGLASS_PROGRAM, target.target(), file});
+  if (there.status == 1 && there.err.find("unshare") == 0) GTEST_SKIP() << there.err;
+  ASSERT_EQ(there.status, 0) << there.err;
+  for (const std::string format : {"fleet", "parquet"})
+    ASSERT_EQ(run_command({HEAPGLASS_PROGRAM, "export", file, "--format", format, "-o", folder}).status, 0);
+  std::vector<std::string> of_db7;
+  for (const auto& each : fs::recursive_directory_iterator(folder))
+    if (each.path().string().find("host=db7") != std::string::npos ||
+        each.path().string().find("Z-db7-") != std::string::npos)
+      of_db7.push_back(each.path());
+  EXPECT_GE(of_db7.size(), 2u);
+}
+
 TEST_F(Export, LabelsOfAFleetAreColumnsThatItHas) {
   const std::string folder = folder_.file("fleet");
   for (const std::vector<std::string>& wrong : std::vector<std::vector<std::string>>{

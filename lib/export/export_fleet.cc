@@ -35,6 +35,7 @@ class FleetExporter final : public Exporter {
   void agree(const Target* target, OutputOptions& options) override {
     if (!path_.empty()) return;  // a process that became another program is opened again
     if (place_.service.empty()) place_.service = service_of(target->command_line());
+    if (place_.host.empty()) place_.host = host_of(*target);
     if (target->runs() && memory_limit_of_) place_.memory_limit = memory_limit_of_(target->pid());
     const std::int64_t time = target->snapshot_time().value_or(std::time(nullptr));
     const std::filesystem::path root = without_last_slash(options_.output);

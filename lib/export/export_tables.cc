@@ -71,6 +71,7 @@ class ParquetExporter final : public Exporter {
   void agree(const Target* target, OutputOptions& options) override {
     if (folder_) return;  // a process that became another program is opened again
     if (place_.service.empty()) place_.service = service_of(target->command_line());
+    if (place_.host.empty()) place_.host = host_of(*target);
     place_.time = time_of(*target);
     folder_ = TableFolder::of_parquet(options_.output, place_, options_.mode);
     folder_->agree(options);

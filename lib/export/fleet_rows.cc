@@ -46,7 +46,7 @@ constexpr QueryColumn kColumns[] = {
     {"tool", "TEXT", "the version of heapglass"},
     {"subject", "TEXT", "what this row is of: capture, bill, type, owner, suspect"},
     {"service", "TEXT", "--service, or the name of the target's program"},
-    {"host", "TEXT", "--host, or this host"},
+    {"host", "TEXT", "--host, or where the capture was taken"},
     {"pid", "INTEGER", "the process"},
     {"program", "TEXT", "the name of the target's program"},
     {"python", "TEXT", "the version of CPython"},

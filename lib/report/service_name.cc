@@ -2,6 +2,8 @@
 
 #include <sstream>
 
+#include "lib/base/host_name.h"
+
 namespace heapglass {
 
 std::string service_of(const std::string& command_line) {
@@ -22,6 +24,11 @@ std::string service_of(const std::string& command_line) {
   name = name.substr(name.rfind('/') + 1);
   if (name.ends_with(".py")) name.resize(name.size() - 3);
   return name.empty() ? "python" : name;
+}
+
+std::string host_of(const Target& target) {
+  std::string host = target.origin().host;
+  return host.empty() ? host_name() : host;
 }
 
 }  // namespace heapglass
