@@ -364,9 +364,9 @@ class Candidates:
         self.new: Dict[str, List[int]] = {}
         for name in suspects:
             new = sorted(id for id in after.get(name, ()) if id not in before.get(name, ()))
-            # What was made and not kept lies at the ends more often.
-            middle = max(0, (len(new) - MOST_OF_A_TYPE) // 2)
-            self.new[name] = new[middle:middle + MOST_OF_A_TYPE]
+            # From all over: one may be gone by the third capture.
+            step = max(1, len(new) // MOST_OF_A_TYPE)
+            self.new[name] = new[step // 2::step][:MOST_OF_A_TYPE]
 
     def all(self) -> List[int]:
         return [*self.lengths, *(id for ids in self.new.values() for id in ids)]
