@@ -195,7 +195,7 @@ RARE = [
     ("guard", {"watched": [{"limit": 1}]}),
     # Of machine code that no symbol names, in no file, and of a stack that is not whole; and of threads without Python.
     *(("stacks", {"threads": [native], "other_threads": [{"threads": 1, "name": native["native_ends"], "state": "x", "tids": "1", **native}]})
-      for native in ({"native_frames": [{"function": text, "file": text, "offset": 1, "address": 1}], "native_ends": text} for text in ("x", None))),
+      for native in ({"native_frames": [{"function": text, "file": text, "offset": 1, "address": 1, "python_frames": text and 1}], "native_ends": text} for text in ("x", None))),
     ("stacks", {"other_threads": [{"threads": 1, "name": "x", "state": "x", "tids": "1"}]}),
     ("memory", {"without": {"given_back_bytes": None, "malloc_trim_bytes": None}}),
     ("since", {"growth": {"change": "rate", "bytes_per_hour": 0.5, "bytes_per_hour_before": 0.5, "step_bytes": 0.5}}),

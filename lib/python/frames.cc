@@ -78,6 +78,18 @@ std::pair<Address, Address> read_gil(const Objects& o, Address interpreter) {
 // one.
 using Seen = std::unordered_set<std::uint64_t>;
 
+// Is the frame behind which this one stands an entry to _PyEval_EvalFrameDefault? Of 3.11 frames tell it.
+// From 3.12 on a frame of the C stack comes between, which has None for code, or in 3.12 a code of the
+// interpreter's own; and from 3.14 on the cleanup of __init__() has the same owner, which is run in the same
+// call.
+bool is_entry(const Objects& o, Address frame, std::uint8_t owner, const PyThread& thread) {
+  const VersionTraits& rules = o.python().rules;
+  if (rules.shim_owner == 0 || owner < rules.shim_owner || thread.frames.empty()) return false;
+  if (!rules.tagged_stack_refs) return true;
+  const Address code = untag(o, o.pointer(frame, o.layout().PyInterpreterFrame.f_code));
+  return o.type_of(code) != o.type_of(thread.frames.back().code);
+}
+
 void interpreter_frames(const Objects& o, Address tstate, const Limits& limits, ReadErrors& health,
                         Seen& seen, const Incomplete& incomplete, PyThread& thread) {
   const PyLayout& l = o.layout();
@@ -99,6 +111,11 @@ void interpreter_frames(const Objects& o, Address tstate, const Limits& limits, 
         return health.skip(Skip::kUnreadable, frame);
       thread.frames.push_back(describe_interpreter_frame(o, frame));
       thread.frames.back().incomplete = incomplete(thread.frames.back());
+      if (o.python().rules.frames_tell_entry)
+        thread.frames.back().begins_eval =
+            o.load<std::uint8_t>(frame, l.PyInterpreterFrame.owner - 1).value_or(0) != 0;
+    } else if (is_entry(o, frame, *owner, thread)) {
+      thread.frames.back().begins_eval = true;
     }
     frame = o.pointer(frame, l.PyInterpreterFrame.previous);
   }
@@ -112,6 +129,7 @@ void frame_objects(const Objects& o, Address tstate, const Limits& limits, ReadE
     if (seen.size() >= limits.frames || !seen.insert(value(frame)).second)
       return health.skip(Skip::kTooMany, frame);
     thread.frames.push_back(describe_old_frame(o, frame));
+    thread.frames.back().begins_eval = true;
     frame = o.pointer(frame, l.PyFrameObject.f_back);
   }
 }

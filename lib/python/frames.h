@@ -18,6 +18,9 @@ struct PyFrame {
   int line = 0;             // 0: unknown
   std::int64_t offset = 0;  // of the instruction that it is at, in bytes of code; negative: not started
   bool incomplete = false;  // still being set up: sys._current_frames() does not show it
+  // _PyEval_EvalFrameDefault was called for it; else it runs in the call that the frame below it runs in. Of
+  // the frames of a thread.
+  bool begins_eval = false;
 };
 
 struct PyThread {

@@ -53,6 +53,7 @@ struct VersionTraits {
   bool static_types_count_gc_head = false;  // sys.getsizeof of a static type adds a GC head it does not have
   bool type_edge_always = false;            // to 3.8 subtype_traverse visits the type whatever the base does
   bool cframe = false;                      // current frame through tstate.cframe
+  bool frames_tell_entry = false;           // 3.11: is_entry, in the byte before the owner
   std::uint8_t shim_owner = 0;  // frames with an owner from here on are entry shims of the C stack; 0: none
   bool tagged_stack_refs = false;   // 3.14+: frame slots are _PyStackRef
   bool refcount_is_32_bit = false;  // 3.14+: the upper half of the word holds flags

@@ -3,13 +3,18 @@
 
 #include <cstddef>
 #include <map>
+#include <span>
 #include <string>
 
 #include "lib/heap/heap.h"
+#include "lib/python/frames.h"
 #include "lib/render/report.h"
 #include "lib/threads/native_stacks.h"
 
 namespace heapglass {
+
+// "handle (app.py:42)"
+std::string place_of(const PyFrame& frame);
 
 class NativeStackCells {
  public:
@@ -22,8 +27,8 @@ class NativeStackCells {
   // Equal for threads that stand at the same places.
   std::string key(const ThreadRegisters* thread);
   void add_columns(Table& table) const;
-  // nullptr: nobody can tell which of the system's threads it is.
-  void add_cells(Row& row, const ThreadRegisters* thread);
+  // nullptr: nobody can tell which of the system's threads it is. `python` are the thread's frames of Python.
+  void add_cells(Row& row, const ThreadRegisters* thread, std::span<const PyFrame> python = {});
 
  private:
   const NativeStack& stack_of(const ThreadRegisters* thread);

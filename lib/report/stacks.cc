@@ -17,11 +17,6 @@
 namespace heapglass {
 namespace {
 
-std::string place_of(const PyFrame& frame) {
-  const std::string line = frame.line ? std::to_string(frame.line) : "?";
-  return frame.function + " (" + frame.file + ":" + line + ")";
-}
-
 // "4711 (worker)"
 std::string who(const ThreadView& thread) {
   const std::string id =
@@ -308,7 +303,7 @@ class Stacks {
            label.empty() ? Cell() : Cell(label), thread.interpreter->gil_holder == thread.python->tstate,
            state_of(t), state_in_words(t), waits_for(t), thread.interpreter->id, thread.python->thread_id,
            Tables{std::move(told.programs)}, Tables{std::move(told.people)}});
-      native_.add_cells(table.rows.back(), thread.registers);
+      native_.add_cells(table.rows.back(), thread.registers, thread.python->frames);
     }
     return table;
   }

@@ -17,13 +17,35 @@ with open(sys.argv[2]) as file:
         if len(parts) == 4 and parts[0] == "frame":
             gdb.setdefault(int(parts[1]), []).append((int(parts[2], 16), parts[3]))
 
+CALLS = [("compared", "C qsort", "sorts"), ("compared", "C qsort_r", "sorts"), ("handles", "C syscall", "signalled")]
+calls = set()
 wrong = []
-named = signals = 0
+named = signals = placed = 0
 for tid, thread in answer.items():
     ours = thread["native_frames"]
+    python = [frame["function"] for frame in thread["frames"]]
+    if any(frame["python_frames"] is None for frame in ours):
+        # A part of _PyEval_EvalFrameDefault that the compiler put apart has no name in a stripped file.
+        if all(frame["function"] for frame in ours):
+            wrong.append("thread %d: no call has its Python frames" % tid)
+    else:
+        placed += 1
+        merged = []
+        for frame in ours:
+            merged.append("C " + (frame["function"] or "?").split("@")[0])
+            merged += [python.pop(0) for _ in range(frame["python_frames"])]
+        if python:
+            wrong.append("thread %d: %s are in no call" % (tid, python))
+        # What C called, the C function, and who called that.
+        for inner, called, outer in CALLS:
+            if outer not in merged or inner not in merged or called not in merged:
+                continue
+            calls.add(called)
+            if not merged.index(inner) < merged.index(called) < merged.index(outer):
+                wrong.append("thread %d: %s is not between %s and %s: %s" % (tid, called, inner, outer, merged))
     if thread["native_ends"] is not None:
         wrong.append("thread %d: %s" % (tid, thread["native_ends"]))
-    if len(ours) < 10:
+    if len(ours) < 8:
         wrong.append("thread %d has %d frames" % (tid, len(ours)))
     if not gdb:
         continue
@@ -41,15 +63,18 @@ for tid, thread in answer.items():
         plain = (frame["function"] or "").strip("_").split(".")[0]
         named += plain != "" and plain == name.strip("_").split("@")[0].split(".")[0]
         signals += name == "SIGNAL"
-if len(answer) != 5:
+if len(answer) != 6:
     wrong.append("%d threads" % len(answer))
 functions = {frame["function"] for thread in answer.values() for frame in thread["native_frames"]}
 if not functions & {"qsort", "qsort_r"}:
     wrong.append("no frame of qsort")
+if placed == len(answer) and len(calls) < 2:
+    wrong.append("calls of C that call Python: %s" % calls)
 if gdb and not signals:
     wrong.append("gdb saw no signal handler's frame")
 if gdb and named < 20:
     wrong.append("only %d functions have gdb's names" % named)
-print("%d threads, %d frames, %d named as by gdb" % (len(answer), sum(len(t["native_frames"]) for t in answer.values()), named))
+print("%d threads, %d frames, %d named as by gdb, %d with the Python functions in their places" % (
+    len(answer), sum(len(t["native_frames"]) for t in answer.values()), named, placed))
 print("\n".join(wrong))
 sys.exit(bool(wrong))

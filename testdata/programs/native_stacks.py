@@ -1,4 +1,4 @@
-"""Threads whose stacks go through C: a lock, a sleep, a comparison called by qsort, a signal handler of C.
+"""Threads whose stacks go through C: a lock, a sleep, a comparison called by qsort, a signal handler of C; and one in __init__().
 
 Says READY and its thread ids when all of them stand, and waits for its input to end.
 """
@@ -24,8 +24,34 @@ def sleep():
     time.sleep(100000)
 
 
-compare = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)(lambda a, b: stand(sleep) or 0)
-handler = ctypes.CFUNCTYPE(None, ctypes.c_int)(lambda number: stand(sleep))
+def compared(a, b):
+    stand(sleep)
+    return 0
+
+
+def handles(number):
+    stand(sleep)
+
+
+class Stands:
+    """Made so often that the interpreter enters __init__() without a call of C, with a frame of its own between."""
+
+    def __init__(self, number):
+        if number == 199:
+            stand(sleep)
+
+
+def makes():
+    for number in range(200):
+        Stands(number)
+
+
+def sorts():
+    libc.qsort(numbers, 2, 4, compare)
+
+
+compare = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)(compared)
+handler = ctypes.CFUNCTYPE(None, ctypes.c_int)(handles)
 numbers = (ctypes.c_int * 2)(2, 1)
 libc.signal.argtypes = [ctypes.c_int, ctypes.c_void_p]
 libc.signal.restype = ctypes.c_void_p
@@ -37,7 +63,7 @@ def signalled():
     libc.syscall(234, os.getpid(), libc.syscall(186), signal.SIGUSR1)
 
 
-ways = [lambda: stand(gone.acquire), lambda: stand(sleep), lambda: libc.qsort(numbers, 2, 4, compare), signalled]
+ways = [lambda: stand(gone.acquire), lambda: stand(sleep), sorts, signalled, makes]
 for way in ways:
     threading.Thread(target=way, daemon=True).start()
 while len(standing) < len(ways):
