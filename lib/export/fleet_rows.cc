@@ -162,6 +162,7 @@ void FleetRows::add_types_and_owners(const HeapSummary& summary) {
     std::uint64_t retained;
   };
   std::vector<Type> types;
+  types.reserve(summary.types.size());
   for (std::size_t i = 0; i < summary.types.size(); ++i)
     types.push_back({&summary.types[i], i < summary.retained.size() ? summary.retained[i] : 0});
   std::uint64_t bytes = 0, objects = 0;

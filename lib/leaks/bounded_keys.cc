@@ -48,7 +48,8 @@ class KeyKinds {
     std::uint64_t all = 1;
     for (std::int64_t i = 0; i < items; ++i) {
       const auto values =
-          key_values(o.pointer(key, o.layout().PyTupleObject.ob_item + 8 * i), kind, depth + 1);
+          key_values(o.pointer(key, o.layout().PyTupleObject.ob_item + static_cast<std::int32_t>(8 * i)),
+                     kind, depth + 1);
       if (!values || all > kMany) return std::nullopt;
       all *= *values;
     }
