@@ -205,6 +205,10 @@ bool ElfFile::load(std::uint64_t offset, std::uint64_t size) const {
       continue;
     }
     const std::uint64_t until = next == loaded_.end() ? end : std::min(end, next->first);
+    // Debug information has megabytes, and a fault for each page takes longer than reading it.
+    constexpr std::uint64_t kHuge = 2 << 20;
+    if (const std::uint64_t page = at / kPage * kPage; until - at >= kHuge)
+      ::madvise(area_ + page, until - page, MADV_HUGEPAGE);
     if (!read_fully(fd_.get(), at, {area_ + at, until - at})) {
       shrank_ = true;
       return false;
