@@ -58,16 +58,8 @@ TEST_P(Holders, AreCalledByTheirNames) {
   }
 }
 
-std::vector<Interpreter> releases() {
-  std::vector<Interpreter> chosen;
-  for (const Interpreter& each : supported_interpreters()) {
-    if (each.build == "release" && (chosen.empty() || chosen.back().version != each.version))
-      chosen.push_back(each);
-  }
-  return chosen;
-}
-
-INSTANTIATE_TEST_SUITE_P(Pictures, Holders, testing::ValuesIn(releases()), InterpreterName());
+INSTANTIATE_TEST_SUITE_P(Pictures, Holders, testing::ValuesIn(those_of_the_day(releases(), "Holders")),
+                         InterpreterName());
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Holders);
 
 }  // namespace

@@ -5,7 +5,6 @@
 
 #include <filesystem>
 #include <map>
-#include <set>
 #include <thread>
 
 #include "cmd/tests/file_contents.h"
@@ -21,16 +20,6 @@ const std::string& objgraph_folder(std::string& why) {
       outcome.status == 0 ? outcome.out.substr(0, outcome.out.find('\n')) : std::string();
   why = outcome.err;
   return folder;
-}
-
-// The first release build of each version: a debug build draws the same.
-std::vector<Interpreter> one_of_each_version() {
-  std::vector<Interpreter> chosen;
-  std::set<std::string> versions;
-  for (const Interpreter& each : supported_interpreters()) {
-    if (each.build == "release" && versions.insert(each.version).second) chosen.push_back(each);
-  }
-  return chosen;
 }
 
 class BesideObjgraph : public testing::TestWithParam<Interpreter> {};
@@ -98,7 +87,8 @@ TEST_P(BesideObjgraph, SeesTheSameGrowth) {
   EXPECT_EQ(told["Leaf"] + "|" + told["Branch"], said) << contents(told_in);
 }
 
-INSTANTIATE_TEST_SUITE_P(Objgraph, BesideObjgraph, testing::ValuesIn(one_of_each_version()),
+INSTANTIATE_TEST_SUITE_P(Objgraph, BesideObjgraph,
+                         testing::ValuesIn(those_of_the_day(releases(), "BesideObjgraph")),
                          InterpreterName());
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(BesideObjgraph);
 

@@ -101,8 +101,8 @@ inline std::vector<Interpreter> few_interpreters() {
 // For a suite whose tests cost more than all interpreters of each minor version are worth in CI: there one of
 // every minor version, by day and suite another. HEAPGLASS_TEST_DAY is the day, a number; without it all of
 // them.
-inline std::vector<Interpreter> interpreters_of_the_day(std::string_view suite) {
-  const std::vector<Interpreter> all = supported_interpreters();
+inline std::vector<Interpreter> those_of_the_day(const std::vector<Interpreter>& all,
+                                                 std::string_view suite) {
   const char* told = std::getenv("HEAPGLASS_TEST_DAY");
   if (!told || !*told) return all;
   // Every fourth day moves on by two: what scripts/slow-tests takes each fourth day has every interpreter in
@@ -118,6 +118,19 @@ inline std::vector<Interpreter> interpreters_of_the_day(std::string_view suite) 
   }
   std::vector<Interpreter> chosen;
   for (const std::string& minor : minors) chosen.push_back(of_minor[minor][turn % of_minor[minor].size()]);
+  return chosen;
+}
+inline std::vector<Interpreter> interpreters_of_the_day(std::string_view suite) {
+  return those_of_the_day(supported_interpreters(), suite);
+}
+
+// The first release build of each version, where a debug build would show the same.
+inline std::vector<Interpreter> releases() {
+  std::vector<Interpreter> chosen;
+  for (const Interpreter& each : supported_interpreters()) {
+    if (each.build == "release" && (chosen.empty() || chosen.back().version != each.version))
+      chosen.push_back(each);
+  }
   return chosen;
 }
 
