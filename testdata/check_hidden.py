@@ -15,7 +15,7 @@ import re
 import sqlite3
 import sys
 import unicodedata
-import xml.dom.minidom
+import xml.etree.ElementTree
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "programs"))
 from read_pprof import varint  # noqa: E402
@@ -46,8 +46,7 @@ def is_hidden(c):
 def look(file, text, allowed=u"\n"):
     global looked_at
     looked_at += len(text)
-    seen = set(c for c in text if c not in allowed and is_hidden(c))
-    for c in sorted(seen):
+    for c in sorted(filter(is_hidden, set(text).difference(allowed))):
         at = text.index(c)
         complain(file, "U+%04X raw in %r" % (ord(c), text[max(at - 40, 0):at + 20]))
 
@@ -177,7 +176,7 @@ def check(kind, path, names):
         look(path, decoded(path, data), u"\n\t")
     elif kind in ("svg", "xml"):
         look(path, decoded(path, data))
-        xml.dom.minidom.parseString(data)
+        xml.etree.ElementTree.fromstring(data)
     elif kind in ("png", "pdf"):
         if not data.startswith({"png": b"\x89PNG\r\n", "pdf": b"%PDF-"}[kind]):
             complain(path, "is no " + kind)
