@@ -60,7 +60,8 @@ std::string from_hex(const std::string& digits) {
 // Whether the description of a value is all of it: "an int of about 150 bits" is that of many, and long texts
 // are cut.
 bool is_whole(const std::string& type, const std::string& repr) {
-  if (type == "builtins.int") return std::regex_match(repr, std::regex("-?[0-9]+"));
+  static const std::regex number("-?[0-9]+");
+  if (type == "builtins.int") return std::regex_match(repr, number);
   if (type == "builtins.str" || type == "builtins.bytes") return repr.ends_with("'");
   return !repr.empty() && repr.find("nan") == std::string::npos;  // of which there are many
 }
