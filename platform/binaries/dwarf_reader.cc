@@ -5,7 +5,6 @@
 #include <cstring>
 
 #include "llvm/BinaryFormat/Dwarf.h"
-#include "llvm/DebugInfo/DWARF/DWARFDebugAbbrev.h"
 
 namespace heapglass {
 
@@ -99,6 +98,46 @@ void precompute(const DwarfUnit& unit, const DwarfAbbreviations& table, DwarfAbb
     abbreviation.least_size = static_cast<std::uint32_t>(at);
   }
   abbreviation.size = at;
+}
+
+// Reads the names and forms of one abbreviation, to the two zeros behind them.
+bool read_attributes(DwarfReader::Cursor& cursor, std::vector<DwarfAttribute>& attributes) {
+  while (true) {
+    DwarfAttribute attribute;
+    attribute.name = static_cast<std::uint16_t>(cursor.uleb());
+    attribute.form = static_cast<std::uint16_t>(cursor.uleb());
+    if (!cursor.ok) return false;
+    if (attribute.name == 0 && attribute.form == 0) return true;
+    if (attribute.name == 0 || attribute.form == 0) return false;
+    if (attribute.form == dw::DW_FORM_implicit_const) attribute.implicit = cursor.sleb();
+    attributes.push_back(attribute);
+  }
+}
+
+// LLVM reads these tables too, into eight places for attributes an abbreviation: that and taking them from
+// there took five times as long.
+enum class TableEnd { kWhole, kDamaged, kTooLong };
+TableEnd read_table(const DwarfUnit& unit, DwarfReader::Cursor& cursor, DwarfAbbreviations& table) {
+  // Attributes without bytes cost nothing to write and time to read, once for each entry that has them.
+  constexpr std::size_t kMostAttributes = 200;
+  bool too_long = false;
+  while (const std::uint64_t code = cursor.uleb()) {
+    DwarfAbbreviation abbreviation;
+    abbreviation.tag = static_cast<std::uint16_t>(cursor.uleb());
+    abbreviation.has_children = cursor.fixed(1) == dw::DW_CHILDREN_yes;
+    abbreviation.first_attribute = static_cast<std::uint32_t>(table.attributes.size());
+    if (abbreviation.tag == 0 || !read_attributes(cursor, table.attributes)) return TableEnd::kDamaged;
+    const std::size_t count = table.attributes.size() - abbreviation.first_attribute;
+    too_long |= count > kMostAttributes;
+    abbreviation.attribute_count = static_cast<std::uint32_t>(count);
+    precompute(unit, table, abbreviation);
+    if (code == table.by_code.size() + 1) {
+      table.by_code.push_back(abbreviation);
+    } else {
+      table.by_other_code.try_emplace(code, abbreviation);
+    }
+  }
+  return !cursor.ok ? TableEnd::kDamaged : too_long ? TableEnd::kTooLong : TableEnd::kWhole;
 }
 
 std::string_view string_at(const SectionBytes& section, std::uint64_t offset) {
@@ -249,38 +288,14 @@ const DwarfAbbreviations* DwarfReader::abbreviations(const DwarfUnit& unit) {
 
   const auto section = sections.abbrev.bytes();
   if (unit.abbreviations >= section.size() || sections.abbreviation_bytes_left == 0) return nullptr;
-  llvm::DWARFAbbreviationDeclarationSet declarations;
-  std::uint64_t offset = unit.abbreviations;
-  const llvm::DataExtractor data(
-      llvm::StringRef(reinterpret_cast<const char*>(section.data()), section.size()), true,
-      unit.address_size);
-  const bool damaged = llvm::errorToBool(declarations.extract(data, &offset));
-  const std::uint64_t used = damaged ? section.size() - unit.abbreviations : offset - unit.abbreviations;
-  sections.abbreviation_bytes_left -= std::min(used, sections.abbreviation_bytes_left);
-  if (damaged) return nullptr;
-
+  const std::byte* const start = section.data() + unit.abbreviations;
+  Cursor cursor{start, section.data() + section.size()};
   auto table = std::make_unique<DwarfAbbreviations>();
-  for (const llvm::DWARFAbbreviationDeclaration& declaration : declarations) {
-    DwarfAbbreviation abbreviation;
-    // Attributes without bytes cost nothing to write and time to read, once for each entry that has them.
-    constexpr std::size_t kMostAttributes = 200;
-    if (declaration.getNumAttributes() > kMostAttributes) return nullptr;
-    abbreviation.tag = declaration.getTag();
-    abbreviation.has_children = declaration.hasChildren();
-    abbreviation.first_attribute = static_cast<std::uint32_t>(table->attributes.size());
-    abbreviation.attribute_count = static_cast<std::uint32_t>(declaration.getNumAttributes());
-    for (const auto& attribute : declaration.attributes()) {
-      table->attributes.push_back({static_cast<std::uint16_t>(attribute.Attr),
-                                   static_cast<std::uint16_t>(attribute.Form),
-                                   attribute.isImplicitConst() ? attribute.getImplicitConstValue() : 0});
-    }
-    precompute(unit, *table, abbreviation);
-    if (declaration.getCode() == table->by_code.size() + 1) {
-      table->by_code.push_back(abbreviation);
-    } else {
-      table->by_other_code.try_emplace(declaration.getCode(), abbreviation);
-    }
-  }
+  const TableEnd ended = read_table(unit, cursor, *table);
+  const auto used =
+      static_cast<std::uint64_t>((ended == TableEnd::kDamaged ? cursor.end : cursor.at) - start);
+  sections.abbreviation_bytes_left -= std::min(used, sections.abbreviation_bytes_left);
+  if (ended != TableEnd::kWhole) return nullptr;
   at->second = std::move(table);
   return at->second.get();
 }
