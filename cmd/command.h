@@ -197,6 +197,8 @@ struct Command {
 std::span<const Command> commands();
 // Throws Error kUsage with "did you mean".
 const Command& find_command(const std::string& name);
+// Command lines, each with its line end; empty: it has none.
+std::string_view examples_of(std::string_view command);
 // Its options, without running it.
 CommandDescription describe(const Command& command);
 

@@ -157,7 +157,9 @@ int run_help(const std::vector<std::string>& arguments) {
       std::cout << topic.text();
       return kExitDone;
     }
-  return find_command(name).run({"--help"});
+  const int code = find_command(name).run({"--help"});
+  std::cout << "\nExamples:\n" << examples_of(name);
+  return code;
 }
 
 int run_complete(const std::vector<std::string>& words) {
