@@ -21,12 +21,19 @@ NoHeapAsTables::NoHeapAsTables() : tables_(empty_heap_tables()) {
 }
 
 bool needs_references(const QueryReads& reads) {
-  const auto needs = [](const std::pair<std::string, std::string>& read) {
-    const auto& [table, column] = read;
-    return table == "refs" || (table == "objects" && (column == "retained" || column == "owner"));
-  };
-  return std::any_of(reads.columns.begin(), reads.columns.end(), needs) ||
-         reads.functions.contains("root_path");
+  const NoHeapAsTables any;
+  for (const QueryTable* table : any.schema().tables) {
+    const std::string name(table->name());
+    bool all = true;
+    for (const QueryColumn& column : table->columns()) {
+      all &= column.from_references;
+      if (column.from_references && reads.columns.contains({name, std::string(column.name)})) return true;
+    }
+    // count(*) names no column: the rows themselves are asked for.
+    if (all && reads.columns.contains({name, ""})) return true;
+  }
+  return std::any_of(any.schema().functions.begin(), any.schema().functions.end(),
+                     [&](const QueryFunction& f) { return reads.functions.contains(std::string(f.name)); });
 }
 
 }  // namespace heapglass

@@ -32,7 +32,7 @@ class NoHeapAsTables {
   QuerySchema schema_;
 };
 
-// Whether what a query looks at is computed from the references between objects.
+// Whether what a query of any heap looks at is computed from the references between objects.
 bool needs_references(const QueryReads& reads);
 
 }  // namespace heapglass

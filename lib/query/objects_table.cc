@@ -84,7 +84,7 @@ const ObjectsTable::Made ObjectsTable::kColumns[13] = {
      [](ObjectsTable& t, std::uint64_t row) {
        return query_number(buffers_of(t.in_.graph, t.objects(), node(row)).all);
      }},
-    {{"retained", "INTEGER", "bytes that would be freed with it"},
+    {{"retained", "INTEGER", "bytes that would be freed with it", true},
      [](ObjectsTable& t, std::uint64_t row) -> QueryValue {
        return t.in_.values.retained ? query_number(t.in_.values.retained(node(row))) : QueryValue();
      }},
@@ -103,7 +103,7 @@ const ObjectsTable::Made ObjectsTable::kColumns[13] = {
      [](ObjectsTable& t, std::uint64_t row) -> QueryValue {
        return std::int64_t{is_tracked(t.objects(), t.at(row), t.info(row))};
      }},
-    {{"owner", "TEXT", "whose it is: the named thing that it hangs in"},
+    {{"owner", "TEXT", "whose it is: the named thing that it hangs in", true},
      [](ObjectsTable& t, std::uint64_t row) -> QueryValue {
        const Owners& all = t.owners();
        return std::string_view(all.owners[all.of[row]].path);

@@ -20,8 +20,9 @@ using QueryKey = std::variant<std::int64_t, std::string_view>;
 
 struct QueryColumn {
   std::string_view name;
-  std::string_view type;  // INTEGER, REAL, TEXT
-  std::string_view what;  // for people
+  std::string_view type;         // INTEGER, REAL, TEXT
+  std::string_view what;         // for people
+  bool from_references = false;  // computed from the references between objects, which have to be there
 };
 
 // Rows in the order that they are given in.

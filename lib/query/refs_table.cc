@@ -93,10 +93,10 @@ class RefsTable final : public QueryTable {
 }  // namespace
 
 std::vector<QueryColumn> refs_columns() {
-  return {{"holder", "INTEGER", "id of who refers"},
-          {"held", "INTEGER", "id of who is referred to"},
-          {"class", "TEXT", "visited by tp_traverse, owned besides, weak, or a guess"},
-          {"label", "TEXT", "how the holder calls it"}};
+  return {{"holder", "INTEGER", "id of who refers", true},
+          {"held", "INTEGER", "id of who is referred to", true},
+          {"class", "TEXT", "visited by tp_traverse, owned besides, weak, or a guess", true},
+          {"label", "TEXT", "how the holder calls it", true}};
 }
 
 std::unique_ptr<QueryTable> refs_table(const HeapTablesInput& input) {

@@ -294,7 +294,7 @@ class Watch:
         _plant()
 
     def _second_calls(self) -> int:
-        """How often to call again: as often as 0.1 s and 64 MB of growth allow, but no less than the first time."""
+        """How often to call again: as often as 0.1 s and 16 MB of growth allow, but no less than the first time."""
         limits = self.limits
         by_time = SECOND_LOOK_SECONDS * limits.repeats / max(self.numbers[SECONDS], 1e-6)
         each = max(1, self.numbers[GREW]) / limits.repeats
