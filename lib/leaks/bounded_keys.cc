@@ -27,7 +27,7 @@ class KeyKinds {
  private:
   static constexpr std::int64_t kLongestTuple = 8;
   static constexpr int kDeepest = 3;
-  static constexpr std::uint64_t kMany = std::uint64_t{1} << 32;
+  static constexpr std::uint64_t kMany = 1 << 30;  // products and sums of less are exact
 
   // How many keys there are of the kind of this one, whose classes are added to `kind`.
   std::optional<std::uint64_t> key_values(Address key, std::vector<Address>& kind, int depth) {
@@ -50,8 +50,9 @@ class KeyKinds {
       const auto values =
           key_values(o.pointer(key, o.layout().PyTupleObject.ob_item + static_cast<std::int32_t>(8 * i)),
                      kind, depth + 1);
-      if (!values || all > kMany) return std::nullopt;
+      if (!values) return std::nullopt;
       all *= *values;
+      if (all > kMany) return std::nullopt;
     }
     kind.push_back(Address{});
     return all;
@@ -63,7 +64,9 @@ class KeyKinds {
     if (is_new && is_enum(search_, type)) {
       const Objects& o = search_.objects();
       o.each_item(o.pointer(type.address, o.layout().PyTypeObject.tp_dict), [&](Address name, Address value) {
-        if (o.str(name, 20) == "_member_map_") at->second = search_.values().length(value);
+        if (o.str(name, 20) != "_member_map_") return;
+        const auto members = search_.values().length(value);
+        if (members && *members <= kMany) at->second = members;
       });
     }
     return at->second;
@@ -86,13 +89,14 @@ bool is_enum(const LeakSearch& search, const TypeInfo& type) {
 }
 
 std::optional<std::uint64_t> most_keys(const LeakSearch& search, NodeId dict) {
+  constexpr std::uint64_t kMostKeys = 1 << 20;  // no program has an Enum of a million members
   if (!(search.type_of(dict).flags & kTpDictSubclass)) return std::nullopt;
   KeyKinds kinds(search);
   std::uint64_t keys = 0;
   bool is_bounded = true;
   search.objects().each_item(search.address(dict), [&](Address key, Address) {
     ++keys;
-    is_bounded = is_bounded && kinds.add(key);
+    is_bounded = is_bounded && keys <= kMostKeys && kinds.add(key);
   });
   const std::uint64_t most = is_bounded ? kinds.most() : 0;
   return keys && most >= keys ? std::optional(most) : std::nullopt;

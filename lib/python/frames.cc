@@ -78,10 +78,10 @@ std::pair<Address, Address> read_gil(const Objects& o, Address interpreter) {
 // one.
 using Seen = std::unordered_set<std::uint64_t>;
 
-// Is the frame behind which this one stands an entry to _PyEval_EvalFrameDefault? Of 3.11 frames tell it.
-// From 3.12 on a frame of the C stack comes between, which has None for code, or in 3.12 a code of the
-// interpreter's own; and from 3.14 on the cleanup of __init__() has the same owner, which is run in the same
-// call.
+// Does the frame before this one, which is further in, begin a call of _PyEval_EvalFrameDefault? In 3.11 that
+// frame says so itself. From 3.12 on a frame of the C stack stands between it and its caller; its code is
+// None, or in 3.12 one of the interpreter's own. From 3.14 on the frame that cleans up after __init__() has
+// the same owner, but a code object: it is run in the same call.
 bool is_entry(const Objects& o, Address frame, std::uint8_t owner, const PyThread& thread) {
   const VersionTraits& rules = o.python().rules;
   if (rules.shim_owner == 0 || owner < rules.shim_owner || thread.frames.empty()) return false;
