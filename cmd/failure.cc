@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <iostream>
 #include <iterator>
+#include <mutex>
 #include <new>
 #include <string>
 #include <string_view>
@@ -145,6 +146,16 @@ void report_crashes() {
     sigaction(crash.signal, &action, nullptr);
   }
 #endif
+}
+
+void load_unwinder() {
+  // No function of glibc says "load it" on every release; an exception through pthread_once does.
+  struct Passing {};
+  try {
+    std::once_flag once;
+    std::call_once(once, [] { throw Passing(); });
+  } catch (const Passing&) {
+  }
 }
 
 }  // namespace heapglass

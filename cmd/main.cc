@@ -43,6 +43,7 @@ int main(int argc, char** argv) {
   using namespace heapglass;
   int code;
   try {
+    load_unwinder();
     prepare_output();
     report_crashes();
     set_cleanup_of_shrunk([] { remove_unfinished_files(); });

@@ -1,11 +1,16 @@
 #include "cmd/failure.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
+#include <mutex>
 #include <new>
 #include <stdexcept>
 #include <system_error>
+#include <thread>
 
 #include "cmd/tests/python_program.h"
 #include "lib/base/error.h"
@@ -52,6 +57,34 @@ TEST(Failure, OfTheHostIsNone) {
       told_of(std::filesystem::filesystem_error("x", std::make_error_code(std::errc::permission_denied)))
           .code,
       5);
+}
+
+// Ends the process: 0 when an exception passed a frame of the C library (std::call_once's) with no memory left.
+[[noreturn]] void throw_without_memory() {
+  load_unwinder();
+  int code = 3;
+  std::thread([&code] {  // as what opens a heap is one; the first thread has some memory left even then
+    const rlimit none = {1 << 20, 1 << 20};  // less than there is: what is mapped stays, nothing is added
+    if (setrlimit(RLIMIT_AS, &none) != 0) return;
+    for (std::size_t size = std::size_t{1} << 20; size >= 16; size /= 2)
+      while (std::malloc(size) != nullptr) {  // leaked: the process ends
+      }
+    try {
+      std::once_flag once;
+      std::call_once(once, [] { throw std::bad_alloc(); });
+    } catch (const std::bad_alloc&) {
+      code = 0;
+    }
+  }).join();
+  _exit(code);
+}
+
+TEST(FailureDeathTest, OfMemoryPassesTheCLibrary) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "AddressSanitizer needs address space of its own";
+#endif
+  testing::GTEST_FLAG(death_test_style) = "threadsafe";  // in a program started anew: nothing unwound before
+  EXPECT_EXIT(throw_without_memory(), testing::ExitedWithCode(0), "^$");
 }
 
 // While a query goes on for ever, a fault is sent to it.
