@@ -11,9 +11,10 @@ import tempfile
 
 CHECKOUT = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 PROGRAM = os.path.join(CHECKOUT, "testdata", "programs", "peer_heap.py")
-# What runs inside the target, and what looks from outside.
+# What runs inside the target, what looks from outside, and what the target has to be started with.
 INSIDE = ("objgraph", "guppy3", "pympler")
 OUTSIDE = ("py-spy", "pystack")
+AROUND = ("memray",)
 
 # A child's peak memory is never below what its parent had when it made it: a bare Python stands between.
 LAUNCHER = r"""
@@ -27,8 +28,8 @@ print(time.perf_counter() - began, usage.ru_maxrss, os.WEXITSTATUS(status) if os
 
 
 class Target:
-    def __init__(self, python, objects, packages):
-        self.process = subprocess.Popen([python, "-B", PROGRAM, str(objects), packages], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    def __init__(self, python, objects, packages, options=()):
+        self.process = subprocess.Popen([python, "-B", *options, PROGRAM, str(objects), packages], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.DEVNULL)
         if self.process.stdout.readline() != b"READY\n":
             sys.exit("bench: the target did not get ready")
@@ -38,7 +39,10 @@ class Target:
     def ask(self, question):
         self.process.stdin.write(question.encode() + b"\n")
         self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
+        for line in self.process.stdout:
+            if line.startswith(b"= "):
+                return json.loads(line[2:])
+        sys.exit("bench: the target ended with %s, asked for %r" % (self.process.wait(60), question))
 
     def finish(self):
         self.process.stdin.close()
@@ -49,7 +53,7 @@ def install(python, folder):
     """Into a folder of this version; what cannot be had is left out, with a line."""
     version = subprocess.run([python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], stdout=subprocess.PIPE, check=True)
     place = os.path.join(folder, version.stdout.decode().strip())
-    for package in INSIDE + OUTSIDE:
+    for package in INSIDE + OUTSIDE + AROUND:
         if os.path.exists(os.path.join(place, package)):
             continue
         done = subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--root-user-action=ignore", "--target",
@@ -72,7 +76,7 @@ def merged(place, into):
 
 def launch(command):
     """Wall ms and peak MB; None where it fails."""
-    answer = subprocess.run([sys.executable, "-I", "-S", "-c", LAUNCHER] + command, stdout=subprocess.PIPE, check=True)
+    answer = subprocess.run([sys.executable, "-I", "-S", "-c", LAUNCHER] + command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True)
     wall, peak, status = answer.stdout.split()
     return None if status != b"0" else {"ms": float(wall) * 1e3, "peak": int(peak) / 1024}
 
@@ -83,6 +87,10 @@ class Measure:
     def __init__(self, name, tools):
         self.name, self.tools = name, tools
         self.results = {tool: [] for tool, _ in tools}
+
+    def add(self, name, run):
+        self.tools.append((name, run))
+        self.results[name] = []
 
     def round(self, target):
         for name, run in self.tools:
@@ -156,9 +164,28 @@ def measures(program, place, tools, folder):
                 + theirs("objgraph.show_growth")),
     ]
     if shutil.which("gcore") and shutil.which("zstd"):
-        found[-2].tools.append(("gcore and zstd -1 -T0", with_zstd))
-        found[-2].results["gcore and zstd -1 -T0"] = []
+        found[-2].add("gcore and zstd -1 -T0", with_zstd)
+    if shutil.which("pyheap_dump"):
+        found[-2].add("pyheap_dump", from_outside(shutil.which("pyheap_dump"), "--pid", "PID", "--file", os.path.join(folder, "pyheap")))
     return found
+
+
+def started_with(python, count, place, folder, traced):
+    """What the target's start takes with a tool that has to be there from its start, and what the tool's answer takes then.
+
+    A measure here has no target: it starts its own, which ends when its input does. `traced` is one that tracemalloc
+    traces."""
+    program = [PROGRAM, str(count)]
+    ways = [("nothing (as for heapglass)", [python, "-B"] + program), ("tracemalloc, 1 frame", [python, "-B", "-X", "tracemalloc"] + program),
+            ("tracemalloc, 25 frames", [python, "-B", "-X", "tracemalloc=25"] + program)]
+    asked = [("tracemalloc statistics", lambda _: traced.ask("tracemalloc statistics"))]
+    memray, records = os.path.join(place, "memray"), os.path.join(folder, "memray.bin")
+    if os.path.isdir(memray):
+        with_memray = ["/usr/bin/env", "PYTHONPATH=" + memray, python, "-B", "-m", "memray"]
+        ways.append(("memray run", with_memray + ["run", "-q", "-f", "-o", records] + program))
+        asked.append(("memray stats", lambda _: launch(with_memray + ["stats", records])))
+    return [Measure("start to end of the program with", [(name, lambda _, command=command: launch(command)) for name, command in ways]),
+            Measure("lines that allocated", asked)]
 
 
 def snapshot(program, target, file):
@@ -226,13 +253,15 @@ def measure(program, python, objects, runs, packages, csv_file, chart_file):
             os.mkdir(inside)
             merged(place, inside)
             target = Target(python, count, inside)
+            traced = Target(python, count, inside, ["-X", "tracemalloc"])
             try:
-                asked = measures(program, place, set(target.ask("tools")), folder)
+                asked = measures(program, place, set(target.ask("tools")), folder) + started_with(python, count, place, folder, traced)
                 for _ in range(runs):
                     for each in asked:
                         each.round(target)
             finally:
                 target.finish()
+                traced.finish()
             rows = [row for each in asked for row in each.rows()]
         title = "%s, %s objects asked for, medians of %d rounds [least-most]" % (version, "{:,}".format(count), runs)
         print("\n## %s\n\n%s" % (title, table(rows)))

@@ -59,7 +59,8 @@ TEST(Failure, OfTheHostIsNone) {
       5);
 }
 
-// Ends the process: 0 when an exception passed a frame of the C library (std::call_once's) with no memory left.
+// Ends the process: 0 when an exception passed a frame of the C library (std::call_once's) with no memory
+// left.
 [[noreturn]] void throw_without_memory() {
   load_unwinder();
   int code = 3;
@@ -75,7 +76,8 @@ TEST(Failure, OfTheHostIsNone) {
     } catch (const std::bad_alloc&) {
       code = 0;
     }
-  }).join();
+  })
+      .join();
   _exit(code);
 }
 

@@ -3,7 +3,7 @@
 usage: peer_heap.py OBJECTS [PACKAGES]
 
 PACKAGES is a folder with objgraph, guppy3 and pympler, as far as they are to be had. Each line read is answered with one of
-JSON. `tools`: the names of what can be asked. `held`: the id of the object whose referrers and path are asked for. `gap`: the
+JSON behind "= " (guppy3 has warnings that it prints to the standard output). `tools`: the names of what can be asked. `held`: the id of the object whose referrers and path are asked for. `gap`: the
 longest time in ms that the clock, a thread that wakes up every half millisecond, did not get its turn since it was last asked.
 The name of a tool: ms that it took, the gap meanwhile, and the objects that it saw, where it says so.
 """
@@ -14,6 +14,7 @@ import json
 import sys
 import threading
 import time
+import tracemalloc
 
 sys.path[1:1] = sys.argv[2:3]
 import truth
@@ -36,9 +37,13 @@ class Clock(threading.Thread):
         last = time.perf_counter()
         while True:
             time.sleep(0.0005)
-            now = time.perf_counter()
+            # Through C, so that a new evaluation loop begins: pyheap_dump waits for one.
+            now = next(map(self.now, (None,)))
             self.longest = max(self.longest, now - last)
             last = now
+
+    def now(self, _):
+        return time.perf_counter()
 
     def take(self):
         longest, self.longest = self.longest, 0.0
@@ -78,6 +83,9 @@ try:
 except ImportError:
     pass
 
+if tracemalloc.is_tracing():
+    TOOLS["tracemalloc statistics"] = lambda: len(tracemalloc.take_snapshot().statistics("lineno")) and None
+
 clock = Clock()
 clock.start()
 sys.stdout.write("READY\n")
@@ -98,5 +106,5 @@ for line in iter(sys.stdin.readline, ""):
         # The clock gets its turn, and so the gap's end.
         time.sleep(0.01)
         answer = {"ms": took, "gap": clock.take(), "objects": seen}
-    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.write("\n= " + json.dumps(answer) + "\n")
     sys.stdout.flush()
