@@ -48,6 +48,13 @@ bool is_in_names(const LeakSearch& search, NodeId n) {
          });
 }
 
+// By others as well as by `holder`.
+bool is_held_elsewhere(const LeakSearch& search, NodeId holder, NodeId n) {
+  constexpr std::uint64_t kCommon = 64;  // a small int or a common string is nobody's
+  return search.dominators().dominator(n) != holder && !is_code(search.type_of(n)) &&
+         search.dominators().retained_bytes(n) >= kCommon;
+}
+
 bool says_bound(const std::string& name) {
   for (const char* word : {"maxsize", "max_size", "maxlen", "max_len", "capacity", "max_entries", "max_items",
                            "max_length", "size_limit", "maxentries"})
@@ -177,21 +184,39 @@ std::optional<NestedContents> nested_contents(const LeakSearch& search, NodeId c
   return out;
 }
 
+std::vector<NodeId> in_records(const LeakSearch& search, NodeId container,
+                               const std::vector<NodeId>& members) {
+  constexpr std::size_t kMostParts = 8;
+  std::vector<NodeId> out;
+  out.reserve(members.size());
+  for (const NodeId n : members) {
+    const std::size_t before = out.size();
+    if (search.type_of(n).name == "builtins.tuple" && search.dominators().dominator(n) == container &&
+        search.graph().referents(n).size() <= kMostParts)
+      for (const NodeId part : search.graph().referents(n))
+        if (is_held_elsewhere(search, n, part)) out.push_back(part);
+    if (out.size() == before) out.push_back(n);
+  }
+  return out;
+}
+
 LeakSearch::Kept kept_by_contents(const LeakSearch& search, NodeId container,
                                   const std::vector<NodeId>& members) {
   std::vector<NodeId> all{container};
-  std::size_t held_by_others = 0;
-  for (const NodeId n : members) {
-    if (search.dominators().dominator(n) == container || is_code(search.type_of(n))) continue;
-    // A small int or a common string is nobody's.
-    if (search.dominators().retained_bytes(n) < 64) continue;
-    ++held_by_others;
-    all.push_back(n);
-  }
-  // A few large ones that many entries share are not what the container keeps.
-  std::sort(all.begin() + 1, all.end());
-  all.erase(std::unique(all.begin() + 1, all.end()), all.end());
+  for (const NodeId n : in_records(search, container, members))
+    if (is_held_elsewhere(search, container, n)) all.push_back(n);
+  // A few large ones that many entries share, as the application that each refers to, are not what the
+  // container keeps.
   const auto entries = search.values().length(search.address(container)).value_or(members.size());
+  const auto most_alike = static_cast<std::ptrdiff_t>(2 + entries / 16);
+  std::sort(all.begin() + 1, all.end());
+  auto end = all.begin() + 1;
+  for (auto at = end; at != all.end();) {
+    const auto next = std::upper_bound(at, all.end(), *at);
+    if (next - at <= most_alike) *end++ = *at;
+    at = next;
+  }
+  all.erase(end, all.end());
   if (all.size() - 1 < entries / 2) all.resize(1);
   return search.retained_by_set(all);
 }

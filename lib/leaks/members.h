@@ -45,6 +45,11 @@ struct NestedContents {
 };
 std::optional<NestedContents> nested_contents(const LeakSearch& search, NodeId container);
 
+// The members, and for each that is a tuple of few, which the container alone holds, what others hold too of
+// what is in it: a heap of (when, job) and a dict of (job, when) have the jobs in common, and no member.
+std::vector<NodeId> in_records(const LeakSearch& search, NodeId container,
+                               const std::vector<NodeId>& members);
+
 // What would be freed if the container were emptied: what it alone keeps, and its members too where most of
 // them are held by others as well, as those that stand in a cache and in an index.
 LeakSearch::Kept kept_by_contents(const LeakSearch& search, NodeId container,

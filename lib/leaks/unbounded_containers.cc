@@ -323,7 +323,7 @@ class ContainerSearch {
     const std::vector<NodeId> values = values_of(search_, s.node);
     s.examples.assign(values.begin(),
                       values.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(values.size(), 3)));
-    s.kept_objects = some_objects(search_, values);
+    s.kept_objects = some_objects(search_, in_records(search_, s.node, values));
   }
 
   const LeakSearch& search_;
