@@ -6,7 +6,6 @@
 #include <iostream>
 
 #include "cmd/command.h"
-#include "lib/base/edit_distance.h"
 #include "lib/base/error.h"
 #include "lib/base/type_name.h"
 #include "lib/heap/objgraph_labels.h"
@@ -75,10 +74,10 @@ int run_histogram(const std::vector<std::string>& arguments) {
     for (const std::string& wanted : types)
       if (std::none_of(rows.begin(), rows.end(),
                        [&](const TypeCount& r) { return type_matches(r.type, wanted); })) {
-        const std::string meant = did_you_mean(near_names(wanted, heap->type_names(), 3));
+        const std::string hint = heap->hint_of_missing_type(wanted);
         // On the standard error: who reads the table by a script sees it too.
         std::cerr << "heapglass: there is no object of type '" << printable(wanted) << "'"
-                  << (meant.empty() ? "" : ": " + printable(meant)) << "\n";
+                  << (hint.empty() ? "" : ": " + printable(hint)) << "\n";
       }
     std::erase_if(rows, [&](const TypeCount& r) {
       return std::none_of(types.begin(), types.end(),

@@ -153,6 +153,15 @@ TEST_F(Path, WithoutATargetIsRefused) {
   EXPECT_NE(outcome.err.find("path needs a target object"), std::string::npos) << outcome.err;
 }
 
+TEST_F(Path, OfAClassWithoutInstancesSaysSo) {
+  const Outcome none = path(*target_, {"--type", "Registry"});
+  EXPECT_EQ(none.status, 2);
+  EXPECT_NE(none.err.find("(the class is there, and has no instances of its own)"), std::string::npos)
+      << none.err;
+  const Outcome near = path(*target_, {"--type", "InTsak"});
+  EXPECT_NE(near.err.find("did you mean __main__.InTask?"), std::string::npos) << near.err;
+}
+
 TEST_F(Path, ShowTellsAllOfOneObject) {
   const Outcome outcome = run("show", {"--id", id_of("InClassAttribute"), "--format", "json"});
   ASSERT_EQ(outcome.status, 0) << outcome.err;

@@ -93,6 +93,15 @@ std::vector<std::string> Heap::type_names() const {
   return names;
 }
 
+std::string Heap::hint_of_missing_type(const std::string& wanted) const {
+  const HeapGraph& g = graph();
+  const auto is_wanted = [&](const TypeInfo* type) { return type && type_matches(type->name, wanted); };
+  for (std::uint32_t n = 0; n < g.nodes(); ++n)
+    if (g.types[g.type[n]].info->flags & kTpTypeSubclass && is_wanted(types().get(address(NodeId{n}))))
+      return "the class is there, and has no instances of its own";
+  return did_you_mean(near_names(wanted, type_names(), 3));
+}
+
 std::vector<NodeId> Heap::select(const std::vector<std::string>& types,
                                  const std::vector<Address>& ids) const {
   const HeapGraph& g = graph();
@@ -115,7 +124,7 @@ std::vector<NodeId> Heap::select(const std::vector<std::string>& types,
       if (matches[g.type[n]]) nodes.push_back(NodeId{n});
     if (nodes.size() == before)
       throw Error(ErrorKind::kUsage, "there is no object of type '" + wanted + "' in " + target().name(),
-                  did_you_mean(near_names(wanted, type_names(), 3)));
+                  hint_of_missing_type(wanted));
   }
   return nodes;
 }

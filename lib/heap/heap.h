@@ -93,6 +93,9 @@ class Heap {
   // are none, with names that are near.
   std::vector<NodeId> select(const std::vector<std::string>& types, const std::vector<Address>& ids) const;
   std::vector<std::string> type_names() const;
+  // Why there may be no object of a type: the class is there without instances, or names that are near. "":
+  // neither.
+  std::string hint_of_missing_type(const std::string& wanted) const;
   // Was it read while the target ran? Then, how many contradictions the reading met, each an object or
   // reference caught half changed.
   bool read_while_running() const;
