@@ -133,6 +133,53 @@ constexpr KnownCure kCures[] = {
      .cure = "Use one boto3 or botocore session for the whole process, and one client for each service: each "
              "session has a loader with descriptions of its own. It grows no further when all services that "
              "the program uses were met; what is left of a session goes with its clients."},
+    {.owner = ".RamSession.cache",
+     .says =
+         "a session of a visitor who never comes back stays until its timeout, and longer without clean_freq",
+     .cure =
+         "tools.sessions.timeout in minutes and clean_freq above 0; sessions in files or memcached "
+         "(tools.sessions.storage_class) where visitors without cookies get a new one with each request."},
+    {.content = "loguru._handler.Handler",
+     .says = "each logger.add() adds a handler for good",
+     .cure = "Call logger.add() once, when the program starts; logger.remove(id) takes one out, and "
+             "logger.bind() or contextualize() tells requests apart without one."},
+    {.owner = ".frames",
+     .holder = "werkzeug.debug.DebuggedApplication",
+     .says = "the debugger keeps the frames of every request that failed, with all their variables",
+     .cure = "Leave the debugger out where a program runs for long: debug=False, no FLASK_DEBUG, no "
+             "DebuggedApplication."},
+    {.owner = ".tracebacks",
+     .holder = "werkzeug.debug.DebuggedApplication",
+     .says = "the debugger keeps the traceback of every request that failed",
+     .cure = "Leave the debugger out where a program runs for long: debug=False, no FLASK_DEBUG, no "
+             "DebuggedApplication."},
+    {.owner = "._record_buffer",
+     .says = "a console with record=True keeps all that is printed until it is exported",
+     .cure = "Console(record=True) only around what is to be exported; export_text(clear=True) empties it."},
+    {.holder = "apscheduler.jobstores.memory.MemoryJobStore",
+     .says = "a job stays until its last time, and one that repeats until it is removed",
+     .cure =
+         "remove_job(id) when its user is done with it, or add_job(id=..., replace_existing=True) with an "
+         "id that is the same each time."},
+    {.holder = "schedule.Scheduler",
+     .says = "a job stays until it is cancelled",
+     .cure = "Add jobs when the program starts, not with each request; schedule.cancel_job(job), or return "
+             "schedule.CancelJob from one that is to run once."},
+    {.owner = "._out_messages",
+     .holder = "paho.mqtt.client.Client",
+     .says = "messages of QoS 1 and 2 wait there for the broker's answer, without bound while it is away",
+     .cure = "max_queued_messages_set(N), and see whether the client is connected and loop_start() runs."},
+    {.content = "twisted.internet.defer.Deferred",
+     .cure = "Each waits for a callback that never came: see what was to fire them, give them a deadline "
+             "(addTimeout) and take one out of where it is kept when it has fired."},
+    {.content = "trio.lowlevel.Task",
+     .says = "a nursery keeps each task until it ends",
+     .cure = "See what the tasks wait for (heapglass stacks), and give that a deadline: "
+             "trio.move_on_after(N)."},
+    {.owner = ".command_stack",
+     .says = "a pipeline keeps its commands until it is executed",
+     .cure = "execute() it after some hundred commands, or use one for each request: with "
+             "client.pipeline() as pipeline."},
     {.owner = "__main__.Out",
      .module = "IPython",
      .says = "the shell remembers the result of every cell",
