@@ -1,10 +1,12 @@
 // Snapshots: every command answers of the file, byte for byte, what it answers of the process at that moment.
 
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <filesystem>
+#include <memory>
 #include <regex>
 #include <set>
 
@@ -21,14 +23,24 @@ class Stopped {
  public:
   Stopped(const std::string& interpreter, const std::string& program,
           const std::vector<std::string>& arguments = {})
-      : program_(interpreter, program, arguments) {
-    kill(program_.pid(), SIGSTOP);
-    while (program_.state() != 'T') usleep(1000);
+      : program_(launch(interpreter, program, arguments)) {
+    kill(program_->pid(), SIGSTOP);
+    while (program_->state() != 'T') usleep(1000);
   }
-  std::string target() const { return program_.target(); }
+  std::string target() const { return program_->target(); }
 
  private:
-  PythonProgram program_;
+  // Without huge pages, which 3.15 asks for: the kernel's khugepaged puts one in the place of pages of which
+  // some were never written, so that the RSS of a process grows while it is stopped.
+  static std::unique_ptr<PythonProgram> launch(const std::string& interpreter, const std::string& program,
+                                               const std::vector<std::string>& arguments) {
+    prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+    auto launched = std::make_unique<PythonProgram>(interpreter, program, arguments);
+    prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
+    return launched;
+  }
+
+  std::unique_ptr<PythonProgram> program_;
 };
 
 Outcome heapglass_on(const std::string& target, std::vector<std::string> command) {
