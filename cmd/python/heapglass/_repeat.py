@@ -340,6 +340,9 @@ class Watch:
         second = {each.name: each for each in grown}
         second.update({NATIVE: Grown(NATIVE, 0, native), LARGE: Grown(LARGE, 0, resident)})
         again = {each.name for each in _suspects(grown, native, resident, calls, self.limits, FREE_LISTS)}
+        # malloc raises the size from which a block gets a mapping of its own to that of the largest one that was freed.
+        if NATIVE in again:
+            again.add(LARGE)
         leaks = sorted((second[each.name] for each in first if each.name in second and each.name in again
                         and _goes_on(each, self.limits.repeats, second[each.name], calls, self.limits)),
                        key=_sort_key)

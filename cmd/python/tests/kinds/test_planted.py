@@ -18,6 +18,7 @@ number = itertools.count(1000)
 libc = ctypes.CDLL(None)
 libc.malloc.restype = ctypes.c_void_p
 libc.malloc.argtypes = [ctypes.c_size_t]
+libc.free.argtypes = [ctypes.c_void_p]
 python = ctypes.pythonapi
 python.PyMem_Malloc.restype = ctypes.c_void_p
 python.PyMem_Malloc.argtypes = [ctypes.c_size_t]
@@ -163,6 +164,15 @@ def test_c_python_malloc():
 
 def test_c_malloc_of_a_large_block():
     ctypes.memset(libc.malloc(600_000), 1, 600_000)
+
+
+blocks = itertools.count(1)
+
+
+def test_c_malloc_of_a_block_that_is_no_longer_large():
+    ctypes.memset(libc.malloc(600_000), 1, 600_000)
+    if next(blocks) == 15:  # malloc puts what is smaller than this into its arena from here on
+        libc.free(libc.malloc(4_000_000))
 
 
 def test_c_state_of_zlib():
