@@ -17,7 +17,7 @@ import os
 import shutil
 import tempfile
 import time
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import AbstractSet, Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from . import _program
 from .errors import HeapglassError
@@ -192,10 +192,10 @@ def _read(path: str) -> Dict[str, Grown]:
     return found
 
 
-def _read_objects(path: str) -> Dict[str, Dict[int, int]]:
-    """The objects of each type that is listed, by address, and how long each is."""
+def _read_objects(path: str, types: AbstractSet[str]) -> Dict[str, Dict[int, int]]:
+    """The objects of each of these types that is listed, by address, and how long each is."""
     return {row["k"][1:]: {int(id): int(length) for id, length in (each.split(":") for each in row["t"].split())}
-            for row in _rows(path) if row["k"].startswith("@")}
+            for row in _rows(path) if row["k"][0] == "@" and row["k"][1:] in types}
 
 
 def _read_paths(path: str) -> Dict[int, Tuple[int, str]]:
@@ -331,8 +331,11 @@ class Watch:
         return _suspects(grown, native, int(self.numbers[FIRST_RESIDENT]), self.limits.repeats, self.limits)
 
     def _judge(self, one: str, two: str, snapshot: str, calls: int, keep: Callable[[], str]) -> Optional[Finding]:
-        first = self._first_suspects(*_compare(one, two))
-        candidates = Candidates(_read_objects(one), _read_objects(two), [each.name for each in sorted(first, key=_sort_key)])
+        more, native = _compare(one, two)
+        first = self._first_suspects(more, native)
+        types = {each.name for each in more if each.entries > 0}.union(each.name for each in first)
+        candidates = Candidates(_read_objects(one, types), _read_objects(two, types),
+                                [each.name for each in sorted(first, key=_sort_key)])
         three = snapshot + ".json"
         _program.run(_arguments(three, LOOK_AT_PATHS % ",".join(map(str, candidates.all())), snapshot))
         grown, native = _compare(two, three)
