@@ -149,7 +149,7 @@ void report_crashes() {
 }
 
 void load_unwinder() {
-  // No function of glibc says "load it" on every release; an exception through pthread_once does.
+  // glibc has no function for it that all releases have; an exception through pthread_once loads it in each.
   struct Passing {};
   try {
     std::once_flag once;

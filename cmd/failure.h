@@ -18,9 +18,9 @@ int report_failure(const std::exception_ptr& failure);
 // unfinished files, and end the program as they would have.
 void report_crashes();
 
-// Has the C library load what it needs to unwind its own frames: it does so when the first exception passes
-// one of them (std::call_once, std::async), and aborts the program when there is no memory for that, which is
-// when std::bad_alloc passes. To be called at the start, before limits of memory or of calls matter.
+// Has the C library load what it needs to unwind its own frames. It does so when the first exception passes
+// one of them (std::call_once, std::async), and aborts the program where there is no memory for that, as when
+// this exception is std::bad_alloc. Called at the start, before limits of memory or of system calls matter.
 void load_unwinder();
 
 }  // namespace heapglass

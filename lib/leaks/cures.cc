@@ -143,17 +143,14 @@ constexpr KnownCure kCures[] = {
      .says = "each logger.add() adds a handler for good",
      .cure = "Call logger.add() once, when the program starts; logger.remove(id) takes one out, and "
              "logger.bind() or contextualize() tells requests apart without one."},
-    {.owner = ".frames",
-     .holder = "werkzeug.debug.DebuggedApplication",
-     .says = "the debugger keeps the frames of every request that failed, with all their variables",
-     .cure = "Leave the debugger out where a program runs for long: debug=False, no FLASK_DEBUG, no "
-             "DebuggedApplication."},
-    {.owner = ".tracebacks",
-     .holder = "werkzeug.debug.DebuggedApplication",
-     .says = "the debugger keeps the traceback of every request that failed",
+    {.holder = "werkzeug.debug.DebuggedApplication",
+     .says =
+         "the debugger keeps the traceback and the frames, with all their variables, of every request that "
+         "failed",
      .cure = "Leave the debugger out where a program runs for long: debug=False, no FLASK_DEBUG, no "
              "DebuggedApplication."},
     {.owner = "._record_buffer",
+     .holder = "rich.console.Console",
      .says = "a console with record=True keeps all that is printed until it is exported",
      .cure = "Console(record=True) only around what is to be exported; export_text(clear=True) empties it."},
     {.holder = "apscheduler.jobstores.memory.MemoryJobStore",
@@ -161,7 +158,8 @@ constexpr KnownCure kCures[] = {
      .cure =
          "remove_job(id) when its user is done with it, or add_job(id=..., replace_existing=True) with an "
          "id that is the same each time."},
-    {.holder = "schedule.Scheduler",
+    {.owner = ".jobs",
+     .holder = "schedule.Scheduler",
      .says = "a job stays until it is cancelled",
      .cure = "Add jobs when the program starts, not with each request; schedule.cancel_job(job), or return "
              "schedule.CancelJob from one that is to run once."},
@@ -177,6 +175,7 @@ constexpr KnownCure kCures[] = {
      .cure = "See what the tasks wait for (heapglass stacks), and give that a deadline: "
              "trio.move_on_after(N)."},
     {.owner = ".command_stack",
+     .holder = "redis.",
      .says = "a pipeline keeps its commands until it is executed",
      .cure = "execute() it after some hundred commands, or use one for each request: with "
              "client.pipeline() as pipeline."},

@@ -48,7 +48,7 @@ bool is_in_names(const LeakSearch& search, NodeId n) {
          });
 }
 
-// By others as well as by `holder`.
+// Whether others hold `n` as `holder` does, and it is no code and large enough to count.
 bool is_held_elsewhere(const LeakSearch& search, NodeId holder, NodeId n) {
   constexpr std::uint64_t kCommon = 64;  // a small int or a common string is nobody's
   return search.dominators().dominator(n) != holder && !is_code(search.type_of(n)) &&

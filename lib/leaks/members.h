@@ -45,8 +45,8 @@ struct NestedContents {
 };
 std::optional<NestedContents> nested_contents(const LeakSearch& search, NodeId container);
 
-// The members, and for each that is a tuple of few, which the container alone holds, what others hold too of
-// what is in it: a heap of (when, job) and a dict of (job, when) have the jobs in common, and no member.
+// The members; a small tuple that the container alone holds is replaced by those of its items that others
+// hold too: a heap of (when, job) and a dict of (job, when) have the jobs in common, and no member.
 std::vector<NodeId> in_records(const LeakSearch& search, NodeId container,
                                const std::vector<NodeId>& members);
 
