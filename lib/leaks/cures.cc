@@ -159,7 +159,7 @@ constexpr KnownCure kCures[] = {
          "remove_job(id) when its user is done with it, or add_job(id=..., replace_existing=True) with an "
          "id that is the same each time."},
     {.owner = ".jobs",
-     .holder = "schedule.Scheduler",
+     .content = "schedule.Job",
      .says = "a job stays until it is cancelled",
      .cure = "Add jobs when the program starts, not with each request; schedule.cancel_job(job), or return "
              "schedule.CancelJob from one that is to run once."},
